@@ -1,0 +1,41 @@
+PYTHON ?= python3
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format requirements clean setup
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+
+run: setup ## Run everything on this machine; Ctrl-C stops it
+	@exec .venv/bin/python -m runner
+
+test: setup ## Run all tests
+	@exec .venv/bin/python -m pytest
+
+lint: setup ## Check style and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: setup ## Put the code into the one format
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+setup: ## Install what is missing; the other targets do it first
+	@scripts/setup
+
+PIP_COMPILE = $$tools/bin/pip-compile --quiet --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+requirements: export CUSTOM_COMPILE_COMMAND = make requirements
+requirements: ## Pin the dependencies again, from the two .in files
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	$(PYTHON) -m venv --without-pip "$$tools" && \
+	$(PYTHON) -m pip --python "$$tools/bin/python" install --quiet pip-tools==7.6.2 && \
+	$(PIP_COMPILE) requirements.in && \
+	$(PIP_COMPILE) requirements-dev.in
+
+clean: ## Delete what can be made again; the bookings in .run stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

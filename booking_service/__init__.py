@@ -1,0 +1,1 @@
+"""Decides bookings, and answers RPC about them."""

@@ -1,0 +1,21 @@
+"""The rules that a requested date must pass before a seat is looked for. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from booking_service.calendar import Calendar
+from clinic import reasons
+
+
+def objection(date: datetime, calendar: Calendar, now: datetime) -> str | None:
+    """Return the first reason code that speaks against the date, or None."""
+    if date <= now:
+        return reasons.PAST
+    if date > now + calendar.horizon:
+        return reasons.TOO_FAR
+    if not calendar.is_open(date):
+        return reasons.CLOSED
+    if not calendar.is_slot_start(date):
+        return reasons.NOT_A_SLOT_START
+    return None

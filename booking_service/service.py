@@ -1,0 +1,91 @@
+"""The nameko services: one answers RPC, the other works through the requests.
+
+They are two, each with its own pool of workers: in one, a backlog of checks would make RPC wait.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError
+
+from booking_service.decision import Decider
+from booking_service.providers import Decisions
+from clinic.consumer import rpc, work
+from clinic.errors import ClinicError, InvalidBooking
+from clinic.listing import read_listing
+from clinic.manage_token import issue
+from clinic.messages import BookingRequested
+from clinic.providers import Bookings
+from clinic.reasons import DEFAULT_LANGUAGE
+from clinic.schema import new_booking, view
+from clinic.store import BookingStore
+from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE
+
+
+class BookingService:
+    """`n.rpc.booking_service...`: for other services, and for people in `nameko shell`."""
+
+    name = BOOKING_SERVICE
+
+    bookings: BookingStore = Bookings()
+
+    @rpc(expected_exceptions=ClinicError)
+    def create_booking(
+        self, patientName: str, patientEmail: str, date: str, language: str = DEFAULT_LANGUAGE
+    ) -> dict[str, Any]:
+        """Store a pending booking as `POST /book` does, and return it with its `manageToken`.
+
+        Raises: InvalidBooking, DatabaseUnavailable.
+        """
+        payload = {"patientName": patientName, "patientEmail": patientEmail, "date": date}
+        try:
+            booking = new_booking(payload, language=language, by="rpc")
+        except ValidationError as error:
+            raise InvalidBooking(str(error.normalized_messages())) from None
+        token, access = issue()
+        self.bookings.insert(booking, access)
+        return view(booking) | {"manageToken": token}
+
+    @rpc(expected_exceptions=ClinicError)
+    def get_booking(self, booking_id: str) -> dict[str, Any]:
+        """Return the object of `GET /booking/{id}`.
+
+        Raises: BookingNotFound, DatabaseUnavailable.
+        """
+        return view(self.bookings.get(booking_id))
+
+    @rpc(expected_exceptions=ClinicError)
+    def list_bookings(self, **query: Any) -> list[dict[str, Any]]:
+        """Return one page, newest first. Takes the parameters of `GET /bookings/`; `from` is a
+        word of Python, so write `list_bookings(**{"from": ...})`.
+
+        Raises: InvalidBooking, DatabaseUnavailable.
+        """
+        try:
+            listing = read_listing(query)
+        except ValidationError as error:
+            raise InvalidBooking(str(error.normalized_messages())) from None
+        return [view(booking) for booking in self.bookings.list(listing)]
+
+
+class BookingWorker:
+    """Decides the bookings that `booking_requests` asks for."""
+
+    name = "booking_worker"
+
+    decider: Decider = Decisions()
+
+    @work(
+        BOOKING_REQUESTS,
+        read=BookingRequested.from_body,
+        policy=lambda settings: settings.booking_retry,
+        on_parked="give_up",
+        expected_exceptions=ClinicError,
+    )
+    def handle_booking_requested(self, request: BookingRequested) -> None:
+        self.decider.decide(request.booking_id)
+
+    def give_up(self, request: BookingRequested, code: str) -> None:
+        """Mark the booking for a person's attention; its message is in `booking_dead_letter`."""
+        self.decider.give_up(request.booking_id, code)

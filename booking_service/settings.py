@@ -1,0 +1,98 @@
+"""What the booking service reads of `config.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from marshmallow import ValidationError, fields, post_load, validate
+
+from booking_service.calendar import Calendar, Span
+from booking_service.check import AvailabilityCheck
+from clinic.config import ConfigSchema, Zone, read
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class BookingSettings:
+    calendar: Calendar
+    check: AvailabilityCheck
+
+
+class SpanField(fields.Field[Span]):
+    """Opening hours, as "08:00-20:00"."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Span:
+        try:
+            return Span.parse(value)
+        except (ValueError, AttributeError):
+            raise ValidationError(f"{value!r} is not a span like 08:00-20:00") from None
+
+
+class DelayField(fields.Field[tuple[float, float]]):
+    """Seconds: one number, or a range as "2-5"."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[float, float]:
+        shortest, _, longest = str(value).partition("-")
+        try:
+            delay = float(shortest), float(longest or shortest)
+        except ValueError:
+            raise ValidationError(f"{value!r} is not a delay like 2-5") from None
+        if not 0 <= delay[0] <= delay[1] < 3600:
+            raise ValidationError(f"{value!r} is not a rising range within the hour")
+        return delay
+
+
+class CalendarSchema(ConfigSchema):
+    timezone = Zone(load_default=ZoneInfo("UTC"))
+    opening_hours = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(_WEEKDAYS)),
+        values=fields.List(SpanField()),
+        required=True,
+    )
+    slot_minutes = fields.Integer(load_default=30, validate=validate.Range(1, 24 * 60))
+    seats_per_slot = fields.Integer(load_default=1, validate=validate.Range(1, 1000))
+    closed_days = fields.List(fields.Date(), load_default=list)
+    horizon_days = fields.Integer(load_default=365, validate=validate.Range(1, 3650))
+
+    @post_load
+    def to_calendar(self, data: dict[str, Any], **_kwargs: Any) -> Calendar:
+        hours: dict[str, Sequence[Span]] = data["opening_hours"]
+        closed: list[date] = data["closed_days"]
+        return Calendar(
+            zone=data["timezone"],
+            hours={_WEEKDAYS.index(day): spans for day, spans in hours.items()},
+            slot=timedelta(minutes=data["slot_minutes"]),
+            seats_per_slot=data["seats_per_slot"],
+            closed_days=frozenset(closed),
+            horizon=timedelta(days=data["horizon_days"]),
+        )
+
+
+class CheckSchema(ConfigSchema):
+    delay_seconds = DelayField(load_default=(2.0, 5.0))
+    failure_rate = fields.Float(load_default=0.0, validate=validate.Range(0, 1))
+
+    @post_load
+    def to_check(self, data: dict[str, Any], **_kwargs: Any) -> AvailabilityCheck:
+        shortest, longest = data["delay_seconds"]
+        return AvailabilityCheck(shortest, longest, data["failure_rate"])
+
+
+class BookingSettingsSchema(ConfigSchema):
+    calendar = fields.Nested(CalendarSchema, data_key="CALENDAR", required=True)
+    check = fields.Nested(CheckSchema, data_key="AVAILABILITY", required=True)
+
+    @post_load
+    def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> BookingSettings:
+        return BookingSettings(**data)
+
+
+def booking_settings(config: Mapping[str, Any]) -> BookingSettings:
+    """Raises: ConfigError, which names every key at fault."""
+    result: BookingSettings = read(BookingSettingsSchema(), config)
+    return result

@@ -1,0 +1,1 @@
+"""What every service of the clinic agrees on. Imports none of the services."""

@@ -1,0 +1,24 @@
+"""Puts a store and its relay together, the same way in every process that writes bookings."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pymongo.database import Database
+
+from clinic import topology
+from clinic.config import Settings
+from clinic.document import Document
+from clinic.outbox import Outbox
+from clinic.publisher import Publisher
+from clinic.relay import Relay
+from clinic.store import BookingStore
+
+
+def relayed_store(database: Database[Document], settings: Settings) -> tuple[BookingStore, Relay]:
+    """Return a store whose messages leave through the relay once that is started."""
+    declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
+    publisher = Publisher(settings.amqp_uri, declare)
+    outbox = Outbox(database["bookings"], settings.outbox_grace_seconds)
+    relay = Relay(outbox, publisher, settings.outbox_sweep_seconds)
+    return BookingStore(database, outbox, announce=relay.offer), relay

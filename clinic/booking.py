@@ -1,0 +1,124 @@
+"""A booking and the steps it may take. Pure: knows no framework, database or broker."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from clinic.errors import IllegalTransition
+
+
+class Status(StrEnum):
+    PENDING = "pending"  #: accepted, not decided yet
+    CONFIRMED = "confirmed"  #: holds a seat of its slot
+    REJECTED = "rejected"  #: final
+    CANCELLED = "cancelled"  #: final; the seat is free again
+
+
+LEGAL_STEPS: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED}),
+    Status.CONFIRMED: frozenset({Status.CANCELLED}),
+    Status.REJECTED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of a booking's history; `previous` is None for the request itself."""
+
+    at: datetime
+    previous: Status | None
+    status: Status
+    reason: str | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Why a person should look at a booking that the system could not decide."""
+
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    id: str
+    patient_name: str
+    patient_email: str
+    language: str
+    date: datetime
+    status: Status
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    history: tuple[Change, ...]
+    reason: str | None = None
+    seat: int | None = None
+    attention: Attention | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A legal step not yet stored: `version` is the booking's version after it."""
+
+    booking_id: str
+    date: datetime
+    version: int
+    change: Change
+    seat: int | None = None
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.booking_id}:{self.version}"
+
+
+def request(
+    *, patient_name: str, patient_email: str, language: str, date: datetime, at: datetime, by: str
+) -> Booking:
+    """Make a new pending booking with a random UUIDv4. `date` and `at` are aware UTC."""
+    return Booking(
+        id=str(uuid.uuid4()),
+        patient_name=patient_name,
+        patient_email=patient_email,
+        language=language,
+        date=date,
+        status=Status.PENDING,
+        version=1,
+        created_at=at,
+        updated_at=at,
+        history=(Change(at=at, previous=None, status=Status.PENDING, reason=None, by=by),),
+    )
+
+
+def confirm(booking: Booking, *, seat: int, at: datetime, by: str) -> Transition:
+    """Give the booking a seat of its slot, counted from 0. Raises: IllegalTransition."""
+    return _step(booking, Status.CONFIRMED, reason=None, at=at, by=by, seat=seat)
+
+
+def reject(booking: Booking, *, reason: str, at: datetime, by: str) -> Transition:
+    """Turn the booking down for a code of `clinic.reasons`. Raises: IllegalTransition."""
+    return _step(booking, Status.REJECTED, reason=reason, at=at, by=by)
+
+
+def cancel(booking: Booking, *, reason: str, at: datetime, by: str) -> Transition:
+    """Call the booking off; its seat becomes free. Raises: IllegalTransition."""
+    return _step(booking, Status.CANCELLED, reason=reason, at=at, by=by)
+
+
+def _step(
+    booking: Booking,
+    status: Status,
+    *,
+    reason: str | None,
+    at: datetime,
+    by: str,
+    seat: int | None = None,
+) -> Transition:
+    if status not in LEGAL_STEPS[booking.status]:
+        raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be {status}")
+    change = Change(at=at, previous=booking.status, status=status, reason=reason, by=by)
+    return Transition(booking.id, booking.date, booking.version + 1, change, seat)

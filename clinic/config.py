@@ -1,0 +1,98 @@
+"""What the services read of `config.yaml`, checked once at the process's entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
+
+from clinic.errors import ConfigError
+from clinic.retry import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The part of the configuration that every service shares.
+
+    `outbox_grace_seconds` is how long the writer of an outbox entry has to publish it before any
+    sweep may; sweeps run every `outbox_sweep_seconds`.
+    """
+
+    amqp_uri: str
+    mongodb_uri: str
+    booking_retry: RetryPolicy
+    email_retry: RetryPolicy
+    outbox_grace_seconds: float
+    outbox_sweep_seconds: float
+
+    @property
+    def retry_delays_seconds(self) -> list[int]:
+        return self.booking_retry.delays_seconds + self.email_retry.delays_seconds
+
+
+class ConfigSchema(Schema):
+    """Base of the schemas that read one part of the configuration and leave the rest alone."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    @pre_load
+    def drop_unset(self, data: Mapping[str, Any], **_kwargs: Any) -> dict[str, Any]:
+        """A variable that is set but empty reads as null; it means the default."""
+        return {key: value for key, value in data.items() if value is not None}
+
+
+class Zone(fields.Field[ZoneInfo]):
+    """The name of an IANA time zone."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> ZoneInfo:
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, TypeError):
+            raise ValidationError(f"{value!r} is not a time zone") from None
+
+
+class RetrySchema(ConfigSchema):
+    max_attempts = fields.Integer(load_default=3, validate=validate.Range(1, 10))
+    ttl_seconds = fields.Integer(load_default=10, validate=validate.Range(1, 3600))
+
+    @post_load
+    def to_policy(self, data: dict[str, Any], **_kwargs: Any) -> RetryPolicy:
+        return RetryPolicy(**data)
+
+
+class SettingsSchema(ConfigSchema):
+    amqp_uri = fields.String(data_key="AMQP_URI", required=True)
+    mongodb_uri = fields.String(data_key="MONGODB_CONNECTION_URL", required=True)
+    booking_retry = fields.Nested(RetrySchema, data_key="BOOKING_RETRY", load_default=dict)
+    email_retry = fields.Nested(RetrySchema, data_key="EMAIL_RETRY", load_default=dict)
+    outbox_grace_seconds = fields.Float(
+        data_key="OUTBOX_GRACE_SECONDS", load_default=10.0, validate=validate.Range(0)
+    )
+    outbox_sweep_seconds = fields.Float(
+        data_key="OUTBOX_SWEEP_SECONDS", load_default=5.0, validate=validate.Range(0.05)
+    )
+
+    @post_load
+    def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> Settings:
+        for name in ("booking_retry", "email_retry"):
+            if isinstance(data[name], dict):
+                data[name] = RetryPolicy(max_attempts=3, ttl_seconds=10)
+        return Settings(**data)
+
+
+def read(schema: Schema, config: Mapping[str, Any]) -> Any:
+    """Load one part of the configuration. Raises: ConfigError, which names every key at fault."""
+    try:
+        return schema.load(config)
+    except ValidationError as error:
+        raise ConfigError(f"config.yaml: {error.normalized_messages()}") from None
+
+
+def settings(config: Mapping[str, Any]) -> Settings:
+    """Raises: ConfigError."""
+    result: Settings = read(SettingsSchema(), config)
+    return result

@@ -1,0 +1,253 @@
+"""Consumes a work queue with nameko, settling each message once its outcome is safe."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+import eventlet
+from kombu import Consumer as KombuConsumer
+from kombu.message import Message
+from kombu.transport.base import StdChannel
+from nameko.containers import WorkerContext
+from nameko.exceptions import ContainerBeingKilled
+from nameko.messaging import Consumer, QueueConsumer
+from nameko.rpc import Rpc, RpcConsumer
+
+from clinic import config, topology
+from clinic.clock import now, to_wire
+from clinic.errors import ClinicError, PoisonMessage, TryLater
+from clinic.messages import decode
+from clinic.publisher import Outgoing, Publisher
+from clinic.retry import ATTEMPT_HEADER, RetryPolicy
+from clinic.topology import WorkQueue
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+logger = logging.getLogger(__name__)
+
+
+class DrainingQueueConsumer(QueueConsumer):
+    """A queue consumer that stays connected until the work in hand is done and acknowledged.
+
+    nameko's own closes the connection as soon as its consumers are cancelled: on SIGTERM every
+    message in hand is requeued and run a second time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unsettled: set[int] = set()
+
+    def on_iteration(self) -> None:
+        self._cancel_consumers_if_requested()
+        in_hand = self.unsettled or self.container._worker_threads
+        if not self._consumers and not in_hand:
+            self.should_stop = True
+
+    def get_consumers(
+        self, consumer_cls: type[KombuConsumer], channel: StdChannel
+    ) -> list[KombuConsumer]:
+        """Give work queues the message as it came; kombu would ack what it can't decode."""
+        channel.auto_decode = False  # a parked message keeps its bytes, whatever they claim to be
+        # Deliveries of an earlier connection can't be settled any more: the broker has them back.
+        self.unsettled.clear()
+        consumers = super().get_consumers(consumer_cls, channel)
+        for provider, consumer in self._consumers.items():
+            if isinstance(provider, WorkConsumer):
+                consumer.on_message = partial(self.handle_raw, provider)
+        return list(consumers)
+
+    def handle_raw(self, provider: WorkConsumer, message: Message) -> None:
+        self.unsettled.add(id(message))
+        self.handle_message(provider, None, message)
+
+    def on_decode_error(self, message: Message, exc: Exception) -> None:
+        """Dead-letter what not even its envelope can be read of; kombu would log it and ack."""
+        logger.error("rejected an unreadable message", extra={"code": type(exc).__name__})
+        self._settle(Message.reject, message)
+
+    def ack_message(self, message: Message) -> None:
+        self._settle(super().ack_message, message)
+
+    def requeue_message(self, message: Message) -> None:
+        self._settle(super().requeue_message, message)
+
+    def _settle(self, settle: Callable[[Message], None], message: Message) -> None:
+        try:
+            settle(message)
+        except OSError:
+            # The socket died; unhandled, this would end the process. The broker redelivers.
+            logger.warning("lost the broker while settling a message")
+        finally:
+            self.unsettled.discard(id(message))
+
+
+class DrainingRpcConsumer(RpcConsumer):
+    queue_consumer = DrainingQueueConsumer()
+
+    def handle_message(self, body: Any, message: Message) -> None:
+        """Refuse what nobody waits for: answering it would end the process, again and again."""
+        if "reply_to" not in message.properties:
+            logger.warning("dropped an RPC request without reply_to")
+            self.queue_consumer.ack_message(message)
+            return
+        super().handle_message(body, message)
+
+    def handle_result(self, message: Message, result: Any, exc_info: ExcInfo | None) -> Any:
+        try:
+            return super().handle_result(message, result, exc_info)
+        except (OSError, self.queue_consumer.connection.recoverable_connection_errors) as error:
+            # Run again it might book again, so a reply that can't be sent is given up.
+            logger.warning("could not send an RPC reply: %s", type(error).__name__)
+            self.queue_consumer.ack_message(message)
+            return result, exc_info
+
+
+class DrainingRpc(Rpc):
+    rpc_consumer = DrainingRpcConsumer()
+
+
+rpc = DrainingRpc.decorator
+
+
+class WorkConsumer(Consumer):
+    """An entrypoint that decodes, runs, and then acks, retries or parks a message.
+
+    `read` turns a body into the handler's argument or raises PoisonMessage. `policy` picks the
+    retry policy out of the settings. `on_parked` names a method of the service that is told of a
+    message which used up its attempts: `(argument, code)`.
+    """
+
+    queue_consumer = DrainingQueueConsumer()
+
+    def __init__(
+        self,
+        work: WorkQueue,
+        read: Callable[[Mapping[str, Any]], Any],
+        policy: Callable[[config.Settings], RetryPolicy],
+        on_parked: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.work = work
+        self.read = read
+        self.pick_policy = policy
+        self.on_parked = on_parked
+        super().__init__(work.queue(), **kwargs)
+
+    def setup(self) -> None:
+        settings = config.settings(self.container.config)
+        self.policy = self.pick_policy(settings)
+        declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
+        self.publisher = Publisher(settings.amqp_uri, declare)
+        super().setup()
+
+    def handle_message(self, _body: None, message: Message) -> None:
+        try:
+            argument = self.read(decode(_bytes(message)))
+            attempt = self.policy.attempt(message.headers)
+        except PoisonMessage as error:
+            self._settle(message, partial(self._park, message, error))
+            return
+        handle_result = partial(self.handle_outcome, message, argument, attempt)
+        try:
+            self.container.spawn_worker(
+                self, (argument,), {}, context_data={}, handle_result=handle_result
+            )
+        except ContainerBeingKilled:
+            self.queue_consumer.requeue_message(message)
+
+    def handle_outcome(
+        self,
+        message: Message,
+        argument: Any,
+        attempt: int,
+        worker_ctx: WorkerContext,
+        result: Any,
+        exc_info: ExcInfo | None,
+    ) -> tuple[Any, ExcInfo | None]:
+        error = exc_info[1] if exc_info else None
+        tell = getattr(worker_ctx.service, self.on_parked) if self.on_parked else _nobody
+        self._settle(message, partial(self._answer, message, argument, attempt, error, tell))
+        return result, exc_info
+
+    def _answer(
+        self,
+        message: Message,
+        argument: Any,
+        attempt: int,
+        error: BaseException | None,
+        tell: Callable[[Any, str], None],
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, TryLater):
+            self._again(message, attempt, self.policy.ttl_seconds)
+        elif isinstance(error, PoisonMessage):
+            self._park(message, error)
+        elif attempt < self.policy.max_attempts:
+            self._again(message, attempt + 1, self.policy.delay_seconds(attempt))
+        else:
+            tell(argument, _code(error))
+            self._park(message, error)
+
+    def _settle(self, message: Message, answer: Callable[[], None]) -> None:
+        """Ack once `answer` has put the message's future in safe hands; else it stays queued.
+
+        The queue's delivery limit ends what would go round for ever.
+        """
+        try:
+            answer()
+        except Exception as error:
+            logger.warning(
+                "message goes back to its queue", exc_info=True, extra={"code": _code(error)}
+            )
+            eventlet.sleep(1)
+            self.queue_consumer.requeue_message(message)
+        else:
+            self.queue_consumer.ack_message(message)
+
+    def _again(self, message: Message, attempt: int, delay_seconds: int) -> None:
+        headers = {**message.headers, ATTEMPT_HEADER: attempt}
+        self._republish(self.work.retry_name(delay_seconds), message, headers)
+
+    def _park(self, message: Message, error: BaseException) -> None:
+        """Put the original bytes with their cause where a person can look at them."""
+        cause = {
+            "x-cause": _code(error),
+            "x-cause-detail": str(error) if isinstance(error, ClinicError) else "",
+            "x-queue": self.work.name,
+            "x-parked-at": to_wire(now()),
+        }
+        self._republish(self.work.dead_letter, message, {**message.headers, **cause})
+        logger.error("message parked in %s", self.work.dead_letter, extra={"code": _code(error)})
+
+    def _republish(self, queue: str, message: Message, headers: dict[str, Any]) -> None:
+        copy = Outgoing(
+            exchange="",
+            routing_key=queue,
+            body=_bytes(message),
+            headers=headers,
+            content_type=message.content_type or "application/octet-stream",
+            content_encoding=message.content_encoding or "binary",
+        )
+        self.publisher.publish([copy])
+
+
+work = WorkConsumer.decorator
+
+
+def _bytes(message: Message) -> bytes:
+    body = message.body
+    return body.encode() if isinstance(body, str) else bytes(body)
+
+
+def _code(error: BaseException) -> str:
+    """Name a cause without its text, which for a foreign error could hold anything."""
+    return error.code if isinstance(error, ClinicError) else type(error).__name__
+
+
+def _nobody(_argument: Any, _code: str) -> None:
+    """Stand in for services that need not be told of parked messages."""

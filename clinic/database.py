@@ -1,0 +1,67 @@
+"""The connection to MongoDB, and what it means when that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    NotPrimaryError,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
+from pymongo.uri_parser import parse_uri
+
+from clinic.errors import DatabaseUnavailable
+
+#: Needed for the promises; options of the URL can't weaken them.
+_DURABILITY = {"w": "majority", "journal": "true", "tz_aware": "true"}
+#: Used where the URL says nothing. No operation may hang: the gateway answers within 3 s.
+_DEFAULTS = {
+    "serverSelectionTimeoutMS": "2000",
+    "connectTimeoutMS": "2000",
+    "socketTimeoutMS": "2500",
+    "waitQueueTimeoutMS": "2000",
+    "maxPoolSize": "100",
+}
+_UNAVAILABLE = (
+    ConnectionFailure,
+    ExecutionTimeout,
+    NotPrimaryError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
+
+DATABASE_NAME = "clinic"
+
+
+def durable_uri(uri: str) -> str:
+    """Complete a MongoDB URL with durable writes, aware times and bounded waits."""
+    scheme, netloc, path, query, _ = urlsplit(uri)
+    given = {name.lower() for name in parse_uri(uri, validate=False)["options"]}
+    kept = [part for part in query.split("&") if part and not _is_durability(part)]
+    defaults = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
+    options = "&".join([*kept, urlencode(_DURABILITY | defaults)])
+    return urlunsplit((scheme, netloc, path or "/", options, ""))
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn "can't reach it" and "don't know whether it was written" into DatabaseUnavailable."""
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise DatabaseUnavailable(type(error).__name__) from error
+    except PyMongoError as error:
+        if error.has_error_label("RetryableWriteError"):
+            raise DatabaseUnavailable(type(error).__name__) from error
+        raise
+
+
+def _is_durability(part: str) -> bool:
+    name = part.split("=", 1)[0].lower()
+    return name in {"w", "journal", "j", "tz_aware"}

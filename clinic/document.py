@@ -1,0 +1,76 @@
+"""How a booking is laid out in MongoDB: camelCase names, and times as BSON dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clinic.booking import Attention, Booking, Change, Status
+from clinic.manage_token import Access
+
+Document = dict[str, Any]
+
+
+def of_booking(booking: Booking, access: Access) -> Document:
+    return {
+        "_id": booking.id,
+        "patientName": booking.patient_name,
+        "patientEmail": booking.patient_email,
+        "language": booking.language,
+        "date": booking.date,
+        "status": booking.status.value,
+        "reason": booking.reason,
+        "version": booking.version,
+        "createdAt": booking.created_at,
+        "updatedAt": booking.updated_at,
+        "history": [of_change(change) for change in booking.history],
+        "access": {
+            "salt": access.salt,
+            "tokenFingerprint": access.token_fingerprint,
+            "keyFingerprint": access.key_fingerprint,
+            "requestFingerprint": access.request_fingerprint,
+        },
+    }
+
+
+def to_access(document: Document) -> Access:
+    return Access(
+        salt=document["salt"],
+        token_fingerprint=document["tokenFingerprint"],
+        key_fingerprint=document["keyFingerprint"],
+        request_fingerprint=document["requestFingerprint"],
+    )
+
+
+def to_booking(document: Document) -> Booking:
+    attention = document.get("attention")
+    return Booking(
+        id=document["_id"],
+        patient_name=document["patientName"],
+        patient_email=document["patientEmail"],
+        language=document["language"],
+        date=document["date"],
+        status=Status(document["status"]),
+        reason=document["reason"],
+        version=document["version"],
+        created_at=document["createdAt"],
+        updated_at=document["updatedAt"],
+        history=tuple(to_change(row) for row in document["history"]),
+        seat=document.get("seat"),
+        attention=Attention(**attention) if attention else None,
+    )
+
+
+def of_change(change: Change) -> Document:
+    previous = change.previous.value if change.previous else None
+    return {
+        "at": change.at,
+        "from": previous,
+        "to": change.status.value,
+        "reason": change.reason,
+        "by": change.by,
+    }
+
+
+def to_change(row: Document) -> Change:
+    previous = Status(row["from"]) if row["from"] else None
+    return Change(row["at"], previous, Status(row["to"]), row["reason"], row["by"])

@@ -1,0 +1,110 @@
+"""The errors of the house, one tree.
+
+    ClinicError
+    ├── InvalidBooking          the request can't be understood
+    ├── BookingNotFound
+    ├── IllegalTransition       the booking's state forbids the step
+    ├── StaleBooking            somebody else moved the booking first
+    ├── SeatTaken               another confirmed booking holds that seat
+    ├── IdempotencyKeyUsed      that key has made a booking before
+    ├── IdempotencyConflict     same key, other request
+    ├── CheckUnavailable        an availability check failed; counts as an attempt
+    ├── PoisonMessage           no attempt can ever succeed
+    │   ├── RecipientRejected   the mail server refuses that address or message
+    │   └── DeliveryExpired     the channel stayed away for too long
+    ├── ConfigError
+    └── TryLater                nothing wrong with the message: goes round without counting
+        ├── DatabaseUnavailable
+        ├── BrokerUnavailable
+        ├── ChannelUnavailable
+        └── LeaseHeld
+
+Each class has a stable `code` and takes one message: nameko rebuilds a remote error from its
+arguments, so they must survive JSON. Messages hold ids and codes, never personal data.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ClinicError(Exception):
+    """Base of every error raised on purpose."""
+
+    code: ClassVar[str] = "clinic_error"
+
+
+class InvalidBooking(ClinicError):
+    """A booking request that breaks the schema. The message lists the fields at fault."""
+
+    code = "invalid_booking"
+
+
+class BookingNotFound(ClinicError):
+    code = "booking_not_found"
+
+
+class IllegalTransition(ClinicError):
+    code = "illegal_transition"
+
+
+class StaleBooking(ClinicError):
+    """The booking is no longer in the state that the change was made for."""
+
+    code = "stale_booking"
+
+
+class SeatTaken(ClinicError):
+    code = "seat_taken"
+
+
+class IdempotencyKeyUsed(ClinicError):
+    code = "idempotency_key_used"
+
+
+class IdempotencyConflict(ClinicError):
+    code = "idempotency_conflict"
+
+
+class CheckUnavailable(ClinicError):
+    code = "check_unavailable"
+
+
+class PoisonMessage(ClinicError):
+    code = "poison_message"
+
+
+class RecipientRejected(PoisonMessage):
+    code = "recipient_rejected"
+
+
+class DeliveryExpired(PoisonMessage):
+    code = "delivery_expired"
+
+
+class ConfigError(ClinicError):
+    code = "config_error"
+
+
+class TryLater(ClinicError):
+    code = "try_later"
+
+
+class DatabaseUnavailable(TryLater):
+    code = "database_unavailable"
+
+
+class BrokerUnavailable(TryLater):
+    code = "broker_unavailable"
+
+
+class ChannelUnavailable(TryLater):
+    """A notification channel can't be reached, or asks to be left alone for a while."""
+
+    code = "channel_unavailable"
+
+
+class LeaseHeld(TryLater):
+    """Another process is working on the same thing."""
+
+    code = "lease_held"

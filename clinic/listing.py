@@ -1,0 +1,67 @@
+"""The query of `GET /bookings/` and of `list_bookings`: filters, and where a page begins."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+
+from clinic.booking import Booking, Status
+from clinic.schema import Instant
+from clinic.store import Listing, Position
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Cursor(fields.Field[Position]):
+    """An opaque place in the list, as `cursor` writes it."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Position:
+        try:
+            plain = base64.urlsafe_b64decode(value.encode("ascii")).decode("ascii")
+            milliseconds, booking_id = plain.split(".")
+            return Position(_EPOCH + int(milliseconds) * _MILLISECOND, booking_id)
+        except (ValueError, OverflowError, AttributeError, binascii.Error):
+            raise ValidationError("must be the cursor of a Link header") from None
+
+
+class ListingSchema(Schema):
+    """{"limit", "after", "status", "from", "to"}, all optional. `from` and `to` are instants."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "is not a filter"}
+
+    limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
+    after = Cursor()
+    status = fields.Enum(Status, by_value=True)
+    date_from = Instant(data_key="from")
+    date_to = Instant(data_key="to")
+
+    @post_load
+    def to_listing(self, data: dict[str, Any], **_kwargs: Any) -> Listing:
+        return Listing(**data)
+
+
+_LISTING = ListingSchema()
+
+
+def read_listing(query: Mapping[str, Any]) -> Listing:
+    """Raises: marshmallow.ValidationError with `{parameter: [messages]}`."""
+    listing: Listing = _LISTING.load(query)
+    return listing
+
+
+def cursor(last: Booking) -> str:
+    """Name the place behind the last booking of a page."""
+    milliseconds = (last.created_at - _EPOCH) // _MILLISECOND
+    return base64.urlsafe_b64encode(f"{milliseconds}.{last.id}".encode()).decode()

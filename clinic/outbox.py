@@ -1,0 +1,91 @@
+"""Messages that a booking still has to send, kept inside its document until the broker has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo.collection import Collection
+
+from clinic import strict_json
+from clinic.clock import now
+from clinic.database import database_errors
+from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.publisher import Outgoing
+from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHANGED
+
+BOOKING_REQUESTED = "booking_requested"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message to send; `event_id` is "<bookingId>:<version>", `type` names its route."""
+
+    booking_id: str
+    event_id: str
+    type: str
+    body: dict[str, Any]
+
+    @classmethod
+    def of_request(cls, message: BookingRequested) -> Entry:
+        return cls(message.booking_id, message.event_id, BOOKING_REQUESTED, message.to_body())
+
+    @classmethod
+    def of_change(cls, event: BookingStateChanged) -> Entry:
+        return cls(event.booking_id, event.event_id, STATE_CHANGED, event.to_body())
+
+    def to_document(self, due_at: datetime) -> dict[str, Any]:
+        """{"eventId", "type", "body", "dueAt"}: sweeps leave it alone until `dueAt`."""
+        return {"eventId": self.event_id, "type": self.type, "body": self.body, "dueAt": due_at}
+
+    def to_message(self) -> Outgoing:
+        body = strict_json.dumps(self.body)
+        if self.type == BOOKING_REQUESTED:
+            return Outgoing("", BOOKING_REQUESTS.name, body)
+        # What nameko's EventDispatcher of booking_service would send.
+        call_ids = [f"{BOOKING_SERVICE}.{STATE_CHANGED}.{self.event_id}"]
+        return Outgoing(EVENTS.name, STATE_CHANGED, body, {"nameko.call_id_stack": call_ids})
+
+
+class Outbox:
+    """The entries of all bookings. A sent entry is removed; the history keeps what happened."""
+
+    def __init__(self, bookings: Collection[dict[str, Any]], grace_seconds: float) -> None:
+        self._bookings = bookings
+        self._grace = timedelta(seconds=grace_seconds)
+
+    def due_at(self) -> datetime:
+        """Say from when on a sweep may send an entry that is written now."""
+        return now() + self._grace
+
+    def claim_overdue(self, limit: int) -> list[Entry]:
+        """Take entries of at most `limit` bookings and put them out of other sweeps' sight.
+
+        Two sweeps at the same instant may both get an entry: consumers bear duplicates.
+        Raises: DatabaseUnavailable.
+        """
+        overdue = {"outbox.dueAt": {"$lte": now()}}
+        with database_errors():
+            found = list(self._bookings.find(overdue, {"outbox": True}).limit(limit))
+            if found:
+                ids = [document["_id"] for document in found]
+                later = {"$set": {"outbox.$[].dueAt": self.due_at()}}
+                self._bookings.update_many({"_id": {"$in": ids}, **overdue}, later)
+        return [entry for document in found for entry in _entries(document)]
+
+    def remove_sent(self, entries: Sequence[Entry]) -> None:
+        """Raises: DatabaseUnavailable; the entries are then sent once more, later."""
+        booking_ids = sorted({entry.booking_id for entry in entries})
+        event_ids = [entry.event_id for entry in entries]
+        with database_errors():
+            self._bookings.update_many(
+                {"_id": {"$in": booking_ids}},
+                {"$pull": {"outbox": {"eventId": {"$in": event_ids}}}},
+            )
+
+
+def _entries(document: dict[str, Any]) -> Iterator[Entry]:
+    for entry in document["outbox"]:
+        yield Entry(document["_id"], entry["eventId"], entry["type"], entry["body"])

@@ -1,0 +1,47 @@
+"""What the nameko services are given to work with."""
+
+from __future__ import annotations
+
+from nameko.containers import WorkerContext
+from nameko_mongodb.database import MongoDatabase
+
+from clinic import config
+from clinic.assembly import relayed_store
+from clinic.database import DATABASE_NAME, durable_uri
+from clinic.store import BookingStore
+
+
+class ClinicDatabase(MongoDatabase):
+    """nameko-mongodb's provider, configured by its connection URL alone.
+
+    Opens no connection until it is used, so that a service starts before its database.
+    """
+
+    def setup(self) -> None:
+        uri = self.container.config["MONGODB_CONNECTION_URL"]
+        self.container.config["MONGODB_CONNECTION_URL"] = durable_uri(uri)
+        super().setup()
+        self.database = self.client.get_default_database(DATABASE_NAME)
+
+
+class RelayedDatabase(ClinicDatabase):
+    """Opens the bookings in `self.store`, and runs the relay that writing them needs."""
+
+    def setup(self) -> None:
+        super().setup()
+        settings = config.settings(self.container.config)
+        self.store, self.relay = relayed_store(self.database, settings)
+
+    def start(self) -> None:
+        self.relay.start()
+
+    def stop(self) -> None:
+        self.relay.stop()
+        super().stop()
+
+
+class Bookings(RelayedDatabase):
+    """Gives each entrypoint the `BookingStore`."""
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> BookingStore:
+        return self.store

@@ -1,0 +1,121 @@
+"""The documented JSON of a booking: one place that reads it and one that writes it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from marshmallow import RAISE, Schema, ValidationError, fields
+
+from clinic import booking as steps
+from clinic import reasons
+from clinic.booking import Booking
+from clinic.clock import now, to_wire
+
+MAX_NAME = 200
+MAX_EMAIL = 254  #: RFC 5321, section 4.5.3.1.3, less the angle brackets
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+#: Control, format (bidi, zero width), surrogate, private and unassigned characters; separators.
+_FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+class PersonName(fields.String):
+    """A name as people write it: printable, not blank, at most `MAX_NAME` characters."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        name = unicodedata.normalize("NFC", _text(value)).strip()
+        if not name:
+            raise ValidationError("must not be blank")
+        if len(name) > MAX_NAME:
+            raise ValidationError(f"must have at most {MAX_NAME} characters")
+        if any(unicodedata.category(character) in _FORBIDDEN for character in name):
+            raise ValidationError("must not hold control or invisible characters")
+        return name
+
+
+class EmailAddress(fields.String):
+    """Exactly one address, in its normal form."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = _text(value)
+        if len(text) > MAX_EMAIL:
+            raise ValidationError(f"must have at most {MAX_EMAIL} characters")
+        try:
+            checked = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        except EmailNotValidError:
+            raise ValidationError("must be one e-mail address") from None
+        return checked.normalized
+
+
+class Instant(fields.Field[datetime]):
+    """An RFC 3339 date and time with an offset; read and kept as UTC in milliseconds."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+        text = _text(value)
+        if not _RFC3339.fullmatch(text):
+            raise ValidationError("must be an RFC 3339 date with an offset: 2026-12-01T10:00:00Z")
+        try:
+            moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError("is not a date of the calendar") from None
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+class BookingRequestSchema(Schema):
+    """{"patientName", "patientEmail", "date"}, and nothing else."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"type": "must be a JSON object", "unknown": "is not a field of a booking"}
+
+    patient_name = PersonName(data_key="patientName", required=True)
+    patient_email = EmailAddress(data_key="patientEmail", required=True)
+    date = Instant(required=True)
+
+
+_REQUEST = BookingRequestSchema()
+
+
+def new_booking(payload: Any, *, language: str, by: str) -> Booking:
+    """Read the documented body of `POST /book` into a pending booking.
+
+    Raises: marshmallow.ValidationError with `{field: [messages]}`, never quoting the values.
+    """
+    return steps.request(**_REQUEST.load(payload), language=language, at=now(), by=by)
+
+
+def view(booking: Booking) -> dict[str, Any]:
+    """Write a booking as the documented flat object."""
+    return {
+        "id": booking.id,
+        "status": booking.status.value,
+        "reason": booking.reason,
+        "reasonText": reasons.text(booking.reason, booking.language) if booking.reason else None,
+        "patientName": booking.patient_name,
+        "patientEmail": booking.patient_email,
+        "date": to_wire(booking.date),
+        "language": booking.language,
+        "version": booking.version,
+        "createdAt": to_wire(booking.created_at),
+        "updatedAt": to_wire(booking.updated_at),
+        "attention": _attention(booking),
+    }
+
+
+def _attention(booking: Booking) -> dict[str, str] | None:
+    if booking.attention is None:
+        return None
+    return {"code": booking.attention.code, "at": to_wire(booking.attention.at)}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValidationError("must be a text")
+    return value

@@ -1,0 +1,221 @@
+"""Bookings in MongoDB. Every write is one operation on one document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from clinic import document
+from clinic.booking import Booking, Status, Transition
+from clinic.clock import now
+from clinic.database import database_errors
+from clinic.document import Document
+from clinic.errors import (
+    BookingNotFound,
+    IdempotencyConflict,
+    IdempotencyKeyUsed,
+    SeatTaken,
+    StaleBooking,
+)
+from clinic.manage_token import Access
+from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.outbox import Entry, Outbox
+
+#: Stops double booking, and frees the seat when a booking is cancelled.
+_SEAT_INDEX = IndexModel(
+    [("slot", ASCENDING), ("seat", ASCENDING)],
+    name="one_confirmed_booking_per_seat",
+    unique=True,
+    partialFilterExpression={"status": Status.CONFIRMED.value},
+)
+_IDEMPOTENCY_INDEX = IndexModel(
+    [("access.keyFingerprint", ASCENDING)],
+    name="one_booking_per_idempotency_key",
+    unique=True,
+    partialFilterExpression={"access.keyFingerprint": {"$type": "string"}},
+)
+_NEWEST_FIRST = [("createdAt", DESCENDING), ("_id", DESCENDING)]
+_INDEXES = [
+    _SEAT_INDEX,
+    _IDEMPOTENCY_INDEX,
+    IndexModel(_NEWEST_FIRST, name="newest"),
+    IndexModel([("status", ASCENDING), *_NEWEST_FIRST], name="newest_by_status"),
+    IndexModel([("date", ASCENDING)], name="date"),
+    IndexModel([("outbox.dueAt", ASCENDING)], name="outbox_due", sparse=True),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the list of bookings, newest first: the list goes on after this booking."""
+
+    created_at: datetime
+    booking_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which bookings to list. `date_from` and `date_to` bound the appointment, `to` excluded."""
+
+    limit: int = 50
+    after: Position | None = None
+    status: Status | None = None
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+
+    def to_filter(self) -> Document:
+        conditions: list[Document] = []
+        if self.status:
+            conditions.append({"status": self.status.value})
+        if self.date_from:
+            conditions.append({"date": {"$gte": self.date_from}})
+        if self.date_to:
+            conditions.append({"date": {"$lt": self.date_to}})
+        if self.after:
+            conditions += _older_than(self.after)
+        return {"$and": conditions} if conditions else {}
+
+
+def _leave_to_the_sweep(_entry: Entry) -> None:
+    """Stand in where no relay runs: a sweep of another process sends the entry."""
+
+
+class BookingStore:
+    """The bookings of the clinic. Every method may raise DatabaseUnavailable.
+
+    `announce` is handed each outbox entry once it is stored; it must not block or raise.
+    Indexes are made before the first write: without the unique one a seat could be given twice.
+    """
+
+    def __init__(
+        self,
+        database: Database[Document],
+        outbox: Outbox,
+        announce: Callable[[Entry], None] = _leave_to_the_sweep,
+    ) -> None:
+        self._bookings = database["bookings"]
+        self._has_indexes = False
+        self._announce = announce
+        self._outbox = outbox
+
+    def ping(self) -> None:
+        with database_errors():
+            self._bookings.database.command("ping")
+
+    def insert(self, booking: Booking, access: Access) -> None:
+        """Store a new booking together with the request to decide it.
+
+        Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`).
+        """
+        entry = Entry.of_request(BookingRequested.of(booking))
+        outbox = {"outbox": [entry.to_document(self._outbox.due_at())]}
+        with database_errors():
+            self._ensure_indexes()
+            try:
+                self._bookings.insert_one(document.of_booking(booking, access) | outbox)
+            except DuplicateKeyError as error:
+                # Our own random id is there already: an earlier try of the driver had arrived.
+                if "_id" not in (error.details or {}).get("keyPattern", {}):
+                    raise IdempotencyKeyUsed("the key has made a booking before") from None
+        self._announce(entry)
+
+    def find_by_key(self, access: Access) -> tuple[Booking, Access]:
+        """Find the booking made under the same key.
+
+        Raises: IdempotencyConflict, BookingNotFound.
+        """
+        found = self._find_one({"access.keyFingerprint": access.key_fingerprint})
+        stored = document.to_access(found["access"])
+        if stored.request_fingerprint != access.request_fingerprint:
+            raise IdempotencyConflict("the key was used for another request")
+        return document.to_booking(found), stored
+
+    def get(self, booking_id: str) -> Booking:
+        """Raises: BookingNotFound."""
+        return document.to_booking(self._find_one({"_id": booking_id}))
+
+    def list(self, listing: Listing) -> list[Booking]:
+        """Return one page, newest first."""
+        with database_errors():
+            found = self._bookings.find(listing.to_filter(), {"outbox": False})
+            page = found.sort(_NEWEST_FIRST).limit(listing.limit)
+            return [document.to_booking(each) for each in page]
+
+    def taken_seats(self, slot: datetime) -> set[int]:
+        with database_errors():
+            taken = self._bookings.find(
+                {"slot": slot, "status": Status.CONFIRMED.value}, {"seat": True, "_id": False}
+            )
+            return {each["seat"] for each in taken}
+
+    def apply(self, transition: Transition) -> None:
+        """Store a step together with the event that tells of it.
+
+        Raises: StaleBooking when the booking has moved on, SeatTaken when its seat is gone.
+        """
+        entry = Entry.of_change(BookingStateChanged.of(transition))
+        before = {
+            "_id": transition.booking_id,
+            "status": transition.change.previous,
+            "version": transition.version - 1,
+        }
+        with database_errors():
+            self._ensure_indexes()
+            try:
+                result = self._bookings.update_one(before, self._step(transition, entry))
+            except DuplicateKeyError:
+                raise SeatTaken(f"seat {transition.seat} is taken") from None
+        if not result.matched_count:
+            raise StaleBooking(f"booking {transition.booking_id} has moved on")
+        self._announce(entry)
+
+    def mark_attention(self, booking_id: str, code: str) -> None:
+        """Tell whoever reads a pending booking that a person has to look at it."""
+        attention = {"code": code, "at": now()}
+        with database_errors():
+            self._bookings.update_one(
+                {"_id": booking_id, "status": Status.PENDING.value},
+                {"$set": {"attention": attention}},
+            )
+
+    def _step(self, transition: Transition, entry: Entry) -> Document:
+        change = transition.change
+        fields: Document = {
+            "status": change.status.value,
+            "reason": change.reason,
+            "version": transition.version,
+            "updatedAt": change.at,
+        }
+        if transition.seat is not None:
+            fields |= {"slot": transition.date, "seat": transition.seat}
+        return {
+            "$set": fields,
+            "$unset": {"attention": True},
+            "$push": {
+                "history": document.of_change(change),
+                "outbox": entry.to_document(self._outbox.due_at()),
+            },
+        }
+
+    def _find_one(self, query: Document) -> Document:
+        with database_errors():
+            found = self._bookings.find_one(query, {"outbox": False})
+        if found is None:
+            raise BookingNotFound(f"no booking {query.get('_id', 'of that key')}")
+        return found
+
+    def _ensure_indexes(self) -> None:
+        if not self._has_indexes:
+            self._bookings.create_indexes(_INDEXES)
+            self._has_indexes = True
+
+
+def _older_than(position: Position) -> list[Document]:
+    at, booking_id = position.created_at, position.booking_id
+    tie = [{"createdAt": {"$lt": at}}, {"_id": {"$lt": booking_id}}]
+    return [{"createdAt": {"$lte": at}}, {"$or": tie}]

@@ -1,0 +1,47 @@
+"""JSON as a contract: one value per key, finite numbers, real characters, bounded depth."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+
+class InvalidJson(ValueError):
+    """The bytes are no JSON that the clinic accepts. The message says why, without the content."""
+
+
+def loads(data: bytes) -> Any:
+    """Decode UTF-8 JSON. Raises: InvalidJson (also for NaN, a repeated key or a lone surrogate)."""
+    try:
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
+        )
+        # Escapes can smuggle in a lone surrogate, which no UTF-8 writer can store later.
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeError:
+        raise InvalidJson("the text is not valid UTF-8") from None
+    except RecursionError:
+        raise InvalidJson("the nesting is too deep") from None
+    except json.JSONDecodeError as error:
+        raise InvalidJson(f"{error.msg} at character {error.pos}") from None
+    except InvalidJson:
+        raise
+    except ValueError:
+        raise InvalidJson("a number is too long") from None
+    return value
+
+
+def dumps(value: Any) -> bytes:
+    """Encode as compact UTF-8. Raises: TypeError for anything that is not plain JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise InvalidJson("a key is repeated")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidJson(f"{name} is not a JSON number")

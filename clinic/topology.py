@@ -1,0 +1,108 @@
+"""Every exchange and queue of the house, declared in one place by whoever connects.
+
+Names and arguments are part of the contract. Queue arguments can't be changed on a live broker
+(406), so a retry queue carries its delay in its name and every queue is a quorum queue from the
+first day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kombu import Exchange, Queue
+from kombu.transport.base import StdChannel
+
+BOOKING_SERVICE = "booking_service"
+STATE_CHANGED = "booking_state_changed"
+
+#: A retry queue of this delay has the documented plain name; others carry their delay.
+PLAIN_RETRY_SECONDS = 10
+
+#: Deliveries, not attempts: a message that takes its process down this often is dead-lettered.
+_DELIVERY_LIMIT = 20
+#: RabbitMQ 4 drops a message after 20 deliveries unless told otherwise, and a person may look at
+#: a dead letter more often than that; 3.x knows no "unlimited".
+_DEAD_LETTER_DELIVERY_LIMIT = 1_000_000
+
+#: What nameko declares for `EventDispatcher` and `@event_handler("booking_service", ...)`.
+EVENTS = Exchange(f"{BOOKING_SERVICE}.events", type="topic", durable=True)
+NOTIFICATIONS = Exchange("booking_notifications", type="fanout", durable=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkQueue:
+    """A queue of work with its retry tiers and its dead letters."""
+
+    name: str
+    retry: str
+    dead_letter: str
+    source: Exchange | None = None
+
+    def retry_name(self, delay_seconds: int) -> str:
+        if delay_seconds == PLAIN_RETRY_SECONDS:
+            return self.retry
+        return f"{self.retry}.{delay_seconds}s"
+
+    def queue(self) -> Queue:
+        """The queue to consume from. Its own dead-lettering catches what kills its consumers."""
+        arguments = {"x-delivery-limit": _DELIVERY_LIMIT}
+        return _quorum(self.name, arguments, exchange=self.source, dead_letter_to=self.dead_letter)
+
+    def queues(self, delays_seconds: Iterable[int]) -> list[Queue]:
+        """All queues in an order in which each finds its dead-letter target declared."""
+        limit = {"x-delivery-limit": _DEAD_LETTER_DELIVERY_LIMIT}
+        tiers = [self._tier(delay) for delay in sorted({PLAIN_RETRY_SECONDS, *delays_seconds})]
+        return [_quorum(self.dead_letter, limit), self.queue(), *tiers]
+
+    def _tier(self, delay_seconds: int) -> Queue:
+        ttl = {"x-message-ttl": delay_seconds * 1000}
+        return _quorum(self.retry_name(delay_seconds), ttl, dead_letter_to=self.name)
+
+
+BOOKING_REQUESTS = WorkQueue("booking_requests", "booking_retry", "booking_dead_letter")
+EMAIL = WorkQueue(
+    "notification_service.email",
+    "notification_service.email.retry",
+    "notification_service.email.dead_letter",
+    source=NOTIFICATIONS,
+)
+WORK_QUEUES = (BOOKING_REQUESTS, EMAIL)
+
+
+def declare(channel: StdChannel, delays_seconds: Iterable[int] = ()) -> None:
+    """Declare everything, idempotently. `delays_seconds` adds retry tiers to the plain one.
+
+    Queues come before anything is published through the exchanges, so that no event meets a
+    fanout without queues and is dropped.
+    """
+    delays = list(delays_seconds)
+    for exchange in (EVENTS, NOTIFICATIONS):
+        exchange(channel).declare()
+    NOTIFICATIONS(channel).bind_to(EVENTS, routing_key=STATE_CHANGED)
+    for work in WORK_QUEUES:
+        for queue in work.queues(delays):
+            queue(channel).declare()
+
+
+def _quorum(
+    name: str,
+    extra: dict[str, int],
+    *,
+    exchange: Exchange | None = None,
+    dead_letter_to: str | None = None,
+) -> Queue:
+    arguments: dict[str, str | int] = {"x-queue-type": "quorum", "x-overflow": "reject-publish"}
+    if dead_letter_to:
+        arguments |= {
+            "x-dead-letter-strategy": "at-least-once",
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": dead_letter_to,
+        }
+    return Queue(
+        name,
+        exchange=exchange,
+        routing_key=name if exchange is None else "",
+        durable=True,
+        queue_arguments=arguments | extra,
+    )

@@ -1,0 +1,89 @@
+"""The documented calls: book, read one booking, read them all."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, current_app, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from clinic import strict_json
+from clinic.booking import Booking
+from clinic.errors import BookingNotFound, IdempotencyKeyUsed
+from clinic.listing import cursor, read_listing
+from clinic.manage_token import derive, issue
+from clinic.schema import new_booking, view
+from clinic.store import BookingStore
+from gateway.requests import bears_any, idempotency_key, json_body, language, query
+
+bookings = Blueprint("bookings", __name__)
+
+
+@bookings.post("/book", provide_automatic_options=False)
+def book() -> Response:
+    """Accept a request: it is stored, and will be decided whatever happens next."""
+    data, payload = json_body()
+    booking = new_booking(payload, language=language(), by="patient")
+    booking, token = _store(booking, data, idempotency_key())
+    body = {"booking": view(booking) | {"manageToken": token}}
+    return _json(body, 201, Location=f"/booking/{booking.id}")
+
+
+@bookings.get("/booking/<booking_id>", provide_automatic_options=False)
+def read(booking_id: str) -> Response:
+    booking = _bookings().get(_canonical(booking_id))
+    answer = _json(view(booking))
+    answer.set_etag(f"{booking.version}.{int(booking.attention is not None)}")
+    answer.make_conditional(request)
+    return answer
+
+
+@bookings.get("/bookings/", strict_slashes=False, provide_automatic_options=False)
+def read_all() -> Response:
+    _require_staff()
+    parameters = query()
+    listing = read_listing(parameters)
+    page = _bookings().list(listing)
+    answer = _json([view(booking) for booking in page])
+    if len(page) == listing.limit:
+        following = urlencode(parameters | {"after": cursor(page[-1])})
+        answer.headers["Link"] = f'</bookings/?{following}>; rel="next"'
+    return answer
+
+
+def _store(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str]:
+    """Store the booking, or find the one that the same key has made before."""
+    token, access = issue(key, data)
+    try:
+        _bookings().insert(booking, access)
+    except IdempotencyKeyUsed:
+        booking, stored = _bookings().find_by_key(access)
+        token = derive(stored.salt, key or "")
+    return booking, token
+
+
+def _require_staff() -> None:
+    keys: frozenset[str] = current_app.config["STAFF_API_KEYS"]
+    if keys and not bears_any(keys):
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+
+
+def _canonical(booking_id: str) -> str:
+    """Accept an id in its one spelling only. Raises: BookingNotFound."""
+    try:
+        if str(uuid.UUID(booking_id)) == booking_id:
+            return booking_id
+    except ValueError:
+        pass
+    raise BookingNotFound("not an id")
+
+
+def _bookings() -> BookingStore:
+    store: BookingStore = current_app.config["BOOKINGS"]
+    return store
+
+
+def _json(body: object, status: int = 200, **headers: str) -> Response:
+    return Response(strict_json.dumps(body), status, headers, mimetype="application/json")

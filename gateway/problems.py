@@ -1,0 +1,91 @@
+"""Every refusal as `application/problem+json` (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from clinic import strict_json
+from clinic.errors import (
+    BookingNotFound,
+    ClinicError,
+    DatabaseUnavailable,
+    IdempotencyConflict,
+)
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 5
+
+_TELLING_HEADERS = frozenset({"Allow", "WWW-Authenticate"})
+
+#: The only place that maps an error of the house to HTTP; anything else of ours is a 500.
+_STATUS: dict[type[ClinicError], HTTPStatus] = {
+    BookingNotFound: HTTPStatus.NOT_FOUND,
+    IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_TITLES = {
+    BookingNotFound: "There is no such booking",
+    IdempotencyConflict: "The Idempotency-Key was used for another request",
+    DatabaseUnavailable: "The clinic can't take requests at the moment",
+}
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    *,
+    errors: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Build an answer. `code` is stable; `errors` maps each field at fault to its messages."""
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "code": code}
+    if errors:
+        body["errors"] = errors
+    answer = Response(strict_json.dumps(body), status=status, mimetype="application/problem+json")
+    answer.headers.extend(dict(headers or {}))
+    return answer
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(ValidationError, _invalid)
+    app.register_error_handler(strict_json.InvalidJson, _malformed)
+    app.register_error_handler(ClinicError, _refused)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _invalid(error: ValidationError) -> Response:
+    errors = error.normalized_messages()
+    return problem(400, "invalid_request", "The request has invalid values", errors=errors)
+
+
+def _malformed(error: strict_json.InvalidJson) -> Response:
+    return problem(400, "malformed_json", f"The body is not JSON: {error}")
+
+
+def _refused(error: ClinicError) -> Response:
+    status = _STATUS.get(type(error))
+    if status is None:
+        return _unexpected(error)
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+    return problem(status, error.code, _TITLES[type(error)], headers=retry)
+
+
+def _http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    headers = {name: value for name, value in error.get_headers() if name in _TELLING_HEADERS}
+    return problem(status, status.name.lower(), status.phrase, headers=headers)
+
+
+def _unexpected(error: Exception) -> Response:
+    logger.error("unexpected error", exc_info=error)
+    return problem(500, "internal_error", "Something went wrong on our side")

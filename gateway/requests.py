@@ -1,0 +1,54 @@
+"""Reads what clients send: bodies, headers and credentials."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import Any
+
+from flask import request
+from marshmallow import ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from clinic import reasons, strict_json
+
+MAX_BODY_BYTES = 16 * 1024
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def json_body() -> tuple[bytes, Any]:
+    """Return the body as it came and decoded. Raises: InvalidJson, UnsupportedMediaType,
+    RequestEntityTooLarge."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    data = request.get_data(cache=False)
+    return data, strict_json.loads(data)
+
+
+def idempotency_key() -> str | None:
+    """Raises: ValidationError for a key that is empty, too long or not plain ASCII."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise ValidationError({"Idempotency-Key": ["must be 1 to 200 visible ASCII characters"]})
+    return key
+
+
+def language() -> str:
+    """Pick the patient's language by Accept-Language, Spanish unless English is preferred."""
+    return request.accept_languages.best_match(reasons.LANGUAGES) or reasons.DEFAULT_LANGUAGE
+
+
+def query() -> dict[str, str]:
+    """Return the query parameters. Raises: ValidationError for one that is given twice."""
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        raise ValidationError({name: ["must be given once"] for name in repeated})
+    return request.args.to_dict()
+
+
+def bears_any(keys: frozenset[str]) -> bool:
+    """Whether the bearer token is one of the keys; takes as long for each wrong one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    given = token.strip().encode() if scheme.lower() == "bearer" else b""
+    return True in {hmac.compare_digest(given, key.encode()) for key in keys}

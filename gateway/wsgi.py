@@ -1,0 +1,55 @@
+"""The process's entry: `granian --interface wsgi gateway.wsgi:app`."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import logging.config
+import os
+import sys
+from typing import Any
+
+import yaml
+from flask import Flask
+from nameko.cli.main import setup_yaml_parser
+from pymongo import MongoClient
+
+from clinic.assembly import relayed_store
+from clinic.config import settings
+from clinic.database import DATABASE_NAME, durable_uri
+from clinic.errors import ConfigError
+from gateway.app import create_app
+
+logger = logging.getLogger(__name__)
+
+
+def load_config(path: str) -> dict[str, Any]:
+    """Read a configuration file exactly as `nameko run --config` does."""
+    setup_yaml_parser()
+    with open(path, encoding="utf-8") as file:
+        config: dict[str, Any] = yaml.safe_load(file)
+    return config
+
+
+def start(config: dict[str, Any]) -> Flask:
+    """Connect what the application needs; neither database nor broker must be there yet.
+
+    Raises: ConfigError.
+    """
+    logging.config.dictConfig(config["LOGGING"])
+    read = settings(config)
+    client: MongoClient[dict[str, Any]] = MongoClient(durable_uri(read.mongodb_uri))
+    store, relay = relayed_store(client.get_default_database(DATABASE_NAME), read)
+    relay.start()
+    atexit.register(relay.stop)
+    return create_app(store, relay, _keys(config.get("STAFF_API_KEY") or ""))
+
+
+def _keys(text: str) -> frozenset[str]:
+    return frozenset(key.strip() for key in text.split(",") if key.strip())
+
+
+try:
+    app = start(load_config(os.environ.get("CLINIC_CONFIG", "config.yaml")))
+except (ConfigError, OSError) as error:
+    sys.exit(f"gateway: {error}")

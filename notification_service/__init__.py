@@ -1,0 +1,1 @@
+"""Tells patients what became of their bookings."""

@@ -1,0 +1,110 @@
+"""Ways to reach a patient by e-mail: a mail server, or the log where none is configured."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Protocol
+
+from email_validator import validate_email
+
+from clinic.errors import ChannelUnavailable, RecipientRejected
+from notification_service.letter import Letter
+
+logger = logging.getLogger(__name__)
+
+#: Shorter than the ledger's lease, so that a hung send is over before another may begin.
+SMTP_TIMEOUT_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A letter with its address; `reference` is the same for every copy, and becomes the
+    Message-ID."""
+
+    recipient: str
+    reference: str
+    language: str
+    letter: Letter
+
+
+class Channel(Protocol):
+    def send(self, envelope: Envelope) -> None:
+        """Raises: ChannelUnavailable (try later), RecipientRejected (never)."""
+
+
+class LogChannel:
+    """Simulates a mail server: logs that a letter went out, without its text."""
+
+    def send(self, envelope: Envelope) -> None:
+        logger.info(
+            "e-mail to %s (simulated), reference %s", mask(envelope.recipient), envelope.reference
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpChannel:
+    host: str
+    port: int
+    sender: str
+    username: str | None = None
+    password: str | None = None
+    starttls: bool = False
+
+    def send(self, envelope: Envelope) -> None:
+        """Hand the letter to the mail server; a return means that the server has taken it."""
+        message = self._message(envelope)
+        try:
+            self._transmit(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            raise _refusal(min(codes)) from None
+        except smtplib.SMTPAuthenticationError:
+            raise ChannelUnavailable("the mail server refuses our credentials") from None
+        except smtplib.SMTPResponseException as error:
+            raise _refusal(error.smtp_code) from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise ChannelUnavailable(f"{type(error).__name__} from the mail server") from None
+
+    def _transmit(self, message: EmailMessage) -> None:
+        with smtplib.SMTP(self.host, self.port, timeout=SMTP_TIMEOUT_SECONDS) as server:
+            if self.starttls:
+                server.starttls(context=ssl.create_default_context())
+            if self.username:
+                server.login(self.username, self.password or "")
+            server.send_message(message)
+
+    def _message(self, envelope: Envelope) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = Address(addr_spec=self.sender)
+        message["To"] = Address(addr_spec=_ascii(envelope.recipient))
+        message["Subject"] = envelope.letter.subject
+        message["Message-ID"] = f"<{envelope.reference}@{self.sender.rpartition('@')[2]}>"
+        message["Content-Language"] = envelope.language
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(envelope.letter.text)
+        message.add_alternative(envelope.letter.html, subtype="html")
+        return message
+
+
+def mask(address: str) -> str:
+    """Hide who it is and leave enough to tell two addresses of a test apart: j***@e***.com."""
+    local, _, domain = address.rpartition("@")
+    name, _, ending = domain.rpartition(".")
+    return f"{local[:1]}***@{name[:1]}***.{ending}"
+
+
+def _ascii(address: str) -> str:
+    """Write an international domain as mail servers know it."""
+    checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)
+    return checked.ascii_email or address
+
+
+def _refusal(code: int) -> ChannelUnavailable | RecipientRejected:
+    if code >= 500:
+        return RecipientRejected(f"the mail server answered {code}")
+    return ChannelUnavailable(f"the mail server answered {code}")

@@ -1,0 +1,56 @@
+"""The words of a notification: subject, plain text and HTML, in the patient's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from clinic import reasons
+from clinic.booking import Booking
+from clinic.messages import BookingStateChanged
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("notification_service"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    subject: str
+    text: str
+    html: str
+
+
+def compose(booking: Booking, event: BookingStateChanged, zone: ZoneInfo) -> Letter:
+    """Write what the event tells the patient. The subject is the first line of the text template.
+
+    Says no more than time, outcome and reference: an appointment is health data.
+    """
+    template = _TEMPLATES.get_template(f"{booking.language}/{event.status}.txt")
+    filled = template.render(
+        name=booking.patient_name,
+        when=spoken(booking.date, booking.language, zone),
+        reason=reasons.text(event.reason, booking.language) if event.reason else "",
+        reference=booking.id,
+    )
+    subject, _, text = filled.partition("\n\n")
+    paragraphs = text.strip().split("\n\n")
+    html = _TEMPLATES.get_template("mail.html").render(
+        language=booking.language, subject=subject, paragraphs=paragraphs
+    )
+    return Letter(subject, text, html)
+
+
+def spoken(moment: datetime, language: str, zone: ZoneInfo) -> str:
+    """Say an instant as people do, weekday and zone included: "viernes, 11 de diciembre de 2026,
+    11:00 (Europe/Madrid)"."""
+    local = moment.astimezone(zone)
+    day = format_date(local, "full", locale=language)
+    return f"{day}, {format_time(local, 'HH:mm', locale=language)} ({zone.key})"

@@ -1,0 +1,28 @@
+"""What the notification service is given to work with."""
+
+from __future__ import annotations
+
+from nameko.containers import WorkerContext
+
+from clinic import config
+from clinic.outbox import Outbox
+from clinic.providers import ClinicDatabase
+from clinic.store import BookingStore
+from notification_service.delivery import Delivery
+from notification_service.ledger import Ledger
+from notification_service.settings import notification_settings
+
+
+class EmailDelivery(ClinicDatabase):
+    """Gives each entrypoint the `Delivery` by e-mail."""
+
+    def setup(self) -> None:
+        super().setup()
+        settings = notification_settings(self.container.config)
+        grace_seconds = config.settings(self.container.config).outbox_grace_seconds
+        bookings = BookingStore(self.database, Outbox(self.database["bookings"], grace_seconds))
+        ledger = Ledger(self.database, "email")
+        self.delivery = Delivery(bookings, ledger, settings.channel, settings.zone)
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> Delivery:
+        return self.delivery

@@ -1,0 +1,25 @@
+"""The nameko service that hears of every step of a booking."""
+
+from __future__ import annotations
+
+from clinic.consumer import work
+from clinic.errors import ClinicError
+from clinic.messages import BookingStateChanged
+from clinic.topology import EMAIL
+from notification_service.delivery import Delivery
+from notification_service.providers import EmailDelivery
+
+
+class NotificationService:
+    name = "notification_service"
+
+    email: Delivery = EmailDelivery()
+
+    @work(
+        EMAIL,
+        read=BookingStateChanged.from_body,
+        policy=lambda settings: settings.email_retry,
+        expected_exceptions=ClinicError,
+    )
+    def handle_booking_state_changed(self, event: BookingStateChanged) -> None:
+        self.email.deliver(event)

@@ -1,0 +1,1 @@
+"""The local runner: the whole clinic on one machine, without containers."""

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import Protocol
+
+from runner.problem import Problem
+from runner.server import Server
+
+
+class Backend(Protocol):
+    """A broker or a database, whoever runs it."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def servers(self) -> list[Server]:
+        """What has to run for it, in the order to start it."""
+        ...
+
+    def is_ready(self) -> bool: ...
+
+
+class Given:
+    """A backend somebody else runs: there is nothing to start, so it has to answer already."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.servers: list[Server] = []
+
+    def is_ready(self) -> bool:
+        return True
+
+
+def given(variable: str, uri: str, connect: Callable[[str, float], None]) -> Given:
+    """The backend a variable names; a `Problem` unless it lets us connect."""
+    try:
+        connect(uri, 5)
+    # Whatever a driver makes of a wrong URI, an absent server or a wrong password.
+    except Exception as error:
+        reason = textwrap.shorten(str(error), 150, placeholder=" …") or type(error).__name__
+        raise Problem(f"{variable}: cannot connect to {_without_secrets(uri)}: {reason}") from error
+    return Given(uri)
+
+
+def _without_secrets(uri: str) -> str:
+    return uri.rpartition("@")[2].partition("?")[0]

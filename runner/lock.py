@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from runner.problem import Problem
+
+
+def lock(directory: Path) -> IO[str]:
+    """Claim a run directory, creating it if need be, for as long as the returned file is open.
+
+    A process that inherits the file holds the claim as well.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = (directory / "lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read().strip()
+        file.close()
+        raise Problem(f"{directory} is in use by another run, started as process {owner}") from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file

@@ -1,0 +1,77 @@
+"""A private MongoDB server."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from runner.ports import remembered_port
+from runner.server import Server
+
+
+class MongoServer:
+    """A server whose data and (while it is free) port live in one directory.
+
+    `mongod` when the machine has it, else SecantusDB, which speaks the same protocol.
+    Their data is kept apart: neither reads the other's files.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory = directory.resolve()
+        self._mongod = shutil.which("mongod")
+        self._data = directory / ("mongod" if self._mongod else "secantus")
+        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory = directory
+        self.port = remembered_port(directory / "mongodb.port")
+
+    @property
+    def uri(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/clinic"
+
+    @property
+    def server(self) -> Server:
+        command = self._mongod_command() if self._mongod else self._secantus_command()
+        return Server("mongodb", command, {}, self.directory)
+
+    @property
+    def servers(self) -> list[Server]:
+        """All that has to run, in the order to start it."""
+        return [self.server]
+
+    def is_ready(self) -> bool:
+        """Whether it answers a client now."""
+        try:
+            ping(self.uri, timeout_seconds=1)
+        except PyMongoError:
+            return False
+        return True
+
+    def _mongod_command(self) -> list[str]:
+        address = ["--bind_ip", "127.0.0.1", "--port", str(self.port)]
+        return [str(self._mongod), "--dbpath", str(self._data), *address]
+
+    def _secantus_command(self) -> list[str]:
+        program = str(Path(sys.executable).with_name("secantusd-py"))
+        storage = ["--standalone", "--storage-path", str(self._data), "--cache-size", "256M"]
+        address = ["--host", "127.0.0.1", "--port", str(self.port)]
+        return [program, *storage, *address, "--log-level", "WARNING"]
+
+
+def ping(uri: str, timeout_seconds: float) -> None:
+    """Have the server answer once; raises what stood in the way."""
+    milliseconds = int(timeout_seconds * 1000)
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        uri,
+        serverSelectionTimeoutMS=milliseconds,
+        connectTimeoutMS=milliseconds,
+        socketTimeoutMS=milliseconds,
+    )
+    try:
+        client.admin.command("ping")
+    finally:
+        client.close()

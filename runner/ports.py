@@ -1,0 +1,48 @@
+"""Ports for servers that are local to this machine."""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+from pathlib import Path
+
+# Below the ports Linux gives to outgoing connections: a client that keeps trying to reach a
+# restarting server there could otherwise be given that very port, and connect to itself.
+LOCAL_PORTS = range(20_000, 32_768)
+
+_given_out: set[int] = set()
+
+
+def free_port() -> int:
+    """A port nobody listens on; never the same one twice in the life of this process."""
+    candidates = [port for port in LOCAL_PORTS if port not in _given_out]
+    random.shuffle(candidates)
+    port = next(port for port in candidates if not is_taken(port))
+    _given_out.add(port)
+    return port
+
+
+def is_taken(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody listens there. An address or a port that is not ours to use raises."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return True
+    return False
+
+
+def remembered_port(file: Path) -> int:
+    """The port this file names, while it is free; else a new one, and the file names that."""
+    try:
+        port = int(file.read_text())
+    except (FileNotFoundError, ValueError):
+        port = 0
+    if port not in LOCAL_PORTS or is_taken(port):
+        port = free_port()
+        file.write_text(f"{port}\n")
+    return port

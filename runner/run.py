@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import IO
+
+from runner import mongodb, rabbitmq
+from runner.backend import Backend, given
+from runner.lock import lock
+from runner.mongodb import MongoServer
+from runner.ports import is_taken
+from runner.problem import Problem
+from runner.rabbitmq import RabbitNode
+from runner.services import services
+from runner.settings import Settings
+from runner.supervision import Supervision
+
+DEADLINE_SECONDS = 120
+TICK_SECONDS = 0.2
+
+READY = """
+Ready: {url}
+Try:   curl -s -X POST {url}/book -H 'Content-Type: application/json' -d \
+'{{"patientName":"Juan Pérez","patientEmail":"juan@example.com","date":"2023-12-01T10:00:00Z"}}'
+Stop:  Ctrl-C
+"""
+
+
+class Stopped(Exception):
+    """Somebody asked for the end of the run."""
+
+
+class Run:
+    """The clinic, from the first check until nothing of it runs any more."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop_requested = False
+
+    def request_stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """A signal handler: only takes note, since it may interrupt anything."""
+        self._stop_requested = True
+
+    def forever(self) -> None:
+        """Never returns: `Stopped` or a `Problem` ends it, with every process gone."""
+        self._require_port()
+        with lock(self._settings.directory) as claim:
+            broker, database = self._broker(), self._database()
+            supervision = Supervision(
+                self._settings.directory,
+                backends=broker.servers + database.servers,
+                services=services(
+                    self._settings.host, self._settings.port, broker.uri, database.uri
+                ),
+            )
+            self._supervise(supervision, claim, broker, database)
+
+    def _supervise(
+        self, supervision: Supervision, claim: IO[str], broker: Backend, database: Backend
+    ) -> None:
+        ready_by = time.monotonic() + DEADLINE_SECONDS
+        try:
+            supervision.start(claim)
+            self._wait("MongoDB", database.is_ready, supervision, ready_by)
+            self._wait("RabbitMQ", broker.is_ready, supervision, ready_by)
+            supervision.start_services()
+            self._wait("/health/ready", self._is_healthy, supervision, ready_by)
+            print(READY.format(url=self._settings.url), flush=True)
+            while True:
+                self._tick(supervision)
+        finally:
+            supervision.stop()
+
+    def _wait(
+        self, what: str, is_ready: Callable[[], bool], supervision: Supervision, ready_by: float
+    ) -> None:
+        while not is_ready():
+            self._tick(supervision)
+            if time.monotonic() > ready_by:
+                logs = self._settings.directory / "logs"
+                raise Problem(f"{what} was not ready in {DEADLINE_SECONDS} s; see {logs}")
+
+    def _tick(self, supervision: Supervision) -> None:
+        if self._stop_requested:
+            raise Stopped
+        if not supervision.is_alive():
+            raise Problem("supervisord ended, so everything was stopped")
+        supervision.sweep()
+        time.sleep(TICK_SECONDS)
+
+    def _is_healthy(self) -> bool:
+        gateway = http.client.HTTPConnection(
+            self._settings.client_host, self._settings.port, timeout=5
+        )
+        try:
+            gateway.request("GET", "/health/ready")
+            return gateway.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            gateway.close()
+
+    def _require_port(self) -> None:
+        host, port = self._settings.host, self._settings.port
+        try:
+            taken = is_taken(port, host)
+        except OSError as error:
+            raise Problem(f"Cannot listen on {host}:{port}: {error.strerror}") from error
+        if taken:
+            raise Problem(f"Port {port} is taken: set PORT to another one")
+
+    def _broker(self) -> Backend:
+        if self._settings.amqp_uri:
+            return given("AMQP_URI", self._settings.amqp_uri, rabbitmq.connect)
+        rabbitmq.require_programs()
+        return RabbitNode(self._settings.directory / "rabbitmq")
+
+    def _database(self) -> Backend:
+        if self._settings.mongodb_uri:
+            return given("MONGODB_URI", self._settings.mongodb_uri, mongodb.ping)
+        return MongoServer(self._settings.directory / "mongodb")

@@ -1,0 +1,191 @@
+"""supervisord, which starts again whatever ends by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from runner.process import STOP_SECONDS, adopt_orphans, descendants, die_with_parent, end, orphans
+from runner.server import Server
+
+HEAD = """\
+[supervisord]
+nodaemon=true
+logfile=logs/supervisord.log
+loglevel=warn
+pidfile=supervisord.pid
+{user}
+
+[unix_http_server]
+file={socket}
+chmod=0700
+username=runner
+password={password}
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{socket}
+username=runner
+password={password}
+
+[group:backends]
+programs={backends}
+priority=1
+
+[group:services]
+programs={services}
+priority=2
+"""
+
+PROGRAM = """
+[program:{name}]
+command={command}
+priority={priority}
+autostart={autostart}
+autorestart=true
+startretries=1000000
+stopsignal=TERM
+stopwaitsecs={stop_seconds:.0f}
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={log}
+stdout_logfile_maxbytes={log_bytes}
+stdout_logfile_backups=1
+"""
+
+
+class Supervision:
+    """Backends run from the start; services, once asked for, and they stop first."""
+
+    def __init__(self, directory: Path, backends: list[Server], services: list[Server]) -> None:
+        (directory / "logs").mkdir(exist_ok=True)
+        self._directory = directory
+        self._configuration = directory / "supervisord.conf"
+        self._configuration.touch(mode=0o600)
+        text = configuration(backends, services, _socket(directory), os.environ)
+        self._configuration.write_text(text)
+
+    def start(self, lock: IO[str]) -> None:
+        """Start the backends. The lock is held until supervisord, too, is gone."""
+        adopt_orphans()
+        self._process = subprocess.Popen(
+            [_program("supervisord"), "-c", str(self._configuration)],
+            cwd=self._directory,
+            # supervisord reads nothing from there, and it closes all but the standard files.
+            stdin=lock,
+            stdout=subprocess.PIPE,
+            # Ctrl-C at the terminal is for the runner, which then stops all in its order.
+            start_new_session=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no other thread runs yet
+        )
+        self._voice = threading.Thread(target=self._relay, daemon=True)
+        self._voice.start()
+
+    def start_services(self) -> None:
+        """Returns when each has been tried; one that fails is tried again by supervisord."""
+        subprocess.run(
+            [_program("supervisorctl"), "-c", str(self._configuration), "start", "services:*"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            check=False,
+        )
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def sweep(self) -> None:
+        """End what a crashed program left behind, before its successor meets it."""
+        end(orphans(self._process.pid), deadline_seconds=1)
+
+    def stop(self) -> None:
+        """Stop everything, the services first, and leave no process."""
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(4 * STOP_SECONDS)
+        end(descendants(), STOP_SECONDS)
+        self._process.wait()
+        self._voice.join(timeout=1)
+
+    def _relay(self) -> None:
+        """Through us, because supervisord opens its output anew, and may lack the right to."""
+        for line in self._process.stdout or ():
+            with contextlib.suppress(OSError):
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+
+
+def configuration(
+    backends: list[Server], services: list[Server], socket: Path, environment: Mapping[str, str]
+) -> str:
+    """The text of supervisord.conf, for a supervisord that has this environment.
+
+    What a server only shares with it is not written down, so a password that came in as a
+    variable stays out of the file.
+    """
+    head = HEAD.format(
+        user="user=root" if os.geteuid() == 0 else "",
+        socket=socket,
+        # The socket's mode is what protects it, but without one supervisord complains.
+        password=secrets.token_hex(),
+        backends=",".join(backend.name for backend in backends),
+        services=",".join(service.name for service in services),
+    )
+    own = [
+        _program_section(backend, environment, priority, autostart="true")
+        | {"log": f"logs/{backend.name}.log", "log_bytes": "10MB"}
+        for priority, backend in enumerate(backends)
+    ]
+    ours = [
+        _program_section(service, environment, priority, autostart="false")
+        | {"log": "/dev/fd/1", "log_bytes": "0"}
+        for priority, service in enumerate(services)
+    ]
+    return head + "".join(PROGRAM.format(**section) for section in own + ours)
+
+
+def _program_section(
+    server: Server, environment: Mapping[str, str], priority: int, autostart: str
+) -> dict[str, object]:
+    return {
+        "name": server.name,
+        "command": _command_line(server, environment),
+        "priority": priority,
+        "autostart": autostart,
+        "stop_seconds": STOP_SECONDS,
+    }
+
+
+def _command_line(server: Server, environment: Mapping[str, str]) -> str:
+    """The command behind `env`: supervisord's own `environment=` cannot hold every value."""
+    new = [f"{k}={v}" for k, v in server.environment.items() if environment.get(k) != v]
+    line = shlex.join(["env", f"--chdir={server.directory}", *new, *server.command])
+    # To supervisord a percent sign is an expansion, and a semicolon or hash after a blank a
+    # comment. Both are inside single quotes here, so quotes can come in between.
+    return re.sub(r"\s(?=[;#])", r"\g<0>''", line.replace("%", "%%"))
+
+
+def _socket(directory: Path) -> Path:
+    path = directory / "supervisor.sock"
+    # The system's limit is 107 characters, and supervisord appends its process id at first.
+    if re.fullmatch(r"[\w./-]{1,95}", str(path), re.ASCII):
+        return path
+    return Path(tempfile.mkdtemp(prefix="clinic-")) / "supervisor.sock"
+
+
+def _program(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
