@@ -22,6 +22,8 @@ class Span:
         """Read "08:00-20:00" or "08:00-24:00". Raises: ValueError."""
         opens, _, closes = (part.strip() for part in text.partition("-"))
         span = cls(time.fromisoformat(opens), _closing(closes))
+        if any(end is not None and end.tzinfo is not None for end in (span.opens, span.closes)):
+            raise ValueError(f"{text} has an offset")
         if span.closes is not None and span.closes <= span.opens:
             raise ValueError(f"{text} closes before it opens")
         return span

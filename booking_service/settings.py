@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,9 +38,9 @@ class DelayField(fields.Field[tuple[float, float]]):
     """Seconds: one number, or a range as "2-5"."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[float, float]:
-        shortest, _, longest = str(value).partition("-")
+        shortest, dash, longest = str(value).partition("-")
         try:
-            delay = float(shortest), float(longest or shortest)
+            delay = float(shortest), float(longest if dash else shortest)
         except ValueError:
             raise ValidationError(f"{value!r} is not a delay like 2-5") from None
         if not 0 <= delay[0] <= delay[1] < 3600:
@@ -47,17 +48,24 @@ class DelayField(fields.Field[tuple[float, float]]):
         return delay
 
 
+def _follow_each_other(spans: Sequence[Span]) -> None:
+    """A day's spans must rise, or a slot would be listed twice."""
+    for earlier, later in pairwise(spans):
+        if earlier.closes is None or later.opens < earlier.closes:
+            raise ValidationError("spans of a day must follow each other")
+
+
 class CalendarSchema(ConfigSchema):
     timezone = Zone(load_default=ZoneInfo("UTC"))
     opening_hours = fields.Dict(
         keys=fields.String(validate=validate.OneOf(_WEEKDAYS)),
-        values=fields.List(SpanField()),
+        values=fields.List(SpanField(), validate=_follow_each_other),
         required=True,
     )
-    slot_minutes = fields.Integer(load_default=30, validate=validate.Range(1, 24 * 60))
-    seats_per_slot = fields.Integer(load_default=1, validate=validate.Range(1, 1000))
+    slot_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 24 * 60))
+    seats_per_slot = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, 1000))
     closed_days = fields.List(fields.Date(), load_default=list)
-    horizon_days = fields.Integer(load_default=365, validate=validate.Range(1, 3650))
+    horizon_days = fields.Integer(strict=True, load_default=365, validate=validate.Range(1, 3650))
 
     @post_load
     def to_calendar(self, data: dict[str, Any], **_kwargs: Any) -> Calendar:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import yaml
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
+from nameko.cli.main import setup_yaml_parser
 
 from clinic.errors import ConfigError
 from clinic.retry import RetryPolicy
@@ -40,9 +42,11 @@ class ConfigSchema(Schema):
         unknown = EXCLUDE
 
     @pre_load
-    def drop_unset(self, data: Mapping[str, Any], **_kwargs: Any) -> dict[str, Any]:
-        """A variable that is set but empty reads as null; it means the default."""
-        return {key: value for key, value in data.items() if value is not None}
+    def drop_unset(self, data: Any, **_kwargs: Any) -> Any:
+        """A variable that is set but empty reads as null or ""; it means the default."""
+        if not isinstance(data, Mapping):
+            return data  # for the schema to refuse
+        return {key: value for key, value in data.items() if value not in (None, "")}
 
 
 class Zone(fields.Field[ZoneInfo]):
@@ -51,13 +55,13 @@ class Zone(fields.Field[ZoneInfo]):
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> ZoneInfo:
         try:
             return ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, TypeError):
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
             raise ValidationError(f"{value!r} is not a time zone") from None
 
 
 class RetrySchema(ConfigSchema):
-    max_attempts = fields.Integer(load_default=3, validate=validate.Range(1, 10))
-    ttl_seconds = fields.Integer(load_default=10, validate=validate.Range(1, 3600))
+    max_attempts = fields.Integer(strict=True, load_default=3, validate=validate.Range(1, 10))
+    ttl_seconds = fields.Integer(strict=True, load_default=10, validate=validate.Range(1, 3600))
 
     @post_load
     def to_policy(self, data: dict[str, Any], **_kwargs: Any) -> RetryPolicy:
@@ -82,6 +86,14 @@ class SettingsSchema(ConfigSchema):
             if isinstance(data[name], dict):
                 data[name] = RetryPolicy(max_attempts=3, ttl_seconds=10)
         return Settings(**data)
+
+
+def load(path: str) -> dict[str, Any]:
+    """Read a configuration file exactly as `nameko run --config` does. Raises: OSError."""
+    setup_yaml_parser()
+    with open(path, encoding="utf-8") as file:
+        config: dict[str, Any] = yaml.safe_load(file)
+    return config
 
 
 def read(schema: Schema, config: Mapping[str, Any]) -> Any:

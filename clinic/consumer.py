@@ -29,6 +29,12 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 logger = logging.getLogger(__name__)
 
+#: Headers that the broker writes on delivery, and that mean nothing on another message.
+_BROKERS_OWN = frozenset(
+    {"x-delivery-count", "x-death", "x-first-death-exchange", "x-first-death-queue"}
+    | {"x-first-death-reason", "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason"}
+)
+
 
 class DrainingQueueConsumer(QueueConsumer):
     """A queue consumer that stays connected until the work in hand is done and acknowledged.
@@ -50,7 +56,12 @@ class DrainingQueueConsumer(QueueConsumer):
     def get_consumers(
         self, consumer_cls: type[KombuConsumer], channel: StdChannel
     ) -> list[KombuConsumer]:
-        """Give work queues the message as it came; kombu would ack what it can't decode."""
+        """Give work queues the message as it came; kombu would ack what it can't decode.
+
+        Called on every new connection, so the topology survives a broker that lost it.
+        """
+        delays = config.settings(self.container.config).retry_delays_seconds
+        topology.declare(channel, delays)
         channel.auto_decode = False  # a parked message keeps its bytes, whatever they claim to be
         # Deliveries of an earlier connection can't be settled any more: the broker has them back.
         self.unsettled.clear()
@@ -210,8 +221,8 @@ class WorkConsumer(Consumer):
             self.queue_consumer.ack_message(message)
 
     def _again(self, message: Message, attempt: int, delay_seconds: int) -> None:
-        headers = {**message.headers, ATTEMPT_HEADER: attempt}
-        self._republish(self.work.retry_name(delay_seconds), message, headers)
+        retry = self.work.retry_name(delay_seconds)
+        self._republish(retry, message, {ATTEMPT_HEADER: attempt})
 
     def _park(self, message: Message, error: BaseException) -> None:
         """Put the original bytes with their cause where a person can look at them."""
@@ -221,15 +232,16 @@ class WorkConsumer(Consumer):
             "x-queue": self.work.name,
             "x-parked-at": to_wire(now()),
         }
-        self._republish(self.work.dead_letter, message, {**message.headers, **cause})
+        self._republish(self.work.dead_letter, message, cause)
         logger.error("message parked in %s", self.work.dead_letter, extra={"code": _code(error)})
 
     def _republish(self, queue: str, message: Message, headers: dict[str, Any]) -> None:
+        kept = {name: value for name, value in message.headers.items() if name not in _BROKERS_OWN}
         copy = Outgoing(
             exchange="",
             routing_key=queue,
             body=_bytes(message),
-            headers=headers,
+            headers=kept | headers,
             content_type=message.content_type or "application/octet-stream",
             content_encoding=message.content_encoding or "binary",
         )

@@ -19,8 +19,11 @@ MAX_NAME = 200
 MAX_EMAIL = 254  #: RFC 5321, section 4.5.3.1.3, less the angle brackets
 
 _RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
 )
+#: Clocks of any zone can show what lies between; in the first and last days some would overflow.
+_EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
+_LATEST = datetime(9999, 12, 29, tzinfo=UTC)
 #: Control, format (bidi, zero width), surrogate, private and unassigned characters; separators.
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -64,6 +67,8 @@ class Instant(fields.Field[datetime]):
             moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             raise ValidationError("is not a date of the calendar") from None
+        if not _EARLIEST <= moment < _LATEST:
+            raise ValidationError("is not a date of the calendar")
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -88,6 +93,8 @@ def new_booking(payload: Any, *, language: str, by: str) -> Booking:
 
     Raises: marshmallow.ValidationError with `{field: [messages]}`, never quoting the values.
     """
+    if language not in reasons.LANGUAGES:
+        raise ValidationError({"language": [f"must be one of: {', '.join(reasons.LANGUAGES)}"]})
     return steps.request(**_REQUEST.load(payload), language=language, at=now(), by=by)
 
 

@@ -17,7 +17,8 @@ def loads(data: bytes) -> Any:
             data.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
         )
         # Escapes can smuggle in a lone surrogate, which no UTF-8 writer can store later.
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        # And 1e999 is a number to JSON, but infinity to Python.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeError:
         raise InvalidJson("the text is not valid UTF-8") from None
     except RecursionError:
@@ -27,7 +28,7 @@ def loads(data: bytes) -> Any:
     except InvalidJson:
         raise
     except ValueError:
-        raise InvalidJson("a number is too long") from None
+        raise InvalidJson("a number is too large") from None
     return value
 
 

@@ -9,26 +9,16 @@ import os
 import sys
 from typing import Any
 
-import yaml
 from flask import Flask
-from nameko.cli.main import setup_yaml_parser
 from pymongo import MongoClient
 
 from clinic.assembly import relayed_store
-from clinic.config import settings
+from clinic.config import load, settings
 from clinic.database import DATABASE_NAME, durable_uri
 from clinic.errors import ConfigError
 from gateway.app import create_app
 
 logger = logging.getLogger(__name__)
-
-
-def load_config(path: str) -> dict[str, Any]:
-    """Read a configuration file exactly as `nameko run --config` does."""
-    setup_yaml_parser()
-    with open(path, encoding="utf-8") as file:
-        config: dict[str, Any] = yaml.safe_load(file)
-    return config
 
 
 def start(config: dict[str, Any]) -> Flask:
@@ -50,6 +40,6 @@ def _keys(text: str) -> frozenset[str]:
 
 
 try:
-    app = start(load_config(os.environ.get("CLINIC_CONFIG", "config.yaml")))
+    app = start(load(os.environ.get("CLINIC_CONFIG", "config.yaml")))
 except (ConfigError, OSError) as error:
     sys.exit(f"gateway: {error}")

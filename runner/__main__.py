@@ -12,7 +12,8 @@ from runner.run import Run, Stopped
 from runner.settings import Settings
 
 
-def main() -> int:
+def main() -> str | None:
+    """The line to end with, when it was not asked to end."""
     if "MAKELEVEL" in os.environ:
         # A killed make could not pass its end on to us.
         die_with_parent()
@@ -21,10 +22,10 @@ def main() -> int:
         _stop_on_signals(run)
         run.forever()
     except Stopped:
-        return 0
+        pass
     except (Problem, OSError) as problem:
-        print(problem, file=sys.stderr)
-    return 1
+        return str(problem)
+    return None
 
 
 def _stop_on_signals(run: Run) -> None:

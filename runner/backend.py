@@ -39,9 +39,16 @@ def given(variable: str, uri: str, connect: Callable[[str, float], None]) -> Giv
         connect(uri, 5)
     # Whatever a driver makes of a wrong URI, an absent server or a wrong password.
     except Exception as error:
-        reason = textwrap.shorten(str(error), 150, placeholder=" …") or type(error).__name__
-        raise Problem(f"{variable}: cannot connect to {_without_secrets(uri)}: {reason}") from error
+        raise Problem(
+            f"{variable}: cannot connect to {_without_secrets(uri)}: {_reason(error)}"
+        ) from error
     return Given(uri)
+
+
+def _reason(error: Exception) -> str:
+    # pymongo goes on with its timeouts and all it knows of the servers.
+    text = str(error).partition(" (configured timeouts")[0]
+    return textwrap.shorten(text, 200, placeholder=" …") or type(error).__name__
 
 
 def _without_secrets(uri: str) -> str:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from amqp.exceptions import AMQPError  # type: ignore[import-untyped]
+from amqp.exceptions import AMQPError
 from kombu.connection import Connection
 
 from runner.ports import remembered_port
@@ -118,7 +118,7 @@ class RabbitNode:
 
 def connect(uri: str, timeout_seconds: float) -> None:
     """Log in to the broker and out again; raises what stood in the way."""
-    connection = Connection(uri, connect_timeout=timeout_seconds)  # type: ignore[no-untyped-call]
+    connection = Connection(uri, connect_timeout=timeout_seconds)
     transport = connection.transport
     transport.close_connection(transport.establish_connection())
 

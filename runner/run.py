@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import sys
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -16,6 +17,7 @@ from runner.rabbitmq import RabbitNode
 from runner.services import services
 from runner.settings import Settings
 from runner.supervision import Supervision
+from runner.terminal import Terminal
 
 DEADLINE_SECONDS = 120
 TICK_SECONDS = 0.2
@@ -25,6 +27,7 @@ Ready: {url}
 Try:   curl -s -X POST {url}/book -H 'Content-Type: application/json' -d \
 '{{"patientName":"Juan Pérez","patientEmail":"juan@example.com","date":"2023-12-01T10:00:00Z"}}'
 Stop:  Ctrl-C
+
 """
 
 
@@ -38,6 +41,7 @@ class Run:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop_requested = False
+        self._terminal = Terminal()
 
     def request_stop(self, _signal: int, _frame: FrameType | None) -> None:
         """A signal handler: only takes note, since it may interrupt anything."""
@@ -61,13 +65,14 @@ class Run:
         self, supervision: Supervision, claim: IO[str], broker: Backend, database: Backend
     ) -> None:
         ready_by = time.monotonic() + DEADLINE_SECONDS
+        _say(f"Starting; data and logs are in {self._settings.directory}\n")
+        supervision.start(claim)
         try:
-            supervision.start(claim)
             self._wait("MongoDB", database.is_ready, supervision, ready_by)
             self._wait("RabbitMQ", broker.is_ready, supervision, ready_by)
             supervision.start_services()
             self._wait("/health/ready", self._is_healthy, supervision, ready_by)
-            print(READY.format(url=self._settings.url), flush=True)
+            _say(READY.format(url=self._settings.url))
             while True:
                 self._tick(supervision)
         finally:
@@ -83,7 +88,7 @@ class Run:
                 raise Problem(f"{what} was not ready in {DEADLINE_SECONDS} s; see {logs}")
 
     def _tick(self, supervision: Supervision) -> None:
-        if self._stop_requested:
+        if self._stop_requested or self._terminal.is_gone():
             raise Stopped
         if not supervision.is_alive():
             raise Problem("supervisord ended, so everything was stopped")
@@ -121,3 +126,8 @@ class Run:
         if self._settings.mongodb_uri:
             return given("MONGODB_URI", self._settings.mongodb_uri, mongodb.ping)
         return MongoServer(self._settings.directory / "mongodb")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -19,7 +19,7 @@ def services(host: str, port: int, amqp_uri: str, mongodb_uri: str) -> list[Serv
         "EVENTLET_NO_GREENDNS": "yes",
         "PYTHONUNBUFFERED": "1",
         # That nameko imports pkg_resources and eventlet is no news to whoever runs this.
-        "PYTHONWARNINGS": "ignore:pkg_resources,ignore::DeprecationWarning:nameko.cli.commands",
+        "PYTHONWARNINGS": "ignore:pkg_resources,ignore::Warning:nameko.cli.commands",
     }
     commands = {
         "gateway": _gateway(host, port),

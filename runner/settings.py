@@ -30,7 +30,7 @@ class Settings:
     @property
     def client_host(self) -> str:
         """Where a client on this machine finds us: a wildcard is no address to connect to."""
-        return "127.0.0.1" if self.host == "0.0.0.0" else self.host
+        return "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104
 
     @property
     def url(self) -> str:

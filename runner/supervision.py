@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -75,7 +76,8 @@ class Supervision:
         self._directory = directory
         self._configuration = directory / "supervisord.conf"
         self._configuration.touch(mode=0o600)
-        text = configuration(backends, services, _socket(directory), os.environ)
+        self._socket = _socket(directory)
+        text = configuration(backends, services, self._socket, os.environ)
         self._configuration.write_text(text)
 
     def start(self, lock: IO[str]) -> None:
@@ -89,7 +91,8 @@ class Supervision:
             stdout=subprocess.PIPE,
             # Ctrl-C at the terminal is for the runner, which then stops all in its order.
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - no other thread runs yet
+            # Safe, as no other thread runs yet.
+            preexec_fn=die_with_parent,
         )
         self._voice = threading.Thread(target=self._relay, daemon=True)
         self._voice.start()
@@ -117,9 +120,11 @@ class Supervision:
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(4 * STOP_SECONDS)
-        end(descendants(), STOP_SECONDS)
+        end(descendants(), deadline_seconds=10)
         self._process.wait()
         self._voice.join(timeout=1)
+        if self._socket.parent != self._directory:
+            shutil.rmtree(self._socket.parent, ignore_errors=True)
 
     def _relay(self) -> None:
         """Through us, because supervisord opens its output anew, and may lack the right to."""

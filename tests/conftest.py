@@ -1,0 +1,113 @@
+"""Fixtures for all tests: a RabbitMQ and a MongoDB-protocol server, private to the run."""
+
+# The services run under eventlet, so their tests do too; pymongo must be imported afterwards.
+import eventlet
+
+eventlet.monkey_patch()
+
+import os  # noqa: E402
+import time  # noqa: E402
+import uuid  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import pytest  # noqa: E402
+from kombu import Connection  # noqa: E402
+from pymongo import MongoClient  # noqa: E402
+from pymongo.database import Database  # noqa: E402
+
+from clinic import topology  # noqa: E402
+from clinic.config import load  # noqa: E402
+from clinic.database import durable_uri  # noqa: E402
+from runner.mongodb import MongoServer  # noqa: E402
+from runner.process import start  # noqa: E402
+from runner.rabbitmq import RabbitNode  # noqa: E402
+
+#: How long anything may take on a shared machine before a test gives up on it.
+PATIENCE_SECONDS = 60
+
+os.environ.pop("CLINIC_CONFIG", None)
+
+
+def eventually(condition: Callable[[], Any], timeout_seconds: float = PATIENCE_SECONDS) -> Any:
+    """Poll until `condition` returns something true, and return that."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
+    yield from _running(RabbitNode(tmp_path_factory.mktemp("rabbitmq")))
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    yield from _running(MongoServer(tmp_path_factory.mktemp("mongodb")))
+
+
+@pytest.fixture
+def amqp_uri(rabbit_node: RabbitNode) -> Iterator[str]:
+    """A broker without any queue of ours."""
+    yield rabbit_node.uri
+    with Connection(rabbit_node.uri) as connection:
+        channel = connection.default_channel
+        for work in topology.WORK_QUEUES:
+            for delay in range(1, 61):
+                channel.queue_delete(work.retry_name(delay))
+            channel.queue_delete(work.name)
+            channel.queue_delete(work.dead_letter)
+        for service in ("booking_service", "booking_worker", "notification_service"):
+            channel.queue_delete(f"rpc-{service}")
+        channel.exchange_delete(topology.NOTIFICATIONS.name)
+        channel.exchange_delete(topology.EVENTS.name)
+
+
+@pytest.fixture
+def mongodb_uri(mongo_server: MongoServer) -> Iterator[str]:
+    """An empty database of its own."""
+    name = f"test_{uuid.uuid4().hex}"
+    uri = mongo_server.uri.replace("/clinic", f"/{name}")
+    yield uri
+    with MongoClient(uri) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def database(mongodb_uri: str) -> Iterator[Database[dict[str, Any]]]:
+    with MongoClient(durable_uri(mongodb_uri)) as client:
+        yield client.get_default_database()
+
+
+@pytest.fixture
+def config(amqp_uri: str, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """`config.yaml` for the private servers: no simulated delay, short waits."""
+    variables = {
+        "AMQP_URI": amqp_uri,
+        "MONGODB_URI": mongodb_uri,
+        "AVAILABILITY_DELAY_SECONDS": "0",
+        "BOOKING_RETRY_TTL_SECONDS": "1",
+        "EMAIL_RETRY_TTL_SECONDS": "1",
+        "OUTBOX_SWEEP_SECONDS": "0.2",
+        "BOOKING_MAX_WORKERS": "20",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return load(str(Path(__file__).parent.parent / "config.yaml"))
+
+
+def _running(backend: Any) -> Iterator[Any]:
+    processes = [
+        start(server, backend.directory / f"{server.name}.log") for server in backend.servers
+    ]
+    try:
+        eventually(backend.is_ready)
+        yield backend
+    finally:
+        for process in reversed(processes):
+            process.stop()

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import eventlet
+import pytest
+from nameko.exceptions import RemoteError
+from nameko.standalone.rpc import ServiceRpcProxy
+from nameko.testing.services import entrypoint_hook, entrypoint_waiter, worker_factory
+from pymongo.database import Database
+
+from booking_service.decision import Decider
+from booking_service.service import BookingService, BookingWorker
+from booking_service.settings import booking_settings
+from clinic import booking as steps
+from clinic.booking import Booking, Status
+from clinic.clock import now, to_wire
+from clinic.errors import BookingNotFound, InvalidBooking
+from clinic.manage_token import issue
+from clinic.messages import BookingRequested
+from clinic.outbox import Outbox
+from clinic.store import BookingStore
+from tests.amqp import body_of, depth, subscriber, take
+from tests.conftest import eventually
+
+#: Noon of a day on which the default calendar is open.
+TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+EXAMPLE = {
+    "patientName": "Juan Pérez",
+    "patientEmail": "juan@example.com",
+    "date": "2023-12-01T10:00:00Z",
+}
+
+
+@pytest.fixture
+def store(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database["bookings"], 60))
+
+
+@pytest.fixture
+def services(config: dict[str, Any], runner_factory: Any) -> Iterator[Any]:
+    runner = runner_factory(config, BookingService, BookingWorker)
+    runner.start()
+    yield runner
+    runner.stop()
+
+
+@pytest.fixture
+def rpc(services: Any, config: dict[str, Any]) -> Iterator[Any]:
+    with ServiceRpcProxy("booking_service", config, timeout=30) as proxy:
+        yield proxy
+
+
+def pending(store: BookingStore, date: datetime = TOMORROW) -> Booking:
+    booking = steps.request(
+        patient_name="Ana",
+        patient_email="ana@example.com",
+        language="es",
+        date=date,
+        at=now(),
+        by="test",
+    )
+    store.insert(booking, issue()[1])
+    return booking
+
+
+def decider(store: BookingStore, config: dict[str, Any], **calendar: Any) -> Decider:
+    config["CALENDAR"] |= calendar
+    settings = booking_settings(config)
+    return Decider(store, settings.calendar, settings.check, "test")
+
+
+def decided(store: BookingStore, booking: Booking) -> Booking | None:
+    current = store.get(booking.id)
+    return current if current.status is not Status.PENDING else None
+
+
+def test_a_free_slot_is_confirmed(store: BookingStore, config: dict[str, Any]) -> None:
+    booking = pending(store)
+    decider(store, config).decide(booking.id)
+    after = store.get(booking.id)
+    assert (after.status, after.seat, after.history[-1].by) == ("confirmed", 0, "test")
+
+
+@pytest.mark.parametrize(
+    ("date", "reason"),
+    [
+        pytest.param(now() - timedelta(seconds=1), "past", id="past"),
+        pytest.param(TOMORROW + timedelta(days=800), "too_far", id="too far"),
+        pytest.param(TOMORROW.replace(hour=3), "closed", id="closed"),
+        pytest.param(TOMORROW + timedelta(minutes=7), "not_a_slot_start", id="off the grid"),
+    ],
+)
+def test_a_date_that_breaks_a_rule_is_rejected(
+    store: BookingStore, config: dict[str, Any], date: datetime, reason: str
+) -> None:
+    booking = pending(store, date)
+    decider(store, config).decide(booking.id)
+    after = store.get(booking.id)
+    assert (after.status, after.reason) == ("rejected", reason)
+
+
+def test_a_slot_takes_as_many_bookings_as_it_has_seats(
+    store: BookingStore, config: dict[str, Any]
+) -> None:
+    bookings = [pending(store) for _ in range(5)]
+    decide = decider(store, config, seats_per_slot=3).decide
+    for booking in bookings:
+        decide(booking.id)
+    after = [store.get(booking.id) for booking in bookings]
+    assert [each.seat for each in after] == [0, 1, 2, None, None]
+    assert [each.reason for each in after] == [None, None, None, "slot_full", "slot_full"]
+
+
+def test_racing_deciders_fill_a_slot_exactly(store: BookingStore, config: dict[str, Any]) -> None:
+    bookings = [pending(store) for _ in range(30)]
+    decide = decider(store, config, seats_per_slot=4).decide
+    racers = [eventlet.spawn(decide, booking.id) for booking in bookings]
+    for racer in racers:
+        racer.wait()
+    after = [store.get(booking.id) for booking in bookings]
+    assert sorted(each.seat for each in after if each.seat is not None) == [0, 1, 2, 3]
+    assert sum(each.reason == "slot_full" for each in after) == 26
+
+
+def test_a_duplicate_of_a_request_changes_nothing(
+    store: BookingStore, config: dict[str, Any]
+) -> None:
+    booking = pending(store)
+    decide = decider(store, config).decide
+    twins = [eventlet.spawn(decide, booking.id) for _ in range(5)]
+    for twin in twins:
+        twin.wait()
+    assert store.get(booking.id).version == 2
+
+
+def test_a_booking_cancelled_during_its_check_stays_cancelled(
+    store: BookingStore, config: dict[str, Any]
+) -> None:
+    config["AVAILABILITY"]["delay_seconds"] = "1"
+    booking = pending(store)
+    deciding = eventlet.spawn(decider(store, config).decide, booking.id)
+    eventlet.sleep(0.2)
+    store.apply(steps.cancel(booking, reason="cancelled_by_patient", at=now(), by="patient"))
+    deciding.wait()
+    assert store.get(booking.id).status is Status.CANCELLED
+
+
+def test_a_request_for_an_unknown_booking_is_an_error(
+    store: BookingStore, config: dict[str, Any]
+) -> None:
+    with pytest.raises(BookingNotFound):
+        decider(store, config).decide(str(uuid.uuid4()))
+
+
+def test_the_worker_decides_what_the_message_names() -> None:
+    worker = worker_factory(BookingWorker)
+    worker.handle_booking_requested(BookingRequested("the-id", TOMORROW, 1))
+    worker.decider.decide.assert_called_once_with("the-id")
+
+
+def test_an_invalid_rpc_call_names_the_field_and_stores_nothing() -> None:
+    service = worker_factory(BookingService)
+    with pytest.raises(InvalidBooking, match="patientEmail") as refusal:
+        service.create_booking("Ana", "not-an-address", "2026-12-01T10:00:00Z")
+    assert "not-an-address" not in str(refusal.value)
+    service.bookings.insert.assert_not_called()
+
+
+def test_a_booking_made_by_rpc_is_decided(rpc: Any, store: BookingStore) -> None:
+    created = rpc.create_booking(**EXAMPLE)
+    assert (created["status"], len(created["manageToken"])) == ("pending", 43)
+    read = eventually(lambda: _if_decided(rpc.get_booking(created["id"])))
+    assert (read["status"], read["reason"]) == ("rejected", "past")
+    assert "manageToken" not in read
+
+
+def _if_decided(booking: dict[str, Any]) -> dict[str, Any] | None:
+    return booking if booking["status"] != "pending" else None
+
+
+def test_bookings_are_listed_by_rpc(rpc: Any) -> None:
+    ids = [rpc.create_booking(**EXAMPLE)["id"] for _ in range(3)]
+    assert [each["id"] for each in rpc.list_bookings()] == ids[::-1]
+    assert [each["id"] for each in rpc.list_bookings(limit=1)] == ids[:1:-1]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "error"),
+    [
+        ("get_booking", {"booking_id": "nobody"}, "BookingNotFound"),
+        ("create_booking", EXAMPLE | {"date": "tomorrow"}, "InvalidBooking"),
+        ("create_booking", EXAMPLE | {"patientName": None}, "InvalidBooking"),
+        ("create_booking", EXAMPLE | {"language": "xx"}, "InvalidBooking"),
+        ("list_bookings", {"limit": 1000}, "InvalidBooking"),
+        ("list_bookings", {"$where": "1"}, "InvalidBooking"),
+    ],
+)
+def test_rpc_raises_named_errors(
+    rpc: Any, method: str, arguments: dict[str, Any], error: str
+) -> None:
+    with pytest.raises(RemoteError) as raised:
+        getattr(rpc, method)(**arguments)
+    assert raised.value.exc_type == error
+
+
+def test_every_decision_is_announced_without_personal_data(
+    services: Any, rpc: Any, amqp_uri: str
+) -> None:
+    with subscriber(amqp_uri, "booking_notifications") as received:
+        created = rpc.create_booking(**EXAMPLE | {"date": to_wire(TOMORROW)})
+        (message,) = eventually(received)
+        assert received() == []
+    event = body_of(message)
+    assert event.pop("occurredAt") >= created["createdAt"]
+    assert event == {
+        "eventId": f"{created['id']}:2",
+        "bookingId": created["id"],
+        "version": 2,
+        "status": "confirmed",
+        "previousStatus": "pending",
+        "reason": None,
+        "date": to_wire(TOMORROW),
+    }
+
+
+def test_a_request_is_handled_by_the_worker_entrypoint(
+    config: dict[str, Any], container_factory: Any, store: BookingStore
+) -> None:
+    service, worker = (container_factory(each, config) for each in (BookingService, BookingWorker))
+    service.start()
+    worker.start()
+    with (
+        entrypoint_waiter(worker, "handle_booking_requested", timeout=30),
+        entrypoint_hook(service, "create_booking") as create,
+    ):
+        created = create(**EXAMPLE)
+    assert store.get(created["id"]).status is Status.REJECTED
+    service.stop()
+    worker.stop()
+
+
+def test_a_check_that_always_fails_leaves_the_booking_pending_with_attention(
+    config: dict[str, Any], container_factory: Any, store: BookingStore, amqp_uri: str
+) -> None:
+    config["AVAILABILITY"]["failure_rate"] = 1
+    worker = container_factory(BookingWorker, config)
+    worker.start()
+    booking = pending(store)
+    worker_outbox = Outbox(store._bookings, 0)
+    store._bookings.update_one({"_id": booking.id}, {"$set": {"outbox.$[].dueAt": now()}})
+    letter = eventually(lambda: take(amqp_uri, "booking_dead_letter"))
+    worker.stop()
+    after = store.get(booking.id)
+    assert after.status is Status.PENDING
+    assert after.attention is not None
+    assert (after.attention.code, letter.headers["x-cause"]) == ("check_unavailable",) * 2
+    assert worker_outbox.claim_overdue(10) == []
+
+
+def test_the_queue_is_empty_once_all_is_decided(rpc: Any, amqp_uri: str) -> None:
+    for _ in range(10):
+        rpc.create_booking(**EXAMPLE)
+    eventually(lambda: all(each["status"] == "rejected" for each in rpc.list_bookings()))
+    eventually(lambda: depth(amqp_uri, "booking_requests") == 0)

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import eventlet
+import pytest
+from eventlet.event import Event
+from kombu import Connection
+from nameko.standalone.rpc import ServiceRpcProxy
+
+from clinic.consumer import rpc, work
+from clinic.errors import DatabaseUnavailable, PoisonMessage
+from clinic.messages import BookingRequested
+from clinic.retry import ATTEMPT_HEADER
+from clinic.topology import BOOKING_REQUESTS
+from runner.rabbitmq import RabbitNode
+from tests.amqp import body_of, depth, put, take
+from tests.conftest import eventually
+from tests.proxy import proxied
+
+BODY = {"bookingId": str(uuid.uuid4()), "date": "2026-12-01T10:00:00Z", "version": 1}
+SECRET = "ana@example.com"
+
+
+class Worker:
+    """Runs whatever the test puts into `handle`; keeps what it saw."""
+
+    name = "booking_worker"
+
+    handle: Callable[[BookingRequested], None]
+    seen: list[tuple[float, BookingRequested]]
+    parked: list[tuple[BookingRequested, str]]
+
+    @work(
+        BOOKING_REQUESTS,
+        read=BookingRequested.from_body,
+        policy=lambda settings: settings.booking_retry,
+        on_parked="give_up",
+    )
+    def handle_booking_requested(self, request: BookingRequested) -> None:
+        self.seen.append((time.monotonic(), request))
+        type(self).handle(request)
+
+    def give_up(self, request: BookingRequested, code: str) -> None:
+        self.parked.append((request, code))
+
+
+@pytest.fixture
+def worker(container_factory: Any, config: dict[str, Any]) -> Iterator[type[Worker]]:
+    Worker.seen, Worker.parked = [], []
+    Worker.handle = staticmethod(lambda request: None)
+    container = container_factory(Worker, config)
+    container.start()
+    yield Worker
+    container.stop()
+
+
+def send(uri: str, body: Any = None, **properties: Any) -> None:
+    data = body if isinstance(body, bytes) else json.dumps(body or BODY).encode()
+    put(uri, BOOKING_REQUESTS.name, data, **{"content_type": "application/json"} | properties)
+
+
+def is_settled(uri: str) -> bool:
+    return all(depth(uri, each) == 0 for each in (BOOKING_REQUESTS.name, "booking_retry.1s"))
+
+
+def raising(error: Exception) -> Any:
+    def handle(request: BookingRequested) -> None:
+        raise error
+
+    return staticmethod(handle)
+
+
+def test_a_message_is_handled_once_and_acked(worker: type[Worker], amqp_uri: str) -> None:
+    send(amqp_uri)
+    eventually(lambda: worker.seen)
+    assert worker.seen[0][1] == BookingRequested.from_body(BODY)
+    eventually(lambda: is_settled(amqp_uri))
+    assert len(worker.seen) == 1
+
+
+def test_a_failing_message_runs_three_times_with_doubling_waits(
+    worker: type[Worker], amqp_uri: str
+) -> None:
+    worker.handle = raising(ValueError(SECRET))
+    send(amqp_uri)
+    message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
+    times = [at for at, _ in worker.seen]
+    assert len(times) == 3
+    # A wait may be longer on a busy machine, but never shorter.
+    assert times[1] - times[0] >= 1
+    assert times[2] - times[1] >= 2
+    assert body_of(message) == BODY
+
+
+def test_a_parked_message_carries_its_cause_and_no_foreign_text(
+    worker: type[Worker], amqp_uri: str
+) -> None:
+    worker.handle = raising(ValueError(SECRET))
+    send(amqp_uri, headers={ATTEMPT_HEADER: 3})
+    message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
+    assert message.headers["x-cause"] == "ValueError"
+    assert message.headers["x-queue"] == "booking_requests"
+    assert message.headers[ATTEMPT_HEADER] == 3
+    assert SECRET not in str(message.headers)
+
+
+def test_the_service_is_told_of_a_parked_message(worker: type[Worker], amqp_uri: str) -> None:
+    worker.handle = raising(ValueError())
+    send(amqp_uri, headers={ATTEMPT_HEADER: 3})
+    eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
+    assert worker.parked == [(BookingRequested.from_body(BODY), "ValueError")]
+
+
+def test_a_message_that_recovers_is_not_parked(worker: type[Worker], amqp_uri: str) -> None:
+    def handle(request: BookingRequested) -> None:
+        if len(worker.seen) < 2:
+            raise ValueError
+
+    worker.handle = staticmethod(handle)
+    send(amqp_uri)
+    eventually(lambda: len(worker.seen) == 2)
+    eventually(lambda: is_settled(amqp_uri))
+    assert depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 0
+
+
+def test_faults_of_the_infrastructure_do_not_count(worker: type[Worker], amqp_uri: str) -> None:
+    def handle(request: BookingRequested) -> None:
+        if len(worker.seen) < 5:
+            raise DatabaseUnavailable("away")
+
+    worker.handle = staticmethod(handle)
+    send(amqp_uri)
+    eventually(lambda: len(worker.seen) == 5)
+    eventually(lambda: is_settled(amqp_uri))
+    assert depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 0
+
+
+def test_a_poison_error_parks_at_once(worker: type[Worker], amqp_uri: str) -> None:
+    worker.handle = raising(PoisonMessage("it can't be"))
+    send(amqp_uri)
+    message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
+    assert (len(worker.seen), message.headers["x-cause-detail"]) == (1, "it can't be")
+
+
+@pytest.mark.parametrize(
+    ("body", "properties"),
+    [
+        pytest.param(b"{not json", {}, id="not JSON"),
+        pytest.param(b"\xff\xfe", {}, id="not UTF-8"),
+        pytest.param(b"[]", {}, id="not an object"),
+        pytest.param(b"{}", {}, id="no fields"),
+        pytest.param(b'{"bookingId":1,"date":2,"version":"x"}', {}, id="wrong types"),
+        pytest.param(b"[" * 10_000, {}, id="deep"),
+        pytest.param(b'"' + b"x" * 20_000 + b'"', {}, id="oversized"),
+        pytest.param(
+            b"cos\nsystem\n", {"content_type": "application/x-python-serialize"}, id="pickle"
+        ),
+        pytest.param(b"caf\xe9", {"content_encoding": "latin-1"}, id="another encoding"),
+        pytest.param(json.dumps(BODY).encode(), {"headers": {ATTEMPT_HEADER: "x"}}, id="header"),
+        pytest.param(b"", {}, id="empty"),
+    ],
+)
+def test_poison_is_parked_at_once_with_its_bytes_and_cause(
+    worker: type[Worker], amqp_uri: str, body: bytes, properties: dict[str, Any]
+) -> None:
+    send(amqp_uri, body, **properties)
+    message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
+    raw = message.body.encode("latin-1") if isinstance(message.body, str) else bytes(message.body)
+    assert (raw, message.headers["x-cause"]) == (body, "poison_message")
+    assert worker.seen == []
+
+
+def test_a_body_that_claims_to_be_compressed_is_dead_lettered(
+    worker: type[Worker], amqp_uri: str
+) -> None:
+    send(amqp_uri, b"not zlib", headers={"compression": "application/x-gzip"})
+    eventually(lambda: depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 1)
+    send(amqp_uri)
+    eventually(lambda: len(worker.seen) == 1)
+
+
+def test_poison_does_not_hold_up_good_messages(worker: type[Worker], amqp_uri: str) -> None:
+    for _ in range(5):
+        send(amqp_uri, b"poison")
+        send(amqp_uri)
+    eventually(lambda: len(worker.seen) == 5)
+    eventually(lambda: depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 5)
+
+
+def test_stopping_finishes_and_acks_the_work_in_hand(
+    container_factory: Any, config: dict[str, Any], amqp_uri: str
+) -> None:
+    Worker.seen, Worker.parked = [], []
+    finished: list[BookingRequested] = []
+    go_on = Event()
+
+    def handle(request: BookingRequested) -> None:
+        go_on.wait()
+        # Longer than the second in which a consumer notices that it has been cancelled.
+        eventlet.sleep(2)
+        finished.append(request)
+
+    Worker.handle = staticmethod(handle)
+    container = container_factory(Worker, config)
+    container.start()
+    for _ in range(5):
+        send(amqp_uri)
+    eventually(lambda: len(Worker.seen) == 5)
+    stopping = eventlet.spawn(container.stop)
+    go_on.send()
+    stopping.wait()
+    assert len(finished) == 5
+    assert depth(amqp_uri, BOOKING_REQUESTS.name) == 0
+
+
+def test_a_lost_link_redelivers_what_was_not_acked(
+    container_factory: Any, config: dict[str, Any], rabbit_node: RabbitNode, amqp_uri: str
+) -> None:
+    Worker.seen, Worker.parked = [], []
+    Worker.handle = staticmethod(lambda request: eventlet.sleep(2))
+    with proxied(rabbit_node.port) as proxy:
+        config["AMQP_URI"] = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+        container = container_factory(Worker, config)
+        container.start()
+        send(amqp_uri)
+        eventually(lambda: Worker.seen)
+        proxy.cut()
+        eventually(lambda: len(Worker.seen) == 2)
+        eventually(lambda: depth(amqp_uri, BOOKING_REQUESTS.name) == 0)
+        # The consumer lives on: it has not forgotten how to handle the next one.
+        send(amqp_uri)
+        eventually(lambda: len(Worker.seen) == 3)
+        eventlet.sleep(2)
+        container.stop()
+
+
+class Answerer:
+    name = "booking_service"
+
+    started: Event
+
+    @rpc
+    def slow(self) -> str:
+        self.started.send()
+        eventlet.sleep(2)
+        return "done"
+
+    @rpc
+    def quick(self) -> str:
+        return "done"
+
+
+def test_stopping_finishes_and_acks_an_rpc_call(
+    container_factory: Any, config: dict[str, Any], amqp_uri: str
+) -> None:
+    Answerer.started = Event()
+    container = container_factory(Answerer, config)
+    container.start()
+    with ServiceRpcProxy("booking_service", config) as proxy:
+        call = proxy.slow.call_async()
+        Answerer.started.wait()
+        container.stop()
+        assert call.result() == "done"
+    assert depth(amqp_uri, "rpc-booking_service") == 0
+
+
+def test_an_rpc_request_that_nobody_waits_for_is_dropped(
+    container_factory: Any, config: dict[str, Any], amqp_uri: str
+) -> None:
+    container = container_factory(Answerer, config)
+    container.start()
+    with Connection(amqp_uri, transport_options={"confirm_publish": True}) as connection:
+        channel = connection.default_channel
+        message = channel.prepare_message(
+            b'{"args":[],"kwargs":{}}', content_type="application/json"
+        )
+        channel.basic_publish(message, "nameko-rpc", "booking_service.quick")
+    with ServiceRpcProxy("booking_service", config) as proxy:
+        assert proxy.quick() == "done"
+    container.stop()
+    assert depth(amqp_uri, "rpc-booking_service") == 0

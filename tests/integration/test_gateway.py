@@ -1,0 +1,697 @@
+"""The documented calls, through Flask's test client and a real database. No relay runs: the
+gateway answers without any broker."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from pymongo import MongoClient
+from pymongo.database import Database
+from werkzeug.test import TestResponse
+
+from clinic import booking as steps
+from clinic.assembly import relayed_store
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.config import settings
+from clinic.database import durable_uri
+from clinic.manage_token import fingerprint, issue
+from clinic.relay import Relay
+from clinic.store import BookingStore
+from gateway.app import create_app
+from runner.ports import free_port
+from tests.conftest import eventually
+
+EXAMPLE = {
+    "patientName": "Juan Pérez",
+    "patientEmail": "juan@example.com",
+    "date": "2023-12-01T10:00:00Z",
+}
+FIELDS = {
+    "id",
+    "status",
+    "reason",
+    "reasonText",
+    "patientName",
+    "patientEmail",
+    "date",
+    "language",
+    "version",
+    "createdAt",
+    "updatedAt",
+    "attention",
+}
+SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
+STAFF_KEYS = frozenset({"staff-key-1", "staff-key-2"})
+RACERS = 12
+
+
+@pytest.fixture
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+    """A store whose relay is not started; its broker is nowhere."""
+    config = {
+        "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
+        "MONGODB_CONNECTION_URL": mongodb_uri,
+    }
+    return relayed_store(database, settings(config))
+
+
+@pytest.fixture
+def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+    return relayed[0]
+
+
+@pytest.fixture
+def client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+    return create_app(*relayed, staff_api_keys=frozenset()).test_client()
+
+
+@pytest.fixture
+def staff_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+    return create_app(*relayed, staff_api_keys=STAFF_KEYS).test_client()
+
+
+@pytest.fixture
+def cut_off_client() -> Iterator[FlaskClient]:
+    """A gateway whose database is not there."""
+    uri = f"mongodb://127.0.0.1:{free_port()}/clinic?serverSelectionTimeoutMS=100"
+    config = {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": uri}
+    with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
+        parts = relayed_store(mongo.get_default_database(), settings(config))
+        yield create_app(*parts, staff_api_keys=frozenset()).test_client()
+
+
+def book(client: FlaskClient, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+    return client.post("/book", json=EXAMPLE | fields, headers=headers)
+
+
+def booked(client: FlaskClient, **fields: Any) -> dict[str, Any]:
+    answer = book(client, **fields)
+    assert answer.status_code == 201
+    booking: dict[str, Any] = answer.get_json()["booking"]
+    return booking
+
+
+def put(store: BookingStore, date: datetime = SLOT, at: datetime | None = None) -> Booking:
+    booking = steps.request(
+        patient_name="Ana",
+        patient_email="ana@example.com",
+        language="es",
+        date=date,
+        at=at or now(),
+        by="test",
+    )
+    store.insert(booking, issue()[1])
+    return booking
+
+
+def confirm(store: BookingStore, booking_id: str) -> None:
+    store.apply(steps.confirm(store.get(booking_id), seat=0, at=now(), by="test"))
+
+
+def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The problem of a refusal, which must have the shape of every refusal."""
+    assert answer.status_code == status
+    assert answer.mimetype == "application/problem+json"
+    body: dict[str, Any] = json.loads(answer.data)
+    assert {"type", "title", "status", "code"} <= set(body)
+    assert (body["status"], body["code"]) == (status, code)
+    return body
+
+
+def next_page(answer: TestResponse) -> str | None:
+    link = answer.headers.get("Link")
+    if link is None:
+        return None
+    match = re.fullmatch(r'<(/bookings/\?[^>]+)>; rel="next"', link)
+    assert match
+    return match[1]
+
+
+# --- POST /book
+
+
+def test_the_documented_request_is_accepted(client: FlaskClient) -> None:
+    answer = book(client)
+    booking = answer.get_json()["booking"]
+    assert answer.status_code == 201
+    assert answer.mimetype == "application/json"
+    assert answer.headers["Location"] == f"/booking/{booking['id']}"
+    assert {name: booking[name] for name in EXAMPLE} == EXAMPLE
+    assert booking["status"] == "pending"
+
+
+def test_an_accepted_request_has_exactly_the_documented_fields(client: FlaskClient) -> None:
+    body = book(client).get_json()
+    assert set(body) == {"booking"}
+    assert set(body["booking"]) == FIELDS | {"manageToken"}
+
+
+def test_an_id_is_a_random_uuid_4(client: FlaskClient) -> None:
+    one, other = booked(client)["id"], booked(client)["id"]
+    assert one != other
+    assert uuid.UUID(one).version == 4
+
+
+def test_an_accepted_request_is_in_the_database_with_its_message(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    booking = booked(client)
+    found = database["bookings"].find_one({"_id": booking["id"]})
+    assert found["patientName"] == "Juan Pérez"
+    assert found["date"] == datetime(2023, 12, 1, 10, tzinfo=UTC)
+    assert [entry["type"] for entry in found["outbox"]] == ["booking_requested"]
+
+
+def test_the_token_itself_is_not_stored(client: FlaskClient, database: Database[Any]) -> None:
+    booking = booked(client)
+    found = database["bookings"].find_one({"_id": booking["id"]})
+    assert booking["manageToken"] not in repr(found)
+    assert found["access"]["tokenFingerprint"] == fingerprint(booking["manageToken"])
+
+
+def test_a_date_of_any_offset_is_answered_in_utc(client: FlaskClient) -> None:
+    assert booked(client, date="2026-12-01T10:00:00+01:00")["date"] == "2026-12-01T09:00:00Z"
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
+def test_json_may_tell_its_charset(client: FlaskClient, content_type: str) -> None:
+    answer = client.post("/book", data=json.dumps(EXAMPLE), content_type=content_type)
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "es"),
+        ("es", "es"),
+        ("en", "en"),
+        ("en-GB,en;q=0.9", "en"),
+        ("EN", "en"),
+        ("fr, en;q=0.5, es;q=0.4", "en"),
+        ("en;q=0.2, es;q=0.8", "es"),
+        ("es;q=0, en;q=0.1", "en"),
+        ("fr", "es"),
+        ("*", "es"),
+        ("", "es"),
+        (";;;q=,=,\x7f", "es"),
+        ("../../etc", "es"),
+        ("en;q=nan, es;q=inf", "es"),
+        ("x" * 5000, "es"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_the_patients_language_comes_from_accept_language(
+    client: FlaskClient, header: str | None, language: str
+) -> None:
+    headers = {} if header is None else {"Accept-Language": header}
+    assert booked(client, headers=headers)["language"] == language
+
+
+# --- Idempotency-Key
+
+
+def test_the_same_key_and_body_give_the_same_answer(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    one, other = (book(client, {"Idempotency-Key": "key-1"}) for _ in range(2))
+    assert (one.status_code, other.status_code) == (201, 201)
+    assert one.data == other.data
+    assert one.headers["Location"] == other.headers["Location"]
+    assert database["bookings"].count_documents({}) == 1
+
+
+def test_the_same_key_with_another_body_is_refused(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    book(client, {"Idempotency-Key": "key-1"})
+    answer = book(client, {"Idempotency-Key": "key-1"}, patientName="Ana")
+    problem(answer, 422, "idempotency_conflict")
+    assert database["bookings"].count_documents({}) == 1
+
+
+def test_another_key_makes_another_booking(client: FlaskClient) -> None:
+    one, other = (book(client, {"Idempotency-Key": key}) for key in ("key-1", "KEY-1"))
+    assert one.get_json()["booking"]["id"] != other.get_json()["booking"]["id"]
+
+
+def test_without_a_key_each_request_is_a_booking(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    book(client)
+    book(client)
+    assert database["bookings"].count_documents({}) == 2
+
+
+def test_a_repeated_request_shows_what_became_of_its_booking(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    headers = {"Idempotency-Key": "key-1"}
+    first = book(client, headers).get_json()["booking"]
+    confirm(store, first["id"])
+    again = book(client, headers).get_json()["booking"]
+    assert (again["status"], again["manageToken"]) == ("confirmed", first["manageToken"])
+
+
+@pytest.mark.parametrize("key", ["x", "x" * 200, "!~", "550e8400-e29b-41d4-a716-446655440000"])
+def test_a_key_is_1_to_200_visible_characters(client: FlaskClient, key: str) -> None:
+    assert book(client, {"Idempotency-Key": key}).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "ñ", "x" * 201, "a\tb", "\x7f"], ids=ascii)
+def test_any_other_key_is_refused(client: FlaskClient, database: Database[Any], key: str) -> None:
+    body = problem(book(client, {"Idempotency-Key": key}), 400, "invalid_request")
+    assert list(body["errors"]) == ["Idempotency-Key"]
+    assert database["bookings"].count_documents({}) == 0
+
+
+def test_a_refused_request_leaves_its_key_free(client: FlaskClient) -> None:
+    headers = {"Idempotency-Key": "key-1"}
+    problem(book(client, headers, patientName=""), 400, "invalid_request")
+    assert book(client, headers).status_code == 201
+
+
+def test_racing_requests_of_one_key_make_one_booking(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    answers: list[TestResponse] = []
+
+    def race() -> None:
+        racer = client.application.test_client()
+        answers.append(book(racer, {"Idempotency-Key": "key-1"}))
+
+    threads = [threading.Thread(target=race) for _ in range(RACERS)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(answers) == RACERS)
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.data for answer in answers}) == 1
+    assert database["bookings"].count_documents({}) == 1
+
+
+# --- GET /booking/{id}
+
+
+def test_a_booking_reads_back_flat_and_without_its_token(client: FlaskClient) -> None:
+    booking = booked(client)
+    answer = client.get(f"/booking/{booking['id']}")
+    del booking["manageToken"]
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    assert answer.get_json() == booking
+    assert set(booking) == FIELDS
+
+
+def test_the_location_of_a_booking_leads_to_it(client: FlaskClient) -> None:
+    answer = book(client)
+    found = client.get(answer.headers["Location"])
+    assert found.get_json()["id"] == answer.get_json()["booking"]["id"]
+
+
+def test_a_rejected_booking_tells_why(client: FlaskClient, store: BookingStore) -> None:
+    booking = put(store)
+    store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
+    shown = client.get(f"/booking/{booking.id}").get_json()
+    assert (shown["status"], shown["reason"], shown["version"]) == ("rejected", "past", 2)
+    assert shown["reasonText"] == "La fecha pedida ya ha pasado."
+
+
+def test_a_known_etag_saves_the_body(client: FlaskClient, store: BookingStore) -> None:
+    path = f"/booking/{put(store).id}"
+    etag = client.get(path).headers["ETag"]
+    answer = client.get(path, headers={"If-None-Match": etag})
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert answer.headers["ETag"] == etag
+
+
+def test_a_step_changes_the_etag(client: FlaskClient, store: BookingStore) -> None:
+    booking = put(store)
+    path = f"/booking/{booking.id}"
+    etag = client.get(path).headers["ETag"]
+    confirm(store, booking.id)
+    answer = client.get(path, headers={"If-None-Match": etag})
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "confirmed")
+    assert answer.headers["ETag"] != etag
+
+
+def test_a_call_for_attention_changes_the_etag(client: FlaskClient, store: BookingStore) -> None:
+    booking = put(store)
+    path = f"/booking/{booking.id}"
+    etag = client.get(path).headers["ETag"]
+    store.mark_attention(booking.id, "check_unavailable")
+    answer = client.get(path, headers={"If-None-Match": etag})
+    assert answer.status_code == 200
+    assert answer.get_json()["attention"]["code"] == "check_unavailable"
+
+
+@pytest.mark.parametrize("header", ['"other"', "garbage", "", "W/", '"', "\x7f"], ids=ascii)
+def test_an_unknown_etag_gets_the_body(
+    client: FlaskClient, store: BookingStore, header: str
+) -> None:
+    answer = client.get(f"/booking/{put(store).id}", headers={"If-None-Match": header})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda known: str(uuid.uuid4()), id="unknown"),
+        pytest.param(lambda known: "1", id="a number"),
+        pytest.param(lambda known: known.upper(), id="upper case"),
+        pytest.param(lambda known: known.replace("-", ""), id="without dashes"),
+        pytest.param(lambda known: f"{{{known}}}", id="with braces"),
+        pytest.param(lambda known: f"urn:uuid:{known}", id="as a URN"),
+        pytest.param(lambda known: f"{known}%20", id="with a space"),
+        pytest.param(lambda known: f"{known}%0a", id="with a line end"),
+        pytest.param(lambda known: f"{known}%00", id="with NUL"),
+        pytest.param(lambda known: "%00", id="NUL"),
+        pytest.param(lambda known: f"{known}/", id="with a slash"),
+        pytest.param(lambda known: f"../booking/{known}", id="by a detour"),
+        pytest.param(lambda known: "..%2f..%2fetc%2fpasswd", id="an escaped path"),
+        pytest.param(lambda known: "../../etc/passwd", id="a path"),
+        pytest.param(lambda known: "%ff%fe", id="no UTF-8"),
+        pytest.param(lambda known: "%ED%A0%80", id="a surrogate"),
+        pytest.param(lambda known: "%C3%B1", id="ñ"),
+        pytest.param(lambda known: "%7B%22%24ne%22:null%7D", id="an operator"),
+        pytest.param(lambda known: "x" * 10_240, id="10 kB"),
+        pytest.param(lambda known: "0" * 36, id="36 digits"),
+        pytest.param(lambda known: "", id="nothing"),
+    ],
+)
+def test_any_other_id_is_not_found(client: FlaskClient, store: BookingStore, make: Any) -> None:
+    answer = client.get(f"/booking/{make(put(store).id)}")
+    assert answer.status_code == 404
+    assert answer.mimetype == "application/problem+json"
+
+
+def test_an_unknown_and_an_impossible_id_look_the_same(client: FlaskClient) -> None:
+    answers = [client.get(f"/booking/{each}") for each in (uuid.uuid4(), "no-id")]
+    assert answers[0].data == answers[1].data
+    problem(answers[0], 404, "booking_not_found")
+
+
+# --- GET /bookings/
+
+
+@pytest.mark.parametrize("path", ["/bookings", "/bookings/"])
+def test_the_list_is_an_array_of_the_same_objects(client: FlaskClient, path: str) -> None:
+    booking = booked(client)
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    assert answer.get_json() == [client.get(f"/booking/{booking['id']}").get_json()]
+
+
+def test_a_clinic_without_bookings_lists_none(client: FlaskClient) -> None:
+    answer = client.get("/bookings/")
+    assert answer.get_json() == []
+    assert "Link" not in answer.headers
+
+
+def test_the_list_shows_no_tokens(client: FlaskClient) -> None:
+    booking = booked(client)
+    assert booking["manageToken"] not in client.get("/bookings/").text
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_the_links_lead_through_all_bookings_once_newest_first(
+    client: FlaskClient, store: BookingStore, limit: int
+) -> None:
+    start = now()
+    # Some share their millisecond, so that the id has to break the tie.
+    made = [put(store, at=start - timedelta(milliseconds=age // 2)) for age in range(7)]
+    newest_first = sorted(made, key=lambda each: (each.created_at, each.id), reverse=True)
+    walked: list[str] = []
+    path: str | None = f"/bookings/?limit={limit}"
+    while path is not None:
+        answer = client.get(path)
+        walked += [each["id"] for each in answer.get_json()]
+        path = next_page(answer)
+    assert walked == [each.id for each in newest_first]
+
+
+def test_a_booking_made_meanwhile_disturbs_no_walk(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    made = [put(store, at=now() - timedelta(seconds=age)) for age in (1, 2, 3)]
+    first = client.get("/bookings/?limit=2")
+    put(store)
+    path = next_page(first)
+    assert path is not None
+    assert [each["id"] for each in client.get(path).get_json()] == [made[2].id]
+
+
+def test_a_link_keeps_the_filters(client: FlaskClient, store: BookingStore) -> None:
+    put(store)
+    date = "2026-12-01T10:00:00+00:00".replace("+", "%2B")
+    path = next_page(client.get(f"/bookings?limit=1&status=pending&from={date}"))
+    assert path is not None
+    query = parse_qs(urlsplit(path).query, strict_parsing=True)
+    del query["after"]
+    assert query == {
+        "limit": ["1"],
+        "status": ["pending"],
+        "from": ["2026-12-01T10:00:00+00:00"],
+    }
+    assert client.get(path).get_json() == []
+
+
+def test_the_list_filters_by_status(client: FlaskClient, store: BookingStore) -> None:
+    waiting, sure = put(store), put(store)
+    confirm(store, sure.id)
+    for status, expected in (("pending", [waiting.id]), ("confirmed", [sure.id]), ("rejected", [])):
+        found = client.get(f"/bookings/?status={status}").get_json()
+        assert [each["id"] for each in found] == expected
+
+
+def test_the_list_filters_by_the_time_of_the_appointment(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    put(store, date=SLOT - timedelta(minutes=30))
+    wanted = put(store, date=SLOT)
+    put(store, date=SLOT + timedelta(minutes=30))
+    found = client.get("/bookings/?from=2026-12-01T10:00:00Z&to=2026-12-01T10:30:00Z")
+    assert [each["id"] for each in found.get_json()] == [wanted.id]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("limit=0", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=101", "limit"),
+        ("limit=1000000000", "limit"),
+        ("limit=abc", "limit"),
+        ("limit=", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("limit=1&limit=1", "limit"),
+        ("limit=%ff", "limit"),
+        ("status=unknown", "status"),
+        ("status=", "status"),
+        ("status=pending&status=confirmed", "status"),
+        ("status[$ne]=pending", "status[$ne]"),
+        ("after=abc", "after"),
+        ("after=", "after"),
+        ("after=%00", "after"),
+        ("after=%F0%9F%92%A5", "after"),
+        ("after=" + "9" * 5000, "after"),
+        ("after=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTkueA==", "after"),
+        ("from=2026-12-01", "from"),
+        ("from=2026-12-01T10:00:00+01:00", "from"),  # an unescaped plus is a space
+        ("to=2026-02-30T10:00:00Z", "to"),
+        ("page=2", "page"),
+        ("$where=1", "$where"),
+    ],
+)
+def test_a_wrong_query_is_refused_with_its_parameter(
+    client: FlaskClient, query: str, parameter: str
+) -> None:
+    body = problem(client.get(f"/bookings/?{query}"), 400, "invalid_request")
+    assert list(body["errors"]) == [parameter]
+
+
+def test_a_cursor_that_holds_an_operator_finds_nothing_more(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    put(store)
+    # 0.{"$gt": ""}
+    answer = client.get("/bookings/?after=MC57IiRndCI6ICIifQ==")
+    assert (answer.status_code, answer.get_json()) == (200, [])
+
+
+# --- staff keys
+
+
+@pytest.mark.parametrize("key", sorted(STAFF_KEYS))
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_each_staff_key_opens_the_list(staff_client: FlaskClient, scheme: str, key: str) -> None:
+    answer = staff_client.get("/bookings/", headers={"Authorization": f"{scheme} {key}"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer staff-key",
+        "Bearer staff-key-11",
+        "Bearer STAFF-KEY-1",
+        "Bearer staff-key-1,staff-key-2",
+        "Basic staff-key-1",
+        "staff-key-1",
+        "Bearer ñ",
+        "Bearer \xff\xfe",
+        "\xff\xfe staff-key-1",
+        "Bearer " + "x" * 10_000,
+    ],
+    ids=lambda header: ascii(header)[:30],
+)
+def test_anything_else_does_not_open_the_list(
+    staff_client: FlaskClient, store: BookingStore, header: str | None
+) -> None:
+    put(store)
+    headers = {} if header is None else {"Authorization": header}
+    answer = staff_client.get("/bookings/", headers=headers)
+    problem(answer, 401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"].lower() == "bearer"
+    assert b"ana@example.com" not in answer.data
+
+
+def test_a_key_is_asked_for_before_the_query_is_judged(staff_client: FlaskClient) -> None:
+    problem(staff_client.get("/bookings/?limit=abc"), 401, "unauthorized")
+
+
+def test_patients_need_no_staff_key(staff_client: FlaskClient) -> None:
+    booking = booked(staff_client)
+    assert staff_client.get(f"/booking/{booking['id']}").status_code == 200
+
+
+# --- methods and paths
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/book", {"POST"}),
+        ("HEAD", "/book", {"POST"}),
+        ("PUT", "/book", {"POST"}),
+        ("OPTIONS", "/book", {"POST"}),
+        ("TRACE", "/book", {"POST"}),
+        ("BREW", "/book", {"POST"}),
+        ("POST", "/booking/1", {"GET", "HEAD"}),
+        ("DELETE", "/booking/1", {"GET", "HEAD"}),
+        ("OPTIONS", "/booking/1", {"GET", "HEAD"}),
+        ("POST", "/bookings/", {"GET", "HEAD"}),
+        ("POST", "/bookings", {"GET", "HEAD"}),
+        ("OPTIONS", "/bookings/", {"GET", "HEAD"}),
+        ("POST", "/health/live", {"GET", "HEAD"}),
+        ("OPTIONS", "/health/ready", {"GET", "HEAD"}),
+    ],
+)
+def test_a_wrong_method_is_refused_with_the_right_ones(
+    client: FlaskClient, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == 405
+    assert answer.mimetype == "application/problem+json"
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+    if method != "HEAD":
+        problem(answer, 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", ["/booking/{id}", "/bookings/", "/bookings", "/health/live"])
+def test_head_answers_as_get_without_the_body(
+    client: FlaskClient, store: BookingStore, path: str
+) -> None:
+    path = path.format(id=put(store).id)
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.data) == (200, b"")
+    assert dict(head.headers) == dict(get.headers)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/nothing",
+        "/book/",
+        "/book/1",
+        "/booking",
+        "/booking/",
+        "/bookings/1",
+        "/health",
+        "/static/x",
+        "/BOOK",
+        "/.git/config",
+        "/%00",
+        "/%ff",
+        "/ñ",
+        "/" + "x" * 10_000,
+        "/{{7*7}}",
+    ],
+    ids=lambda path: ascii(path)[:20],
+)
+def test_an_unknown_path_is_not_found(client: FlaskClient, path: str) -> None:
+    problem(client.get(path), 404, "not_found")
+
+
+# --- health, and a database that is away
+
+
+def test_the_gateway_is_ready_without_a_broker(client: FlaskClient) -> None:
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.get_json() == {"status": "ready", "database": "up", "broker": "down"}
+
+
+def test_the_gateway_tells_that_it_lives(client: FlaskClient) -> None:
+    assert client.get("/health/live").get_json() == {"status": "live"}
+
+
+@pytest.mark.parametrize("path", ["/booking/{id}", "/bookings/"])
+def test_reads_are_unavailable_while_the_database_is_away(
+    cut_off_client: FlaskClient, path: str
+) -> None:
+    answer = cut_off_client.get(path.format(id=uuid.uuid4()))
+    problem(answer, 503, "database_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "key-1"}], ids=["no key", "key"])
+def test_requests_are_unavailable_while_the_database_is_away(
+    cut_off_client: FlaskClient, headers: dict[str, str]
+) -> None:
+    answer = book(cut_off_client, headers)
+    problem(answer, 503, "database_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_problem_with_the_database_names_no_host(cut_off_client: FlaskClient) -> None:
+    assert "127.0.0.1" not in cut_off_client.get("/bookings/").text
+
+
+def test_a_wrong_request_is_refused_even_while_the_database_is_away(
+    cut_off_client: FlaskClient,
+) -> None:
+    problem(book(cut_off_client, patientName=""), 400, "invalid_request")
+
+
+def test_the_gateway_lives_but_is_not_ready_while_the_database_is_away(
+    cut_off_client: FlaskClient,
+) -> None:
+    ready = cut_off_client.get("/health/ready")
+    assert ready.status_code == 503
+    assert ready.get_json() == {"status": "unready", "database": "down", "broker": "down"}
+    assert cut_off_client.get("/health/live").status_code == 200

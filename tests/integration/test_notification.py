@@ -1,0 +1,376 @@
+from __future__ import annotations
+
+import email
+import email.policy
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import pytest
+from nameko.testing.services import worker_factory
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic import strict_json
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.errors import (
+    ChannelUnavailable,
+    DeliveryExpired,
+    LeaseHeld,
+    PoisonMessage,
+    RecipientRejected,
+)
+from clinic.manage_token import issue
+from clinic.messages import BookingStateChanged
+from clinic.outbox import Outbox
+from clinic.store import BookingStore
+from notification_service import ledger as ledger_module
+from notification_service.channels import Envelope, SmtpChannel
+from notification_service.delivery import Delivery
+from notification_service.ledger import Ledger
+from notification_service.letter import Letter
+from notification_service.service import NotificationService
+from notification_service.settings import notification_settings
+from runner.ports import free_port, is_taken
+from runner.process import start
+from runner.server import Server
+from tests.amqp import depth, put, take
+from tests.conftest import eventually
+
+ROOT = Path(__file__).parent.parent.parent
+QUEUE = "notification_service.email"
+
+
+class Mailbox:
+    """A running mail server and what it has taken."""
+
+    def __init__(self, port: int, directory: Path) -> None:
+        self.port = port
+        self.directory = directory
+
+    def letters(self) -> list[EmailMessage]:
+        files = sorted(self.directory.glob("*.eml"), key=lambda file: int(file.stem))
+        return [
+            email.message_from_bytes(file.read_bytes(), policy=email.policy.default)  # type: ignore[misc]
+            for file in files
+        ]
+
+    def open(self) -> None:
+        """Let in those who were told to come back later."""
+        (self.directory / "open").touch()
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.smtp_sink", str(port), str(tmp_path)]
+    process = start(Server("smtp_sink", command, {}, ROOT))
+    eventually(lambda: is_taken(port))
+    yield Mailbox(port, tmp_path)
+    process.stop()
+
+
+@pytest.fixture
+def bookings(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database["bookings"], 60))
+
+
+@pytest.fixture
+def ledger(database: Database[Any]) -> Ledger:
+    return Ledger(database, "email")
+
+
+@pytest.fixture
+def delivery(
+    bookings: BookingStore, ledger: Ledger, config: dict[str, Any], mailbox: Mailbox
+) -> Delivery:
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    settings = notification_settings(config)
+    return Delivery(bookings, ledger, settings.channel, settings.zone)
+
+
+@pytest.fixture
+def service(config: dict[str, Any], mailbox: Mailbox, container_factory: Any) -> Iterator[Any]:
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    container = container_factory(NotificationService, config)
+    container.start()
+    yield container
+    container.stop()
+
+
+def confirmed(
+    bookings: BookingStore, address: str = "ana@example.com", language: str = "es"
+) -> tuple[Booking, BookingStateChanged]:
+    booking = steps.request(
+        patient_name="Ana <García>",
+        patient_email=address,
+        language=language,
+        date=(now() + timedelta(days=1)).replace(microsecond=0),
+        at=now(),
+        by="test",
+    )
+    bookings.insert(booking, issue()[1])
+    return booking, take_step(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+
+
+def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+    bookings.apply(transition)
+    return BookingStateChanged.of(transition)
+
+
+def rows(database: Database[Any]) -> dict[str, str]:
+    return {row["_id"]: row["state"] for row in database["notifications"].find()}
+
+
+def send(uri: str, event: BookingStateChanged) -> None:
+    put(uri, QUEUE, strict_json.dumps(event.to_body()), content_type="application/json")
+
+
+def test_a_patient_is_told_in_their_language_and_in_both_forms(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    booking, event = confirmed(bookings)
+    delivery.deliver(event)
+    (letter,) = mailbox.letters()
+    plain, html = (letter.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert letter["X-Recipient"] == letter["To"] == "ana@example.com"
+    assert letter["Subject"] == "Su cita está confirmada"
+    assert booking.id in plain
+    assert "Hola, Ana <García>:" in plain
+    assert "Hola, Ana &lt;García&gt;:" in html
+
+
+def test_english_is_spoken_to_those_who_prefer_it(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    _, event = confirmed(bookings, language="en")
+    delivery.deliver(event)
+    (letter,) = mailbox.letters()
+    assert letter["Subject"] == "Your appointment is confirmed"
+
+
+def test_a_cancellation_says_why(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    booking, _ = confirmed(bookings)
+    current = bookings.get(booking.id)
+    event = take_step(
+        bookings, steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="staff")
+    )
+    delivery.deliver(event)
+    (letter,) = mailbox.letters()
+    assert "La clínica anuló la cita." in letter.get_body(("plain",)).get_content()
+
+
+def test_a_duplicate_event_mails_nobody_twice(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    _, event = confirmed(bookings)
+    for _ in range(3):
+        delivery.deliver(event)
+    assert len(mailbox.letters()) == 1
+    assert rows(database) == {f"{event.event_id}:email": "sent"}
+
+
+def test_racing_deliveries_of_one_event_send_one_letter(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    _, event = confirmed(bookings)
+
+    def deliver() -> None:
+        try:
+            delivery.deliver(event)
+        except LeaseHeld:
+            return
+
+    for racer in [eventlet.spawn(deliver) for _ in range(10)]:
+        racer.wait()
+    assert len(mailbox.letters()) == 1
+
+
+def test_every_step_of_a_booking_is_told(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    booking, event = confirmed(bookings)
+    delivery.deliver(event)
+    current = bookings.get(booking.id)
+    delivery.deliver(
+        take_step(
+            bookings, steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
+        )
+    )
+    assert len({letter["Message-ID"] for letter in mailbox.letters()}) == 2
+
+
+def test_an_older_step_is_not_told_after_a_later_one(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    booking, confirmation = confirmed(bookings)
+    current = bookings.get(booking.id)
+    cancellation = take_step(
+        bookings, steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
+    )
+    delivery.deliver(cancellation)
+    delivery.deliver(confirmation)
+    assert len(mailbox.letters()) == 1
+    assert rows(database)[f"{confirmation.event_id}:email"] == "superseded"
+
+
+def test_a_forged_event_is_poison(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    booking, event = confirmed(bookings)
+    current = bookings.get(booking.id)
+    never = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="nobody")
+    with pytest.raises(PoisonMessage):
+        delivery.deliver(BookingStateChanged.of(never))
+    assert mailbox.letters() == []
+
+
+def test_a_refused_address_is_final(
+    delivery: Delivery, bookings: BookingStore, database: Database[Any]
+) -> None:
+    _, event = confirmed(bookings, address="refused@example.com")
+    with pytest.raises(RecipientRejected):
+        delivery.deliver(event)
+    delivery.deliver(event)
+    assert rows(database) == {f"{event.event_id}:email": "failed"}
+
+
+def test_a_server_that_says_later_is_tried_later(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    _, event = confirmed(bookings, address="later@example.com")
+    with pytest.raises(ChannelUnavailable):
+        delivery.deliver(event)
+    mailbox.open()
+    delivery.deliver(event)
+    assert len(mailbox.letters()) == 1
+
+
+def test_a_server_that_is_away_for_a_day_is_given_up(
+    delivery: Delivery, bookings: BookingStore, database: Database[Any]
+) -> None:
+    booking, _ = confirmed(bookings, address="later@example.com")
+    current = bookings.get(booking.id)
+    long_ago = now() - timedelta(hours=25)
+    event = take_step(
+        bookings, steps.cancel(current, reason="cancelled_by_clinic", at=long_ago, by="staff")
+    )
+    with pytest.raises(DeliveryExpired):
+        delivery.deliver(event)
+    assert rows(database) == {f"{event.event_id}:email": "failed"}
+
+
+def test_a_server_that_nobody_reaches_is_unavailable() -> None:
+    channel = SmtpChannel("127.0.0.1", free_port(), "citas@clinica.example")
+    letter = Letter("Subject", "Text", "<p>Text</p>")
+    envelope = Envelope("ana@example.com", "the-id.2", "es", letter)
+    with pytest.raises(ChannelUnavailable):
+        channel.send(envelope)
+
+
+def test_a_sender_that_died_is_waited_out_and_then_replaced(
+    delivery: Delivery,
+    bookings: BookingStore,
+    ledger: Ledger,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, event = confirmed(bookings)
+    monkeypatch.setattr(ledger_module, "LEASE_SECONDS", 1)
+    ledger.claim(event)  # and here it dies
+    with pytest.raises(LeaseHeld):
+        delivery.deliver(event)
+
+    def delivered() -> bool:
+        try:
+            delivery.deliver(event)
+        except LeaseHeld:
+            return False
+        return True
+
+    eventually(delivered)
+    assert len(mailbox.letters()) == 1
+
+
+def test_a_second_copy_has_the_message_id_of_the_first(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    booking, event = confirmed(bookings)
+    delivery.deliver(event)
+    # The window that SMTP leaves open: sent, and the process died before it was written down.
+    database["notifications"].update_one({}, {"$set": {"state": "sending", "leaseUntil": now()}})
+    delivery.deliver(event)
+    first, second = mailbox.letters()
+    assert first["Message-ID"] == second["Message-ID"] == f"<{booking.id}.2@clinica.example>"
+
+
+def test_the_log_channel_hides_who_it_is(
+    bookings: BookingStore,
+    ledger: Ledger,
+    config: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = notification_settings(config)
+    _, event = confirmed(bookings)
+    with caplog.at_level(logging.INFO):
+        Delivery(bookings, ledger, settings.channel, settings.zone).deliver(event)
+    assert "a***@e***.com" in caplog.text
+    assert "ana@example.com" not in caplog.text
+    assert "García" not in caplog.text
+
+
+def test_the_entrypoint_delivers_the_event() -> None:
+    service = worker_factory(NotificationService)
+    event = object()
+    service.handle_booking_state_changed(event)
+    service.email.deliver.assert_called_once_with(event)
+
+
+def test_an_event_on_the_queue_becomes_a_letter(
+    service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    booking, event = confirmed(bookings)
+    send(amqp_uri, event)
+    (letter,) = eventually(mailbox.letters)
+    assert booking.id in letter.get_body(("plain",)).get_content()
+    eventually(lambda: depth(amqp_uri, QUEUE) == 0)
+
+
+def test_a_refused_letter_is_parked_and_holds_up_nobody(
+    service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    send(amqp_uri, confirmed(bookings, address="refused@example.com")[1])
+    booking = steps.request(
+        patient_name="Bea",
+        patient_email="bea@example.com",
+        language="es",
+        date=now(),
+        at=now(),
+        by="test",
+    )
+    bookings.insert(booking, issue()[1])
+    send(amqp_uri, take_step(bookings, steps.reject(booking, reason="past", at=now(), by="test")))
+    parked = eventually(lambda: take(amqp_uri, f"{QUEUE}.dead_letter"))
+    (letter,) = eventually(mailbox.letters)
+    assert parked.headers["x-cause"] == "recipient_rejected"
+    assert letter["To"] == "bea@example.com"
+
+
+def test_a_letter_waits_for_its_server_longer_than_all_attempts(
+    service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    send(amqp_uri, confirmed(bookings, address="later@example.com")[1])
+    # With a second between them, five rounds are more than the three attempts of a fault.
+    eventlet.sleep(5)
+    assert mailbox.letters() == []
+    mailbox.open()
+    eventually(mailbox.letters)
+    assert depth(amqp_uri, f"{QUEUE}.dead_letter") == 0

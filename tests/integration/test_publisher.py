@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from kombu import Connection
+
+from clinic import topology
+from clinic.errors import BrokerUnavailable
+from clinic.publisher import Outgoing, Publisher
+from runner.rabbitmq import RabbitNode
+from tests.amqp import body_of, depth, take
+from tests.conftest import eventually
+from tests.proxy import Proxy, proxied
+
+QUEUE = topology.BOOKING_REQUESTS.name
+
+
+@pytest.fixture
+def proxy(rabbit_node: RabbitNode, amqp_uri: str) -> Iterator[Proxy]:
+    with proxied(rabbit_node.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def publisher(proxy: Proxy) -> Iterator[Publisher]:
+    uri = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+    publisher = Publisher(uri, topology.declare, confirm_timeout_seconds=2)
+    yield publisher
+    publisher.close()
+
+
+def test_a_batch_is_in_its_queue_when_publish_returns(publisher: Publisher, amqp_uri: str) -> None:
+    publisher.publish([Outgoing("", QUEUE, b"%d" % number) for number in range(100)])
+    assert depth(amqp_uri, QUEUE) == 100
+
+
+def test_a_message_is_persistent_json(publisher: Publisher, amqp_uri: str) -> None:
+    publisher.publish([Outgoing("", QUEUE, b'{"a":1}', {"x-attempt": 2})])
+    message = take(amqp_uri, QUEUE)
+    assert message is not None
+    assert body_of(message) == {"a": 1}
+    assert message.headers["x-attempt"] == 2
+    assert message.properties["delivery_mode"] == 2
+    assert (message.content_type, message.content_encoding) == ("application/json", "utf-8")
+
+
+def test_a_message_without_a_route_is_an_error(publisher: Publisher) -> None:
+    with pytest.raises(BrokerUnavailable):
+        publisher.publish([Outgoing("", "no-such-queue", b"{}")])
+    assert not publisher.is_connected
+
+
+def test_a_refused_message_is_an_error(
+    publisher: Publisher, rabbit_node: RabbitNode, amqp_uri: str
+) -> None:
+    publisher.keep_alive()
+    with Connection(amqp_uri) as connection:
+        arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        connection.default_channel.queue_declare("full", exclusive=True, arguments=arguments)
+        with pytest.raises(BrokerUnavailable):
+            publisher.publish([Outgoing("", "full", b"{}") for _ in range(20)])
+
+
+def test_a_vanished_queue_is_declared_again(publisher: Publisher, amqp_uri: str) -> None:
+    publisher.publish([Outgoing("", QUEUE, b"{}")])
+    with Connection(amqp_uri) as connection:
+        connection.default_channel.queue_delete(QUEUE)
+    publisher.publish([Outgoing("", QUEUE, b"{}")])
+    assert depth(amqp_uri, QUEUE) == 1
+
+
+def test_a_connection_that_died_unnoticed_is_replaced(
+    publisher: Publisher, proxy: Proxy, amqp_uri: str
+) -> None:
+    publisher.publish([Outgoing("", QUEUE, b"1")])
+    proxy.cut()
+    publisher.publish([Outgoing("", QUEUE, b"2")])
+    assert depth(amqp_uri, QUEUE) == 2
+
+
+def test_a_broker_that_is_away_is_an_error_and_then_forgotten(
+    publisher: Publisher, proxy: Proxy, amqp_uri: str
+) -> None:
+    proxy.refuse()
+    with pytest.raises(BrokerUnavailable):
+        publisher.publish([Outgoing("", QUEUE, b"{}")])
+    proxy.restore()
+    publisher.publish([Outgoing("", QUEUE, b"{}")])
+    assert depth(amqp_uri, QUEUE) == 1
+
+
+def test_a_frozen_broker_does_not_hang_the_publisher(publisher: Publisher, proxy: Proxy) -> None:
+    publisher.publish([Outgoing("", QUEUE, b"{}")])
+    proxy.freeze()
+    before = time.monotonic()
+    with pytest.raises(BrokerUnavailable):
+        publisher.publish([Outgoing("", QUEUE, b"{}")])
+    # Two bounded tries; without the bound it would hang until the test's own limit.
+    assert time.monotonic() - before < 30
+    proxy.restore()
+
+
+def test_keeping_alive_notices_that_the_broker_is_gone(publisher: Publisher, proxy: Proxy) -> None:
+    publisher.keep_alive()
+    assert publisher.is_connected
+    proxy.refuse()
+
+    def noticed() -> bool:
+        try:
+            publisher.keep_alive()
+        except BrokerUnavailable:
+            return not publisher.is_connected
+        return False
+
+    eventually(noticed)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic import topology
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.manage_token import issue
+from clinic.outbox import Outbox
+from clinic.publisher import Publisher
+from clinic.relay import Relay
+from clinic.store import BookingStore
+from runner.rabbitmq import RabbitNode
+from tests.amqp import body_of, depth, take
+from tests.conftest import eventually
+from tests.proxy import Proxy, proxied
+
+QUEUE = topology.BOOKING_REQUESTS.name
+
+
+class Process:
+    """A store and its relay, as a process of the house has them."""
+
+    def __init__(self, database: Database[Any], amqp_uri: str, grace_seconds: float = 60) -> None:
+        outbox = Outbox(database["bookings"], grace_seconds)
+        publisher = Publisher(amqp_uri, topology.declare, confirm_timeout_seconds=2)
+        self.relay = Relay(outbox, publisher, sweep_seconds=0.1)
+        self.store = BookingStore(database, outbox, self.relay.offer)
+
+    def book(self) -> Booking:
+        booking = steps.request(
+            patient_name="Ana",
+            patient_email="ana@example.com",
+            language="es",
+            date=now() + timedelta(days=1),
+            at=now(),
+            by="test",
+        )
+        self.store.insert(booking, issue()[1])
+        return booking
+
+
+@pytest.fixture
+def proxy(rabbit_node: RabbitNode, amqp_uri: str) -> Iterator[Proxy]:
+    with proxied(rabbit_node.port) as proxy:
+        yield proxy
+
+
+def through(proxy: Proxy) -> str:
+    return f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+
+
+def backlog(database: Database[Any]) -> int:
+    return database["bookings"].count_documents({"outbox.dueAt": {"$exists": True}})
+
+
+def test_an_offered_entry_is_published_and_removed(database: Database[Any], amqp_uri: str) -> None:
+    process = Process(database, amqp_uri)
+    process.relay.start()
+    booking = process.book()
+    message = eventually(lambda: take(amqp_uri, QUEUE))
+    assert body_of(message)["bookingId"] == booking.id
+    eventually(lambda: backlog(database) == 0)
+    process.relay.stop()
+    assert depth(amqp_uri, QUEUE) == 0
+
+
+def test_an_entry_whose_writer_died_is_found_by_a_sweep_of_another(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    dead = Process(database, amqp_uri, grace_seconds=0)
+    booking = dead.book()
+    assert depth(amqp_uri, QUEUE) == 0
+    living = Process(database, amqp_uri)
+    living.relay.start()
+    message = eventually(lambda: take(amqp_uri, QUEUE))
+    assert body_of(message)["bookingId"] == booking.id
+    eventually(lambda: backlog(database) == 0)
+    living.relay.stop()
+
+
+def test_a_sweep_leaves_a_young_entry_to_its_writer(database: Database[Any], amqp_uri: str) -> None:
+    Process(database, amqp_uri, grace_seconds=60).book()
+    outbox = Outbox(database["bookings"], 60)
+    assert outbox.claim_overdue(100) == []
+
+
+def test_a_claimed_entry_is_out_of_sight_for_the_next_sweep(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    booking = Process(database, amqp_uri, grace_seconds=0).book()
+    outbox = Outbox(database["bookings"], 60)
+    assert [entry.booking_id for entry in outbox.claim_overdue(100)] == [booking.id]
+    assert outbox.claim_overdue(100) == []
+
+
+def test_removing_one_entry_keeps_the_later_one(database: Database[Any], amqp_uri: str) -> None:
+    process = Process(database, amqp_uri, grace_seconds=0)
+    booking = process.book()
+    outbox = Outbox(database["bookings"], 0)
+    (requested,) = outbox.claim_overdue(100)
+    process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
+    outbox.remove_sent([requested])
+    assert [entry.event_id for entry in outbox.claim_overdue(100)] == [f"{booking.id}:2"]
+
+
+def test_writing_goes_on_while_the_broker_is_away_and_all_arrives_later(
+    database: Database[Any], proxy: Proxy, amqp_uri: str
+) -> None:
+    proxy.refuse()
+    process = Process(database, through(proxy), grace_seconds=0)
+    process.relay.start()
+    for _ in range(250):
+        process.book()
+    assert backlog(database) == 250
+    assert not process.relay.is_broker_up
+    proxy.restore()
+    eventually(lambda: backlog(database) == 0)
+    assert process.relay.is_broker_up
+    process.relay.stop()
+    assert depth(amqp_uri, QUEUE) >= 250
+
+
+def test_a_frozen_broker_loses_nothing(
+    database: Database[Any], proxy: Proxy, amqp_uri: str
+) -> None:
+    process = Process(database, through(proxy), grace_seconds=0)
+    process.relay.start()
+    process.book()
+    eventually(lambda: backlog(database) == 0)
+    proxy.freeze()
+    process.book()
+    eventually(lambda: not process.relay.is_broker_up)
+    proxy.restore()
+    eventually(lambda: backlog(database) == 0)
+    process.relay.stop()
+    assert depth(amqp_uri, QUEUE) >= 2
+
+
+def test_stopping_sends_what_was_offered(database: Database[Any], amqp_uri: str) -> None:
+    process = Process(database, amqp_uri)
+    process.relay.start()
+    for _ in range(120):
+        process.book()
+    process.relay.stop()
+    assert depth(amqp_uri, QUEUE) == 120
+    assert backlog(database) == 0
+
+
+def test_the_relay_learns_of_the_broker_before_anything_is_offered(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    process = Process(database, amqp_uri)
+    process.relay.start()
+    eventually(lambda: process.relay.is_broker_up)
+    process.relay.stop()

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic.booking import Booking, Status
+from clinic.clock import now
+from clinic.errors import (
+    BookingNotFound,
+    IdempotencyConflict,
+    IdempotencyKeyUsed,
+    SeatTaken,
+    StaleBooking,
+)
+from clinic.manage_token import derive, issue
+from clinic.outbox import Entry, Outbox
+from clinic.store import BookingStore, Listing, Position
+
+SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
+
+
+def make_booking(date: datetime = SLOT, at: datetime | None = None) -> Booking:
+    return steps.request(
+        patient_name="Ana",
+        patient_email="ana@example.com",
+        language="es",
+        date=date,
+        at=at or now(),
+        by="test",
+    )
+
+
+@pytest.fixture
+def announced() -> list[Entry]:
+    return []
+
+
+@pytest.fixture
+def store(database: Database[Any], announced: list[Entry]) -> Iterator[BookingStore]:
+    return BookingStore(database, Outbox(database["bookings"], 10), announced.append)
+
+
+def stored(store: BookingStore, **fields: Any) -> Booking:
+    booking = make_booking(**fields)
+    store.insert(booking, issue()[1])
+    return booking
+
+
+def confirmed(store: BookingStore, seat: int = 0, date: datetime = SLOT) -> Booking:
+    booking = stored(store, date=date)
+    store.apply(steps.confirm(booking, seat=seat, at=now(), by="test"))
+    return store.get(booking.id)
+
+
+def test_a_stored_booking_reads_back_equal(store: BookingStore) -> None:
+    booking = stored(store)
+    assert store.get(booking.id) == booking
+
+
+def test_an_unknown_booking_is_not_found(store: BookingStore) -> None:
+    with pytest.raises(BookingNotFound):
+        store.get("no-such-id")
+
+
+def test_a_step_reads_back_with_its_history(store: BookingStore) -> None:
+    booking = stored(store)
+    at = now()
+    store.apply(steps.reject(booking, reason="past", at=at, by="worker"))
+    read = store.get(booking.id)
+    assert (read.status, read.reason, read.version, read.updated_at) == ("rejected", "past", 2, at)
+    assert [(row.previous, row.status, row.by) for row in read.history] == [
+        (None, Status.PENDING, "test"),
+        (Status.PENDING, Status.REJECTED, "worker"),
+    ]
+
+
+def test_each_write_announces_its_outbox_entry(
+    store: BookingStore, announced: list[Entry], database: Database[Any]
+) -> None:
+    booking = confirmed(store)
+    assert [(entry.type, entry.event_id) for entry in announced] == [
+        ("booking_requested", f"{booking.id}:1"),
+        ("booking_state_changed", f"{booking.id}:2"),
+    ]
+    kept = database["bookings"].find_one({"_id": booking.id})["outbox"]
+    assert [(entry["eventId"], entry["body"]) for entry in kept] == [
+        (entry.event_id, entry.body) for entry in announced
+    ]
+
+
+def test_a_booking_decided_meanwhile_is_stale(store: BookingStore) -> None:
+    booking = stored(store)
+    store.apply(steps.reject(booking, reason="past", at=now(), by="one"))
+    with pytest.raises(StaleBooking):
+        store.apply(steps.confirm(booking, seat=0, at=now(), by="other"))
+    assert store.get(booking.id).status is Status.REJECTED
+
+
+def test_a_step_made_for_an_older_version_is_stale(store: BookingStore) -> None:
+    booking = confirmed(store)
+    late = steps.cancel(make_older(booking), reason="cancelled_by_clinic", at=now(), by="test")
+    with pytest.raises(StaleBooking):
+        store.apply(late)
+
+
+def make_older(booking: Booking) -> Booking:
+    from dataclasses import replace
+
+    return replace(booking, version=booking.version - 1)
+
+
+def test_two_bookings_never_hold_one_seat(store: BookingStore, announced: list[Entry]) -> None:
+    confirmed(store, seat=0)
+    rival = stored(store)
+    announced.clear()
+    with pytest.raises(SeatTaken):
+        store.apply(steps.confirm(rival, seat=0, at=now(), by="test"))
+    assert store.get(rival.id).status is Status.PENDING
+    assert announced == []
+
+
+def test_seats_of_a_slot_are_told_apart(store: BookingStore) -> None:
+    confirmed(store, seat=0)
+    confirmed(store, seat=1)
+    confirmed(store, seat=0, date=SLOT + timedelta(minutes=30))
+    assert store.taken_seats(SLOT) == {0, 1}
+
+
+def test_a_cancelled_booking_gives_its_seat_back(store: BookingStore) -> None:
+    booking = confirmed(store, seat=0)
+    store.apply(steps.cancel(booking, reason="cancelled_by_patient", at=now(), by="patient"))
+    assert store.taken_seats(SLOT) == set()
+    assert confirmed(store, seat=0).status is Status.CONFIRMED
+
+
+def test_the_index_that_stops_double_booking_is_unique(
+    store: BookingStore, database: Database[Any]
+) -> None:
+    stored(store)
+    index = database["bookings"].index_information()["one_confirmed_booking_per_seat"]
+    assert index["unique"]
+    assert index["partialFilterExpression"] == {"status": "confirmed"}
+
+
+def test_a_repeated_key_finds_the_first_booking_and_its_token(store: BookingStore) -> None:
+    booking = make_booking()
+    token, access = issue("key-1", b"body")
+    store.insert(booking, access)
+    _, again = issue("key-1", b"body")
+    with pytest.raises(IdempotencyKeyUsed):
+        store.insert(make_booking(), again)
+    found, stored_access = store.find_by_key(again)
+    assert found.id == booking.id
+    assert derive(stored_access.salt, "key-1") == token
+
+
+def test_a_key_used_for_another_body_is_a_conflict(store: BookingStore) -> None:
+    store.insert(make_booking(), issue("key-1", b"body")[1])
+    with pytest.raises(IdempotencyConflict):
+        store.find_by_key(issue("key-1", b"other")[1])
+
+
+def test_bookings_without_a_key_do_not_collide(store: BookingStore) -> None:
+    assert stored(store).id != stored(store).id
+
+
+def test_inserting_the_same_booking_twice_changes_nothing(store: BookingStore) -> None:
+    booking = make_booking()
+    _, access = issue()
+    store.insert(booking, access)
+    store.insert(booking, access)
+    assert [found.id for found in store.list(Listing())] == [booking.id]
+
+
+def test_attention_shows_on_a_pending_booking_only(store: BookingStore) -> None:
+    waiting, decided = stored(store), confirmed(store)
+    for booking in (waiting, decided):
+        store.mark_attention(booking.id, "check_unavailable")
+    attention = store.get(waiting.id).attention
+    assert attention is not None
+    assert attention.code == "check_unavailable"
+    assert store.get(decided.id).attention is None
+
+
+def test_a_decision_clears_the_attention(store: BookingStore) -> None:
+    booking = stored(store)
+    store.mark_attention(booking.id, "check_unavailable")
+    store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
+    assert store.get(booking.id).attention is None
+
+
+def test_pages_walk_all_bookings_newest_first(store: BookingStore) -> None:
+    start = now()
+    # Two share their millisecond, so that the id has to break the tie.
+    ages = [0, 1, 1, 2, 3]
+    made = [stored(store, at=start - timedelta(milliseconds=age)) for age in ages]
+    expected = sorted(made, key=lambda each: (each.created_at, each.id), reverse=True)
+    walked: list[Booking] = []
+    after = None
+    while page := store.list(Listing(limit=2, after=after)):
+        walked += page
+        after = Position(page[-1].created_at, page[-1].id)
+    assert [each.id for each in walked] == [each.id for each in expected]
+
+
+def test_a_listing_filters_by_status_and_date(store: BookingStore) -> None:
+    early = stored(store, date=SLOT)
+    late = stored(store, date=SLOT + timedelta(days=1))
+    sure = confirmed(store, date=SLOT + timedelta(hours=1))
+    by_status = store.list(Listing(status=Status.CONFIRMED))
+    by_date = store.list(Listing(date_from=SLOT, date_to=SLOT + timedelta(hours=1)))
+    from_date = store.list(Listing(date_from=SLOT + timedelta(hours=1)))
+    assert [each.id for each in by_status] == [sure.id]
+    assert [each.id for each in by_date] == [early.id]
+    assert {each.id for each in from_date} == {late.id, sure.id}

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from booking_service.calendar import Span
+from booking_service.settings import BookingSettings, booking_settings
+from clinic.config import load, settings
+from clinic.errors import ConfigError
+from clinic.retry import RetryPolicy
+from notification_service.channels import LogChannel, SmtpChannel
+from notification_service.settings import NotificationSettings, notification_settings
+
+FILE = Path(__file__).parents[2] / "config.yaml"
+VARIABLES = sorted(re.findall(r"^[^#\n]*\$\{([A-Z_]+):", FILE.read_text("utf-8"), re.MULTILINE))
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def loaded() -> dict[str, Any]:
+    return load(str(FILE))
+
+
+def changed(*path: str, to: Any) -> dict[str, Any]:
+    """The configuration with one value replaced."""
+    config = deepcopy(loaded())
+    *parents, key = path
+    inner = config
+    for each in parents:
+        inner = inner[each]
+    inner[key] = to
+    return config
+
+
+def bookings(config: dict[str, Any] | None = None) -> BookingSettings:
+    return booking_settings(config or loaded())
+
+
+def mail(config: dict[str, Any] | None = None) -> NotificationSettings:
+    return notification_settings(config or loaded())
+
+
+# --- defaults
+
+
+def test_the_defaults_need_no_variable() -> None:
+    read = settings(loaded())
+    assert read.amqp_uri == "amqp://guest:guest@localhost:5672/"
+    assert read.mongodb_uri == "mongodb://localhost:27017/clinic"
+    assert (read.outbox_grace_seconds, read.outbox_sweep_seconds) == (10, 5)
+
+
+def test_messages_are_tried_three_times_with_10_and_20_seconds_between() -> None:
+    read = settings(loaded())
+    assert read.booking_retry == read.email_retry == RetryPolicy(3, 10)
+    assert read.retry_delays_seconds == [10, 20, 10, 20]
+
+
+def test_the_clinic_is_open_every_day_by_default() -> None:
+    calendar = bookings().calendar
+    assert calendar.hours == {day: [Span.parse("08:00-20:00")] for day in range(7)}
+    assert (calendar.zone, calendar.closed_days) == (ZoneInfo("UTC"), frozenset())
+    assert (calendar.slot, calendar.horizon) == (timedelta(minutes=30), timedelta(days=365))
+    assert calendar.seats_per_slot == 1
+
+
+def test_the_check_takes_2_to_5_seconds_and_never_fails_by_default() -> None:
+    check = bookings().check
+    assert (check.shortest, check.longest, check.failure_rate) == (2, 5, 0)
+
+
+def test_mail_goes_to_the_log_by_default() -> None:
+    assert isinstance(mail().channel, LogChannel)
+    assert mail().zone == ZoneInfo("UTC")
+
+
+def test_the_list_is_open_and_workers_are_many_by_default() -> None:
+    assert loaded()["STAFF_API_KEY"] == ""
+    assert loaded()["max_workers"] == 100
+
+
+def test_parts_that_are_left_out_have_defaults_too() -> None:
+    minimal = {"AMQP_URI": "amqp://host/", "MONGODB_CONNECTION_URL": "mongodb://host/clinic"}
+    assert settings(minimal).booking_retry == RetryPolicy(3, 10)
+
+
+# --- variables
+
+HONOURED: dict[str, tuple[str, Any, Any]] = {
+    "AMQP_URI": ("amqp://u:p@broker:5673/v", lambda: settings(loaded()).amqp_uri, None),
+    "MONGODB_URI": ("mongodb://db:27018/other", lambda: settings(loaded()).mongodb_uri, None),
+    "AVAILABILITY_DELAY_SECONDS": (
+        "0.5-1.5",
+        lambda: (bookings().check.shortest, bookings().check.longest),
+        (0.5, 1.5),
+    ),
+    "AVAILABILITY_FAILURE_RATE": ("0.25", lambda: bookings().check.failure_rate, 0.25),
+    "CLINIC_TIMEZONE": ("Europe/Madrid", lambda: bookings().calendar.zone.key, None),
+    "CLINIC_SLOT_MINUTES": ("20", lambda: bookings().calendar.slot, timedelta(minutes=20)),
+    "CLINIC_SEATS_PER_SLOT": ("4", lambda: bookings().calendar.seats_per_slot, 4),
+    "CLINIC_HORIZON_DAYS": ("90", lambda: bookings().calendar.horizon, timedelta(days=90)),
+    "BOOKING_MAX_ATTEMPTS": ("5", lambda: settings(loaded()).booking_retry.max_attempts, 5),
+    "BOOKING_RETRY_TTL_SECONDS": ("1", lambda: settings(loaded()).booking_retry.ttl_seconds, 1),
+    "EMAIL_MAX_ATTEMPTS": ("4", lambda: settings(loaded()).email_retry.max_attempts, 4),
+    "EMAIL_RETRY_TTL_SECONDS": ("2", lambda: settings(loaded()).email_retry.ttl_seconds, 2),
+    "OUTBOX_GRACE_SECONDS": ("1.5", lambda: settings(loaded()).outbox_grace_seconds, 1.5),
+    "OUTBOX_SWEEP_SECONDS": ("0.2", lambda: settings(loaded()).outbox_sweep_seconds, 0.2),
+    "STAFF_API_KEY": ("one,two", lambda: loaded()["STAFF_API_KEY"], None),
+    "BOOKING_MAX_WORKERS": ("20", lambda: loaded()["max_workers"], 20),
+}
+SMTP_HONOURED: dict[str, tuple[str, str, Any]] = {
+    "SMTP_HOST": ("mail.example", "host", "mail.example"),
+    "SMTP_PORT": ("587", "port", 587),
+    "SMTP_USERNAME": ("clinic", "username", "clinic"),
+    "SMTP_PASSWORD": ("0123", "password", "0123"),
+    "SMTP_STARTTLS": ("true", "starttls", True),
+    "SMTP_SENDER": ("hello@example.com", "sender", "hello@example.com"),
+}
+
+
+def test_every_variable_of_the_file_is_tried_here() -> None:
+    assert sorted([*HONOURED, *SMTP_HONOURED]) == VARIABLES
+
+
+@pytest.mark.parametrize("name", HONOURED)
+def test_a_variable_takes_the_place_of_the_default(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, look, expected = HONOURED[name]
+    before = look()
+    monkeypatch.setenv(name, text)
+    assert look() == (text if expected is None else expected)
+    assert look() != before
+
+
+@pytest.mark.parametrize("name", SMTP_HONOURED)
+def test_a_variable_reaches_the_mail_channel(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, attribute, expected = SMTP_HONOURED[name]
+    monkeypatch.setenv("SMTP_HOST", "localhost")
+    monkeypatch.setenv(name, text)
+    channel = mail().channel
+    assert isinstance(channel, SmtpChannel)
+    assert getattr(channel, attribute) == expected
+
+
+def test_one_zone_serves_calendar_and_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLINIC_TIMEZONE", "America/New_York")
+    assert bookings().calendar.zone == mail().zone == ZoneInfo("America/New_York")
+
+
+@pytest.mark.parametrize(
+    "value", ["0123", "0x10", "1e3", "true", "null", "~", "yes", "12:30", "p: #x", "[a]", "'", "!x"]
+)
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("SMTP_PASSWORD", ("SMTP", "password")), ("STAFF_API_KEY", ("STAFF_API_KEY",))],
+)
+def test_a_secret_stays_the_text_it_is(
+    name: str, path: tuple[str, ...], value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    found: Any = loaded()
+    for key in path:
+        found = found[key]
+    assert found == value
+
+
+@pytest.mark.parametrize("name", ["AMQP_URI", "MONGODB_URI"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "amqp://clinic:0123@host:5672/",
+        "amqp://clinic:p%40ss: #x@host:5672/",
+        "amqp://clinic:p$ss@host/%2f?heartbeat=5&x={y}",
+        "mongodb://u:p%3A%2F@one:1,two:2/clinic?replicaSet=rs0&w=1",
+    ],
+)
+def test_an_address_survives_with_whatever_its_password_holds(
+    name: str, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, uri)
+    read = settings(loaded())
+    assert (read.amqp_uri if name == "AMQP_URI" else read.mongodb_uri) == uri
+
+
+@pytest.mark.parametrize("name", sorted(set(VARIABLES) - {"AMQP_URI", "MONGODB_URI"}))
+def test_a_variable_that_is_set_but_empty_means_the_default(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMTP_HOST", "localhost")
+    before = settings(loaded()), bookings(), mail()
+    monkeypatch.setenv(name, "")
+    if name == "SMTP_HOST":
+        assert isinstance(mail().channel, LogChannel)
+    else:
+        assert (settings(loaded()), bookings(), mail()) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("AMQP_URI", "AMQP_URI"), ("MONGODB_URI", "MONGODB_CONNECTION_URL")]
+)
+def test_an_empty_address_is_told(name: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "")
+    with pytest.raises(ConfigError, match=key):
+        settings(loaded())
+
+
+# --- faults
+
+
+@pytest.mark.parametrize("key", ["AMQP_URI", "MONGODB_CONNECTION_URL"])
+@pytest.mark.parametrize("value", [None, 7, [], {}], ids=repr)
+def test_an_address_must_be_a_text(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=key):
+        settings(changed(key, to=value))
+
+
+@pytest.mark.parametrize("part", ["BOOKING_RETRY", "EMAIL_RETRY"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("max_attempts", 0),
+        ("max_attempts", -1),
+        ("max_attempts", 11),
+        ("max_attempts", 2.5),
+        ("max_attempts", "many"),
+        ("max_attempts", True),
+        ("ttl_seconds", 0),
+        ("ttl_seconds", 3601),
+        ("ttl_seconds", 0.5),
+        ("ttl_seconds", "10s"),
+    ],
+)
+def test_a_wrong_retry_is_told_with_its_key(part: str, key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"{part}.*{key}"):
+        settings(changed(part, key, to=value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("OUTBOX_GRACE_SECONDS", -1),
+        ("OUTBOX_GRACE_SECONDS", "soon"),
+        ("OUTBOX_GRACE_SECONDS", float("nan")),
+        ("OUTBOX_SWEEP_SECONDS", 0),
+        ("OUTBOX_SWEEP_SECONDS", []),
+        ("BOOKING_RETRY", 3),
+        ("EMAIL_RETRY", ["x"]),
+    ],
+)
+def test_a_wrong_shared_setting_is_told_with_its_key(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=key):
+        settings(changed(key, to=value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("timezone", "Europe"),
+        ("timezone", "Mars/Olympus"),
+        ("timezone", "../../etc/passwd"),
+        ("timezone", "x" * 300),
+        ("timezone", 1),
+        ("timezone", ["UTC"]),
+        ("opening_hours", []),
+        ("opening_hours", {"lunes": ["08:00-20:00"]}),
+        ("opening_hours", {"monday": "08:00-20:00"}),
+        ("opening_hours", {"monday": ["20:00-08:00"]}),
+        ("opening_hours", {"monday": ["08:00-08:00"]}),
+        ("opening_hours", {"monday": ["always"]}),
+        ("opening_hours", {"monday": ["08:00-20:00Z"]}),
+        ("opening_hours", {"monday": ["08:00-20:00-21:00"]}),
+        ("opening_hours", {"monday": ["08:00+01:00-20:00+01:00"]}),
+        ("opening_hours", {"monday": [8]}),
+        ("opening_hours", {"monday": ["08:00-14:00", "13:00-20:00"]}),
+        ("opening_hours", {"monday": ["15:00-20:00", "08:00-13:00"]}),
+        ("opening_hours", {"monday": ["08:00-24:00", "09:00-10:00"]}),
+        ("opening_hours", None),
+        ("slot_minutes", 0),
+        ("slot_minutes", -30),
+        ("slot_minutes", 1441),
+        ("slot_minutes", 7.5),
+        ("slot_minutes", "half an hour"),
+        ("seats_per_slot", 0),
+        ("seats_per_slot", 1.5),
+        ("closed_days", ["25 December"]),
+        ("closed_days", "2026-12-25"),
+        ("closed_days", ["2026-02-30"]),
+        ("horizon_days", 0),
+        ("horizon_days", 3651),
+    ],
+)
+def test_a_wrong_calendar_is_told_with_its_key(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"CALENDAR.*{key}"):
+        bookings(changed("CALENDAR", key, to=value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("delay_seconds", "5-2"),
+        ("delay_seconds", "-1"),
+        ("delay_seconds", "soon"),
+        ("delay_seconds", "1-2-3"),
+        ("delay_seconds", "2-"),
+        ("delay_seconds", "nan"),
+        ("delay_seconds", "inf"),
+        ("delay_seconds", "0-3600"),
+        ("delay_seconds", [2, 5]),
+        ("failure_rate", 2),
+        ("failure_rate", -0.1),
+        ("failure_rate", "often"),
+        ("failure_rate", float("nan")),
+    ],
+)
+def test_a_wrong_check_is_told_with_its_key(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"AVAILABILITY.*{key}"):
+        bookings(changed("AVAILABILITY", key, to=value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("port", 0), ("port", 70_000), ("sender", "nobody"), ("starttls", "perhaps")]
+)
+def test_a_wrong_mail_setting_is_told_with_its_key(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"SMTP.*{key}"):
+        mail(changed("SMTP", key, to=value))
+
+
+@pytest.mark.parametrize("part", ["CALENDAR", "AVAILABILITY"])
+@pytest.mark.parametrize("value", [None, [], 7, "text"], ids=repr)
+def test_a_part_of_another_kind_is_told_with_its_key(part: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=part):
+        bookings(changed(part, to=value))
+
+
+@pytest.mark.parametrize("config", [None, [], "text"], ids=repr)
+def test_a_file_without_keys_is_a_fault_of_the_configuration(config: Any) -> None:
+    with pytest.raises(ConfigError):
+        settings(config)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    config = changed("CALENDAR", "slot_minutes", to=0)
+    config["AVAILABILITY"]["failure_rate"] = 2
+    with pytest.raises(ConfigError, match=r"slot_minutes.*failure_rate"):
+        bookings(config)
+
+
+def test_a_missing_file_is_told() -> None:
+    with pytest.raises(FileNotFoundError):
+        load("no-such-file.yaml")
+
+
+# --- what a clinic may write
+
+
+@pytest.mark.parametrize("day", ["2026-12-25", date(2026, 12, 25)], ids=["text", "YAML date"])
+def test_closed_days_may_be_quoted_or_not(day: Any) -> None:
+    calendar = bookings(changed("CALENDAR", "closed_days", to=[day])).calendar
+    assert calendar.closed_days == {date(2026, 12, 25)}
+
+
+def test_a_day_may_have_several_spans_and_a_week_fewer_days() -> None:
+    hours = {"tuesday": ["08:00-13:00", "13:00-14:00", "15:00-24:00"]}
+    calendar = bookings(changed("CALENDAR", "opening_hours", to=hours)).calendar
+    assert calendar.hours == {1: [Span.parse(text) for text in hours["tuesday"]]}
+
+
+@pytest.mark.parametrize(
+    ("delay", "expected"), [("0", (0, 0)), ("3", (3, 3)), (0, (0, 0)), ("0.1-0.1", (0.1, 0.1))]
+)
+def test_a_delay_is_one_number_or_a_range(delay: Any, expected: tuple[float, float]) -> None:
+    check = bookings(changed("AVAILABILITY", "delay_seconds", to=delay)).check
+    assert (check.shortest, check.longest) == expected

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clinic import booking as steps
+from clinic import reasons
+from clinic.booking import Booking, Status
+from clinic.messages import BookingStateChanged
+from clinic.schema import new_booking
+from notification_service.letter import Letter, compose, spoken
+
+MADRID = ZoneInfo("Europe/Madrid")
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+SLOT = datetime(2026, 12, 11, 10, tzinfo=UTC)  # a Friday
+
+TOLD = [Status.CONFIRMED, Status.REJECTED, Status.CANCELLED]
+CODES = sorted(
+    value
+    for name, value in vars(reasons).items()
+    if name.isupper() and isinstance(value, str) and name != "DEFAULT_LANGUAGE"
+)
+EVERY = [(status, language) for status in TOLD for language in reasons.LANGUAGES]
+
+
+def make_booking(language: str = "es", name: str = "Juan Pérez", date: datetime = SLOT) -> Booking:
+    return steps.request(
+        patient_name=name,
+        patient_email="juan@example.com",
+        language=language,
+        date=date,
+        at=NOON,
+        by="patient",
+    )
+
+
+def letter(status: Status, booking: Booking | None = None, reason: str = "past") -> Letter:
+    booking = booking or make_booking()
+    event = BookingStateChanged(
+        booking_id=booking.id,
+        version=2,
+        status=status,
+        previous_status=Status.PENDING,
+        reason=None if status is Status.CONFIRMED else reason,
+        date=booking.date,
+        occurred_at=NOON,
+    )
+    return compose(booking, event, MADRID)
+
+
+def visible(text: str) -> str:
+    """What a mail program shows of an HTML body."""
+    body = text.partition("<body")[2].partition(">")[2]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+@pytest.mark.parametrize(("status", "language"), EVERY)
+def test_every_outcome_has_a_letter_in_every_language(status: Status, language: str) -> None:
+    booking = make_booking(language)
+    written = letter(status, booking)
+    assert written.subject
+    assert "\n" not in written.subject
+    for part in (written.text, visible(written.html)):
+        assert "Juan Pérez" in part
+        assert booking.id in part
+        assert "11:00 (Europe/Madrid)" in part
+        assert "{" not in part
+
+
+@pytest.mark.parametrize(("status", "language"), EVERY)
+def test_plain_text_and_html_say_the_same(status: Status, language: str) -> None:
+    written = letter(status, make_booking(language))
+    assert visible(written.html) == " ".join(written.text.split())
+
+
+@pytest.mark.parametrize(
+    ("status", "language", "words"),
+    [
+        (Status.CONFIRMED, "es", "Su cita está confirmada"),
+        (Status.CONFIRMED, "en", "Your appointment is confirmed"),
+        (Status.REJECTED, "es", "No hemos podido darle la cita"),
+        (Status.REJECTED, "en", "We could not give you the appointment"),
+        (Status.CANCELLED, "es", "anulada"),
+        (Status.CANCELLED, "en", "Your appointment is cancelled"),
+    ],
+)
+def test_the_subject_tells_the_outcome(status: Status, language: str, words: str) -> None:
+    assert words in letter(status, make_booking(language)).subject
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("language", reasons.LANGUAGES)
+def test_a_letter_explains_every_reason(code: str, language: str) -> None:
+    status = Status.CANCELLED if code.startswith("cancelled") else Status.REJECTED
+    written = letter(status, make_booking(language), reason=code)
+    assert reasons.text(code, language) in written.text
+    assert reasons.text(code, language) in visible(written.html)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_reason_has_a_text_of_its_own_in_every_language(code: str) -> None:
+    texts = [reasons.text(code, language) for language in reasons.LANGUAGES]
+    assert all(texts)
+    assert len(set(texts)) == len(reasons.LANGUAGES)
+    assert code not in texts
+
+
+def test_there_are_seven_reasons() -> None:
+    assert len(CODES) == len({reasons.text(code, "en") for code in CODES}) == 7
+
+
+def test_a_language_without_texts_is_explained_in_spanish() -> None:
+    assert reasons.text("past", "fr") == reasons.text("past", "es")
+
+
+@pytest.mark.parametrize(
+    ("language", "zone", "said"),
+    [
+        ("es", MADRID, "viernes, 11 de diciembre de 2026, 11:00 (Europe/Madrid)"),
+        ("en", MADRID, "Friday, December 11, 2026, 11:00 (Europe/Madrid)"),
+        ("en", ZoneInfo("UTC"), "Friday, December 11, 2026, 10:00 (UTC)"),
+        ("en", ZoneInfo("Asia/Tokyo"), "Friday, December 11, 2026, 19:00 (Asia/Tokyo)"),
+    ],
+)
+def test_a_time_is_said_with_weekday_and_zone(language: str, zone: ZoneInfo, said: str) -> None:
+    assert spoken(SLOT, language, zone) == said
+
+
+def test_a_time_is_that_of_the_clinics_clocks_in_summer_too() -> None:
+    assert "12:00 (" in spoken(datetime(2026, 7, 10, 10, tzinfo=UTC), "es", MADRID)
+
+
+def test_the_day_is_that_of_the_clinic() -> None:
+    late = datetime(2026, 12, 11, 23, 30, tzinfo=UTC)
+    assert spoken(late, "en", MADRID).startswith("Saturday, December 12")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Madrid", "Pacific/Kiritimati", "Pacific/Niue", "UTC"])
+@pytest.mark.parametrize("text", ["0001-01-03T00:00:00Z", "9999-12-28T23:59:59.999Z"])
+def test_any_date_that_can_be_booked_can_be_said(text: str, zone: str) -> None:
+    payload = {"patientName": "Ana", "patientEmail": "ana@example.com", "date": text}
+    booking = new_booking(payload, language="es", by="test")
+    assert f"({zone})" in spoken(booking.date, "es", ZoneInfo(zone))
+
+
+@pytest.mark.parametrize(("status", "language"), EVERY)
+def test_a_name_is_escaped_in_html_and_kept_in_plain_text(status: Status, language: str) -> None:
+    name = "<img src=x onerror=alert(1)> & \"Ana\" 'B'"
+    written = letter(status, make_booking(language, name=name))
+    assert name in written.text
+    assert "<img" not in written.html
+    assert "&lt;img src=x onerror=alert(1)&gt; &amp; &#34;Ana&#34; &#39;B&#39;" in written.html
+
+
+@pytest.mark.parametrize("name", ["{{ 7 * 7 }}", "{% raw %}", "{{ reference }}", "{#"])
+def test_a_name_is_no_template(name: str) -> None:
+    written = letter(Status.CONFIRMED, make_booking(name=name))
+    assert name in written.text
+    assert name in visible(written.html)
+
+
+@pytest.mark.parametrize(("status", "language"), EVERY)
+def test_a_subject_names_nobody(status: Status, language: str) -> None:
+    assert "Juan" not in letter(status, make_booking(language)).subject
+
+
+@pytest.mark.parametrize(("status", "language"), EVERY)
+def test_a_letter_holds_no_address(status: Status, language: str) -> None:
+    written = letter(status, make_booking(language))
+    assert "example.com" not in written.subject + written.text + written.html
+
+
+@pytest.mark.parametrize("language", reasons.LANGUAGES)
+def test_html_tells_its_language(language: str) -> None:
+    written = letter(Status.CONFIRMED, make_booking(language))
+    assert f'<html lang="{language}">' in written.html
+
+
+def test_the_letter_follows_the_event_and_not_the_booking_of_today() -> None:
+    booking: Any = replace(make_booking(), status=Status.CANCELLED, reason="cancelled_by_patient")
+    assert "confirmada" in letter(Status.CONFIRMED, booking).subject

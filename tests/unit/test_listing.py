@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from clinic import booking as steps
+from clinic.booking import Booking, Status
+from clinic.listing import DEFAULT_LIMIT, cursor, read_listing
+from clinic.store import Listing, Position
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+ID = "6f1c1f0e-7d4b-4f0e-9a51-0d6c1f0e7d4b"
+
+
+def make_booking(at: datetime = NOON) -> Booking:
+    return steps.request(
+        patient_name="Ana",
+        patient_email="ana@example.com",
+        language="es",
+        date=NOON,
+        at=at,
+        by="test",
+    )
+
+
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def errors(**query: Any) -> dict[str, list[str]]:
+    with pytest.raises(ValidationError) as caught:
+        read_listing(query)
+    found: dict[str, list[str]] = caught.value.normalized_messages()
+    return found
+
+
+def test_without_a_query_it_is_the_first_page_of_everything() -> None:
+    assert read_listing({}) == Listing(limit=DEFAULT_LIMIT)
+    assert Listing().to_filter() == {}
+
+
+@pytest.mark.parametrize(("text", "limit"), [("1", 1), ("50", 50), ("100", 100), (7, 7)])
+def test_a_limit_may_be_1_to_100(text: Any, limit: int) -> None:
+    assert read_listing({"limit": text}).limit == limit
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "0",
+        "101",
+        "-1",
+        "1000000000",
+        "1e9",
+        "1.5",
+        "abc",
+        "",
+        " ",
+        "NaN",
+        "9" * 5000,
+        None,
+        True,
+        [],
+    ],
+    ids=lambda limit: repr(limit)[:20],
+)
+def test_any_other_limit_is_refused(limit: Any) -> None:
+    assert list(errors(limit=limit)) == ["limit"]
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_is_a_filter(status: Status) -> None:
+    assert read_listing({"status": status.value}).status is status
+
+
+@pytest.mark.parametrize(
+    "status", ["", "PENDING", "Pending", "done", "$ne", None, 1, [], {"$ne": 1}]
+)
+def test_any_other_status_is_refused(status: Any) -> None:
+    assert list(errors(status=status)) == ["status"]
+
+
+def test_from_and_to_are_instants_of_the_appointment() -> None:
+    query = {"from": "2026-12-01T10:00:00+01:00", "to": "2026-12-02T10:00:00Z"}
+    listing = read_listing(query)
+    assert listing.date_from == datetime(2026, 12, 1, 9, tzinfo=UTC)
+    assert listing.date_to == datetime(2026, 12, 2, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["from", "to"])
+@pytest.mark.parametrize(
+    "text", ["", "2026-12-01", "2026-12-01T10:00:00", "2026-02-30T10:00:00Z", "yesterday", None]
+)
+def test_other_dates_are_refused(name: str, text: Any) -> None:
+    assert list(errors(**{name: text})) == [name]
+
+
+@pytest.mark.parametrize(
+    "name", ["page", "offset", "date_from", "Limit", "$where", "patientEmail", "after[]", ""]
+)
+def test_what_is_no_filter_is_refused(name: str) -> None:
+    assert errors(**{name: "1"}) == {name: ["is not a filter"]}
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        NOON,
+        NOON + timedelta(milliseconds=1),
+        datetime(1969, 12, 31, 23, 59, 59, 999000, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC),
+    ],
+    ids=str,
+)
+def test_a_cursor_names_the_place_behind_its_booking(at: datetime) -> None:
+    booking = make_booking(at)
+    assert read_listing({"after": cursor(booking)}).after == Position(at, booking.id)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_cursor_keeps_every_millisecond(at: datetime) -> None:
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    position = read_listing({"after": cursor(make_booking(at))}).after
+    assert position is not None
+    assert position.created_at == at
+
+
+def test_a_cursor_can_stand_in_an_address() -> None:
+    assert set(cursor(make_booking())) <= set(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "abc",
+        "====",
+        "ñ",
+        "💥",
+        "\ud800",
+        "x" * 10_000,
+        encoded(""),
+        encoded("12"),
+        encoded(f"12{ID}"),
+        encoded(f".{ID}"),
+        encoded(f"abc.{ID}"),
+        encoded(f"1.5.{ID}"),
+        encoded(f"NaN.{ID}"),
+        encoded(f"1e9.{ID}"),
+        encoded(f"ñ.{ID}"),
+        encoded(f"{'9' * 30}.{ID}"),
+        encoded(f"-{'9' * 30}.{ID}"),
+        encoded(f"{'9' * 400}.{ID}"),
+        encoded(f"{'9' * 5000}.{ID}"),
+        encoded(f"253402300800000.{ID}"),
+        encoded('{"$gt": ""}'),
+        base64.urlsafe_b64encode(b"\xff\xfe.x").decode(),
+        None,
+        7,
+        True,
+        ["x"],
+        {"$gt": ""},
+    ],
+    ids=lambda text: ascii(text)[:30],
+)
+def test_what_is_no_cursor_is_refused(text: Any) -> None:
+    assert list(errors(after=text)) == ["after"]
+
+
+@given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
+    try:
+        position = read_listing({"after": text}).after
+    except ValidationError:
+        return
+    assert position is not None
+    assert position.created_at.tzinfo is UTC
+
+
+def test_an_operator_in_a_cursor_stays_a_text() -> None:
+    listing = read_listing({"after": encoded('0.{"$gt": ""}')})
+    assert listing.after is not None
+    assert listing.after.booking_id == '{"$gt": ""}'
+
+
+def test_all_faults_are_told_at_once() -> None:
+    assert set(errors(limit="0", status="x", after="x", page="1")) == {
+        "limit",
+        "status",
+        "after",
+        "page",
+    }

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clinic import booking as steps
+from clinic import strict_json
+from clinic.booking import Booking
+from clinic.errors import PoisonMessage
+from clinic.messages import MAX_BODY_BYTES, BookingRequested, BookingStateChanged, decode
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
+SECRET = "ana@example.com"
+
+Message = type[BookingRequested] | type[BookingStateChanged]
+
+
+def make_booking() -> Booking:
+    return steps.request(
+        patient_name="Ana María",
+        patient_email=SECRET,
+        language="es",
+        date=SLOT,
+        at=NOON,
+        by="patient",
+    )
+
+
+def make_event(reason: str | None = "past") -> BookingStateChanged:
+    booking = make_booking()
+    if reason is None:
+        return BookingStateChanged.of(steps.confirm(booking, seat=3, at=NOON, by="worker"))
+    return BookingStateChanged.of(steps.reject(booking, reason=reason, at=NOON, by="worker"))
+
+
+def request_body(**fields: Any) -> dict[str, Any]:
+    return BookingRequested.of(make_booking()).to_body() | fields
+
+
+def event_body(**fields: Any) -> dict[str, Any]:
+    return make_event().to_body() | fields
+
+
+def test_a_request_has_exactly_the_documented_keys() -> None:
+    booking = make_booking()
+    assert BookingRequested.of(booking).to_body() == {
+        "bookingId": booking.id,
+        "date": "2026-12-01T10:00:00Z",
+        "version": 1,
+    }
+
+
+def test_an_event_has_exactly_the_documented_keys() -> None:
+    event = make_event()
+    assert event.to_body() == {
+        "eventId": f"{event.booking_id}:2",
+        "bookingId": event.booking_id,
+        "version": 2,
+        "status": "rejected",
+        "previousStatus": "pending",
+        "reason": "past",
+        "date": "2026-12-01T10:00:00Z",
+        "occurredAt": "2026-11-02T12:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("body", [request_body(), event_body()], ids=["request", "event"])
+def test_no_body_holds_personal_data(body: dict[str, Any]) -> None:
+    written = strict_json.dumps(body).decode()
+    assert SECRET not in written
+    assert "Ana" not in written
+
+
+def test_a_request_reads_back_equal() -> None:
+    message = BookingRequested.of(make_booking())
+    assert BookingRequested.from_body(decode(strict_json.dumps(message.to_body()))) == message
+
+
+@pytest.mark.parametrize("reason", [None, "slot_full"])
+def test_an_event_reads_back_equal(reason: str | None) -> None:
+    event = make_event(reason)
+    assert BookingStateChanged.from_body(decode(strict_json.dumps(event.to_body()))) == event
+
+
+def test_both_messages_name_the_version_they_are_about() -> None:
+    booking = make_booking()
+    assert BookingRequested.of(booking).event_id == f"{booking.id}:1"
+    assert make_event().event_id.endswith(":2")
+
+
+def test_a_request_is_no_event() -> None:
+    booking = make_booking()
+    transition = steps.Transition(booking.id, booking.date, 1, booking.history[0])
+    with pytest.raises(ValueError, match="no transition"):
+        BookingStateChanged.of(transition)
+
+
+def test_a_time_may_have_any_offset() -> None:
+    message = BookingRequested.from_body(request_body(date="2026-12-01T11:00:00+01:00"))
+    assert message.date == SLOT
+    assert message.date.utcoffset() == timedelta(hours=1)
+
+
+def test_a_field_that_a_later_release_adds_is_no_fault() -> None:
+    BookingRequested.from_body(request_body(channel="web"))
+    BookingStateChanged.from_body(event_body(channel="web"))
+
+
+NOT_TEXTS: list[Any] = [None, True, 7, 1.5, [], {}, {"$ne": None}]
+NOT_IDS = ["", SECRET, "x", "A" * 36, "g" * 8 + "-0000-0000-0000-" + "0" * 12, " " * 36, "1" * 9999]
+NOT_TIMES = [
+    "",
+    SECRET,
+    "2026-12-01",
+    "2026-12-01T10:00:00",
+    "2026-02-30T10:00:00Z",
+    "Z",
+    "1" * 999,
+]
+NOT_VERSIONS: list[Any] = [None, True, False, 0, -1, 1.0, "2", "", [], {}, 2**31, 10**4000]
+NOT_STATUSES = ["", SECRET, "PENDING", "done", "$ne"]
+
+WRONG_REQUESTS = {
+    "bookingId": [*NOT_TEXTS, *NOT_IDS],
+    "date": [*NOT_TEXTS, *NOT_TIMES],
+    "version": NOT_VERSIONS,
+}
+WRONG_EVENTS = WRONG_REQUESTS | {
+    "eventId": [*NOT_TEXTS, "", SECRET],
+    "status": [*NOT_TEXTS, *NOT_STATUSES],
+    "previousStatus": [*NOT_TEXTS, *NOT_STATUSES],
+    "reason": [True, 7, [], {"$ne": None}],
+    "occurredAt": [*NOT_TEXTS, *NOT_TIMES],
+}
+
+
+def cases(table: dict[str, list[Any]]) -> list[Any]:
+    return [
+        pytest.param(field, value, id=f"{field}={repr(value)[:20]}")
+        for field, values in table.items()
+        for value in values
+    ]
+
+
+@pytest.mark.parametrize(("field", "value"), cases(WRONG_REQUESTS))
+def test_a_wrong_field_makes_a_request_poison(field: str, value: Any) -> None:
+    with pytest.raises(PoisonMessage, match=field) as caught:
+        BookingRequested.from_body(request_body(**{field: value}))
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(("field", "value"), cases(WRONG_EVENTS))
+def test_a_wrong_field_makes_an_event_poison(field: str, value: Any) -> None:
+    with pytest.raises(PoisonMessage, match=field) as caught:
+        BookingStateChanged.from_body(event_body(**{field: value}))
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", sorted(request_body()))
+def test_a_request_lacks_no_field(field: str) -> None:
+    body = request_body()
+    del body[field]
+    with pytest.raises(PoisonMessage, match=field):
+        BookingRequested.from_body(body)
+
+
+@pytest.mark.parametrize("field", sorted(set(event_body()) - {"reason"}))
+def test_an_event_lacks_no_field_but_the_reason(field: str) -> None:
+    body = event_body()
+    del body[field]
+    with pytest.raises(PoisonMessage, match=field):
+        BookingStateChanged.from_body(body)
+
+
+def test_an_event_belongs_to_its_booking_and_version() -> None:
+    with pytest.raises(PoisonMessage, match="eventId"):
+        BookingStateChanged.from_body(event_body(version=3))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"7",
+        b'"ana@example.com"',
+        b'{"ana@example.com": ',
+        b'{"ana@example.com": 1, "ana@example.com": 2}',
+        b'{"a": NaN}',
+        b"\xff\xfe",
+        b"[" * 9000,
+        b"ana@example.com",
+    ],
+    ids=lambda data: repr(data)[:24],
+)
+def test_a_body_that_is_no_json_object_is_poison(data: bytes) -> None:
+    with pytest.raises(PoisonMessage) as caught:
+        decode(data)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_body_may_fill_the_limit_and_no_more() -> None:
+    filler = b" " * (MAX_BODY_BYTES - 2)
+    assert decode(b"{" + filler + b"}") == {}
+    with pytest.raises(PoisonMessage, match="more than"):
+        decode(b"{ " + filler + b"}")
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(event_body())), st.none() | st.integers() | st.text())
+)
+def test_any_body_is_read_or_poison(fields: dict[str, Any]) -> None:
+    for message, body in ((BookingRequested, request_body()), (BookingStateChanged, event_body())):
+        try:
+            message.from_body(body | fields)
+        except PoisonMessage:
+            continue
+
+
+def test_times_on_the_wire_are_utc() -> None:
+    madrid = SLOT.astimezone(timezone(timedelta(hours=1)))
+    booking = steps.request(
+        patient_name="Ana",
+        patient_email=SECRET,
+        language="es",
+        date=madrid,
+        at=NOON,
+        by="patient",
+    )
+    assert BookingRequested.of(booking).to_body()["date"] == "2026-12-01T10:00:00Z"

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from runner import mongodb, rabbitmq
+from runner.backend import given
+from runner.ports import free_port
+from runner.problem import Problem
+
+
+@pytest.mark.parametrize(
+    ("variable", "scheme", "connect"),
+    [("AMQP_URI", "amqp", rabbitmq.connect), ("MONGODB_URI", "mongodb", mongodb.ping)],
+)
+def test_a_server_nobody_answers_at_is_one_line_without_the_password(variable, scheme, connect):
+    address = f"127.0.0.1:{free_port()}/x"
+    uri = f"{scheme}://user:secret@{address}"
+
+    def impatient(uri: str, _timeout_seconds: float) -> None:
+        connect(uri, 0.3)
+
+    with pytest.raises(Problem, match=f"^{variable}: cannot connect to {address}: ") as caught:
+        given(variable, uri, impatient)
+
+    assert len(str(caught.value).splitlines()) == 1
+    assert "refused" in str(caught.value).lower()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_uri_that_is_none_is_one_line():
+    with pytest.raises(Problem, match=r"^MONGODB_URI: cannot connect to nonsense: "):
+        given("MONGODB_URI", "nonsense", mongodb.ping)
+
+
+def test_options_of_a_uri_are_not_shown():
+    def refuse(_uri: str, _timeout_seconds: float) -> None:
+        raise ConnectionRefusedError("refused")
+
+    with pytest.raises(Problem, match=r"^MONGODB_URI: cannot connect to h/db: refused$"):
+        given("MONGODB_URI", "mongodb://u:p@h/db?tlsCertificateKeyFilePassword=x", refuse)
+
+
+def test_nothing_is_started_for_a_server_that_answers():
+    backend = given("AMQP_URI", "amqp://elsewhere/", lambda *_: None)
+
+    assert (backend.uri, backend.servers, backend.is_ready()) == ("amqp://elsewhere/", [], True)

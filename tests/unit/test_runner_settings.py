@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.problem import Problem
+from runner.settings import Settings
+
+
+def test_without_variables_everything_is_local_and_started_by_us():
+    settings = Settings.of({})
+
+    assert settings.url == "http://127.0.0.1:3000"
+    assert settings.directory == Path.cwd() / ".run"
+    assert settings.amqp_uri is None
+    assert settings.mongodb_uri is None
+
+
+def test_an_empty_variable_counts_as_not_set():
+    names = ("HOST", "PORT", "RUN_DIR", "AMQP_URI", "MONGODB_URI")
+
+    assert Settings.of(dict.fromkeys(names, "")) == Settings.of({})
+
+
+def test_variables_are_honoured(tmp_path):
+    settings = Settings.of(
+        {"PORT": "8080", "RUN_DIR": str(tmp_path), "AMQP_URI": "amqp://a", "MONGODB_URI": "x"}
+    )
+
+    assert (settings.port, settings.directory) == (8080, tmp_path)
+    assert (settings.amqp_uri, settings.mongodb_uri) == ("amqp://a", "x")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5", "٣٠٠٠", " "])
+def test_a_port_that_is_none_is_named_in_one_line(port):
+    with pytest.raises(Problem, match=r"^PORT must be a number from 1 to 65535, not") as caught:
+        Settings.of({"PORT": port})
+
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_who_listens_everywhere_is_reached_on_this_machine():
+    assert Settings.of({"HOST": "0.0.0.0", "PORT": "80"}).url == "http://127.0.0.1:80"

@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from clinic.booking import Attention, Booking, Status
+from clinic.clock import now
+from clinic.schema import MAX_EMAIL, MAX_NAME, new_booking, view
+
+EXAMPLE = {
+    "patientName": "Juan Pérez",
+    "patientEmail": "juan@example.com",
+    "date": "2023-12-01T10:00:00Z",
+}
+WRONG_TYPES = [True, False, 0, 7, 1.5, None, [], ["x"], {}, {"$ne": None}]
+
+
+def read(**fields: Any) -> Booking:
+    return new_booking(EXAMPLE | fields, language="es", by="test")
+
+
+def errors(payload: Any) -> dict[str, Any]:
+    with pytest.raises(ValidationError) as caught:
+        new_booking(payload, language="es", by="test")
+    found: dict[str, Any] = caught.value.normalized_messages()
+    return found
+
+
+def messages(**fields: Any) -> str:
+    """The complaints about the one field that is given, which must be the only one at fault."""
+    found = errors(EXAMPLE | fields)
+    assert list(found) == list(fields)
+    (complaints,) = found.values()
+    return " ".join(complaints)
+
+
+def test_the_documented_example_is_a_pending_booking() -> None:
+    booking = read()
+    assert booking.patient_name == "Juan Pérez"
+    assert booking.patient_email == "juan@example.com"
+    assert booking.date == datetime(2023, 12, 1, 10, tzinfo=UTC)
+    assert (booking.status, booking.language) == (Status.PENDING, "es")
+
+
+def test_a_booking_is_made_now() -> None:
+    before = now()
+    assert before <= read().created_at <= now()
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ana",
+        "Juan Pérez",
+        "José María O'Shea-Muñoz",
+        "李小龍",
+        "عبد الله",
+        "Zoë 2nd",
+        "😀",
+        "<b>Ana</b>",
+        "{{ 7 * 7 }}",
+        "$ne",
+        "x" * MAX_NAME,
+    ],
+)
+def test_a_name_is_kept_as_it_is_written(name: str) -> None:
+    assert read(patientName=name).patient_name == name
+
+
+@pytest.mark.parametrize("name", ["", " ", "\t\n", "\u00a0", "\u2003\u3000"], ids=ascii)
+def test_a_blank_name_is_refused(name: str) -> None:
+    assert "blank" in messages(patientName=name)
+
+
+@pytest.mark.parametrize("size", [MAX_NAME + 1, 10_000])
+def test_a_long_name_is_refused(size: int) -> None:
+    assert str(MAX_NAME) in messages(patientName="x" * size)
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        "\r",
+        "\n",
+        "\t",
+        "\0",
+        "\x1b",
+        "\x7f",
+        "\x85",
+        "\u00ad",
+        "\u200b",
+        "\u200d",
+        "\u200e",
+        "\u202e",
+        "\u2028",
+        "\u2029",
+        "\u2066",
+        "\ufeff",
+        "\ud800",
+        "\ue000",
+        "\U000e0001",
+        "\uffff",
+    ],
+    ids=ascii,
+)
+def test_a_name_holds_no_control_or_invisible_character(character: str) -> None:
+    assert "invisible" in messages(patientName=f"Ana{character}Bcc: x")
+
+
+def test_a_header_cannot_be_smuggled_in_by_a_name() -> None:
+    assert "control" in messages(patientName="Ana\r\nBcc: all@example.com")
+
+
+def test_a_name_is_kept_composed_and_trimmed() -> None:
+    assert read(patientName="  Jose\u0301  ").patient_name == "José"
+
+
+def test_the_length_of_a_name_is_that_of_its_composed_form() -> None:
+    assert read(patientName="e\u0301" * MAX_NAME).patient_name == "é" * MAX_NAME
+
+
+# --- addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("juan@example.com", "juan@example.com"),
+        ("Juan.Perez+clinic@EXAMPLE.com", "Juan.Perez+clinic@example.com"),
+        ("ana@münchen.de", "ana@münchen.de"),
+        ("ana@xn--mnchen-3ya.de", "ana@münchen.de"),
+        ("ana@clínica.es", "ana@clínica.es"),
+        ("a@" + "b" * 60 + ".com", "a@" + "b" * 60 + ".com"),
+        ("o'hara@example.com", "o'hara@example.com"),
+    ],
+)
+def test_an_address_is_kept_in_its_normal_form(address: str, kept: str) -> None:
+    assert read(patientEmail=address).patient_email == kept
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        " ",
+        "juan",
+        "juan@",
+        "@example.com",
+        "juan@example",
+        "juan@localhost",
+        "juan@@example.com",
+        "juan@exam ple.com",
+        " juan@example.com",
+        "juan@example.com ",
+        "juan@example.com,ana@example.com",
+        "juan@example.com, ana@example.com",
+        "juan@example.com;ana@example.com",
+        "juan@example.com ana@example.com",
+        "Juan <juan@example.com>",
+        "<juan@example.com>",
+        "everybody: juan@example.com, ana@example.com;",
+        "everybody:;",
+        "juan@example.com\r\nBcc: ana@example.com",
+        "juan@example.com\n",
+        "juan\0@example.com",
+        "juan@exam\u200bple.com",
+        "\ud800@example.com",
+        "juan@\ud800.com",
+        "juan@[127.0.0.1]",
+        '"juan perez"@example.com',
+        "juan(comment)@example.com",
+        ".juan@example.com",
+        "ju..an@example.com",
+        "juan@" + "x" * 64 + ".com",
+        "ñ@example.com",
+        "juan@-example.com",
+        "juan@example..com",
+    ],
+    ids=ascii,
+)
+def test_what_is_not_one_address_is_refused(address: str) -> None:
+    assert messages(patientEmail=address) == "must be one e-mail address"
+
+
+def test_an_address_has_at_most_254_characters() -> None:
+    domain = ".".join(["x" * 60] * 4)
+    assert str(MAX_EMAIL) in messages(patientEmail=f"juan.perez.g@{domain}")
+    assert str(MAX_EMAIL) in messages(patientEmail=f"{'j' * 10_000}@example.com")
+
+
+# --- dates
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-12-01T10:00:00Z", "2026-12-01T10:00:00"),
+        ("2026-12-01t10:00:00z", "2026-12-01T10:00:00"),
+        ("2026-12-01T10:00:00+01:00", "2026-12-01T09:00:00"),
+        ("2026-12-01T10:00:00-05:30", "2026-12-01T15:30:00"),
+        ("2026-12-01T10:00:00-00:00", "2026-12-01T10:00:00"),
+        ("2026-12-01T00:30:00+14:00", "2026-11-30T10:30:00"),
+        ("2026-12-01T10:00:00.5Z", "2026-12-01T10:00:00.500"),
+        ("2026-12-01T10:00:00.1239Z", "2026-12-01T10:00:00.123"),
+        ("2026-12-01T10:00:00.999999999Z", "2026-12-01T10:00:00.999"),
+        ("2026-12-01T10:00:00.0009Z", "2026-12-01T10:00:00"),
+        ("2028-02-29T10:00:00Z", "2028-02-29T10:00:00"),
+        ("0001-01-03T00:00:00Z", "0001-01-03T00:00:00"),
+        ("9999-12-28T23:59:59Z", "9999-12-28T23:59:59"),
+    ],
+)
+def test_a_date_is_read_as_utc_in_whole_milliseconds(text: str, expected: str) -> None:
+    date = read(date=text).date
+    assert date == datetime.fromisoformat(f"{expected}+00:00")
+    assert date.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tomorrow",
+        "2026-12-01",
+        "2026-12-01T10:00:00",
+        "2026-12-01T10:00Z",
+        "2026-12-01 10:00:00Z",
+        "2026-12-01T10:00:00 Z",
+        " 2026-12-01T10:00:00Z",
+        "2026-12-01T10:00:00Z\n",
+        "20261201T100000Z",
+        "2026-W49-2T10:00:00Z",
+        "2026-335T10:00:00Z",
+        "26-12-01T10:00:00Z",
+        "+2026-12-01T10:00:00Z",
+        "02026-12-01T10:00:00Z",
+        "2026-1-1T10:00:00Z",
+        "2026-12-01T10:00:00.Z",
+        "2026-12-01T10:00:00,5Z",
+        "2026-12-01T10:00:00.1234567890Z",
+        "2026-12-01T10:00:00+01",
+        "2026-12-01T10:00:00+0100",
+        "2026-12-01T10:00:00+01:60",
+        "2026-12-01T10:00:00+01:00:30",
+        "2026-12-01T10:00:00ZZ",
+        "2026-12-01T10:00:00Europe/Madrid",
+        "٢٠٢٦-12-01T10:00:00Z",
+        "２０２６-12-01T10:00:00Z",
+        "2026-12-01T10:00:00\u2212" + "01:00",
+        "1764583200",
+        "\ud800",
+        "9" * 10_000,
+    ],
+    ids=lambda text: ascii(text)[:40],
+)
+def test_a_date_that_is_not_rfc_3339_with_an_offset_is_refused(text: str) -> None:
+    assert "RFC 3339" in messages(date=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-30T10:00:00Z",
+        "2027-02-29T10:00:00Z",
+        "2026-13-01T10:00:00Z",
+        "2026-00-01T10:00:00Z",
+        "2026-12-00T10:00:00Z",
+        "0000-12-01T10:00:00Z",
+        "2026-12-01T24:00:00Z",
+        "2026-12-01T10:60:00Z",
+        "2026-12-31T23:59:60Z",
+        "2026-12-01T10:00:00+24:00",
+        "2026-12-01T10:00:00-99:00",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999Z",
+    ],
+)
+def test_a_date_that_no_calendar_shows_is_refused(text: str) -> None:
+    assert messages(date=text) == "is not a date of the calendar"
+
+
+# --- the body as a whole
+
+
+@pytest.mark.parametrize("field", EXAMPLE)
+@pytest.mark.parametrize("value", WRONG_TYPES, ids=repr)
+def test_every_field_must_be_a_text(field: str, value: Any) -> None:
+    expected = "may not be null" if value is None else "must be a text"
+    assert expected in messages(**{field: value})
+
+
+@pytest.mark.parametrize("field", EXAMPLE)
+def test_every_field_is_required(field: str) -> None:
+    payload = {name: value for name, value in EXAMPLE.items() if name != field}
+    assert list(errors(payload)) == [field]
+
+
+@pytest.mark.parametrize(
+    "name", ["status", "id", "patient_name", "patientname", "$ne", "$where", "a.b", "", "__class__"]
+)
+def test_unknown_fields_are_refused(name: str) -> None:
+    assert errors(EXAMPLE | {name: "x"}) == {name: ["is not a field of a booking"]}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [None, True, 0, 1.5, "text", [], [EXAMPLE], b"{}"],
+    ids=lambda value: repr(value)[:20],
+)
+def test_the_body_must_be_an_object(payload: Any) -> None:
+    assert errors(payload) == {"_schema": ["must be a JSON object"]}
+
+
+def test_all_faults_are_told_at_once() -> None:
+    assert set(errors({"patientName": " ", "x": 1})) == {"patientName", "patientEmail", "date", "x"}
+
+
+@pytest.mark.parametrize("language", ["", "fr", "ES", "es-ES", "../../secret", None, 1])
+def test_a_language_without_texts_is_refused(language: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        new_booking(EXAMPLE, language=language, by="test")
+    assert list(caught.value.normalized_messages()) == ["language"]
+
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize("field", EXAMPLE)
+@pytest.mark.parametrize(
+    "value",
+    [SECRET + "\0", SECRET * 3000, [SECRET], {SECRET: SECRET}],
+    ids=["control", "long", "list", "dict"],
+)
+def test_complaints_never_quote_the_value(field: str, value: Any) -> None:
+    assert SECRET not in messages(**{field: value})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*EXAMPLE, "other"]),
+        st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text(), max_size=2),
+    )
+)
+def test_any_object_is_read_or_refused_with_reasons(payload: dict[str, Any]) -> None:
+    with suppress(ValidationError):
+        assert new_booking(payload, language="es", by="test").status is Status.PENDING
+
+
+# --- the answer
+
+
+def test_a_view_has_exactly_the_documented_fields() -> None:
+    assert set(view(read())) == {
+        "id",
+        "status",
+        "reason",
+        "reasonText",
+        "patientName",
+        "patientEmail",
+        "date",
+        "language",
+        "version",
+        "createdAt",
+        "updatedAt",
+        "attention",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-12-01T10:00:00+01:00", "2026-12-01T09:00:00Z"),
+        ("2026-12-01T10:00:00.5Z", "2026-12-01T10:00:00.500Z"),
+    ],
+)
+def test_a_view_shows_times_in_utc_with_z(text: str, shown: str) -> None:
+    assert view(read(date=text))["date"] == shown
+
+
+def test_what_a_view_shows_can_be_sent_again() -> None:
+    shown = view(read(date="2026-12-01T10:00:00.123Z"))
+    again = {name: shown[name] for name in EXAMPLE}
+    assert view(new_booking(again, language="es", by="test"))["date"] == shown["date"]
+
+
+@pytest.mark.parametrize(("language", "word"), [("es", "cerrada"), ("en", "closed")])
+def test_a_view_explains_the_reason_in_the_patients_language(language: str, word: str) -> None:
+    booking = new_booking(EXAMPLE, language=language, by="test")
+    shown = view(replace(booking, status=Status.REJECTED, reason="closed"))
+    assert shown["reason"] == "closed"
+    assert word in shown["reasonText"]
+
+
+def test_a_view_without_a_reason_has_no_text() -> None:
+    shown = view(read())
+    assert (shown["reason"], shown["reasonText"], shown["attention"]) == (None, None, None)
+
+
+def test_a_view_tells_that_a_person_has_to_look() -> None:
+    at = datetime(2026, 11, 2, 12, tzinfo=UTC)
+    shown = view(replace(read(), attention=Attention("check_unavailable", at)))
+    assert shown["attention"] == {"code": "check_unavailable", "at": "2026-11-02T12:00:00Z"}
