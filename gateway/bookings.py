@@ -40,7 +40,8 @@ def read(booking_id: str) -> Response:
     return answer
 
 
-@bookings.get("/bookings/", strict_slashes=False, provide_automatic_options=False)
+@bookings.get("/bookings", provide_automatic_options=False)
+@bookings.get("/bookings/", provide_automatic_options=False)
 def read_all() -> Response:
     _require_staff()
     parameters = query()

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 from marshmallow import ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from clinic import reasons, strict_json
 
@@ -23,6 +23,9 @@ def json_body() -> tuple[bytes, Any]:
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
     data = request.get_data(cache=False)
+    # A body in chunks is cut at the limit without a word, so one that fills it may go on.
+    if request.content_length is None and len(data) >= MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
     return data, strict_json.loads(data)
 
 

@@ -166,7 +166,7 @@ def test_an_accepted_request_is_in_the_database_with_its_message(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     booking = booked(client)
-    found = database["bookings"].find_one({"_id": booking["id"]})
+    found: Any = database["bookings"].find_one({"_id": booking["id"]})
     assert found["patientName"] == "Juan Pérez"
     assert found["date"] == datetime(2023, 12, 1, 10, tzinfo=UTC)
     assert [entry["type"] for entry in found["outbox"]] == ["booking_requested"]
@@ -174,7 +174,7 @@ def test_an_accepted_request_is_in_the_database_with_its_message(
 
 def test_the_token_itself_is_not_stored(client: FlaskClient, database: Database[Any]) -> None:
     booking = booked(client)
-    found = database["bookings"].find_one({"_id": booking["id"]})
+    found: Any = database["bookings"].find_one({"_id": booking["id"]})
     assert booking["manageToken"] not in repr(found)
     assert found["access"]["tokenFingerprint"] == fingerprint(booking["manageToken"])
 

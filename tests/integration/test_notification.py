@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import email
-import email.policy
 import logging
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -37,43 +33,17 @@ from notification_service.ledger import Ledger
 from notification_service.letter import Letter
 from notification_service.service import NotificationService
 from notification_service.settings import notification_settings
-from runner.ports import free_port, is_taken
-from runner.process import start
-from runner.server import Server
+from runner.ports import free_port
 from tests.amqp import depth, put, take
 from tests.conftest import eventually
+from tests.mailbox import Mailbox, running_mailbox
 
-ROOT = Path(__file__).parent.parent.parent
 QUEUE = "notification_service.email"
-
-
-class Mailbox:
-    """A running mail server and what it has taken."""
-
-    def __init__(self, port: int, directory: Path) -> None:
-        self.port = port
-        self.directory = directory
-
-    def letters(self) -> list[EmailMessage]:
-        files = sorted(self.directory.glob("*.eml"), key=lambda file: int(file.stem))
-        return [
-            email.message_from_bytes(file.read_bytes(), policy=email.policy.default)  # type: ignore[misc]
-            for file in files
-        ]
-
-    def open(self) -> None:
-        """Let in those who were told to come back later."""
-        (self.directory / "open").touch()
 
 
 @pytest.fixture
 def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    port = free_port()
-    command = [sys.executable, "-m", "tests.smtp_sink", str(port), str(tmp_path)]
-    process = start(Server("smtp_sink", command, {}, ROOT))
-    eventually(lambda: is_taken(port))
-    yield Mailbox(port, tmp_path)
-    process.stop()
+    yield from running_mailbox(tmp_path)
 
 
 @pytest.fixture
@@ -225,7 +195,7 @@ def test_an_older_step_is_not_told_after_a_later_one(
 def test_a_forged_event_is_poison(
     delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
 ) -> None:
-    booking, event = confirmed(bookings)
+    booking, _ = confirmed(bookings)
     current = bookings.get(booking.id)
     never = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="nobody")
     with pytest.raises(PoisonMessage):

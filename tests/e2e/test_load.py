@@ -1,0 +1,101 @@
+"""Many bookings at once, and several processes that share the work."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import pytest
+from nameko.standalone.rpc import ServiceRpcProxy
+
+from clinic.clock import now, to_wire
+from tests.conftest import eventually
+from tests.e2e.stack import Stack
+from tests.mailbox import Mailbox, running_mailbox
+
+TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+CHECK_SECONDS = 6
+
+
+def book_at_once(stack: Stack, count: int, **fields: Any) -> list[str]:
+    pool = eventlet.GreenPool(16)
+    return list(pool.imap(lambda _: stack.book(**fields), range(count)))
+
+
+def test_racing_requests_fill_a_slot_exactly(
+    make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, CLINIC_SEATS_PER_SLOT="3")
+    stack.start_all()
+    stack.start("booking_service")
+    eventually(lambda: "starting services" in stack.logs("booking_service.3"))
+    ids = book_at_once(stack, 40, date=to_wire(TOMORROW))
+    after = [stack.decided(booking_id) for booking_id in ids]
+    assert Counter((each["status"], each["reason"]) for each in after) == {
+        ("confirmed", None): 3,
+        ("rejected", "slot_full"): 37,
+    }
+    for log in ("booking_service.1", "booking_service.3"):
+        assert "booking decided" in stack.logs(log)
+
+
+def test_a_hundred_checks_run_at_once_and_rpc_answers_beside_them(
+    make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, config: dict[str, Any]
+) -> None:
+    stack = make_stack(
+        amqp_uri,
+        mongodb_uri,
+        AVAILABILITY_DELAY_SECONDS=str(CHECK_SECONDS),
+        BOOKING_MAX_WORKERS="120",
+    )
+    stack.start_all()
+    with ServiceRpcProxy("booking_service", config, timeout=60) as rpc:
+        rpc.list_bookings(limit=1)
+        ids = book_at_once(stack, 100)
+        answers = []
+        while rpc.get_booking(ids[-1])["status"] == "pending":
+            before = time.monotonic()
+            rpc.get_booking(ids[0])
+            answers.append(time.monotonic() - before)
+    after = [stack.decided(booking_id) for booking_id in ids]
+    decided_at = [datetime.fromisoformat(each["updatedAt"]) for each in after]
+    # Each check takes the same time. So if the last one ended less than that after the first,
+    # it had begun before the first one ended: all of them were in flight together.
+    assert max(decided_at) - min(decided_at) < timedelta(seconds=CHECK_SECONDS)
+    # An RPC call that had to wait for a worker of the checks would wait for the rest of one.
+    assert statistics.median(answers) < CHECK_SECONDS / 10
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Any:
+    directory = tmp_path / "mail"
+    directory.mkdir()
+    yield from running_mailbox(directory)
+
+
+def _shares(stack: Stack, logs: tuple[str, ...]) -> list[int] | None:
+    """How many letters each process sent, once all are accounted for."""
+    shares = [stack.logs(log).count("patient notified") for log in logs]
+    return shares if sum(shares) == 60 else None
+
+
+def test_several_notifiers_share_the_work_and_mail_nobody_twice(
+    make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, mailbox: Mailbox
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, SMTP_HOST="127.0.0.1", SMTP_PORT=str(mailbox.port))
+    stack.start_all()
+    stack.start("notification_service")
+    logs = ("notification_service.2", "notification_service.3")
+    eventually(lambda: all("starting services" in stack.logs(log) for log in logs))
+    ids = book_at_once(stack, 60)
+    letters = eventually(lambda: (found := mailbox.letters()) and len(found) >= 60 and found)
+    references = Counter(letter["Message-ID"] for letter in letters)
+    assert references == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
+    shares = eventually(lambda: _shares(stack, logs))
+    assert min(shares) > 0

@@ -1,0 +1,136 @@
+"""The documented walk, and who hears of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from nameko.events import event_handler
+
+from clinic.clock import now, to_wire
+from runner.services import ROOT
+from tests.amqp import body_of, depth, subscriber
+from tests.conftest import eventually
+from tests.e2e.stack import EXAMPLE, Stack
+
+TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def stack(make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str) -> Stack:
+    stack = make_stack(amqp_uri, mongodb_uri)
+    stack.start_all()
+    return stack
+
+
+def test_the_documented_example_goes_through_unchanged(
+    make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="2-5")
+    stack.start_all()
+    answer = stack.post()
+    booking = answer.json()["booking"]
+    assert (answer.status_code, booking["status"]) == (201, "pending")
+    assert {name: booking[name] for name in EXAMPLE} == EXAMPLE
+    after = stack.decided(booking["id"])
+    assert (after["status"], after["reason"]) == ("rejected", "past")
+    took = datetime.fromisoformat(after["updatedAt"]) - datetime.fromisoformat(after["createdAt"])
+    assert took >= timedelta(seconds=2)
+    listed = requests.get(f"{stack.url}/bookings/", timeout=30).json()
+    assert listed == [after]
+
+
+def test_a_free_slot_is_confirmed_and_the_patient_told(
+    stack: Stack, ledger_rows: Callable[[], dict[str, str]]
+) -> None:
+    booking_id = stack.book(date=to_wire(TOMORROW))
+    assert stack.decided(booking_id)["status"] == "confirmed"
+    eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
+    eventually(lambda: f"event_id={booking_id}:2" in stack.logs("notification_service"))
+
+
+def test_no_log_holds_personal_data(
+    stack: Stack, ledger_rows: Callable[[], dict[str, str]]
+) -> None:
+    name, address = "Canario Azul", "canario.azul@jaula.example"
+    for date in (EXAMPLE["date"], to_wire(TOMORROW), "nonsense"):
+        stack.post(patientName=name, patientEmail=address, date=date)
+    eventually(lambda: list(ledger_rows().values()) == ["sent", "sent"])
+    logs = stack.logs()
+    assert "booking decided" in logs
+    for secret in (name, "Canario", address, "canario.azul", "jaula"):
+        assert secret not in logs
+
+
+class Stranger:
+    """A service of somebody else, written with nothing but nameko."""
+
+    name = "stranger"
+    heard: list[dict[str, Any]]
+
+    @event_handler("booking_service", "booking_state_changed")
+    def listen(self, event: dict[str, Any]) -> None:
+        self.heard.append(event)
+
+
+def test_a_stranger_hears_each_change_once(
+    stack: Stack, config: dict[str, Any], container_factory: Any, amqp_uri: str
+) -> None:
+    Stranger.heard = []
+    container = container_factory(Stranger, config)
+    container.start()
+    with subscriber(amqp_uri, "booking_notifications") as received:
+        ids = [stack.book() for _ in range(5)]
+        for booking_id in ids:
+            stack.decided(booking_id)
+        eventually(lambda: len(Stranger.heard) == 5)
+        plain = [body_of(message) for message in eventually(lambda: received())]
+        plain += [body_of(message) for message in received()]
+    container.stop()
+    expected = sorted(f"{booking_id}:2" for booking_id in ids)
+    assert sorted(event["eventId"] for event in Stranger.heard) == expected
+    assert sorted(event["eventId"] for event in plain) == expected
+
+
+SHELL = """
+created = n.rpc.booking_service.create_booking(
+    "Ana", "ana@example.com", "2023-12-01T10:00:00Z")
+print("CREATED", created["status"])
+print("READ", n.rpc.booking_service.get_booking(created["id"])["id"] == created["id"])
+print("LISTED", len(n.rpc.booking_service.list_bookings(limit=10)))
+n.rpc.booking_service.get_booking("nobody")
+"""
+
+
+def test_nameko_shell_reaches_the_service(stack: Stack, amqp_uri: str, tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("nameko"), "shell", "--config", "config.yaml"]
+    environment = {"AMQP_URI": amqp_uri, "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    shell = subprocess.run(
+        command,
+        input="\n".join(line for line in _joined(SHELL)),
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = shell.stdout + shell.stderr
+    for expected in ("CREATED pending", "READ True", "LISTED 1", "RemoteError: BookingNotFound"):
+        assert expected in output
+
+
+def _joined(text: str) -> list[str]:
+    """The shell reads line by line, so a call must stand on one."""
+    return text.replace("(\n    ", "(").strip().splitlines()
+
+
+def test_requests_are_gone_from_the_queue_when_decided(stack: Stack, amqp_uri: str) -> None:
+    for booking_id in [stack.book() for _ in range(20)]:
+        stack.decided(booking_id)
+    eventually(lambda: depth(amqp_uri, "booking_requests") == 0)

@@ -1,0 +1,44 @@
+"""A mail server of the tests, and what it has taken."""
+
+from __future__ import annotations
+
+import email.parser
+import email.policy
+import sys
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+from runner.ports import free_port, is_taken
+from runner.process import start
+from runner.server import Server
+from tests.conftest import eventually
+
+ROOT = Path(__file__).parent.parent
+
+
+class Mailbox:
+    def __init__(self, port: int, directory: Path) -> None:
+        self.port = port
+        self.directory = directory
+
+    def letters(self) -> list[EmailMessage]:
+        """Everything taken so far, in order; `X-Recipient` tells who it was handed over for."""
+        files = sorted(self.directory.glob("*.eml"), key=lambda file: int(file.stem))
+        parser = email.parser.BytesParser(EmailMessage, policy=email.policy.default)
+        return [parser.parsebytes(file.read_bytes()) for file in files]
+
+    def open(self) -> None:
+        """Let in those who were told to come back later."""
+        (self.directory / "open").touch()
+
+
+def running_mailbox(directory: Path) -> Iterator[Mailbox]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.smtp_sink", str(port), str(directory)]
+    process = start(Server("smtp_sink", command, {}, ROOT))
+    try:
+        eventually(lambda: is_taken(port))
+        yield Mailbox(port, directory)
+    finally:
+        process.stop()
