@@ -11,7 +11,8 @@ from marshmallow import ValidationError
 
 from booking_service.decision import Decider
 from booking_service.providers import Decisions
-from clinic.consumer import rpc, work
+from clinic.consumer import work
+from clinic.draining import rpc
 from clinic.errors import ClinicError, InvalidBooking
 from clinic.listing import read_listing
 from clinic.manage_token import issue

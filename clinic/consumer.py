@@ -5,27 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import TracebackType
 from typing import Any
 
 import eventlet
-from kombu import Consumer as KombuConsumer
 from kombu.message import Message
-from kombu.transport.base import StdChannel
 from nameko.containers import WorkerContext
 from nameko.exceptions import ContainerBeingKilled
-from nameko.messaging import Consumer, QueueConsumer
-from nameko.rpc import Rpc, RpcConsumer
+from nameko.messaging import Consumer
 
 from clinic import config, topology
 from clinic.clock import now, to_wire
+from clinic.draining import DrainingQueueConsumer, ExcInfo
 from clinic.errors import ClinicError, PoisonMessage, TryLater
 from clinic.messages import decode
 from clinic.publisher import Outgoing, Publisher
 from clinic.retry import ATTEMPT_HEADER, RetryPolicy
 from clinic.topology import WorkQueue
-
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 logger = logging.getLogger(__name__)
 
@@ -34,94 +29,6 @@ _BROKERS_OWN = frozenset(
     {"x-delivery-count", "x-death", "x-first-death-exchange", "x-first-death-queue"}
     | {"x-first-death-reason", "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason"}
 )
-
-
-class DrainingQueueConsumer(QueueConsumer):
-    """A queue consumer that stays connected until the work in hand is done and acknowledged.
-
-    nameko's own closes the connection as soon as its consumers are cancelled: on SIGTERM every
-    message in hand is requeued and run a second time.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.unsettled: set[int] = set()
-
-    def on_iteration(self) -> None:
-        self._cancel_consumers_if_requested()
-        in_hand = self.unsettled or self.container._worker_threads
-        if not self._consumers and not in_hand:
-            self.should_stop = True
-
-    def get_consumers(
-        self, consumer_cls: type[KombuConsumer], channel: StdChannel
-    ) -> list[KombuConsumer]:
-        """Give work queues the message as it came; kombu would ack what it can't decode.
-
-        Called on every new connection, so the topology survives a broker that lost it.
-        """
-        delays = config.settings(self.container.config).retry_delays_seconds
-        topology.declare(channel, delays)
-        channel.auto_decode = False  # a parked message keeps its bytes, whatever they claim to be
-        # Deliveries of an earlier connection can't be settled any more: the broker has them back.
-        self.unsettled.clear()
-        consumers = super().get_consumers(consumer_cls, channel)
-        for provider, consumer in self._consumers.items():
-            if isinstance(provider, WorkConsumer):
-                consumer.on_message = partial(self.handle_raw, provider)
-        return list(consumers)
-
-    def handle_raw(self, provider: WorkConsumer, message: Message) -> None:
-        self.unsettled.add(id(message))
-        self.handle_message(provider, None, message)
-
-    def on_decode_error(self, message: Message, exc: Exception) -> None:
-        """Dead-letter what not even its envelope can be read of; kombu would log it and ack."""
-        logger.error("rejected an unreadable message", extra={"code": type(exc).__name__})
-        self._settle(Message.reject, message)
-
-    def ack_message(self, message: Message) -> None:
-        self._settle(super().ack_message, message)
-
-    def requeue_message(self, message: Message) -> None:
-        self._settle(super().requeue_message, message)
-
-    def _settle(self, settle: Callable[[Message], None], message: Message) -> None:
-        try:
-            settle(message)
-        except OSError:
-            # The socket died; unhandled, this would end the process. The broker redelivers.
-            logger.warning("lost the broker while settling a message")
-        finally:
-            self.unsettled.discard(id(message))
-
-
-class DrainingRpcConsumer(RpcConsumer):
-    queue_consumer = DrainingQueueConsumer()
-
-    def handle_message(self, body: Any, message: Message) -> None:
-        """Refuse what nobody waits for: answering it would end the process, again and again."""
-        if "reply_to" not in message.properties:
-            logger.warning("dropped an RPC request without reply_to")
-            self.queue_consumer.ack_message(message)
-            return
-        super().handle_message(body, message)
-
-    def handle_result(self, message: Message, result: Any, exc_info: ExcInfo | None) -> Any:
-        try:
-            return super().handle_result(message, result, exc_info)
-        except (OSError, self.queue_consumer.connection.recoverable_connection_errors) as error:
-            # Run again it might book again, so a reply that can't be sent is given up.
-            logger.warning("could not send an RPC reply: %s", type(error).__name__)
-            self.queue_consumer.ack_message(message)
-            return result, exc_info
-
-
-class DrainingRpc(Rpc):
-    rpc_consumer = DrainingRpcConsumer()
-
-
-rpc = DrainingRpc.decorator
 
 
 class WorkConsumer(Consumer):
@@ -133,6 +40,7 @@ class WorkConsumer(Consumer):
     """
 
     queue_consumer = DrainingQueueConsumer()
+    takes_raw_messages = True
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
+    InvalidURI,
     NotPrimaryError,
     PyMongoError,
     WaitQueueTimeoutError,
@@ -16,7 +17,7 @@ from pymongo.errors import (
 )
 from pymongo.uri_parser import parse_uri
 
-from clinic.errors import DatabaseUnavailable
+from clinic.errors import ConfigError, DatabaseUnavailable
 
 #: Needed for the promises; options of the URL can't weaken them.
 _DURABILITY = {"w": "majority", "journal": "true", "tz_aware": "true"}
@@ -40,9 +41,15 @@ DATABASE_NAME = "clinic"
 
 
 def durable_uri(uri: str) -> str:
-    """Complete a MongoDB URL with durable writes, aware times and bounded waits."""
+    """Complete a MongoDB URL with durable writes, aware times and bounded waits.
+
+    Raises: ConfigError, without quoting the URL, which may hold a password.
+    """
+    try:
+        given = {name.lower() for name in parse_uri(uri, validate=False)["options"]}
+    except (InvalidURI, ValueError) as error:
+        raise ConfigError(f"MONGODB_CONNECTION_URL: {type(error).__name__}") from None
     scheme, netloc, path, query, _ = urlsplit(uri)
-    given = {name.lower() for name in parse_uri(uri, validate=False)["options"]}
     kept = [part for part in query.split("&") if part and not _is_durability(part)]
     defaults = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
     options = "&".join([*kept, urlencode(_DURABILITY | defaults)])

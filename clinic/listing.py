@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,13 +13,47 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from clinic.booking import Booking, Status
 from clinic.schema import Instant
-from clinic.store import Listing, Position
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+#: Ids break the tie between bookings of one millisecond.
+NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the list of bookings, newest first: the list goes on after this booking."""
+
+    created_at: datetime
+    booking_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which bookings to list. `date_from` and `date_to` bound the appointment, `to` excluded."""
+
+    limit: int = 50
+    after: Position | None = None
+    status: Status | None = None
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+
+    def to_filter(self) -> dict[str, Any]:
+        conditions: list[dict[str, Any]] = []
+        if self.status:
+            conditions.append({"status": self.status.value})
+        if self.date_from:
+            conditions.append({"date": {"$gte": self.date_from}})
+        if self.date_to:
+            conditions.append({"date": {"$lt": self.date_to}})
+        if self.after:
+            conditions += _older_than(self.after)
+        return {"$and": conditions} if conditions else {}
 
 
 class Cursor(fields.Field[Position]):
@@ -65,3 +100,9 @@ def cursor(last: Booking) -> str:
     """Name the place behind the last booking of a page."""
     milliseconds = (last.created_at - _EPOCH) // _MILLISECOND
     return base64.urlsafe_b64encode(f"{milliseconds}.{last.id}".encode()).decode()
+
+
+def _older_than(position: Position) -> list[dict[str, Any]]:
+    at, booking_id = position.created_at, position.booking_id
+    tie = [{"createdAt": {"$lt": at}}, {"_id": {"$lt": booking_id}}]
+    return [{"createdAt": {"$lte": at}}, {"$or": tie}]

@@ -11,6 +11,6 @@ FIELDS = ("booking_id", "event_id", "code", "count")
 class LineFormatter(logging.Formatter):
     """Appends the known fields of a record as `name=value`."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         told = [f"{name}={getattr(record, name)}" for name in FIELDS if hasattr(record, name)]
         return " ".join([super().formatMessage(record), *told])

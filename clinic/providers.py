@@ -23,6 +23,10 @@ class ClinicDatabase(MongoDatabase):
         super().setup()
         self.database = self.client.get_default_database(DATABASE_NAME)
 
+    def stop(self) -> None:
+        if self.client:  # a second SIGTERM stops everything a second time
+            super().stop()
+
 
 class RelayedDatabase(ClinicDatabase):
     """Opens the bookings in `self.store`, and runs the relay that writing them needs."""

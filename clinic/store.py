@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -22,6 +21,7 @@ from clinic.errors import (
     SeatTaken,
     StaleBooking,
 )
+from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
 from clinic.messages import BookingRequested, BookingStateChanged
 from clinic.outbox import Entry, Outbox
@@ -39,46 +39,14 @@ _IDEMPOTENCY_INDEX = IndexModel(
     unique=True,
     partialFilterExpression={"access.keyFingerprint": {"$type": "string"}},
 )
-_NEWEST_FIRST = [("createdAt", DESCENDING), ("_id", DESCENDING)]
 _INDEXES = [
     _SEAT_INDEX,
     _IDEMPOTENCY_INDEX,
-    IndexModel(_NEWEST_FIRST, name="newest"),
-    IndexModel([("status", ASCENDING), *_NEWEST_FIRST], name="newest_by_status"),
+    IndexModel(NEWEST_FIRST, name="newest"),
+    IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="newest_by_status"),
     IndexModel([("date", ASCENDING)], name="date"),
     IndexModel([("outbox.dueAt", ASCENDING)], name="outbox_due", sparse=True),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in the list of bookings, newest first: the list goes on after this booking."""
-
-    created_at: datetime
-    booking_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Which bookings to list. `date_from` and `date_to` bound the appointment, `to` excluded."""
-
-    limit: int = 50
-    after: Position | None = None
-    status: Status | None = None
-    date_from: datetime | None = None
-    date_to: datetime | None = None
-
-    def to_filter(self) -> Document:
-        conditions: list[Document] = []
-        if self.status:
-            conditions.append({"status": self.status.value})
-        if self.date_from:
-            conditions.append({"date": {"$gte": self.date_from}})
-        if self.date_to:
-            conditions.append({"date": {"$lt": self.date_to}})
-        if self.after:
-            conditions += _older_than(self.after)
-        return {"$and": conditions} if conditions else {}
 
 
 def _leave_to_the_sweep(_entry: Entry) -> None:
@@ -143,7 +111,7 @@ class BookingStore:
         """Return one page, newest first."""
         with database_errors():
             found = self._bookings.find(listing.to_filter(), {"outbox": False})
-            page = found.sort(_NEWEST_FIRST).limit(listing.limit)
+            page = found.sort(NEWEST_FIRST).limit(listing.limit)
             return [document.to_booking(each) for each in page]
 
     def taken_seats(self, slot: datetime) -> set[int]:
@@ -213,9 +181,3 @@ class BookingStore:
         if not self._has_indexes:
             self._bookings.create_indexes(_INDEXES)
             self._has_indexes = True
-
-
-def _older_than(position: Position) -> list[Document]:
-    at, booking_id = position.created_at, position.booking_id
-    tie = [{"createdAt": {"$lt": at}}, {"_id": {"$lt": booking_id}}]
-    return [{"createdAt": {"$lte": at}}, {"$or": tie}]

@@ -36,7 +36,10 @@ def start(config: dict[str, Any]) -> Flask:
 
 
 def _keys(text: str) -> frozenset[str]:
-    return frozenset(key.strip() for key in text.split(",") if key.strip())
+    keys = frozenset(key.strip() for key in text.split(",") if key.strip())
+    if not all(key.isascii() and key.isprintable() for key in keys):
+        raise ConfigError("STAFF_API_KEY: an HTTP header can carry printable ASCII only")
+    return keys
 
 
 try:

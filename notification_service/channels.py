@@ -84,10 +84,12 @@ class SmtpChannel:
         message["To"] = Address(addr_spec=_ascii(envelope.recipient))
         message["Subject"] = envelope.letter.subject
         message["Message-ID"] = f"<{envelope.reference}@{self.sender.rpartition('@')[2]}>"
-        message["Content-Language"] = envelope.language
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(envelope.letter.text)
-        message.add_alternative(envelope.letter.html, subtype="html")
+        # Not every server on the way takes 8-bit bodies.
+        message.set_content(envelope.letter.text, cte="quoted-printable")
+        message.add_alternative(envelope.letter.html, subtype="html", cte="quoted-printable")
+        # Headers about the content that are there earlier move into its first part.
+        message["Content-Language"] = envelope.language
         return message
 
 

@@ -12,7 +12,8 @@ from eventlet.event import Event
 from kombu import Connection
 from nameko.standalone.rpc import ServiceRpcProxy
 
-from clinic.consumer import rpc, work
+from clinic.consumer import work
+from clinic.draining import rpc
 from clinic.errors import DatabaseUnavailable, PoisonMessage
 from clinic.messages import BookingRequested
 from clinic.retry import ATTEMPT_HEADER

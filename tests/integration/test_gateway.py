@@ -183,6 +183,12 @@ def test_a_date_of_any_offset_is_answered_in_utc(client: FlaskClient) -> None:
     assert booked(client, date="2026-12-01T10:00:00+01:00")["date"] == "2026-12-01T09:00:00Z"
 
 
+@pytest.mark.parametrize("date", ["0001-01-03T00:00:00Z", "9999-12-28T23:59:59.999Z"])
+def test_a_date_at_the_ends_of_the_calendar_is_kept(client: FlaskClient, date: str) -> None:
+    booking = booked(client, date=date)
+    assert client.get(f"/booking/{booking['id']}").get_json()["date"] == date
+
+
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
 def test_json_may_tell_its_charset(client: FlaskClient, content_type: str) -> None:
     answer = client.post("/book", data=json.dumps(EXAMPLE), content_type=content_type)

@@ -17,9 +17,10 @@ from clinic.errors import (
     SeatTaken,
     StaleBooking,
 )
+from clinic.listing import Listing, Position
 from clinic.manage_token import derive, issue
 from clinic.outbox import Entry, Outbox
-from clinic.store import BookingStore, Listing, Position
+from clinic.store import BookingStore
 
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
 

@@ -11,8 +11,7 @@ from marshmallow import ValidationError
 
 from clinic import booking as steps
 from clinic.booking import Booking, Status
-from clinic.listing import DEFAULT_LIMIT, cursor, read_listing
-from clinic.store import Listing, Position
+from clinic.listing import DEFAULT_LIMIT, Listing, Position, cursor, read_listing
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ID = "6f1c1f0e-7d4b-4f0e-9a51-0d6c1f0e7d4b"

@@ -38,6 +38,12 @@ def test_only_fingerprints_are_stored() -> None:
     assert access.token_fingerprint == fingerprint(token)
 
 
+def test_a_token_without_a_key_is_stored_as_a_fingerprint_too() -> None:
+    token, access = issue()
+    assert token not in repr(access)
+    assert access.token_fingerprint == fingerprint(token)
+
+
 def test_without_a_key_nothing_of_the_request_is_kept() -> None:
     _, access = issue(None, b"{}")
     assert (access.key_fingerprint, access.request_fingerprint) == (None, None)

@@ -112,7 +112,19 @@ def test_a_field_that_a_later_release_adds_is_no_fault() -> None:
 
 
 NOT_TEXTS: list[Any] = [None, True, 7, 1.5, [], {}, {"$ne": None}]
-NOT_IDS = ["", SECRET, "x", "A" * 36, "g" * 8 + "-0000-0000-0000-" + "0" * 12, " " * 36, "1" * 9999]
+UUID = "6f1c1f0e-7d4b-4f0e-9a51-0d6c1f0e7d4b"
+NOT_IDS = [
+    f"{UUID}\n",
+    f" {UUID}",
+    UUID.upper(),
+    "",
+    SECRET,
+    "x",
+    "A" * 36,
+    "g" * 8 + "-0000-0000-0000-" + "0" * 12,
+    " " * 36,
+    "1" * 9999,
+]
 NOT_TIMES = [
     "",
     SECRET,
@@ -122,7 +134,7 @@ NOT_TIMES = [
     "Z",
     "1" * 999,
 ]
-NOT_VERSIONS: list[Any] = [None, True, False, 0, -1, 1.0, "2", "", [], {}, 2**31, 10**4000]
+NOT_VERSIONS: list[Any] = [None, True, False, 0, -1, 1.0, "2", SECRET, "", [], {}, 2**31, 10**4000]
 NOT_STATUSES = ["", SECRET, "PENDING", "done", "$ne"]
 
 WRONG_REQUESTS = {

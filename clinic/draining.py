@@ -1,0 +1,161 @@
+"""nameko's consumers, made to end well: they finish, acknowledge, and then let go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from eventlet.event import Event
+from kombu import Connection
+from kombu import Consumer as KombuConsumer
+from kombu.message import Message
+from kombu.transport.base import StdChannel
+from nameko.messaging import QueueConsumer
+from nameko.rpc import Rpc, RpcConsumer
+
+from clinic import config, topology
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+logger = logging.getLogger(__name__)
+
+#: The longest pause between two tries to reach a broker that is away.
+MAX_RECONNECT_SECONDS = 5
+
+
+class _Stopping(Exception):
+    """The broker is away, and the service shall end before it is back."""
+
+
+class DrainingQueueConsumer(QueueConsumer):
+    """A queue consumer that stays connected until the work in hand is done and acknowledged.
+
+    nameko's own closes the connection as soon as its consumers are cancelled: on SIGTERM every
+    message in hand is requeued and run a second time. And it waits for a lost broker without an
+    end, even when it has been told to stop.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unsettled: set[int] = set()
+        self._pending_remove_providers: dict[Any, Event] = {}
+        self._unregistered: dict[Any, Event] = {}
+
+    def run(self, **kwargs: Any) -> None:
+        with suppress(_Stopping):
+            super().run(**kwargs)
+
+    @contextmanager
+    def establish_connection(self) -> Iterator[Connection]:
+        """Connect as kombu does, but look up every second whether there is still a need to."""
+        with self.create_connection() as connection:
+            connection.ensure_connection(
+                self.on_connection_error,
+                interval_max=MAX_RECONNECT_SECONDS,
+                callback=self._leave_if_stopping,
+            )
+            yield connection
+
+    def _leave_if_stopping(self) -> None:
+        if self.should_stop or self._pending_remove_providers:
+            for removed in self._pending_remove_providers.values():
+                removed.send()
+            self._pending_remove_providers = {}
+            raise _Stopping
+
+    def unregister_provider(self, provider: Any) -> None:
+        """Bear being told twice: a second SIGTERM waits for what the first has begun."""
+        if provider in self._unregistered:
+            self._unregistered[provider].wait()
+            return
+        done = self._unregistered[provider] = Event()
+        super().unregister_provider(provider)
+        done.send()
+
+    def on_iteration(self) -> None:
+        self._cancel_consumers_if_requested()
+        in_hand = self.unsettled or self.container._worker_threads
+        if not self._consumers and not in_hand:
+            self.should_stop = True
+
+    def get_consumers(
+        self, consumer_cls: type[KombuConsumer], channel: StdChannel
+    ) -> list[KombuConsumer]:
+        """Give providers with `takes_raw_messages` the message as it came: (None, message).
+        kombu would ack what it can't decode.
+
+        Called on every new connection, so the topology survives a broker that lost it.
+        """
+        delays = config.settings(self.container.config).retry_delays_seconds
+        topology.declare(channel, delays)
+        channel.auto_decode = False  # a parked message keeps its bytes, whatever they claim to be
+        # Deliveries of an earlier connection can't be settled any more: the broker has them back.
+        self.unsettled.clear()
+        consumers = super().get_consumers(consumer_cls, channel)
+        for provider, consumer in self._consumers.items():
+            if getattr(provider, "takes_raw_messages", False):
+                consumer.on_message = partial(self._take_raw, provider)
+        return list(consumers)
+
+    def _take_raw(self, provider: Any, message: Message) -> None:
+        self.unsettled.add(id(message))
+        self.handle_message(provider, None, message)
+
+    def on_decode_error(self, message: Message, exc: Exception) -> None:
+        """Dead-letter what not even its envelope can be read of; kombu would log it and ack."""
+        logger.error("rejected an unreadable message", extra={"code": type(exc).__name__})
+        self._settle(Message.reject, message)
+
+    def ack_message(self, message: Message) -> None:
+        self._settle(super().ack_message, message)
+
+    def requeue_message(self, message: Message) -> None:
+        self._settle(super().requeue_message, message)
+
+    def _settle(self, settle: Callable[[Message], None], message: Message) -> None:
+        try:
+            settle(message)
+        except OSError:
+            # The socket died; unhandled, this would end the process. The broker redelivers.
+            logger.warning("lost the broker while settling a message")
+        finally:
+            self.unsettled.discard(id(message))
+
+
+class DrainingRpcConsumer(RpcConsumer):
+    queue_consumer = DrainingQueueConsumer()
+
+    def unregister_provider(self, provider: Any) -> None:
+        """Bear being told twice, as `DrainingQueueConsumer` does."""
+        if provider in self._unregistering_providers:
+            self._unregistered_from_queue_consumer.wait()
+            return
+        super().unregister_provider(provider)
+
+    def handle_message(self, body: Any, message: Message) -> None:
+        """Refuse what nobody waits for: answering it would end the process, again and again."""
+        if "reply_to" not in message.properties:
+            logger.warning("dropped an RPC request without reply_to")
+            self.queue_consumer.ack_message(message)
+            return
+        super().handle_message(body, message)
+
+    def handle_result(self, message: Message, result: Any, exc_info: ExcInfo | None) -> Any:
+        try:
+            return super().handle_result(message, result, exc_info)
+        except (OSError, self.queue_consumer.connection.recoverable_connection_errors) as error:
+            # Run again it might book again, so a reply that can't be sent is given up.
+            logger.warning("could not send an RPC reply: %s", type(error).__name__)
+            self.queue_consumer.ack_message(message)
+            return result, exc_info
+
+
+class DrainingRpc(Rpc):
+    rpc_consumer = DrainingRpcConsumer()
+
+
+rpc = DrainingRpc.decorator

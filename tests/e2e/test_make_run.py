@@ -1,0 +1,154 @@
+"""`make run`, as somebody types it who has just cloned the repository."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from runner.ports import free_port
+from runner.services import ROOT
+from tests.conftest import eventually
+from tests.e2e.stack import EXAMPLE
+
+
+class MakeRun:
+    def __init__(self, directory: Path, **variables: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.run_dir = directory / "run"
+        self.output = directory / "output.txt"
+        self._variables = {
+            "PORT": str(self.port),
+            "RUN_DIR": str(self.run_dir),
+            "AVAILABILITY_DELAY_SECONDS": "0",
+        } | variables
+
+    def start(self) -> subprocess.Popen[bytes]:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("MAKE")
+        }
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                ["make", "run"],
+                cwd=ROOT,
+                env=environment | self._variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def decided(self, booking_id: str) -> str:
+        def status() -> str | None:
+            booking = requests.get(f"{self.url}/booking/{booking_id}", timeout=30).json()
+            return None if booking["status"] == "pending" else booking["status"]
+
+        found: str = eventually(status)
+        return found
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[MakeRun], subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_ready(run: MakeRun) -> subprocess.Popen[bytes]:
+        process = run.start()
+        started.append(process)
+        eventually(lambda: "Ready: " in run.said() or process.poll() is not None)
+        assert process.poll() is None, run.said()
+        return process
+
+    yield start_ready
+    for process in started:
+        if process.poll() is None:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> list[psutil.Process]:
+    """Signal the whole group as a terminal does; return what outlives it."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, number)
+    process.wait(60)
+    _, left = psutil.wait_procs(family, timeout=20)
+    return left
+
+
+def test_it_says_when_it_is_ready_and_the_curl_line_it_prints_works(
+    tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
+) -> None:
+    run = MakeRun(tmp_path)
+    start(run)
+    (line,) = [line for line in run.said().splitlines() if "curl" in line]
+    command = line.partition("curl")
+    answer = subprocess.run(
+        ["bash", "-c", "".join(command[1:])], capture_output=True, text=True, check=True
+    )
+    assert run.url in line
+    assert '"status":"pending"' in answer.stdout
+
+
+def test_a_second_run_finds_the_bookings_of_the_first_and_nothing_outlives_either(
+    tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
+) -> None:
+    run = MakeRun(tmp_path)
+    first = start(run)
+    answer = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
+    booking_id = answer.json()["booking"]["id"]
+    assert run.decided(booking_id) == "rejected"
+    assert end(first, signal.SIGINT) == []
+    second = start(run)
+    assert run.decided(booking_id) == "rejected"
+    assert end(second, signal.SIGTERM) == []
+
+
+def test_a_crashed_service_is_started_again(
+    tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
+) -> None:
+    run = MakeRun(tmp_path)
+    process = start(run)
+    family = psutil.Process(process.pid).children(recursive=True)
+    for service in ("booking_service.service", "notification_service.service"):
+        (victim,) = [each for each in family if service in each.cmdline()]
+        victim.kill()
+    answer = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
+    assert run.decided(answer.json()["booking"]["id"]) == "rejected"
+    eventually(lambda: "patient notified" in run.said())
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        pytest.param({"AMQP_URI": "amqp://guest:geheim@127.0.0.1:9/"}, "AMQP_URI", id="broker"),
+        pytest.param({"MONGODB_URI": "mongodb://127.0.0.1:9/clinic"}, "MONGODB_URI", id="mongo"),
+        pytest.param({"PORT": "many"}, "PORT", id="no port"),
+    ],
+)
+def test_what_can_not_work_is_said_in_one_line(
+    tmp_path: Path, variables: dict[str, str], complaint: str
+) -> None:
+    run = MakeRun(tmp_path, **variables)
+    process = run.start()
+    assert process.wait(60) != 0
+    (line,) = [line for line in run.said().splitlines() if not line.startswith("make")]
+    assert complaint in line
+    assert "geheim" not in line
+
+
+def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as occupant:
+        port = occupant.getsockname()[1]
+        run = MakeRun(tmp_path, PORT=str(port))
+        assert run.start().wait(60) != 0
+    (line,) = [line for line in run.said().splitlines() if not line.startswith("make")]
+    assert f"Port {port} is taken" in line

@@ -1,0 +1,253 @@
+"""What dies, hangs or is missing, and that nothing is lost by it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.manage_token import issue
+from clinic.outbox import Outbox
+from clinic.store import BookingStore
+from runner.mongodb import MongoServer
+from runner.process import Running, start
+from runner.rabbitmq import RabbitNode
+from tests.amqp import depth
+from tests.conftest import eventually
+from tests.e2e.stack import EXAMPLE, Stack
+from tests.e2e.test_load import book_at_once
+
+LedgerRows = Callable[[], dict[str, str]]
+MakeStack = Callable[..., Stack]
+
+
+class Backend:
+    """A broker or database of the test's own, to be stopped and started at will."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self._running: list[Running] = []
+        self.uri: str = backend.uri
+
+    def start(self) -> None:
+        for server in self._backend.servers:
+            log = self._backend.directory / f"{server.name}.log"
+            self._running.append(start(server, log))
+        eventually(self._backend.is_ready)
+
+    def stop(self) -> None:
+        while self._running:
+            self._running.pop().stop()
+
+    def kill(self) -> None:
+        while self._running:
+            self._running.pop().kill()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Backend]:
+    backend = Backend(RabbitNode(tmp_path / "own-rabbitmq"))
+    yield backend
+    backend.stop()
+
+
+@pytest.fixture
+def mongo(tmp_path: Path) -> Iterator[Backend]:
+    backend = Backend(MongoServer(tmp_path / "own-mongodb"))
+    yield backend
+    backend.stop()
+
+
+def all_decided_and_told(stack: Stack, ids: list[str], rows: LedgerRows) -> None:
+    versions = [stack.decided(booking_id)["version"] for booking_id in ids]
+    assert versions == [2] * len(ids)
+    expected = {f"{booking_id}:2:email": "sent" for booking_id in ids}
+    eventually(lambda: rows() == expected)
+
+
+def test_bookings_are_accepted_without_a_broker_and_decided_when_it_is_back(
+    make_stack: MakeStack, mongodb_uri: str, broker: Backend, ledger_rows: LedgerRows
+) -> None:
+    stack = make_stack(broker.uri, mongodb_uri)
+    broker.start()
+    stack.start_all()
+    before = stack.book()
+    stack.decided(before)
+    broker.kill()
+    during = [stack.book() for _ in range(10)]
+    health = requests.get(f"{stack.url}/health/ready", timeout=10)
+    eventually(
+        lambda: requests.get(f"{stack.url}/health/ready", timeout=10).json()["broker"] == "down"
+    )
+    assert health.status_code == 200
+    assert stack.get(during[0])["status"] == "pending"
+    broker.start()
+    all_decided_and_told(stack, [before, *during], ledger_rows)
+
+
+def test_services_start_before_their_broker_and_wait_for_it(
+    make_stack: MakeStack, mongodb_uri: str, broker: Backend, ledger_rows: LedgerRows
+) -> None:
+    stack = make_stack(broker.uri, mongodb_uri)
+    stack.start_all()
+    booking_id = stack.book()
+    broker.start()
+    all_decided_and_told(stack, [booking_id], ledger_rows)
+
+
+def test_services_start_before_their_database_and_wait_for_it(
+    make_stack: MakeStack, amqp_uri: str, mongo: Backend
+) -> None:
+    stack = make_stack(amqp_uri, mongo.uri)
+    services = [stack.start(name) for name in ("booking_service", "notification_service")]
+    stack.start("gateway")
+    eventually(lambda: _status(stack, "/health/live") == 200)
+    assert _status(stack, "/health/ready") == 503
+    assert stack.post().status_code == 503
+    mongo.start()
+    eventually(stack.is_ready)
+    stack.decided(stack.book())
+    assert all(service.is_alive() for service in services)
+
+
+def _status(stack: Stack, path: str) -> int:
+    try:
+        return requests.get(f"{stack.url}{path}", timeout=10).status_code
+    except requests.ConnectionError:
+        return 0
+
+
+def test_a_database_that_is_away_for_a_while_parks_nothing(
+    make_stack: MakeStack, amqp_uri: str, mongo: Backend
+) -> None:
+    # The checks end while the database is away, and the retries of one second are many.
+    stack = make_stack(amqp_uri, mongo.uri, AVAILABILITY_DELAY_SECONDS="3")
+    mongo.start()
+    stack.start_all()
+    ids = book_at_once(stack, 20)
+    eventually(lambda: depth(amqp_uri, "booking_requests") == 0)
+    mongo.stop()
+    refused = stack.post()
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    eventually(lambda: stack.logs("booking_service").count("DatabaseUnavailable") > 60)
+    mongo.start()
+    for booking_id in ids:
+        assert stack.decided(booking_id)["status"] == "rejected"
+    assert depth(amqp_uri, "booking_dead_letter") == 0
+
+
+def test_a_booking_whose_gateway_died_before_publishing_is_decided(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri)
+    # Nobody listens on the discard port: the gateway stores the booking and can't publish it.
+    gateway = stack.start("gateway", AMQP_URI="amqp://guest:guest@127.0.0.1:9/")
+    eventually(stack.is_ready)
+    booking_id = stack.book()
+    gateway.kill()
+    stack.start_all()
+    all_decided_and_told(stack, [booking_id], ledger_rows)
+
+
+def test_a_decision_whose_worker_died_before_its_event_is_told(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
+) -> None:
+    with MongoClient(f"{mongodb_uri}?tz_aware=true") as client:
+        database: Database[dict[str, Any]] = client.get_default_database()
+        booking_id = _decide_and_die(BookingStore(database, Outbox(database["bookings"], 0)))
+    stack = make_stack(amqp_uri, mongodb_uri)
+    stack.start_all()
+    eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
+
+
+def _decide_and_die(store: BookingStore) -> str:
+    """Leave the database as a worker does that is killed right after its decision."""
+    booking: Booking = steps.request(
+        patient_name="Ana",
+        patient_email="ana@example.com",
+        language="es",
+        date=now() + timedelta(days=1),
+        at=now(),
+        by="test",
+    )
+    store.insert(booking, issue()[1])
+    store.apply(steps.reject(booking, reason="closed", at=now(), by="test"))
+    return booking.id
+
+
+def test_killed_processes_lose_nothing_and_mail_nobody_twice(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="0-2")
+    stack.start_all()
+    ids = book_at_once(stack, 20)
+    for _ in range(3):
+        worker, notifier = stack.start("booking_service"), stack.start("notification_service")
+        ids += book_at_once(stack, 20)
+        worker.kill()
+        notifier.kill()
+    all_decided_and_told(stack, ids, ledger_rows)
+
+
+def test_sigterm_finishes_the_checks_in_hand_and_runs_none_twice(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="4")
+    stack.start("gateway")
+    worker = stack.start("booking_service")
+    eventually(stack.is_ready)
+    eventually(lambda: "starting services" in stack.logs("booking_service"))
+    ids = book_at_once(stack, 20)
+    eventually(lambda: depth(amqp_uri, "booking_requests") == 0)
+    assert stack.get(ids[0])["status"] == "pending"
+    assert worker.stop() == 0
+    assert [stack.get(booking_id)["status"] for booking_id in ids] == ["rejected"] * 20
+    # Nothing went back to the queue, so the next worker has nothing to run again.
+    assert depth(amqp_uri, "booking_requests") == 0
+    assert stack.logs("booking_service").count("booking decided") == 20
+
+
+def test_sigterm_ends_a_service_that_still_waits_for_its_broker(
+    make_stack: MakeStack, mongodb_uri: str
+) -> None:
+    stack = make_stack("amqp://guest:guest@127.0.0.1:9/", mongodb_uri)
+    worker = stack.start("booking_service")
+    eventually(lambda: "Error connecting to broker" in stack.logs("booking_service"))
+    assert worker.stop(deadline_seconds=30) == 0
+
+
+def test_a_check_that_always_fails_asks_for_attention(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_FAILURE_RATE="1")
+    stack.start_all()
+    booking_id = stack.book()
+    booking = eventually(lambda: (read := stack.get(booking_id))["attention"] and read)
+    assert (booking["status"], booking["attention"]["code"]) == ("pending", "check_unavailable")
+    eventually(lambda: depth(amqp_uri, "booking_dead_letter") == 1)
+
+
+def test_a_second_sigterm_does_no_harm(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="3")
+    stack.start("gateway")
+    worker = stack.start("booking_service")
+    eventually(stack.is_ready)
+    eventually(lambda: "starting services" in stack.logs("booking_service"))
+    booking_id = stack.book(**EXAMPLE)
+    eventually(lambda: depth(amqp_uri, "booking_requests") == 0)
+    os.kill(worker.pid, signal.SIGTERM)
+    assert worker.stop() == 0
+    assert stack.get(booking_id)["status"] == "rejected"
