@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from amqp.exceptions import NotFound
+from amqp.exceptions import InternalError, NotFound
 from kombu import Connection
 from kombu.message import Message
+
+
+#: No such queue yet; or RabbitMQ 3.10 was asked in the instant between its name and its process.
+_NOT_THERE_YET = (NotFound, InternalError)
 
 
 def depth(uri: str, queue: str) -> int:
@@ -17,7 +21,7 @@ def depth(uri: str, queue: str) -> int:
     with Connection(uri) as connection:
         try:
             return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
-        except NotFound:
+        except _NOT_THERE_YET:
             return 0
 
 
@@ -26,7 +30,7 @@ def take(uri: str, queue: str) -> Message | None:
     with Connection(uri) as connection:
         try:
             message = connection.default_channel.basic_get(queue)
-        except NotFound:
+        except _NOT_THERE_YET:
             return None
         if message is None:
             return None
