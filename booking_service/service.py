@@ -17,7 +17,8 @@ from clinic.errors import ClinicError, InvalidBooking
 from clinic.listing import read_listing
 from clinic.manage_token import issue
 from clinic.messages import BookingRequested
-from clinic.providers import Bookings
+from clinic.monitor import Monitor
+from clinic.providers import Bookings, RequestId
 from clinic.reasons import DEFAULT_LANGUAGE
 from clinic.schema import new_booking, view
 from clinic.store import BookingStore
@@ -30,6 +31,7 @@ class BookingService:
     name = BOOKING_SERVICE
 
     bookings: BookingStore = Bookings()
+    request_id = RequestId()
 
     @rpc(expected_exceptions=ClinicError)
     def create_booking(
@@ -76,6 +78,8 @@ class BookingWorker:
     name = "booking_worker"
 
     decider: Decider = Decisions()
+    request_id = RequestId()
+    monitor = Monitor()
 
     @work(
         BOOKING_REQUESTS,

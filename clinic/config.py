@@ -101,7 +101,7 @@ def read(schema: Schema, config: Mapping[str, Any]) -> Any:
     try:
         return schema.load(config)
     except ValidationError as error:
-        raise ConfigError(f"config.yaml: {error.normalized_messages()}") from None
+        raise ConfigError(str(error.normalized_messages())) from None
 
 
 def settings(config: Mapping[str, Any]) -> Settings:

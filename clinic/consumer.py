@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -17,18 +18,16 @@ from clinic import config, topology
 from clinic.clock import now, to_wire
 from clinic.draining import DrainingQueueConsumer, ExcInfo
 from clinic.errors import ClinicError, PoisonMessage, TryLater
+from clinic.logs import is_request_id
 from clinic.messages import decode
-from clinic.publisher import Outgoing, Publisher
+from clinic.metrics import ATTEMPTS, DEAD_LETTERS
+from clinic.outbox import REQUEST_ID_HEADER
+from clinic.outgoing import Outgoing, original_bytes
+from clinic.publisher import Publisher
 from clinic.retry import ATTEMPT_HEADER, RetryPolicy
 from clinic.topology import WorkQueue
 
 logger = logging.getLogger(__name__)
-
-#: Headers that the broker writes on delivery, and that mean nothing on another message.
-_BROKERS_OWN = frozenset(
-    {"x-delivery-count", "x-death", "x-first-death-exchange", "x-first-death-queue"}
-    | {"x-first-death-reason", "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason"}
-)
 
 
 class WorkConsumer(Consumer):
@@ -65,7 +64,7 @@ class WorkConsumer(Consumer):
 
     def handle_message(self, _body: None, message: Message) -> None:
         try:
-            argument = self.read(decode(_bytes(message)))
+            argument = self.read(decode(original_bytes(message)))
             attempt = self.policy.attempt(message.headers)
         except PoisonMessage as error:
             self._settle(message, partial(self._park, message, error))
@@ -73,7 +72,11 @@ class WorkConsumer(Consumer):
         handle_result = partial(self.handle_outcome, message, argument, attempt)
         try:
             self.container.spawn_worker(
-                self, (argument,), {}, context_data={}, handle_result=handle_result
+                self,
+                (argument,),
+                {},
+                context_data=_context(message),
+                handle_result=handle_result,
             )
         except ContainerBeingKilled:
             self.queue_consumer.requeue_message(message)
@@ -101,13 +104,15 @@ class WorkConsumer(Consumer):
         tell: Callable[[Any, str], None],
     ) -> None:
         if error is None:
-            return
-        if isinstance(error, TryLater):
+            self._count("done")
+        elif isinstance(error, TryLater):
             self._again(message, attempt, self.policy.ttl_seconds)
+            self._count("postponed")
         elif isinstance(error, PoisonMessage):
             self._park(message, error)
         elif attempt < self.policy.max_attempts:
             self._again(message, attempt + 1, self.policy.delay_seconds(attempt))
+            self._count("retried")
         else:
             tell(argument, _code(error))
             self._park(message, error)
@@ -123,6 +128,7 @@ class WorkConsumer(Consumer):
             logger.warning(
                 "message goes back to its queue", exc_info=True, extra={"code": _code(error)}
             )
+            self._count("returned")
             eventlet.sleep(1)
             self.queue_consumer.requeue_message(message)
         else:
@@ -139,29 +145,26 @@ class WorkConsumer(Consumer):
             "x-cause-detail": str(error) if isinstance(error, ClinicError) else "",
             "x-queue": self.work.name,
             "x-parked-at": to_wire(now()),
+            "x-letter": secrets.token_hex(6),
         }
         self._republish(self.work.dead_letter, message, cause)
+        self._count("parked")
+        DEAD_LETTERS.labels(self.work.name, _code(error)).inc()
         logger.error("message parked in %s", self.work.dead_letter, extra={"code": _code(error)})
 
+    def _count(self, outcome: str) -> None:
+        ATTEMPTS.labels(self.work.name, outcome).inc()
+
     def _republish(self, queue: str, message: Message, headers: dict[str, Any]) -> None:
-        kept = {name: value for name, value in message.headers.items() if name not in _BROKERS_OWN}
-        copy = Outgoing(
-            exchange="",
-            routing_key=queue,
-            body=_bytes(message),
-            headers=kept | headers,
-            content_type=message.content_type or "application/octet-stream",
-            content_encoding=message.content_encoding or "binary",
-        )
-        self.publisher.publish([copy])
+        self.publisher.publish([Outgoing.copy_of(message, queue, headers)])
 
 
 work = WorkConsumer.decorator
 
 
-def _bytes(message: Message) -> bytes:
-    body = message.body
-    return body.encode() if isinstance(body, str) else bytes(body)
+def _context(message: Message) -> dict[str, str]:
+    request_id = message.headers.get(REQUEST_ID_HEADER)
+    return {"request_id": request_id} if is_request_id(request_id) else {}
 
 
 def _code(error: BaseException) -> str:

@@ -41,7 +41,9 @@ class DrainingQueueConsumer(QueueConsumer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.unsettled: set[int] = set()
+        self.is_consuming = False
+        #: Taken and not yet acked or requeued, on the present connection.
+        self.unsettled: set[Message] = set()
         self._pending_remove_providers: dict[Any, Event] = {}
         self._unregistered: dict[Any, Event] = {}
 
@@ -52,6 +54,7 @@ class DrainingQueueConsumer(QueueConsumer):
     @contextmanager
     def establish_connection(self) -> Iterator[Connection]:
         """Connect as kombu does, but look up every second whether there is still a need to."""
+        self.is_consuming = False
         with self.create_connection() as connection:
             connection.ensure_connection(
                 self.on_connection_error,
@@ -75,6 +78,10 @@ class DrainingQueueConsumer(QueueConsumer):
         done = self._unregistered[provider] = Event()
         super().unregister_provider(provider)
         done.send()
+
+    def on_consume_ready(self, *args: Any, **kwargs: Any) -> None:
+        self.is_consuming = True
+        super().on_consume_ready(*args, **kwargs)
 
     def on_iteration(self) -> None:
         self._cancel_consumers_if_requested()
@@ -102,7 +109,7 @@ class DrainingQueueConsumer(QueueConsumer):
         return list(consumers)
 
     def _take_raw(self, provider: Any, message: Message) -> None:
-        self.unsettled.add(id(message))
+        self.unsettled.add(message)
         self.handle_message(provider, None, message)
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
@@ -123,7 +130,7 @@ class DrainingQueueConsumer(QueueConsumer):
             # The socket died; unhandled, this would end the process. The broker redelivers.
             logger.warning("lost the broker while settling a message")
         finally:
-            self.unsettled.discard(id(message))
+            self.unsettled.discard(message)
 
 
 class DrainingRpcConsumer(RpcConsumer):

@@ -1,15 +1,46 @@
-"""Log lines that a person reads at a terminal: the sentence, then what it is about."""
+"""What log lines carry besides their sentence: ids and codes that follow a booking around."""
 
 from __future__ import annotations
 
 import logging
+import re
+from contextvars import ContextVar
 
-#: What code of ours attaches to a record, in the order of the line; ids and codes only.
-FIELDS = ("booking_id", "event_id", "code", "count")
+#: The HTTP request that all of this began with; empty for what began by itself.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+#: What code of ours attaches to a record, in the order of the line; never personal data.
+FIELDS = ("booking_id", "event_id", "code", "count", "request_id")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def is_request_id(text: object) -> bool:
+    """Whether a foreign value may be taken for a request id, and so get into the logs."""
+    return isinstance(text, str) and _REQUEST_ID.fullmatch(text) is not None
+
+
+class RequestIdFilter(logging.Filter):
+    """Stamps each record with the request id of the work at hand."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        current = request_id.get()
+        if current:
+            record.request_id = current
+        return True
+
+
+class ExpectedErrorFilter(logging.Filter):
+    """Cuts the traceback that nameko logs even for an error which its entrypoint expects."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "nameko.containers" and record.levelno == logging.WARNING:
+            record.exc_info = None
+        return True
 
 
 class LineFormatter(logging.Formatter):
-    """Appends the known fields of a record as `name=value`."""
+    """For a terminal: appends the known fields of a record as `name=value`."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         told = [f"{name}={getattr(record, name)}" for name in FIELDS if hasattr(record, name)]

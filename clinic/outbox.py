@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,21 +12,27 @@ from pymongo.collection import Collection
 from clinic import strict_json
 from clinic.clock import now
 from clinic.database import database_errors
+from clinic.logs import request_id
 from clinic.messages import BookingRequested, BookingStateChanged
-from clinic.publisher import Outgoing
+from clinic.outgoing import Outgoing
 from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHANGED
 
 BOOKING_REQUESTED = "booking_requested"
+REQUEST_ID_HEADER = "nameko.request_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message to send; `event_id` is "<bookingId>:<version>", `type` names its route."""
+    """One message to send; `event_id` is "<bookingId>:<version>", `type` names its route.
+
+    It remembers the request that it began with, so that whoever handles it can log that too.
+    """
 
     booking_id: str
     event_id: str
     type: str
     body: dict[str, Any]
+    request_id: str = field(default_factory=request_id.get)
 
     @classmethod
     def of_request(cls, message: BookingRequested) -> Entry:
@@ -37,16 +43,24 @@ class Entry:
         return cls(event.booking_id, event.event_id, STATE_CHANGED, event.to_body())
 
     def to_document(self, due_at: datetime) -> dict[str, Any]:
-        """{"eventId", "type", "body", "dueAt"}: sweeps leave it alone until `dueAt`."""
-        return {"eventId": self.event_id, "type": self.type, "body": self.body, "dueAt": due_at}
+        """Lay the entry out for the database; sweeps leave it alone until `dueAt`."""
+        return {
+            "eventId": self.event_id,
+            "type": self.type,
+            "body": self.body,
+            "requestId": self.request_id,
+            "dueAt": due_at,
+        }
 
     def to_message(self) -> Outgoing:
         body = strict_json.dumps(self.body)
+        # As nameko sends its context data: handlers find it in theirs.
+        headers: dict[str, Any] = {REQUEST_ID_HEADER: self.request_id} if self.request_id else {}
         if self.type == BOOKING_REQUESTED:
-            return Outgoing("", BOOKING_REQUESTS.name, body)
+            return Outgoing("", BOOKING_REQUESTS.name, body, headers)
         # What nameko's EventDispatcher of booking_service would send.
-        call_ids = [f"{BOOKING_SERVICE}.{STATE_CHANGED}.{self.event_id}"]
-        return Outgoing(EVENTS.name, STATE_CHANGED, body, {"nameko.call_id_stack": call_ids})
+        headers["nameko.call_id_stack"] = [f"{BOOKING_SERVICE}.{STATE_CHANGED}.{self.event_id}"]
+        return Outgoing(EVENTS.name, STATE_CHANGED, body, headers)
 
 
 class Outbox:
@@ -75,6 +89,24 @@ class Outbox:
                 self._bookings.update_many({"_id": {"$in": ids}, **overdue}, later)
         return [entry for document in found for entry in _entries(document)]
 
+    def backlog(self) -> int:
+        """Count the bookings that still have something to send. Raises: DatabaseUnavailable."""
+        with database_errors():
+            return self._bookings.count_documents({"outbox.dueAt": {"$exists": True}})
+
+    def oldest_seconds(self) -> float:
+        """Say how long the most overdue entry has been waiting for a sweep; 0 when none is.
+
+        Raises: DatabaseUnavailable.
+        """
+        with database_errors():
+            overdue = self._bookings.find(
+                {"outbox.dueAt": {"$lte": now()}}, {"outbox.dueAt": True}
+            ).sort("outbox.dueAt", 1)
+            first = next(overdue.limit(1), None)
+        due = [entry["dueAt"] for entry in first["outbox"]] if first else [now()]
+        return max((now() - min(due)).total_seconds(), 0.0)
+
     def remove_sent(self, entries: Sequence[Entry]) -> None:
         """Raises: DatabaseUnavailable; the entries are then sent once more, later."""
         booking_ids = sorted({entry.booking_id for entry in entries})
@@ -88,4 +120,10 @@ class Outbox:
 
 def _entries(document: dict[str, Any]) -> Iterator[Entry]:
     for entry in document["outbox"]:
-        yield Entry(document["_id"], entry["eventId"], entry["type"], entry["body"])
+        yield Entry(
+            booking_id=document["_id"],
+            event_id=entry["eventId"],
+            type=entry["type"],
+            body=entry["body"],
+            request_id=entry.get("requestId", ""),
+        )

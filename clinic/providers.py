@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from nameko.containers import WorkerContext
+from nameko.extensions import DependencyProvider
 from nameko_mongodb.database import MongoDatabase
 
 from clinic import config
 from clinic.assembly import relayed_store
 from clinic.database import DATABASE_NAME, durable_uri
+from clinic.logs import is_request_id, request_id
 from clinic.store import BookingStore
+
+
+class RequestId(DependencyProvider):
+    """Lets the log lines of a worker carry the request id that came with its call or message."""
+
+    def worker_setup(self, worker_ctx: WorkerContext) -> None:
+        given = worker_ctx.data.get("request_id", "")
+        request_id.set(given if is_request_id(given) else "")
 
 
 class ClinicDatabase(MongoDatabase):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from amqp import Message
 from amqp.exceptions import AMQPError
@@ -16,33 +14,11 @@ from kombu.exceptions import OperationalError
 from kombu.transport.base import StdChannel
 
 from clinic.errors import BrokerUnavailable
+from clinic.outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
 
-_PERSISTENT = 2
 _BROKER_ERRORS = (AMQPError, OperationalError, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to publish; `body` is sent as it is."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    headers: Mapping[str, Any] = field(default_factory=dict)
-    content_type: str = "application/json"
-    content_encoding: str = "utf-8"
-
-    def to_amqp(self) -> Message:
-        return Message(
-            self.body,
-            content_type=self.content_type,
-            content_encoding=self.content_encoding,
-            delivery_mode=_PERSISTENT,
-            priority=0,
-            application_headers=dict(self.headers),
-        )
 
 
 class Publisher:

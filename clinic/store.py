@@ -69,7 +69,7 @@ class BookingStore:
         self._bookings = database["bookings"]
         self._has_indexes = False
         self._announce = announce
-        self._outbox = outbox
+        self.outbox = outbox
 
     def ping(self) -> None:
         with database_errors():
@@ -81,7 +81,7 @@ class BookingStore:
         Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`).
         """
         entry = Entry.of_request(BookingRequested.of(booking))
-        outbox = {"outbox": [entry.to_document(self._outbox.due_at())]}
+        outbox = {"outbox": [entry.to_document(self.outbox.due_at())]}
         with database_errors():
             self._ensure_indexes()
             try:
@@ -166,7 +166,7 @@ class BookingStore:
             "$unset": {"attention": True},
             "$push": {
                 "history": document.of_change(change),
-                "outbox": entry.to_document(self._outbox.due_at()),
+                "outbox": entry.to_document(self.outbox.due_at()),
             },
         }
 

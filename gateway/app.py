@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.relay import Relay
 from clinic.store import BookingStore
-from gateway import problems
+from gateway import observation, problems
 from gateway.bookings import bookings
 from gateway.health import health
 from gateway.requests import MAX_BODY_BYTES
+from gateway.settings import GatewaySettings
 
 
-def create_app(store: BookingStore, relay: Relay, staff_api_keys: frozenset[str]) -> Flask:
-    """Without staff keys the list of bookings is open to everybody."""
+def create_app(store: BookingStore, relay: Relay, settings: GatewaySettings) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config.update(
         BOOKINGS=store,
         RELAY=relay,
-        STAFF_API_KEYS=staff_api_keys,
+        STAFF_API_KEYS=settings.staff_api_keys,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     problems.register(app)
+    observation.register(app, store.outbox)
     app.register_blueprint(bookings)
     app.register_blueprint(health)
+    if settings.trusted_proxies:
+        proxies = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    if settings.rate_limit:
+        _limit(app, settings.rate_limit)
     return app
+
+
+def _limit(app: Flask, rate: str) -> None:
+    """Count requests for each address, in the memory of this process."""
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
+    book = "bookings.book"
+    view: Any = limiter.limit(rate)(app.view_functions[book])
+    app.view_functions[book] = view

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, request
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
 
 from clinic import strict_json
 from clinic.booking import Booking
@@ -16,7 +16,10 @@ from clinic.listing import cursor, read_listing
 from clinic.manage_token import derive, issue
 from clinic.schema import new_booking, view
 from clinic.store import BookingStore
-from gateway.requests import bears_any, idempotency_key, json_body, language, query
+from gateway.requests import idempotency_key, json_body, language, query
+from gateway.staff import require_staff
+
+logger = logging.getLogger(__name__)
 
 bookings = Blueprint("bookings", __name__)
 
@@ -27,6 +30,7 @@ def book() -> Response:
     data, payload = json_body()
     booking = new_booking(payload, language=language(), by="patient")
     booking, token = _store(booking, data, idempotency_key())
+    logger.info("booking accepted", extra={"booking_id": booking.id})
     body = {"booking": view(booking) | {"manageToken": token}}
     return _json(body, 201, Location=f"/booking/{booking.id}")
 
@@ -43,12 +47,14 @@ def read(booking_id: str) -> Response:
 @bookings.get("/bookings", provide_automatic_options=False)
 @bookings.get("/bookings/", provide_automatic_options=False)
 def read_all() -> Response:
-    _require_staff()
+    require_staff()
     parameters = query()
     listing = read_listing(parameters)
-    page = _bookings().list(listing)
+    # One more than asked for, to know whether there is a next page.
+    found = _bookings().list(replace(listing, limit=listing.limit + 1))
+    page = found[: listing.limit]
     answer = _json([view(booking) for booking in page])
-    if len(page) == listing.limit:
+    if len(found) > len(page):
         following = urlencode(parameters | {"after": cursor(page[-1])})
         answer.headers["Link"] = f'</bookings/?{following}>; rel="next"'
     return answer
@@ -63,12 +69,6 @@ def _store(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str
         booking, stored = _bookings().find_by_key(access)
         token = derive(stored.salt, key or "")
     return booking, token
-
-
-def _require_staff() -> None:
-    keys: frozenset[str] = current_app.config["STAFF_API_KEYS"]
-    if keys and not bears_any(keys):
-        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
 
 
 def _canonical(booking_id: str) -> str:

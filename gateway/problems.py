@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
 
-_TELLING_HEADERS = frozenset({"Allow", "WWW-Authenticate"})
+_TELLING_HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
 
 #: The only place that maps an error of the house to HTTP; anything else of ours is a 500.
 _STATUS: dict[type[ClinicError], HTTPStatus] = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import logging.config
 import os
 import sys
+from multiprocessing.util import Finalize
 from typing import Any
 
 from flask import Flask
@@ -17,6 +17,7 @@ from clinic.config import load, settings
 from clinic.database import DATABASE_NAME, durable_uri
 from clinic.errors import ConfigError
 from gateway.app import create_app
+from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)
 
@@ -27,22 +28,18 @@ def start(config: dict[str, Any]) -> Flask:
     Raises: ConfigError.
     """
     logging.config.dictConfig(config["LOGGING"])
-    read = settings(config)
+    read, own = settings(config), gateway_settings(config)
+    if not own.staff_api_keys:
+        logger.warning("STAFF_API_KEY is not set: everybody may read all bookings and metrics")
     client: MongoClient[dict[str, Any]] = MongoClient(durable_uri(read.mongodb_uri))
     store, relay = relayed_store(client.get_default_database(DATABASE_NAME), read)
     relay.start()
-    atexit.register(relay.stop)
-    return create_app(store, relay, _keys(config.get("STAFF_API_KEY") or ""))
-
-
-def _keys(text: str) -> frozenset[str]:
-    keys = frozenset(key.strip() for key in text.split(",") if key.strip())
-    if not all(key.isascii() and key.isprintable() for key in keys):
-        raise ConfigError("STAFF_API_KEY: an HTTP header can carry printable ASCII only")
-    return keys
+    # Granian's workers are processes of multiprocessing, which runs no atexit handlers.
+    Finalize(None, relay.stop, exitpriority=1)
+    return create_app(store, relay, own)
 
 
 try:
-    app = start(load(os.environ.get("CLINIC_CONFIG", "config.yaml")))
+    app = start(load(os.environ.get("CLINIC_CONFIG") or "config.yaml"))
 except (ConfigError, OSError) as error:
     sys.exit(f"gateway: {error}")

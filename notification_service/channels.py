@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 import smtplib
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Protocol
 
 from email_validator import validate_email
+from eventlet import Timeout
 
 from clinic.errors import ChannelUnavailable, RecipientRejected
 from notification_service.letter import Letter
 
 logger = logging.getLogger(__name__)
 
-#: Shorter than the ledger's lease, so that a hung send is over before another may begin.
-SMTP_TIMEOUT_SECONDS = 20
+#: For one answer of the server, and for all of them together. The latter is shorter than the
+#: ledger's lease, so that a hung send is over before another may begin.
+ANSWER_SECONDS = 20
+SEND_SECONDS = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +63,30 @@ class SmtpChannel:
         """Hand the letter to the mail server; a return means that the server has taken it."""
         message = self._message(envelope)
         try:
-            self._transmit(message)
+            with Timeout(SEND_SECONDS, TimeoutError("the mail server is too slow")):
+                self._transmit(message)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             raise _refusal(min(codes)) from None
-        except smtplib.SMTPAuthenticationError:
-            raise ChannelUnavailable("the mail server refuses our credentials") from None
-        except smtplib.SMTPResponseException as error:
+        except smtplib.SMTPDataError as error:
             raise _refusal(error.smtp_code) from None
         except (smtplib.SMTPException, OSError) as error:
+            # Also when it refuses us: that is a fault of our setup, and no letter's.
             raise ChannelUnavailable(f"{type(error).__name__} from the mail server") from None
 
     def _transmit(self, message: EmailMessage) -> None:
-        with smtplib.SMTP(self.host, self.port, timeout=SMTP_TIMEOUT_SECONDS) as server:
+        server = smtplib.SMTP(self.host, self.port, timeout=ANSWER_SECONDS)
+        try:
             if self.starttls:
                 server.starttls(context=ssl.create_default_context())
             if self.username:
                 server.login(self.username, self.password or "")
             server.send_message(message)
+        finally:
+            # Taken is taken: how the farewell goes changes nothing.
+            with suppress(smtplib.SMTPException, OSError):
+                server.quit()
+            server.close()
 
     def _message(self, envelope: Envelope) -> EmailMessage:
         message = EmailMessage()

@@ -13,7 +13,7 @@ from clinic.errors import ChannelUnavailable, DeliveryExpired, PoisonMessage
 from clinic.messages import BookingStateChanged
 from clinic.store import BookingStore
 from notification_service.channels import Channel, Envelope
-from notification_service.ledger import Ledger, Outcome
+from notification_service.ledger import Ledger, State
 from notification_service.letter import compose
 
 logger = logging.getLogger(__name__)
@@ -43,30 +43,27 @@ class Delivery:
         if not self.ledger.claim(event):
             return
         if self.ledger.is_superseded(event):
-            self.ledger.settle(event, Outcome.SUPERSEDED)
+            self.ledger.settle(event, State.SUPERSEDED)
             return
         self._send(event, booking)
-        self.ledger.settle(event, Outcome.SENT)
+        self.ledger.settle(event, State.SENT)
         logger.info("patient notified", extra={"event_id": event.event_id})
 
     def _send(self, event: BookingStateChanged, booking: Booking) -> None:
         try:
             self.channel.send(self._envelope(event, booking))
         except PoisonMessage:
-            self.ledger.settle(event, Outcome.FAILED)
+            self.ledger.settle(event, State.FAILED)
             raise
         except ChannelUnavailable:
-            self._wait_or_give_up(event)
+            if now() - event.occurred_at > GIVE_UP_AFTER:
+                self.ledger.settle(event, State.FAILED)
+                raise DeliveryExpired("the channel was away for a day") from None
+            self.ledger.settle(event, State.POSTPONED)
             raise
         except Exception:
-            self.ledger.release(event)
+            self.ledger.settle(event, State.POSTPONED)
             raise
-
-    def _wait_or_give_up(self, event: BookingStateChanged) -> None:
-        if now() - event.occurred_at > GIVE_UP_AFTER:
-            self.ledger.settle(event, Outcome.FAILED)
-            raise DeliveryExpired("the channel was away for a day")
-        self.ledger.release(event)
 
     def _envelope(self, event: BookingStateChanged, booking: Booking) -> Envelope:
         return Envelope(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,15 +14,17 @@ from clinic.clock import now
 from clinic.database import database_errors
 from clinic.errors import LeaseHeld
 from clinic.messages import BookingStateChanged
+from clinic.metrics import AMBIGUOUS_NOTIFICATIONS, NOTIFICATIONS
 
 #: Longer than any send may take; a process that died while sending is waited out this long.
 LEASE_SECONDS = 60
 
 
-class Outcome(StrEnum):
+class State(StrEnum):
     SENDING = "sending"  #: under a lease
+    POSTPONED = "postponed"  #: not sent, and free for the next who tries
     SENT = "sent"
-    FAILED = "failed"  #: refused for good
+    FAILED = "failed"  #: parked; tried again only when a person replays it
     SUPERSEDED = "superseded"  #: a later step of the booking was told first
 
 
@@ -37,8 +39,8 @@ class Ledger:
     def claim(self, event: BookingStateChanged) -> bool:
         """Take the right to send; False when the event is settled already. Raises: LeaseHeld.
 
-        A lease that ran out leaves open whether its holder has sent: the channel must give every
-        copy the same reference.
+        A lease that ran out leaves open whether its holder has sent: the channel gives every copy
+        the same reference.
         """
         with database_errors():
             self._ensure_indexes()
@@ -54,31 +56,38 @@ class Ledger:
             "bookingId": event.booking_id,
             "channel": self._channel,
             "version": {"$gt": event.version},
-            "state": Outcome.SENT.value,
+            "state": State.SENT.value,
         }
         with database_errors():
             return self._rows.find_one(later, {"_id": True}) is not None
 
-    def settle(self, event: BookingStateChanged, outcome: Outcome) -> None:
-        self._set(event, {"state": outcome.value, "updatedAt": now()})
-
-    def release(self, event: BookingStateChanged) -> None:
-        """Give the right to send back after a failure that sent nothing."""
-        self._set(event, {"leaseUntil": now()})
+    def settle(self, event: BookingStateChanged, state: State) -> None:
+        """Write down what became of a claim; every state but SENDING gives it back."""
+        with database_errors():
+            self._rows.update_one(
+                {"_id": self._key(event)}, {"$set": {"state": state.value, "updatedAt": now()}}
+            )
+        NOTIFICATIONS.labels(self._channel, state.value).inc()
 
     def _claim_again(self, event: BookingStateChanged) -> bool:
-        free = {
-            "_id": self._key(event),
-            "state": Outcome.SENDING.value,
-            "leaseUntil": {"$lte": now()},
-        }
-        renewal = {"$set": {"leaseUntil": self._lease()}, "$inc": {"tries": 1}}
-        if self._rows.update_one(free, renewal).matched_count:
+        unsent = {"state": {"$in": [State.POSTPONED.value, State.FAILED.value]}}
+        if self._take(event, unsent):
+            return True
+        if self._take(event, {"state": State.SENDING.value, "leaseUntil": {"$lte": now()}}):
+            AMBIGUOUS_NOTIFICATIONS.labels(self._channel).inc()
             return True
         row = self._rows.find_one({"_id": self._key(event)}, {"state": True})
-        if row and row["state"] == Outcome.SENDING.value:
+        if row and row["state"] == State.SENDING.value:
             raise LeaseHeld("another process is sending this notification")
+        NOTIFICATIONS.labels(self._channel, "duplicate").inc()
         return False
+
+    def _take(self, event: BookingStateChanged, condition: dict[str, Any]) -> bool:
+        lease = {"state": State.SENDING.value, "leaseUntil": self._lease()}
+        taken = self._rows.update_one(
+            {"_id": self._key(event), **condition}, {"$set": lease, "$inc": {"tries": 1}}
+        )
+        return taken.matched_count > 0
 
     def _new_row(self, event: BookingStateChanged) -> dict[str, Any]:
         return {
@@ -86,20 +95,16 @@ class Ledger:
             "bookingId": event.booking_id,
             "version": event.version,
             "channel": self._channel,
-            "state": Outcome.SENDING.value,
+            "state": State.SENDING.value,
             "leaseUntil": self._lease(),
             "tries": 1,
             "createdAt": now(),
         }
 
-    def _set(self, event: BookingStateChanged, fields: dict[str, Any]) -> None:
-        with database_errors():
-            self._rows.update_one({"_id": self._key(event)}, {"$set": fields})
-
     def _key(self, event: BookingStateChanged) -> str:
         return f"{event.event_id}:{self._channel}"
 
-    def _lease(self) -> Any:
+    def _lease(self) -> datetime:
         return now() + timedelta(seconds=LEASE_SECONDS)
 
     def _ensure_indexes(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from clinic.consumer import work
 from clinic.errors import ClinicError
 from clinic.messages import BookingStateChanged
+from clinic.monitor import Monitor
+from clinic.providers import RequestId
 from clinic.topology import EMAIL
 from notification_service.delivery import Delivery
 from notification_service.providers import EmailDelivery
@@ -14,6 +16,8 @@ class NotificationService:
     name = "notification_service"
 
     email: Delivery = EmailDelivery()
+    request_id = RequestId()
+    monitor = Monitor()
 
     @work(
         EMAIL,

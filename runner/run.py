@@ -9,6 +9,7 @@ from typing import IO
 
 from runner import mongodb, rabbitmq
 from runner.backend import Backend, given
+from runner.configuration import require_configuration
 from runner.lock import lock
 from runner.mongodb import MongoServer
 from runner.ports import is_taken
@@ -49,6 +50,7 @@ class Run:
 
     def forever(self) -> None:
         """Never returns: `Stopped` or a `Problem` ends it, with every process gone."""
+        require_configuration()
         self._require_port()
         with lock(self._settings.directory) as claim:
             broker, database = self._broker(), self._database()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def _gateway(host: str, port: int) -> list[str]:
 
 
 def _nameko(module: str) -> list[str]:
-    return [_program("nameko"), "run", module, "--config", "config.yaml"]
+    # The gateway reads the same variable by itself.
+    config = os.environ.get("CLINIC_CONFIG") or "config.yaml"
+    return [_program("nameko"), "run", module, "--config", config]
 
 
 def _program(name: str) -> str:

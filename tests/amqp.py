@@ -11,7 +11,6 @@ from amqp.exceptions import InternalError, NotFound
 from kombu import Connection
 from kombu.message import Message
 
-
 #: No such queue yet; or RabbitMQ 3.10 was asked in the instant between its name and its process.
 _NOT_THERE_YET = (NotFound, InternalError)
 

@@ -18,6 +18,7 @@ from clinic import config
 from clinic.assembly import relayed_store
 from gateway.app import create_app
 from gateway.requests import MAX_BODY_BYTES
+from gateway.settings import GatewaySettings
 
 EXAMPLE = {
     "patientName": "Juan Pérez",
@@ -37,7 +38,7 @@ def client(database: Database[Any], mongodb_uri: str) -> FlaskClient:
     read = config.settings(
         {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": mongodb_uri}
     )
-    return create_app(*relayed_store(database, read), staff_api_keys=frozenset()).test_client()
+    return create_app(*relayed_store(database, read), GatewaySettings()).test_client()
 
 
 def post(

@@ -209,7 +209,6 @@ def test_a_refused_address_is_final(
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
         delivery.deliver(event)
-    delivery.deliver(event)
     assert rows(database) == {f"{event.event_id}:email": "failed"}
 
 

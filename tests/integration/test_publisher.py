@@ -8,7 +8,8 @@ from kombu import Connection
 
 from clinic import topology
 from clinic.errors import BrokerUnavailable
-from clinic.publisher import Outgoing, Publisher
+from clinic.outgoing import Outgoing
+from clinic.publisher import Publisher
 from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, take
 from tests.conftest import eventually

@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import smtplib
 from email.message import EmailMessage
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -21,16 +21,11 @@ class MailServer:
     sent: list[EmailMessage]
     calls: list[Any]
     fault: Exception | None
+    farewell: Exception | None = None
 
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self.calls.append(("connect", host, port, timeout))
         self._fail_with(OSError)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_args: object) -> None:
-        self.calls.append("quit")
 
     def starttls(self, *, context: Any) -> None:
         self.calls.append(("starttls", context.check_hostname))
@@ -41,6 +36,14 @@ class MailServer:
     def send_message(self, message: EmailMessage) -> None:
         self._fail_with(smtplib.SMTPException)
         self.sent.append(message)
+
+    def quit(self) -> None:
+        self.calls.append("quit")
+        if self.farewell:
+            raise self.farewell
+
+    def close(self) -> None:
+        self.calls.append("close")
 
     def _fail_with(self, kind: type[Exception]) -> None:
         fault = type(self).fault
@@ -84,6 +87,19 @@ def test_a_mail_has_sender_recipient_and_subject(server: type[MailServer]) -> No
 
 def test_a_mail_tells_its_language(server: type[MailServer]) -> None:
     assert sent(server)["Content-Language"] == "es"
+
+
+@pytest.mark.parametrize(
+    "farewell",
+    [smtplib.SMTPResponseException(421, b"bye"), smtplib.SMTPServerDisconnected("gone")],
+)
+def test_a_letter_that_was_taken_is_sent_however_the_farewell_goes(
+    server: type[MailServer], farewell: Exception
+) -> None:
+    server.farewell = farewell
+    CHANNEL.send(envelope())
+    assert len(server.sent) == 1
+    assert server.calls[-1] == "close"
 
 
 def test_a_mail_is_marked_as_automatic(server: type[MailServer]) -> None:
@@ -145,7 +161,7 @@ def test_connecting_is_bounded_in_time(server: type[MailServer]) -> None:
 
 def test_without_credentials_nobody_logs_in(server: type[MailServer]) -> None:
     sent(server)
-    assert [call for call in server.calls if call != "quit"] == server.calls[:1]
+    assert server.calls[1:] == ["quit", "close"]
 
 
 def test_the_password_travels_under_tls_that_checks_the_host(server: type[MailServer]) -> None:
@@ -164,6 +180,7 @@ def test_the_password_travels_under_tls_that_checks_the_host(server: type[MailSe
         smtplib.SMTPDataError(451, b"later"),
         smtplib.SMTPSenderRefused(421, b"closing", "citas@clinica.example"),
         smtplib.SMTPRecipientsRefused({"juan@example.com": (450, b"busy")}),
+        smtplib.SMTPSenderRefused(553, b"no", "citas@clinica.example"),
         smtplib.SMTPNotSupportedError("no"),
     ],
     ids=lambda fault: type(fault).__name__,
@@ -181,7 +198,6 @@ def test_a_server_that_is_away_or_busy_is_tried_later(
     [
         smtplib.SMTPRecipientsRefused({"juan@example.com": (550, b"no juan@example.com here")}),
         smtplib.SMTPDataError(554, b"spam from juan@example.com"),
-        smtplib.SMTPSenderRefused(553, b"no", "citas@clinica.example"),
     ],
     ids=lambda fault: type(fault).__name__,
 )

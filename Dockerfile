@@ -1,0 +1,24 @@
+# One image for all services; docker-compose.yml gives each its command.
+
+FROM python:3.11-slim-bookworm AS build
+COPY requirements.txt /tmp/requirements.txt
+RUN python -m venv --without-pip /venv \
+    && python -m pip --python /venv/bin/python install --no-cache-dir --no-compile \
+        --requirement /tmp/requirements.txt \
+    && /venv/bin/python -m compileall -q /venv/lib
+
+FROM python:3.11-slim-bookworm
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin clinic
+COPY --from=build /venv /venv
+WORKDIR /app
+COPY config.yaml ./
+COPY clinic clinic
+COPY gateway gateway
+COPY booking_service booking_service
+COPY notification_service notification_service
+# A wrong import would otherwise show only when `nameko run` exits, with success.
+RUN /venv/bin/python -c "import gateway.app, booking_service.service, notification_service.service"
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 EVENTLET_NO_GREENDNS=yes
+USER 10001:10001
+EXPOSE 3000
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--no-ws", "--blocking-threads", "16", "gateway.wsgi:app"]

@@ -1,0 +1,106 @@
+"""Messages that were given up: looked at, sent round again, or dropped, by a person."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+from kombu import Connection
+from kombu.message import Message
+
+from clinic import topology
+from clinic.config import Settings
+from clinic.outgoing import Outgoing, original_bytes
+from clinic.publisher import Publisher
+from clinic.retry import ATTEMPT_HEADER
+from clinic.topology import WORK_QUEUES, WorkQueue
+
+REPLAYED_HEADER = "x-replayed"
+_CONNECT_SECONDS = 5
+_OF_THE_PAST = (ATTEMPT_HEADER, "x-cause", "x-cause-detail", "x-parked-at", "x-letter")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter in hand: it goes back to its queue unless it is replayed or dropped."""
+
+    work: WorkQueue
+    message: Message
+
+    @property
+    def id(self) -> str:
+        """Twelve characters that tell it from others, the same whenever it is looked at."""
+        given = self.message.headers.get("x-letter")
+        return str(given) if given else hashlib.sha256(self.body).hexdigest()[:12]
+
+    @property
+    def body(self) -> bytes:
+        return original_bytes(self.message)
+
+    @property
+    def cause(self) -> str:
+        """A code; "delivery_limit" and the like where RabbitMQ itself gave the message up."""
+        deaths = self.message.headers.get("x-death") or [{}]
+        return str(self.message.headers.get("x-cause") or deaths[0].get("reason", "unknown"))
+
+    def described(self) -> dict[str, Any]:
+        """{"id", "queue", "cause", "detail", "attempt", "replayed", "parkedAt"}."""
+        headers = self.message.headers
+        return {
+            "id": self.id,
+            "queue": self.work.dead_letter,
+            "cause": self.cause,
+            "detail": headers.get("x-cause-detail") or "",
+            "attempt": headers.get(ATTEMPT_HEADER, 1),
+            "replayed": headers.get(REPLAYED_HEADER, 0),
+            "parkedAt": headers.get("x-parked-at") or "",
+        }
+
+
+class DeadLetters:
+    """The dead-letter queues of one broker, seen over one connection."""
+
+    def __init__(self, connection: Connection, publisher: Publisher) -> None:
+        self._channel = connection.default_channel
+        self._channel.auto_decode = False
+        self._publisher = publisher
+
+    @classmethod
+    @contextmanager
+    def opened(cls, settings: Settings) -> Iterator[Self]:
+        """Connect; letters that were only looked at are back in their queues afterwards."""
+        declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
+        publisher = Publisher(settings.amqp_uri, declare)
+        with Connection(settings.amqp_uri, connect_timeout=_CONNECT_SECONDS) as connection:
+            declare(connection.default_channel)
+            try:
+                yield cls(connection, publisher)
+            finally:
+                publisher.close()
+
+    def waiting(self) -> Iterator[Letter]:
+        """Take the letters that lie there now, each once, oldest first in each queue."""
+        for work in WORK_QUEUES:
+            count = self._channel.queue_declare(work.dead_letter, passive=True).message_count
+            for _ in range(count):
+                message = self._channel.basic_get(work.dead_letter)
+                if message is None:
+                    break
+                yield Letter(work, self._channel.message_to_python(message))
+
+    def replay(self, letter: Letter) -> None:
+        """Send it round again as if it were new. Raises: BrokerUnavailable.
+
+        Whoever dies between the two steps leaves a copy behind; consumers bear duplicates.
+        """
+        times = int(letter.message.headers.get(REPLAYED_HEADER, 0)) + 1
+        copy = Outgoing.copy_of(letter.message, letter.work.name, {REPLAYED_HEADER: times})
+        self._publisher.publish([copy.without_headers(_OF_THE_PAST)])
+        letter.message.ack()
+
+    def drop(self, letter: Letter) -> None:
+        letter.message.ack()

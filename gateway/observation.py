@@ -1,0 +1,81 @@
+"""What is seen of every request from outside: a request id, a count, and careful headers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+from flask import Blueprint, Flask, Response, current_app, request
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from clinic.errors import DatabaseUnavailable
+from clinic.logs import is_request_id, request_id
+from clinic.metrics import HTTP_REQUESTS
+from clinic.outbox import Outbox
+from gateway.staff import require_staff
+
+_HEADER = "X-Request-ID"
+
+#: JSON answers hold personal data and are no documents: nobody may keep, frame or guess at them.
+_SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+#: Clients may invent methods; the metrics may not grow by them.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+metrics = Blueprint("metrics", __name__)
+
+
+class OutboxCollector(Collector):
+    """Asks the database for the outbox's backlog when, and only when, somebody scrapes."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            backlog, oldest = self._outbox.backlog(), self._outbox.oldest_seconds()
+        except DatabaseUnavailable:
+            return  # absent is what Prometheus expects of a value that is not known
+        yield GaugeMetricFamily(
+            "clinic_outbox_backlog", "Bookings with messages not yet sent.", value=backlog
+        )
+        yield GaugeMetricFamily(
+            "clinic_outbox_oldest_seconds", "Age of the most overdue message.", value=oldest
+        )
+
+
+def register(app: Flask, outbox: Outbox) -> None:
+    app.config["OUTBOX_METRICS"] = CollectorRegistry()
+    app.config["OUTBOX_METRICS"].register(OutboxCollector(outbox))
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.register_blueprint(metrics)
+
+
+@metrics.get("/metrics", provide_automatic_options=False)
+def read() -> Response:
+    require_staff()
+    text = generate_latest(REGISTRY) + generate_latest(current_app.config["OUTBOX_METRICS"])
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _begin() -> None:
+    given = request.headers.get(_HEADER)
+    request_id.set(given if given and is_request_id(given) else str(uuid.uuid4()))
+
+
+def _finish(answer: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    method = request.method if request.method in _METHODS else "other"
+    HTTP_REQUESTS.labels(route, method, answer.status_code).inc()
+    answer.headers[_HEADER] = request_id.get()
+    for name, value in _SECURITY_HEADERS.items():
+        answer.headers.setdefault(name, value)
+    return answer

@@ -1,0 +1,25 @@
+"""Whether the services will be able to read their configuration."""
+
+from __future__ import annotations
+
+import os
+
+import yaml
+
+from booking_service.settings import booking_settings
+from clinic.config import load, settings
+from clinic.errors import ConfigError
+from gateway.settings import gateway_settings
+from notification_service.settings import notification_settings
+from runner.problem import Problem
+
+
+def require_configuration() -> None:
+    """Read it as each service will; a `Problem` names what none of them could start with."""
+    path = os.environ.get("CLINIC_CONFIG") or "config.yaml"
+    try:
+        config = load(path)
+        for read in (settings, booking_settings, notification_settings, gateway_settings):
+            read(config)
+    except (ConfigError, yaml.YAMLError) as error:
+        raise Problem(f"{path}: {error}") from error
