@@ -17,8 +17,13 @@ COPY gateway gateway
 COPY booking_service booking_service
 COPY notification_service notification_service
 # A wrong import would otherwise show only when `nameko run` exits, with success.
-RUN /venv/bin/python -c "import gateway.app, booking_service.service, notification_service.service"
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 EVENTLET_NO_GREENDNS=yes
+RUN /venv/bin/python -W ignore -c "import gateway.app, booking_service.service, notification_service.service"
+# That nameko imports pkg_resources and eventlet is no news to whoever runs this.
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    EVENTLET_NO_GREENDNS=yes \
+    PYTHONWARNINGS=ignore:pkg_resources,ignore::Warning:nameko.cli.commands
 USER 10001:10001
 EXPOSE 3000
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--no-ws", "--blocking-threads", "16", "gateway.wsgi:app"]
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--no-ws", "--blocking-threads", "16", "--log-level", "error", "gateway.wsgi:app"]

@@ -2,10 +2,10 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements clean setup
+.PHONY: help run test compose-test lint format requirements clean setup
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
 run: setup ## Run everything on this machine; Ctrl-C stops it
 	@exec .venv/bin/python -m runner
@@ -13,6 +13,10 @@ run: setup ## Run everything on this machine; Ctrl-C stops it
 test: ## Run all tests
 	@env -u AMQP_URI scripts/setup # whatever broker is named, the tests start one of their own
 	@exec .venv/bin/python -m pytest
+
+compose-test: ## Run the tests of docker-compose.yml; needs a Docker engine
+	@env -u AMQP_URI scripts/setup
+	@exec .venv/bin/python -m pytest -v tests/compose
 
 lint: setup ## Check style and types
 	.venv/bin/ruff check .

@@ -22,4 +22,5 @@ def require_configuration() -> None:
         for read in (settings, booking_settings, notification_settings, gateway_settings):
             read(config)
     except (ConfigError, yaml.YAMLError) as error:
-        raise Problem(f"{path}: {error}") from error
+        reason = " ".join(str(error).split())  # YAML explains itself on several lines
+        raise Problem(f"{path}: {reason}") from error

@@ -14,6 +14,7 @@ from booking_service.settings import BookingSettings, booking_settings
 from clinic.config import load, settings
 from clinic.errors import ConfigError
 from clinic.retry import RetryPolicy
+from gateway.settings import GatewaySettings, gateway_settings
 from notification_service.channels import LogChannel, SmtpChannel
 from notification_service.settings import NotificationSettings, notification_settings
 
@@ -48,6 +49,14 @@ def bookings(config: dict[str, Any] | None = None) -> BookingSettings:
 
 def mail(config: dict[str, Any] | None = None) -> NotificationSettings:
     return notification_settings(config or loaded())
+
+
+def web(config: dict[str, Any] | None = None) -> GatewaySettings:
+    return gateway_settings(config or loaded())
+
+
+def log_format(config: dict[str, Any] | None = None) -> Any:
+    return (config or loaded())["LOGGING"]["handlers"]["console"]["formatter"]
 
 
 # --- defaults
@@ -89,6 +98,18 @@ def test_the_list_is_open_and_workers_are_many_by_default() -> None:
     assert loaded()["max_workers"] == 100
 
 
+def test_the_gateway_limits_nobody_and_believes_no_proxy_by_default() -> None:
+    assert web() == GatewaySettings(frozenset(), rate_limit="", trusted_proxies=0)
+
+
+def test_nobody_is_monitored_by_default_and_only_from_this_machine() -> None:
+    assert loaded()["MONITOR"] == {"host": "127.0.0.1", "port": 0}
+
+
+def test_logs_are_lines_for_people_by_default() -> None:
+    assert log_format() == "line"
+
+
 def test_parts_that_are_left_out_have_defaults_too() -> None:
     minimal = {"AMQP_URI": "amqp://host/", "MONGODB_CONNECTION_URL": "mongodb://host/clinic"}
     assert settings(minimal).booking_retry == RetryPolicy(3, 10)
@@ -115,8 +136,17 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
     "EMAIL_RETRY_TTL_SECONDS": ("2", lambda: settings(loaded()).email_retry.ttl_seconds, 2),
     "OUTBOX_GRACE_SECONDS": ("1.5", lambda: settings(loaded()).outbox_grace_seconds, 1.5),
     "OUTBOX_SWEEP_SECONDS": ("0.2", lambda: settings(loaded()).outbox_sweep_seconds, 0.2),
-    "STAFF_API_KEY": ("one,two", lambda: loaded()["STAFF_API_KEY"], None),
+    "STAFF_API_KEY": (
+        "one, two,",
+        lambda: web().staff_api_keys,
+        frozenset({"one", "two"}),
+    ),
     "BOOKING_MAX_WORKERS": ("20", lambda: loaded()["max_workers"], 20),
+    "MONITOR_HOST": ("0.0.0.0", lambda: loaded()["MONITOR"]["host"], None),
+    "MONITOR_PORT": ("9100", lambda: loaded()["MONITOR"]["port"], 9100),
+    "RATE_LIMIT": ("20/minute", lambda: web().rate_limit, None),
+    "TRUSTED_PROXIES": ("2", lambda: web().trusted_proxies, 2),
+    "LOG_FORMAT": ("json", log_format, None),
 }
 SMTP_HONOURED: dict[str, tuple[str, str, Any]] = {
     "SMTP_HOST": ("mail.example", "host", "mail.example"),
@@ -198,12 +228,12 @@ def test_a_variable_that_is_set_but_empty_means_the_default(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMTP_HOST", "localhost")
-    before = settings(loaded()), bookings(), mail()
+    before = settings(loaded()), bookings(), mail(), web()
     monkeypatch.setenv(name, "")
     if name == "SMTP_HOST":
         assert isinstance(mail().channel, LogChannel)
     else:
-        assert (settings(loaded()), bookings(), mail()) == before
+        assert (settings(loaded()), bookings(), mail(), web()) == before
 
 
 @pytest.mark.parametrize(
@@ -334,6 +364,20 @@ def test_a_wrong_check_is_told_with_its_key(key: str, value: Any) -> None:
 def test_a_wrong_mail_setting_is_told_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"SMTP.*{key}"):
         mail(changed("SMTP", key, to=value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("STAFF_API_KEY", "clave-ñ"),
+        ("RATE_LIMIT", "many"),
+        ("TRUSTED_PROXIES", "one"),
+        ("TRUSTED_PROXIES", -1),
+    ],
+)
+def test_a_wrong_gateway_setting_is_told_with_its_key(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=key):
+        web(changed(key, to=value))
 
 
 @pytest.mark.parametrize("part", ["CALENDAR", "AVAILABILITY"])

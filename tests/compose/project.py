@@ -1,0 +1,86 @@
+"""The deployment of docker-compose.yml, as a project of its own beside any other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import Any
+
+import requests
+
+from runner.ports import free_port
+from runner.services import ROOT
+from tests.conftest import eventually
+from tests.e2e.stack import EXAMPLE
+
+#: A pull, a build or a broker's first start may take this long on a slow machine.
+PATIENCE_SECONDS = 300
+
+
+class Project:
+    """Whichever Compose the machine has; `environment` is what .env would hold."""
+
+    def __init__(self, name: str, **environment: str) -> None:
+        self._command = (
+            ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+        )
+        self._command += ["--project-name", name]
+        self._gateway, self._mailpit = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        addresses = {"GATEWAY_ADDRESS": self._gateway, "MAILPIT_ADDRESS": self._mailpit}
+        self._environment = os.environ | addresses | environment
+
+    def run(self, *arguments: str) -> str:
+        """Run a Compose command and return what it printed."""
+        done = subprocess.run(
+            [*self._command, *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def up(self, *arguments: str) -> None:
+        self.run("up", "-d", *arguments)
+        eventually(self.is_ready, PATIENCE_SECONDS)
+
+    def containers(self, service: str = "") -> list[str]:
+        return self.run("ps", "-q", *[service] if service else []).split()
+
+    def is_ready(self) -> bool:
+        try:
+            return self.request("GET", "/health/ready").status_code == 200
+        except requests.RequestException:
+            return False
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        return requests.request(method, f"http://{self._gateway}{path}", timeout=30, **options)
+
+    def book(self, **fields: str) -> str:
+        answer = self.request("POST", "/book", json=EXAMPLE | fields)
+        assert answer.status_code == 201, answer.text
+        booking_id: str = answer.json()["booking"]["id"]
+        return booking_id
+
+    def decided(self, booking_id: str) -> dict[str, Any]:
+        def booking() -> dict[str, Any] | None:
+            current = self.request("GET", f"/booking/{booking_id}").json()
+            return current if current["status"] != "pending" else None
+
+        found: dict[str, Any] = eventually(booking, PATIENCE_SECONDS)
+        return found
+
+    def mailed(self) -> list[str]:
+        """The Message-ID of every letter that Mailpit has caught."""
+        answer = requests.get(f"http://{self._mailpit}/api/v1/messages?limit=1000", timeout=30)
+        return [message["MessageID"] for message in answer.json()["messages"]]
+
+
+def inspect(container: str, template: str) -> str:
+    """Ask Docker about a container, in its template language."""
+    command = ["docker", "inspect", "--format", template, container]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

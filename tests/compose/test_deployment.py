@@ -1,0 +1,134 @@
+"""`docker-compose up -d` as a clinic would keep it: `make compose-test`.
+
+Needs a Docker engine. The tests run in order on one deployment, as its days would.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from clinic.clock import now, to_wire
+from tests.compose.project import Project, inspect
+from tests.conftest import eventually
+
+pytestmark = pytest.mark.timeout(900)
+
+OURS = ("gateway", "booking_service", "notification_service")
+SERVICES = (*OURS, "rabbitmq", "mongo", "mailpit")
+TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[Project]:
+    project = Project("clinic-compose-test", BOOKING_RETRY_TTL_SECONDS="2")
+    try:
+        project.up("--build")
+        yield project
+    finally:
+        project.run("down", "--volumes", "--remove-orphans")
+
+
+def told_once(project: Project, ids: list[str]) -> bool:
+    """Whether each of these bookings has exactly one letter by now."""
+    letters = Counter(project.mailed())
+    return all(letters[f"{booking_id}.2@clinica.example"] == 1 for booking_id in ids)
+
+
+def test_every_service_is_up_and_healthy(project: Project) -> None:
+    for service in SERVICES:
+        (container,) = project.containers(service)
+        health = "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"
+        eventually(lambda c=container, h=health: inspect(c, h) == "healthy", 120)
+        assert inspect(container, "{{.HostConfig.RestartPolicy.Name}}") == "always"
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_our_containers_can_do_little_harm(project: Project, service: str) -> None:
+    (container,) = project.containers(service)
+    told = "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}"
+    assert inspect(container, told) == "10001:10001 true [ALL]"
+    assert "no-new-privileges" in inspect(container, "{{.HostConfig.SecurityOpt}}")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_the_gateway_and_the_mail_page_are_published(project: Project, service: str) -> None:
+    (container,) = project.containers(service)
+    published = inspect(container, "{{range .HostConfig.PortBindings}}{{.}}{{end}}")
+    assert bool(published) == (service in ("gateway", "mailpit"))
+    assert "0.0.0.0" not in published
+
+
+def test_the_documented_walk(project: Project) -> None:
+    past, future = project.book(), project.book(date=to_wire(TOMORROW))
+    assert project.decided(past)["reason"] == "past"
+    assert project.decided(future)["status"] == "confirmed"
+    listed = project.request("GET", "/bookings/").json()
+    assert {booking["id"] for booking in listed} == {past, future}
+    eventually(lambda: told_once(project, [past, future]))
+
+
+def test_one_grep_shows_the_life_of_a_booking(project: Project) -> None:
+    booking_id = project.book()
+    project.decided(booking_id)
+    eventually(lambda: told_once(project, [booking_id]))
+
+    def life() -> list[str]:
+        lines = project.run("logs", "--no-color", *OURS).splitlines()
+        return [line for line in lines if booking_id in line]
+
+    for step in ("booking accepted", "booking decided", "patient notified"):
+        eventually(lambda step=step: any(step in line for line in life()))
+
+
+def test_replicas_share_the_work_and_mail_nobody_twice(project: Project) -> None:
+    project.up("--scale", "booking_service=3", "--scale", "notification_service=2")
+    workers = project.containers("booking_service")
+    notifiers = project.containers("notification_service")
+    assert (len(workers), len(notifiers)) == (3, 2)
+    for container in (*workers, *notifiers):
+        eventually(lambda c=container: inspect(c, "{{.State.Health.Status}}") == "healthy", 120)
+    ids = [project.book() for _ in range(60)]
+    for booking_id in ids:
+        project.decided(booking_id)
+    eventually(lambda: told_once(project, ids))
+    logs = project.run("logs", "--no-color", "booking_service")
+    sharers = {line.split("|")[0].strip() for line in logs.splitlines() if "decided" in line}
+    assert len(sharers) == 3
+
+
+def test_killed_workers_lose_nothing(project: Project) -> None:
+    ids = [project.book() for _ in range(20)]
+    project.run("kill", "-s", "KILL", "booking_service")
+    ids += [project.book() for _ in range(20)]
+    project.up()
+    for booking_id in ids:
+        project.decided(booking_id)
+    eventually(lambda: told_once(project, ids), 120)
+
+
+def test_a_broker_that_restarts_loses_nothing(project: Project) -> None:
+    ids = [project.book() for _ in range(10)]
+    project.run("restart", "rabbitmq")
+    ids += [project.book() for _ in range(10)]
+    for booking_id in ids:
+        project.decided(booking_id)
+    eventually(lambda: told_once(project, ids), 120)
+
+
+def test_what_was_booked_is_there_after_down_and_up(project: Project) -> None:
+    before = [project.book() for _ in range(5)]
+    project.run("down")
+    project.up()
+    for booking_id in before:
+        assert project.decided(booking_id)["status"] == "rejected"
+
+
+def test_dead_letters_can_be_looked_at(project: Project) -> None:
+    told = project.run(
+        "exec", "-T", "booking_service", "python", "-m", "clinic", "dead-letters", "list"
+    )
+    assert "0 dead letters" in told

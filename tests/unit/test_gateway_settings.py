@@ -1,0 +1,106 @@
+"""What the gateway reads of its configuration, and what it refuses to start with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clinic.errors import ConfigError
+from gateway.settings import GatewaySettings, gateway_settings
+
+
+def read(**config: Any) -> GatewaySettings:
+    return gateway_settings(config)
+
+
+def test_everything_may_be_left_out() -> None:
+    assert read() == GatewaySettings(frozenset(), "", 0)
+
+
+# --- keys
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("one", {"one"}),
+        ("one,two", {"one", "two"}),
+        (" one , two ,, ", {"one", "two"}),
+        ("one,one", {"one"}),
+        ("with space", {"with space"}),
+        ("!#$%&'()*+-./:;<=>?@[\\]^_`{|}~", {"!#$%&'()*+-./:;<=>?@[\\]^_`{|}~"}),
+        ("", set()),
+        (",", set()),
+        (" , ,", set()),
+        (None, set()),
+        (123, {"123"}),
+    ],
+    ids=repr,
+)
+def test_keys_are_separated_by_commas(text: Any, keys: set[str]) -> None:
+    assert read(STAFF_API_KEY=text).staff_api_keys == keys
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["clave-ñ", "good,clave-ñ", "\N{FULLWIDTH DIGIT ONE}", "a\tb", "a\nb", "a\x00b", "a\x7fb"],
+    ids=ascii,
+)
+def test_a_key_that_no_header_can_carry_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"STAFF_API_KEY.*printable ASCII"):
+        read(STAFF_API_KEY=text)
+
+
+def test_a_refused_key_is_not_quoted() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        read(STAFF_API_KEY="geheim,clave-ñ")
+    assert "geheim" not in str(refusal.value)
+    assert "clave" not in str(refusal.value)
+
+
+# --- rates
+
+
+@pytest.mark.parametrize(
+    "rate",
+    ["20/minute", "20 per minute", "1/second", "5/10 seconds", "5/second;100/hour", "9/day"],
+)
+def test_a_rate_is_a_number_per_time(rate: str) -> None:
+    assert read(RATE_LIMIT=rate).rate_limit == rate
+
+
+@pytest.mark.parametrize("rate", ["", None], ids=repr)
+def test_no_rate_is_no_limit(rate: Any) -> None:
+    assert read(RATE_LIMIT=rate).rate_limit == ""
+
+
+@pytest.mark.parametrize(
+    "rate",
+    ["many", "20", "20/", "/minute", "-1/minute", "1.5/minute", "20/fortnight", " ", 20, ["1/day"]],
+    ids=repr,
+)
+def test_a_rate_that_is_none_is_refused(rate: Any) -> None:
+    with pytest.raises(ConfigError, match="RATE_LIMIT"):
+        read(RATE_LIMIT=rate)
+
+
+# --- proxies
+
+
+@pytest.mark.parametrize("count", [0, 1, 10])
+def test_some_proxies_may_be_trusted(count: int) -> None:
+    assert read(TRUSTED_PROXIES=count).trusted_proxies == count
+
+
+@pytest.mark.parametrize("count", [-1, 11, 1.5, "one", "127.0.0.1", True, [1]], ids=repr)
+def test_a_number_of_proxies_that_is_none_is_refused(count: Any) -> None:
+    with pytest.raises(ConfigError, match="TRUSTED_PROXIES"):
+        read(TRUSTED_PROXIES=count)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        read(STAFF_API_KEY="ñ", RATE_LIMIT="many", TRUSTED_PROXIES="one")
+    for key in ("STAFF_API_KEY", "RATE_LIMIT", "TRUSTED_PROXIES"):
+        assert key in str(refusal.value)
