@@ -19,6 +19,8 @@ def relayed_store(database: Database[Document], settings: Settings) -> tuple[Boo
     """Return a store whose messages leave through the relay once that is started."""
     declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
     publisher = Publisher(settings.amqp_uri, declare)
-    outbox = Outbox(database["bookings"], settings.outbox_grace_seconds)
+    outbox = Outbox(
+        database["bookings"], settings.outbox_grace_seconds, settings.outbox_resend_seconds
+    )
     relay = Relay(outbox, publisher, settings.outbox_sweep_seconds)
     return BookingStore(database, outbox, announce=relay.offer), relay

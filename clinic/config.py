@@ -20,7 +20,8 @@ class Settings:
     """The part of the configuration that every service shares.
 
     `outbox_grace_seconds` is how long the writer of an outbox entry has to publish it before any
-    sweep may; sweeps run every `outbox_sweep_seconds`.
+    sweep may; sweeps run every `outbox_sweep_seconds`. A booking that is still not decided
+    `outbox_resend_seconds` after its request was sent is asked for again.
     """
 
     amqp_uri: str
@@ -29,6 +30,7 @@ class Settings:
     email_retry: RetryPolicy
     outbox_grace_seconds: float
     outbox_sweep_seconds: float
+    outbox_resend_seconds: float
 
     @property
     def retry_delays_seconds(self) -> list[int]:
@@ -78,6 +80,9 @@ class SettingsSchema(ConfigSchema):
     )
     outbox_sweep_seconds = fields.Float(
         data_key="OUTBOX_SWEEP_SECONDS", load_default=5.0, validate=validate.Range(0.05)
+    )
+    outbox_resend_seconds = fields.Float(
+        data_key="OUTBOX_RESEND_SECONDS", load_default=600.0, validate=validate.Range(1)
     )
 
     @post_load

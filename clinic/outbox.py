@@ -10,6 +10,7 @@ from typing import Any
 from pymongo.collection import Collection
 
 from clinic import strict_json
+from clinic.booking import Status
 from clinic.clock import now
 from clinic.database import database_errors
 from clinic.logs import request_id
@@ -64,11 +65,21 @@ class Entry:
 
 
 class Outbox:
-    """The entries of all bookings. A sent entry is removed; the history keeps what happened."""
+    """The entries of all bookings.
 
-    def __init__(self, bookings: Collection[dict[str, Any]], grace_seconds: float) -> None:
+    An event that was sent is removed. A request that was sent is put off instead, and goes with
+    the booking's decision: should the broker lose it, it is sent again after `resend_seconds`.
+    """
+
+    def __init__(
+        self,
+        bookings: Collection[dict[str, Any]],
+        grace_seconds: float = 10,
+        resend_seconds: float = 600,
+    ) -> None:
         self._bookings = bookings
         self._grace = timedelta(seconds=grace_seconds)
+        self._resend = timedelta(seconds=resend_seconds)
 
     def due_at(self) -> datetime:
         """Say from when on a sweep may send an entry that is written now."""
@@ -90,9 +101,9 @@ class Outbox:
         return [entry for document in found for entry in _entries(document)]
 
     def backlog(self) -> int:
-        """Count the bookings that still have something to send. Raises: DatabaseUnavailable."""
+        """Count the bookings with something to send now or soon. Raises: DatabaseUnavailable."""
         with database_errors():
-            return self._bookings.count_documents({"outbox.dueAt": {"$exists": True}})
+            return self._bookings.count_documents({"outbox.dueAt": {"$lte": self.due_at()}})
 
     def oldest_seconds(self) -> float:
         """Say how long the most overdue entry has been waiting for a sweep; 0 when none is.
@@ -107,15 +118,32 @@ class Outbox:
         due = [entry["dueAt"] for entry in first["outbox"]] if first else [now()]
         return max((now() - min(due)).total_seconds(), 0.0)
 
-    def remove_sent(self, entries: Sequence[Entry]) -> None:
-        """Raises: DatabaseUnavailable; the entries are then sent once more, later."""
-        booking_ids = sorted({entry.booking_id for entry in entries})
-        event_ids = [entry.event_id for entry in entries]
+    def settle_sent(self, entries: Sequence[Entry]) -> None:
+        """Note that the broker has these. Raises: DatabaseUnavailable; they are sent once more."""
+        requests = [entry for entry in entries if entry.type == BOOKING_REQUESTED]
+        events = [entry for entry in entries if entry.type != BOOKING_REQUESTED]
         with database_errors():
-            self._bookings.update_many(
-                {"_id": {"$in": booking_ids}},
-                {"$pull": {"outbox": {"eventId": {"$in": event_ids}}}},
-            )
+            if requests:
+                self._put_off(requests)
+            if events:
+                self._remove(events)
+
+    def _put_off(self, requests: Sequence[Entry]) -> None:
+        # The outbox of a booking that waits for its decision holds the request and nothing else.
+        waiting = {
+            "_id": {"$in": [entry.booking_id for entry in requests]},
+            "status": Status.PENDING.value,
+            "outbox.type": BOOKING_REQUESTED,
+        }
+        self._bookings.update_many(waiting, {"$set": {"outbox.0.dueAt": now() + self._resend}})
+
+    def _remove(self, events: Sequence[Entry]) -> None:
+        booking_ids = sorted({entry.booking_id for entry in events})
+        event_ids = [entry.event_id for entry in events]
+        self._bookings.update_many(
+            {"_id": {"$in": booking_ids}},
+            {"$pull": {"outbox": {"eventId": {"$in": event_ids}}}},
+        )
 
 
 def _entries(document: dict[str, Any]) -> Iterator[Entry]:

@@ -105,7 +105,7 @@ class Relay:
 
     def _send(self, entries: list[Entry]) -> None:
         self._publisher.publish([entry.to_message() for entry in entries])
-        self._outbox.remove_sent(entries)
+        self._outbox.settle_sent(entries)
 
     def _rest(self, error: TryLater) -> None:
         """Wait a little while the broker or the database is away; what was taken stays stored."""

@@ -148,7 +148,8 @@ class BookingStore:
         with database_errors():
             self._bookings.update_one(
                 {"_id": booking_id, "status": Status.PENDING.value},
-                {"$set": {"attention": attention}},
+                # Without its outbox entry no sweep asks for a decision again; a replay does.
+                {"$set": {"attention": attention, "outbox": []}},
             )
 
     def _step(self, transition: Transition, entry: Entry) -> Document:
@@ -161,14 +162,13 @@ class BookingStore:
         }
         if transition.seat is not None:
             fields |= {"slot": transition.date, "seat": transition.seat}
-        return {
-            "$set": fields,
-            "$unset": {"attention": True},
-            "$push": {
-                "history": document.of_change(change),
-                "outbox": entry.to_document(self.outbox.due_at()),
-            },
-        }
+        pushed: Document = {"history": document.of_change(change)}
+        event = entry.to_document(self.outbox.due_at())
+        if change.previous is Status.PENDING:
+            fields["outbox"] = [event]  # the request for a decision has served its purpose
+        else:
+            pushed["outbox"] = event
+        return {"$set": fields, "$unset": {"attention": True}, "$push": pushed}
 
     def _find_one(self, query: Document) -> Document:
         with database_errors():

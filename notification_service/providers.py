@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nameko.containers import WorkerContext
 
-from clinic import config
 from clinic.outbox import Outbox
 from clinic.providers import ClinicDatabase
 from clinic.store import BookingStore
@@ -19,8 +18,7 @@ class EmailDelivery(ClinicDatabase):
     def setup(self) -> None:
         super().setup()
         settings = notification_settings(self.container.config)
-        grace_seconds = config.settings(self.container.config).outbox_grace_seconds
-        bookings = BookingStore(self.database, Outbox(self.database["bookings"], grace_seconds))
+        bookings = BookingStore(self.database, Outbox(self.database["bookings"]))
         ledger = Ledger(self.database, "email")
         self.delivery = Delivery(bookings, ledger, settings.channel, settings.zone)
 

@@ -27,8 +27,14 @@ QUEUE = topology.BOOKING_REQUESTS.name
 class Process:
     """A store and its relay, as a process of the house has them."""
 
-    def __init__(self, database: Database[Any], amqp_uri: str, grace_seconds: float = 60) -> None:
-        outbox = Outbox(database["bookings"], grace_seconds)
+    def __init__(
+        self,
+        database: Database[Any],
+        amqp_uri: str,
+        grace_seconds: float = 60,
+        resend_seconds: float = 600,
+    ) -> None:
+        outbox = Outbox(database["bookings"], grace_seconds, resend_seconds)
         publisher = Publisher(amqp_uri, topology.declare, confirm_timeout_seconds=2)
         self.relay = Relay(outbox, publisher, sweep_seconds=0.1)
         self.store = BookingStore(database, outbox, self.relay.offer)
@@ -57,7 +63,8 @@ def through(proxy: Proxy) -> str:
 
 
 def backlog(database: Database[Any]) -> int:
-    return database["bookings"].count_documents({"outbox.dueAt": {"$exists": True}})
+    """Count what is not sent yet; a request that was sent is put off for 600 s."""
+    return Outbox(database["bookings"], grace_seconds=60).backlog()
 
 
 def test_an_offered_entry_is_published_and_removed(database: Database[Any], amqp_uri: str) -> None:
@@ -100,13 +107,37 @@ def test_a_claimed_entry_is_out_of_sight_for_the_next_sweep(
     assert outbox.claim_overdue(100) == []
 
 
-def test_removing_one_entry_keeps_the_later_one(database: Database[Any], amqp_uri: str) -> None:
+def test_a_request_that_the_broker_lost_is_sent_again(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    process = Process(database, amqp_uri, resend_seconds=2)
+    process.relay.start()
+    booking = process.book()
+    for _ in range(2):
+        message = eventually(lambda: take(amqp_uri, QUEUE))
+        assert body_of(message)["bookingId"] == booking.id
+    process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
+    eventually(lambda: backlog(database) == 0)
+    process.relay.stop()
+    assert Outbox(database["bookings"]).claim_overdue(100) == []
+
+
+def test_a_booking_that_waits_for_a_person_is_not_asked_for_again(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    process = Process(database, amqp_uri, grace_seconds=0)
+    booking = process.book()
+    process.store.mark_attention(booking.id, "check_unavailable")
+    assert Outbox(database["bookings"]).claim_overdue(100) == []
+
+
+def test_settling_one_entry_keeps_the_later_one(database: Database[Any], amqp_uri: str) -> None:
     process = Process(database, amqp_uri, grace_seconds=0)
     booking = process.book()
     outbox = Outbox(database["bookings"], 0)
     (requested,) = outbox.claim_overdue(100)
     process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
-    outbox.remove_sent([requested])
+    outbox.settle_sent([requested])
     assert [entry.event_id for entry in outbox.claim_overdue(100)] == [f"{booking.id}:2"]
 
 

@@ -88,10 +88,17 @@ def test_each_write_announces_its_outbox_entry(
         ("booking_requested", f"{booking.id}:1"),
         ("booking_state_changed", f"{booking.id}:2"),
     ]
+    (kept,) = database["bookings"].find_one({"_id": booking.id})["outbox"]
+    assert (kept["eventId"], kept["body"]) == (announced[1].event_id, announced[1].body)
+
+
+def test_a_later_event_joins_an_earlier_one_that_is_not_sent(
+    store: BookingStore, database: Database[Any]
+) -> None:
+    booking = confirmed(store)
+    store.apply(steps.cancel(booking, reason="cancelled_by_clinic", at=now(), by="test"))
     kept = database["bookings"].find_one({"_id": booking.id})["outbox"]
-    assert [(entry["eventId"], entry["body"]) for entry in kept] == [
-        (entry.event_id, entry.body) for entry in announced
-    ]
+    assert [entry["eventId"] for entry in kept] == [f"{booking.id}:2", f"{booking.id}:3"]
 
 
 def test_a_booking_decided_meanwhile_is_stale(store: BookingStore) -> None:
