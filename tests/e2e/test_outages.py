@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from kombu import Connection
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -20,6 +21,7 @@ from clinic.clock import now
 from clinic.manage_token import issue
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
+from notification_service.ledger import LEASE_SECONDS
 from runner.mongodb import MongoServer
 from runner.process import Running, start
 from runner.rabbitmq import RabbitNode
@@ -73,7 +75,8 @@ def all_decided_and_told(stack: Stack, ids: list[str], rows: LedgerRows) -> None
     versions = [stack.decided(booking_id)["version"] for booking_id in ids]
     assert versions == [2] * len(ids)
     expected = {f"{booking_id}:2:email": "sent" for booking_id in ids}
-    eventually(lambda: rows() == expected)
+    # A notifier that was killed while it sent is waited out for the length of its lease.
+    eventually(lambda: rows() == expected, 2 * LEASE_SECONDS)
 
 
 def test_bookings_are_accepted_without_a_broker_and_decided_when_it_is_back(
@@ -158,6 +161,20 @@ def test_a_booking_whose_gateway_died_before_publishing_is_decided(
     gateway.kill()
     stack.start_all()
     all_decided_and_told(stack, [booking_id], ledger_rows)
+
+
+def test_a_request_that_was_purged_from_its_queue_is_decided_all_the_same(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_RESEND_SECONDS="2")
+    stack.start("gateway")
+    eventually(stack.is_ready)
+    ids = [stack.book() for _ in range(5)]
+    eventually(lambda: depth(amqp_uri, "booking_requests") == 5)
+    with Connection(amqp_uri) as connection:
+        connection.default_channel.queue_purge("booking_requests")
+    stack.start_all()
+    all_decided_and_told(stack, ids, ledger_rows)
 
 
 def test_a_decision_whose_worker_died_before_its_event_is_told(

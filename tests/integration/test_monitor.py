@@ -1,0 +1,448 @@
+"""The port beside a nameko service: whether it is ready, and what it has done."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import psutil
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+from pymongo.database import Database
+
+from booking_service.service import BookingWorker
+from clinic import booking as steps
+from clinic import strict_json
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.manage_token import issue
+from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.outbox import Outbox
+from clinic.retry import ATTEMPT_HEADER
+from clinic.store import BookingStore
+from notification_service.service import NotificationService
+from runner.mongodb import MongoServer
+from runner.ports import free_port, is_taken
+from runner.rabbitmq import RabbitNode
+from tests.amqp import put
+from tests.conftest import eventually
+from tests.mailbox import Mailbox, running_mailbox
+from tests.proxy import Proxy, proxied
+
+SERVICES = [BookingWorker, NotificationService]
+REQUESTS = "booking_requests"
+EMAIL = "notification_service.email"
+LONG_AGO = datetime.fromisoformat("2023-12-01T10:00:00Z")
+
+
+class Monitored:
+    """A running container and its monitor."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+
+    def status(self, path: str) -> int:
+        try:
+            return requests.get(f"{self.url}{path}", timeout=10).status_code
+        except requests.ConnectionError:
+            return 0
+
+    def value(self, name: str, **labels: str) -> float:
+        """A sample of /metrics; 0 for one that is not there yet."""
+        answer = requests.get(f"{self.url}/metrics", timeout=10)
+        assert answer.status_code == 200
+        for family in text_string_to_metric_families(answer.text):
+            for sample in family.samples:
+                if (sample.name, sample.labels) == (name, labels):
+                    return sample.value
+        return 0
+
+
+class Growth:
+    """How much a sample has grown since this was made. The counters are the process's own, and
+    other tests have counted before."""
+
+    def __init__(self, monitored: Monitored, name: str, **labels: str) -> None:
+        self._value: Callable[[], float] = lambda: monitored.value(name, **labels)
+        self._before = self._value()
+
+    def __call__(self) -> float:
+        return self._value() - self._before
+
+
+Start = Callable[..., Monitored]
+
+
+@pytest.fixture
+def start(config: dict[str, Any], container_factory: Any) -> Iterator[Start]:
+    """Starts a service with its monitor; it is stopped when the test ends."""
+    containers = []
+
+    def start(service: type[Any]) -> Monitored:
+        port = free_port()
+        config["MONITOR"] = {"host": "127.0.0.1", "port": port}
+        container = container_factory(service, config)
+        containers.append(container)
+        container.start()
+        return Monitored(port)
+
+    yield start
+    for container in containers:
+        container.stop()
+
+
+@pytest.fixture
+def store(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database["bookings"], 60))
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
+    for mailbox in running_mailbox(tmp_path):
+        config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+        yield mailbox
+
+
+@pytest.fixture
+def broker(rabbit_node: RabbitNode, config: dict[str, Any]) -> Iterator[Proxy]:
+    """The link to the broker, to be cut."""
+    with proxied(rabbit_node.port) as proxy:
+        config["AMQP_URI"] = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+        yield proxy
+
+
+@pytest.fixture
+def database_link(mongo_server: MongoServer, config: dict[str, Any]) -> Iterator[Proxy]:
+    with proxied(mongo_server.port) as proxy:
+        uri = config["MONGODB_CONNECTION_URL"]
+        uri = uri.replace(f":{mongo_server.port}/", f":{proxy.port}/")
+        config["MONGODB_CONNECTION_URL"] = f"{uri}?serverSelectionTimeoutMS=300"
+        yield proxy
+
+
+def pending(
+    store: BookingStore, date: datetime = LONG_AGO, address: str = "ana@example.com"
+) -> Booking:
+    booking = steps.request(
+        patient_name="Ana", patient_email=address, language="es", date=date, at=now(), by="test"
+    )
+    store.insert(booking, issue()[1])
+    return booking
+
+
+def ask(amqp_uri: str, booking: Booking, **properties: Any) -> None:
+    body = strict_json.dumps(BookingRequested.of(booking).to_body())
+    put(amqp_uri, REQUESTS, body, content_type="application/json", **properties)
+
+
+def rejected(store: BookingStore, address: str = "ana@example.com") -> BookingStateChanged:
+    return step(store, steps.reject(pending(store, address=address), reason="past", **NOW))
+
+
+NOW: dict[str, Any] = {"at": now(), "by": "test"}
+
+
+def step(store: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+    store.apply(transition)
+    return BookingStateChanged.of(transition)
+
+
+def tell(amqp_uri: str, event: BookingStateChanged) -> None:
+    put(amqp_uri, EMAIL, strict_json.dumps(event.to_body()), content_type="application/json")
+
+
+# --- the port
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_running_service_is_ready_and_tells_its_metrics(start: Start, service: Any) -> None:
+    monitored = start(service)
+    answer = requests.get(f"{monitored.url}/health/ready", timeout=10)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+    assert answer.headers["Content-Type"] == "application/json"
+    metrics = requests.get(f"{monitored.url}/metrics", timeout=10)
+    assert metrics.status_code == 200
+    assert metrics.headers["Content-Type"].startswith("text/plain; version=")
+    assert "# TYPE clinic_attempts_total counter" in metrics.text
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/health", "/health/live", "/bookings/", "//"])
+def test_anything_else_is_not_found(start: Start, path: str) -> None:
+    answer = requests.get(f"{start(BookingWorker).url}{path}", timeout=10)
+    assert (answer.status_code, answer.content) == (404, b"")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_unready_while_its_broker_is_away(
+    start: Start, broker: Proxy, service: Any
+) -> None:
+    monitored = start(service)
+    assert monitored.status("/health/ready") == 200
+    broker.refuse()
+    eventually(lambda: monitored.status("/health/ready") == 503)
+    assert monitored.status("/metrics") == 200
+    broker.restore()
+    eventually(lambda: monitored.status("/health/ready") == 200)
+
+
+def test_a_service_that_starts_before_its_broker_is_unready_until_then(
+    config: dict[str, Any], container_factory: Any, broker: Proxy
+) -> None:
+    broker.refuse()
+    port = free_port()
+    config["MONITOR"] = {"host": "127.0.0.1", "port": port}
+    container = container_factory(BookingWorker, config)
+    starting = eventlet.spawn(container.start)
+    monitored = Monitored(port)
+    eventually(lambda: monitored.status("/health/ready") == 503)
+    broker.restore()
+    eventually(lambda: monitored.status("/health/ready") == 200)
+    starting.wait()
+    container.stop()
+
+
+def test_a_database_that_is_away_makes_no_service_unready(
+    start: Start, database_link: Proxy
+) -> None:
+    monitored = start(BookingWorker)
+    database_link.refuse()
+    for _ in range(3):
+        assert monitored.status("/health/ready") == 200
+    database_link.restore()
+
+
+def listening() -> set[int]:
+    connections = psutil.Process().net_connections("inet")
+    return {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
+
+
+@pytest.mark.parametrize(
+    "monitor", [None, {"host": "127.0.0.1", "port": 0}], ids=["none", "port 0"]
+)
+def test_without_a_port_nobody_listens(
+    config: dict[str, Any], container_factory: Any, monitor: Any
+) -> None:
+    config["MONITOR"] = monitor
+    before = listening()
+    container = container_factory(BookingWorker, config)
+    container.start()
+    assert listening() == before
+    container.stop()
+
+
+def test_a_stopped_service_frees_its_port(config: dict[str, Any], container_factory: Any) -> None:
+    port = free_port()
+    config["MONITOR"] = {"host": "127.0.0.1", "port": port}
+    container = container_factory(BookingWorker, config)
+    container.start()
+    assert is_taken(port)
+    assert port in listening()
+    container.stop()
+    eventually(lambda: port not in listening())
+
+
+def test_two_services_never_share_a_port(config: dict[str, Any], container_factory: Any) -> None:
+    # Each scrape would otherwise meet the one or the other.
+    config["MONITOR"] = {"host": "127.0.0.1", "port": free_port()}
+    first, second = (container_factory(service, config) for service in SERVICES)
+    first.start()
+    with pytest.raises(OSError, match="in use"):
+        second.start()
+    second.kill()
+    first.stop()
+
+
+# --- what the worker counts
+
+
+def test_decisions_are_counted_by_outcome_with_the_time_of_their_check(
+    start: Start, store: BookingStore, config: dict[str, Any], amqp_uri: str
+) -> None:
+    config["AVAILABILITY"]["delay_seconds"] = "0.2"
+    monitored = start(BookingWorker)
+    past = Growth(monitored, "clinic_decisions_total", status="rejected", reason="past")
+    confirmed = Growth(monitored, "clinic_decisions_total", status="confirmed", reason="")
+    done = Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome="done")
+    checks = Growth(monitored, "clinic_check_seconds_count")
+    seconds = Growth(monitored, "clinic_check_seconds_sum")
+    quick = Growth(monitored, "clinic_check_seconds_bucket", le="0.1")
+    noon = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+    for date in (LONG_AGO, LONG_AGO, noon):
+        ask(amqp_uri, pending(store, date))
+    eventually(lambda: done() == 3)
+    assert (past(), confirmed(), checks(), quick()) == (2, 1, 3, 0)
+    assert 0.6 <= seconds() < 30
+
+
+def test_a_duplicate_is_no_second_decision(
+    start: Start, store: BookingStore, amqp_uri: str
+) -> None:
+    monitored = start(BookingWorker)
+    past = Growth(monitored, "clinic_decisions_total", status="rejected", reason="past")
+    done = Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome="done")
+    booking = pending(store)
+    ask(amqp_uri, booking)
+    eventually(lambda: done() == 1)
+    ask(amqp_uri, booking)
+    eventually(lambda: done() == 2)
+    assert past() == 1
+
+
+def test_failed_checks_are_counted_as_retries_and_then_as_a_dead_letter(
+    start: Start, store: BookingStore, config: dict[str, Any], amqp_uri: str
+) -> None:
+    config["AVAILABILITY"]["failure_rate"] = 1
+    monitored = start(BookingWorker)
+    retried, parked, done = (
+        Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome=outcome)
+        for outcome in ("retried", "parked", "done")
+    )
+    dead = Growth(monitored, "clinic_dead_letters_total", queue=REQUESTS, cause="check_unavailable")
+    checks = Growth(monitored, "clinic_check_seconds_count")
+    ask(amqp_uri, pending(store))
+    eventually(lambda: dead() == 1)
+    assert (retried(), parked(), done(), checks()) == (2, 1, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("body", "properties", "cause"),
+    [
+        pytest.param(b"{", {}, "poison_message", id="not JSON"),
+        pytest.param(
+            json.dumps(
+                {"bookingId": str(uuid.uuid4()), "date": "2026-12-01T10:00:00Z", "version": 1}
+            ).encode(),
+            {"headers": {ATTEMPT_HEADER: 3}},
+            "booking_not_found",
+            id="nobody's booking",
+        ),
+    ],
+)
+def test_dead_letters_are_counted_by_cause(
+    start: Start, amqp_uri: str, body: bytes, properties: dict[str, Any], cause: str
+) -> None:
+    monitored = start(BookingWorker)
+    parked = Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome="parked")
+    dead = Growth(monitored, "clinic_dead_letters_total", queue=REQUESTS, cause=cause)
+    put(amqp_uri, REQUESTS, body, content_type="application/json", **properties)
+    eventually(lambda: dead() == 1)
+    assert parked() == 1
+
+
+def test_rounds_that_do_not_count_are_counted_as_postponed(
+    start: Start, store: BookingStore, database_link: Proxy, amqp_uri: str
+) -> None:
+    booking = pending(store)
+    monitored = start(BookingWorker)
+    postponed, done, retried, parked = (
+        Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome=outcome)
+        for outcome in ("postponed", "done", "retried", "parked")
+    )
+    database_link.refuse()
+    ask(amqp_uri, booking)
+    eventually(lambda: postponed() >= 2)
+    database_link.restore()
+    eventually(lambda: done() == 1)
+    assert (retried(), parked()) == (0, 0)
+
+
+# --- what the notifier counts
+
+
+def notifications(monitored: Monitored, outcome: str) -> Growth:
+    return Growth(monitored, "clinic_notifications_total", channel="email", outcome=outcome)
+
+
+def test_a_letter_is_counted_as_sent_once_and_then_as_a_duplicate(
+    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    monitored = start(NotificationService)
+    sent, duplicate = (notifications(monitored, each) for each in ("sent", "duplicate"))
+    done = Growth(monitored, "clinic_attempts_total", queue=EMAIL, outcome="done")
+    event = rejected(store)
+    tell(amqp_uri, event)
+    eventually(lambda: sent() == 1)
+    tell(amqp_uri, event)
+    eventually(lambda: duplicate() == 1)
+    eventually(lambda: done() == 2)
+    assert (sent(), len(mailbox.letters())) == (1, 1)
+
+
+def test_a_refused_letter_is_counted_as_failed_and_as_a_dead_letter(
+    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    monitored = start(NotificationService)
+    failed, sent = (notifications(monitored, each) for each in ("failed", "sent"))
+    dead = Growth(monitored, "clinic_dead_letters_total", queue=EMAIL, cause="recipient_rejected")
+    tell(amqp_uri, rejected(store, "refused@example.com"))
+    eventually(lambda: dead() == 1)
+    assert (failed(), sent()) == (1, 0)
+
+
+def test_a_letter_that_has_to_wait_is_counted_as_postponed_and_then_as_sent(
+    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    monitored = start(NotificationService)
+    postponed, sent = (notifications(monitored, each) for each in ("postponed", "sent"))
+    rounds = Growth(monitored, "clinic_attempts_total", queue=EMAIL, outcome="postponed")
+    tell(amqp_uri, rejected(store, "later@example.com"))
+    eventually(lambda: postponed() >= 2)
+    mailbox.open()
+    eventually(lambda: sent() == 1)
+    assert rounds() == postponed()
+
+
+def test_an_older_step_is_counted_as_superseded(
+    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    monitored = start(NotificationService)
+    superseded, sent = (notifications(monitored, each) for each in ("superseded", "sent"))
+    booking = pending(store)
+    confirmation = step(store, steps.confirm(booking, seat=0, **NOW))
+    current = store.get(booking.id)
+    cancellation = step(store, steps.cancel(current, reason="cancelled_by_patient", **NOW))
+    tell(amqp_uri, cancellation)
+    eventually(lambda: sent() == 1)
+    tell(amqp_uri, confirmation)
+    eventually(lambda: superseded() == 1)
+    assert sent() == 1
+
+
+def test_a_letter_whose_sender_died_is_counted_as_ambiguous(
+    start: Start,
+    store: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    monitored = start(NotificationService)
+    ambiguous = Growth(monitored, "clinic_notifications_ambiguous_total", channel="email")
+    sent = notifications(monitored, "sent")
+    event = rejected(store)
+    tell(amqp_uri, event)
+    eventually(lambda: sent() == 1)
+    assert ambiguous() == 0
+    # Sent, and the process died before it was written down.
+    database["notifications"].update_one({}, {"$set": {"state": "sending", "leaseUntil": now()}})
+    tell(amqp_uri, event)
+    eventually(lambda: sent() == 2)
+    assert ambiguous() == 1
+
+
+def test_the_metrics_of_a_service_hold_no_ids_and_no_people(
+    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    monitored = start(NotificationService)
+    sent = notifications(monitored, "sent")
+    event = rejected(store, "canario@jaula.example")
+    tell(amqp_uri, event)
+    eventually(lambda: sent() == 1)
+    text = requests.get(f"{monitored.url}/metrics", timeout=10).text
+    for secret in (event.booking_id, "canario", "jaula", "Ana"):
+        assert secret not in text

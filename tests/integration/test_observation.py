@@ -1,0 +1,559 @@
+"""What every answer of the gateway carries, what /metrics tells, and who is let in how often."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+from pymongo import MongoClient
+from pymongo.database import Database
+from werkzeug.test import TestResponse
+
+from clinic import booking as steps
+from clinic.assembly import relayed_store
+from clinic.clock import now
+from clinic.config import settings
+from clinic.database import durable_uri
+from clinic.manage_token import issue
+from clinic.relay import Relay
+from clinic.store import BookingStore
+from gateway.app import create_app
+from gateway.requests import MAX_BODY_BYTES
+from gateway.settings import GatewaySettings
+from runner.ports import free_port
+from runner.services import ROOT
+from tests.integration.test_gateway import EXAMPLE, book, booked, problem
+
+NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
+STAFF = GatewaySettings(staff_api_keys=frozenset({"staff-key-1", "staff-key-2"}))
+UNKNOWN_BOOKING = f"/booking/{uuid.uuid4()}"
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+    """A store whose relay is not started; its broker is nowhere."""
+    config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": mongodb_uri}
+    return relayed_store(database, settings(config))
+
+
+@pytest.fixture
+def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+    return relayed[0]
+
+
+@pytest.fixture
+def make_client(relayed: tuple[BookingStore, Relay]) -> Callable[..., FlaskClient]:
+    def make(own: GatewaySettings | None = None, **fields: Any) -> FlaskClient:
+        return create_app(*relayed, own or GatewaySettings(**fields)).test_client()
+
+    return make
+
+
+@pytest.fixture
+def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
+    return make_client()
+
+
+@pytest.fixture
+def cut_off_client() -> Iterator[FlaskClient]:
+    """A gateway whose database is not there."""
+    uri = f"mongodb://127.0.0.1:{free_port()}/clinic?serverSelectionTimeoutMS=100"
+    config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": uri}
+    with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
+        parts = relayed_store(mongo.get_default_database(), settings(config))
+        yield create_app(*parts, GatewaySettings()).test_client()
+
+
+class BrokenStore:
+    def get(self, booking_id: str) -> None:
+        raise ValueError("geheim@example.com")
+
+
+ANSWERS: dict[str, tuple[int, Callable[[FlaskClient], TestResponse]]] = {
+    "a booking accepted": (201, book),
+    "a list": (200, lambda client: client.get("/bookings/")),
+    "a HEAD": (200, lambda client: client.head("/bookings/")),
+    "health": (200, lambda client: client.get("/health/live")),
+    "metrics": (200, lambda client: client.get("/metrics")),
+    "not JSON": (400, lambda client: client.post("/book", data=b"{", mimetype="application/json")),
+    "an unknown booking": (404, lambda client: client.get(UNKNOWN_BOOKING)),
+    "an unknown path": (404, lambda client: client.get("/nothing")),
+    "a wrong method": (405, lambda client: client.delete("/book")),
+    "a method of nobody": (405, lambda client: client.open("/book", method="BREW")),
+    "OPTIONS": (405, lambda client: client.options("/metrics")),
+    "a body too large": (
+        413,
+        lambda client: client.post(
+            "/book", data=b"x" * (MAX_BODY_BYTES + 1), mimetype="application/json"
+        ),
+    ),
+    "another media type": (415, lambda client: client.post("/book", data=b"x")),
+}
+
+
+def failing(client: FlaskClient, **kwargs: Any) -> TestResponse:
+    """An answer from where something of ours is broken."""
+    client.application.config["BOOKINGS"] = BrokenStore()
+    return client.get(UNKNOWN_BOOKING, **kwargs)
+
+
+# --- request ids
+
+
+def test_an_answer_names_the_request_as_its_client_did(client: FlaskClient) -> None:
+    answer = book(client, {"X-Request-ID": "clinic-42.a_b"})
+    assert answer.headers["X-Request-ID"] == "clinic-42.a_b"
+
+
+def test_a_request_without_a_name_is_given_a_random_one(client: FlaskClient) -> None:
+    one, other = (client.get("/health/live").headers["X-Request-ID"] for _ in range(2))
+    assert uuid.UUID(one).version == 4
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "",
+        " ",
+        "two words",
+        "x" * 65,
+        "x" * 10_000,
+        "a\tb",
+        "a;b=c",
+        '{"level":"ERROR"}',
+        "../../etc/passwd",
+        "%0d%0aSet-Cookie:x",
+        "\xf1",
+        "\x7f",
+        "<script>",
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+def test_a_name_that_could_forge_logs_is_replaced(client: FlaskClient, hostile: str) -> None:
+    answer = client.get("/health/live", headers={"X-Request-ID": hostile})
+    assert uuid.UUID(answer.headers["X-Request-ID"]).version == 4
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"], ids=repr)
+def test_a_name_with_a_line_end_never_comes_back(client: FlaskClient, end: str) -> None:
+    # No server hands one over, so it is put where a server would.
+    hostile = {"HTTP_X_REQUEST_ID": f"a{end}Set-Cookie: x=y"}
+    answer = client.get("/health/live", environ_overrides=hostile)
+    assert uuid.UUID(answer.headers["X-Request-ID"]).version == 4
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_every_answer_has_a_request_id(client: FlaskClient, kind: str) -> None:
+    status, ask = ANSWERS[kind]
+    answer = ask(client)
+    assert answer.status_code == status
+    assert uuid.UUID(answer.headers["X-Request-ID"])
+
+
+@pytest.mark.parametrize("path", ["/nothing", UNKNOWN_BOOKING, "/book", "/bookings/?limit=0"])
+def test_a_refusal_names_the_request_too(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={"X-Request-ID": "r-1"})
+    assert answer.mimetype == "application/problem+json"
+    assert answer.headers["X-Request-ID"] == "r-1"
+
+
+def test_a_fault_of_ours_names_the_request_and_nothing_else(client: FlaskClient) -> None:
+    answer = failing(client, headers={"X-Request-ID": "r-1"})
+    problem(answer, 500, "internal_error")
+    assert answer.headers["X-Request-ID"] == "r-1"
+    assert "geheim" not in answer.text
+
+
+def test_a_stored_booking_remembers_the_request_that_it_began_with(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    booking = book(client, {"X-Request-ID": "r-1"}).get_json()["booking"]
+    found: Any = database["bookings"].find_one({"_id": booking["id"]})
+    assert [entry["requestId"] for entry in found["outbox"]] == ["r-1"]
+    # The next request of the same thread is another one.
+    other = booked(client)
+    found = database["bookings"].find_one({"_id": other["id"]})
+    assert found["outbox"][0]["requestId"] not in ("", "r-1")
+
+
+# --- security headers
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_every_answer_has_the_security_headers(client: FlaskClient, kind: str) -> None:
+    status, ask = ANSWERS[kind]
+    answer = ask(client)
+    assert answer.status_code == status
+    assert {name: answer.headers.getlist(name) for name in SECURITY_HEADERS} == {
+        name: [value] for name, value in SECURITY_HEADERS.items()
+    }
+
+
+def test_the_other_refusals_have_them_too(
+    client: FlaskClient, cut_off_client: FlaskClient, make_client: Callable[..., FlaskClient]
+) -> None:
+    limited = make_client(rate_limit="1/hour")
+    book(limited)
+    path = f"/booking/{booked(client)['id']}"
+    known = client.get(path).headers["ETag"]
+    answers = {
+        304: client.get(path, headers={"If-None-Match": known}),
+        401: make_client(STAFF).get("/metrics"),
+        429: book(limited),
+        500: failing(client),
+        503: book(cut_off_client),
+    }
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+
+
+# --- metrics of requests
+
+
+def scraped(client: FlaskClient) -> Samples:
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    return parsed(answer.text)
+
+
+def parsed(text: str) -> Samples:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def requests_of(samples: Samples, **labels: str) -> float:
+    return samples.get(("clinic_http_requests_total", frozenset(labels.items())), 0)
+
+
+def routes(samples: Samples) -> set[tuple[str, str, str]]:
+    """The label values of the requests counted, whichever their number."""
+    found = [dict(labels) for name, labels in samples if name == "clinic_http_requests_total"]
+    return {(each["route"], each["method"], each["status"]) for each in found}
+
+
+def test_metrics_are_in_the_text_format_of_prometheus(client: FlaskClient) -> None:
+    assert client.get("/metrics").content_type.startswith("text/plain; version=")
+
+
+@pytest.mark.parametrize(
+    ("ask", "labels"),
+    [
+        (book, ("/book", "POST", "201")),
+        (lambda client: client.post("/book", data=b"x"), ("/book", "POST", "415")),
+        (lambda client: client.get(UNKNOWN_BOOKING), ("/booking/<booking_id>", "GET", "404")),
+        (lambda client: client.get("/bookings/"), ("/bookings/", "GET", "200")),
+        (lambda client: client.head("/bookings/"), ("/bookings/", "HEAD", "200")),
+        (lambda client: client.get("/health/live"), ("/health/live", "GET", "200")),
+        (lambda client: client.get("/nothing"), ("unknown", "GET", "404")),
+        (lambda client: client.open("/book", method="BREW"), ("unknown", "other", "405")),
+        (failing, ("/booking/<booking_id>", "GET", "500")),
+    ],
+    ids=str,
+)
+def test_requests_are_counted_by_route_method_and_status(
+    client: FlaskClient,
+    ask: Callable[[FlaskClient], TestResponse],
+    labels: tuple[str, str, str],
+) -> None:
+    named = dict(zip(("route", "method", "status"), labels, strict=True))
+    before = requests_of(scraped(client), **named)
+    ask(client)
+    assert requests_of(scraped(client), **named) == before + 1
+
+
+def test_what_clients_invent_adds_no_labels(client: FlaskClient) -> None:
+    client.open("/book", method="BREW")
+    client.get("/nothing")
+    client.get(UNKNOWN_BOOKING)
+    book(client)
+    before = routes(scraped(client))
+    for number in range(20):
+        client.open("/book", method=f"BREW{number}")
+        client.get(f"/nothing/{number}")
+        client.get(f"/booking/{uuid.uuid4()}")
+        client.get(f"/booking/{number}?x={number}")
+        book(client, {"X-Request-ID": f"r-{number}", "User-Agent": f"agent-{number}"})
+    assert routes(scraped(client)) - before <= {("/metrics", "GET", "200")}
+
+
+def test_metrics_hold_no_ids_and_no_people(client: FlaskClient) -> None:
+    booking = book(client, {"X-Request-ID": "r-canary"}).get_json()["booking"]
+    client.get(f"/booking/{booking['id']}")
+    text = client.get("/metrics").text
+    for secret in (booking["id"], booking["manageToken"], "r-canary", "Juan", "example.com"):
+        assert secret not in text
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", text)
+
+
+# --- the outbox
+
+
+def gauge(samples: Samples, name: str) -> float | None:
+    return samples.get((name, frozenset()))
+
+
+def put(store: BookingStore) -> str:
+    booking = steps.request(
+        patient_name="Ana",
+        patient_email="ana@example.com",
+        language="es",
+        date=now() + timedelta(days=1),
+        at=now(),
+        by="test",
+    )
+    store.insert(booking, issue()[1])
+    return booking.id
+
+
+def test_an_empty_outbox_has_no_backlog_and_no_age(client: FlaskClient) -> None:
+    samples = scraped(client)
+    assert gauge(samples, "clinic_outbox_backlog") == 0
+    assert gauge(samples, "clinic_outbox_oldest_seconds") == 0
+
+
+def test_the_backlog_counts_the_bookings_that_have_something_to_send(
+    client: FlaskClient, store: BookingStore, database: Database[Any]
+) -> None:
+    ids = [put(store) for _ in range(5)]
+    assert gauge(scraped(client), "clinic_outbox_backlog") == 5
+    database["bookings"].update_one({"_id": ids[0]}, {"$set": {"outbox": []}})
+    assert gauge(scraped(client), "clinic_outbox_backlog") == 4
+
+
+def age(database: Database[Any], booking_id: str, seconds: float) -> None:
+    """Make a stored entry look older than it is."""
+    found: Any = database["bookings"].find_one({"_id": booking_id})
+    entries = [
+        {
+            name: value - timedelta(seconds=seconds) if name in ("dueAt", "storedAt") else value
+            for name, value in entry.items()
+        }
+        for entry in found["outbox"]
+    ]
+    database["bookings"].update_one({"_id": booking_id}, {"$set": {"outbox": entries}})
+
+
+def test_the_age_is_that_of_the_oldest_message(
+    client: FlaskClient, store: BookingStore, database: Database[Any]
+) -> None:
+    for seconds in (100, 1000, 0):
+        age(database, put(store), seconds)
+    oldest = gauge(scraped(client), "clinic_outbox_oldest_seconds")
+    assert oldest is not None
+    assert 980 <= oldest < 1100
+
+
+def test_the_age_goes_on_growing_while_sweeps_find_no_broker(
+    client: FlaskClient, store: BookingStore, database: Database[Any]
+) -> None:
+    age(database, put(store), 1000)
+    # A sweep takes the entry, can't publish it, and leaves it for the next.
+    assert len(store.outbox.claim_overdue(100)) == 1
+    oldest = gauge(scraped(client), "clinic_outbox_oldest_seconds")
+    assert oldest is not None
+    assert oldest >= 980
+
+
+def test_a_scrape_works_while_the_database_is_away_and_leaves_out_what_it_does_not_know(
+    cut_off_client: FlaskClient,
+) -> None:
+    samples = scraped(cut_off_client)
+    assert gauge(samples, "clinic_outbox_backlog") is None
+    assert gauge(samples, "clinic_outbox_oldest_seconds") is None
+    labels = {"route": "/metrics", "method": "GET", "status": "200"}
+    assert requests_of(scraped(cut_off_client), **labels) > 0
+
+
+def test_each_application_tells_of_its_own_outbox(
+    client: FlaskClient, cut_off_client: FlaskClient, store: BookingStore
+) -> None:
+    put(store)
+    assert gauge(scraped(client), "clinic_outbox_backlog") == 1
+    assert "clinic_outbox" not in cut_off_client.get("/metrics").text
+
+
+# --- staff keys
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/bookings", "/bookings/"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_staff_key_guards_what_is_the_staffs(
+    make_client: Callable[..., FlaskClient], path: str, method: str
+) -> None:
+    client = make_client(STAFF)
+    refused = client.open(path, method=method, headers={"Authorization": "Bearer staff-key-3"})
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].lower() == "bearer"
+    for key in sorted(STAFF.staff_api_keys):
+        headers = {"Authorization": f"Bearer {key}"}
+        assert client.open(path, method=method, headers=headers).status_code == 200
+
+
+def test_metrics_without_a_key_are_a_problem_that_tells_nothing(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    answer = make_client(STAFF).get("/metrics")
+    problem(answer, 401, "unauthorized")
+    assert "clinic_" not in answer.text
+
+
+def test_without_keys_everybody_is_let_in(client: FlaskClient) -> None:
+    assert client.get("/metrics").status_code == 200
+    assert client.get("/bookings/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_needs_no_key(make_client: Callable[..., FlaskClient], path: str) -> None:
+    assert make_client(STAFF).get(path).status_code == 200
+
+
+# --- the rate limit
+
+
+def booked_by(client: FlaskClient, address: str, forwarded: str | None = None) -> TestResponse:
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    return client.post(
+        "/book", json=EXAMPLE, headers=headers, environ_overrides={"REMOTE_ADDR": address}
+    )
+
+
+def test_nobody_is_limited_by_default(client: FlaskClient) -> None:
+    assert {book(client).status_code for _ in range(50)} == {201}
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(
+    make_client: Callable[..., FlaskClient], database: Database[Any]
+) -> None:
+    client = make_client(rate_limit="3/hour")
+    assert [book(client).status_code for _ in range(3)] == [201] * 3
+    answer = book(client)
+    problem(answer, 429, "too_many_requests")
+    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    assert database["bookings"].count_documents({}) == 3
+
+
+def test_refused_requests_count_too(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(rate_limit="2/hour")
+    answers = [book(client, patientName="").status_code for _ in range(3)]
+    assert answers == [400, 400, 429]
+
+
+def test_other_calls_are_not_limited(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(rate_limit="1/hour")
+    booking = booked(client)
+    assert book(client).status_code == 429
+    for path in (f"/booking/{booking['id']}", "/bookings/", "/health/ready", "/metrics"):
+        assert {client.get(path).status_code for _ in range(5)} == {200}
+
+
+def test_each_address_is_counted_by_itself(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(rate_limit="1/hour")
+    assert booked_by(client, "192.0.2.1").status_code == 201
+    assert booked_by(client, "192.0.2.2").status_code == 201
+    assert booked_by(client, "192.0.2.1").status_code == 429
+
+
+def test_each_application_counts_for_itself(make_client: Callable[..., FlaskClient]) -> None:
+    clients = [make_client(rate_limit="1/hour") for _ in range(2)]
+    assert [book(client).status_code for client in clients] == [201, 201]
+
+
+def test_a_client_that_connects_directly_can_not_pretend_to_be_another(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    client = make_client(rate_limit="1/hour")
+    answers = [booked_by(client, "192.0.2.1", f"198.51.100.{each}") for each in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 429, 429]
+
+
+def test_behind_a_proxy_each_client_is_counted_by_itself(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    client = make_client(rate_limit="1/hour", trusted_proxies=1)
+    assert booked_by(client, "10.0.0.1", "198.51.100.1").status_code == 201
+    assert booked_by(client, "10.0.0.1", "198.51.100.2").status_code == 201
+    # What the client itself has claimed stands to the left of what the proxy saw.
+    assert booked_by(client, "10.0.0.1", "203.0.113.9, 198.51.100.1").status_code == 429
+
+
+def test_only_as_many_proxies_are_believed_as_there_are(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    client = make_client(rate_limit="1/hour", trusted_proxies=2)
+    chains = ("198.51.100.1, 10.0.0.2", "198.51.100.2, 10.0.0.2", "x, 198.51.100.1, 10.0.0.2")
+    answers = [booked_by(client, "10.0.0.1", chain).status_code for chain in chains]
+    assert answers == [201, 201, 429]
+
+
+# --- the start
+
+
+def started(**variables: str) -> subprocess.CompletedProcess[str]:
+    """The output of a gateway that is loaded and ends at once; nothing it needs is there."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONWARNINGS": "ignore",
+        "AMQP_URI": "amqp://clinic:geheim@127.0.0.1:1/",
+        "MONGODB_URI": "mongodb://clinic:geheim@127.0.0.1:1/clinic?serverSelectionTimeoutMS=100",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "import gateway.wsgi"],
+        env=environment | variables,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("log_format", ["line", "json"])
+@pytest.mark.parametrize("keys", ["", " , "])
+def test_a_gateway_without_staff_keys_says_once_that_it_is_open(keys: str, log_format: str) -> None:
+    run = started(STAFF_API_KEY=keys, LOG_FORMAT=log_format)
+    assert run.returncode == 0
+    told = [line for line in run.stdout.splitlines() if "STAFF_API_KEY" in line]
+    assert len(told) == 1
+    assert "WARNING" in told[0]
+
+
+def test_a_gateway_with_staff_keys_does_not_and_keeps_them_to_itself() -> None:
+    run = started(STAFF_API_KEY="key-geheim-1,key-geheim-2")
+    assert run.returncode == 0
+    assert "STAFF_API_KEY" not in run.stdout
+    assert "geheim" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("STAFF_API_KEY", "geheim-ñ"), ("RATE_LIMIT", "many"), ("TRUSTED_PROXIES", "all")],
+)
+def test_a_gateway_that_is_set_up_wrong_says_so_in_one_line(variable: str, value: str) -> None:
+    run = started(**{variable: value})
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("gateway: ")
+    assert variable in line
+    assert "geheim" not in line
