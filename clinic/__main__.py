@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import urllib.error
 import urllib.request
+import warnings
 
 import click
 
-from clinic.dead_letter_commands import dead_letters
+# nameko's, when it reads the configuration; it is no news to whoever runs this.
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+
+from clinic.dead_letter_commands import dead_letters  # noqa: E402
 
 
 @click.group()

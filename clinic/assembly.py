@@ -18,7 +18,7 @@ from clinic.store import BookingStore
 def relayed_store(database: Database[Document], settings: Settings) -> tuple[BookingStore, Relay]:
     """Return a store whose messages leave through the relay once that is started."""
     declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
-    publisher = Publisher(settings.amqp_uri, declare)
+    publisher = Publisher(settings.amqp_uri, declare, heartbeat_seconds=10)
     outbox = Outbox(
         database["bookings"], settings.outbox_grace_seconds, settings.outbox_resend_seconds
     )

@@ -156,7 +156,7 @@ class WorkConsumer(Consumer):
         ATTEMPTS.labels(self.work.name, outcome).inc()
 
     def _republish(self, queue: str, message: Message, headers: dict[str, Any]) -> None:
-        self.publisher.publish([Outgoing.copy_of(message, queue, headers)])
+        self.publisher.publish_one(Outgoing.copy_of(message, queue, headers))
 
 
 work = WorkConsumer.decorator

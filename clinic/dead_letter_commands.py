@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+import yaml
 from amqp.exceptions import AMQPError
 from kombu.exceptions import OperationalError
 
@@ -127,7 +128,12 @@ def _each(
 @contextmanager
 def _opened(path: str) -> Iterator[DeadLetters]:
     try:
-        with DeadLetters.opened(config.settings(config.load(path))) as letters:
+        settings = config.settings(config.load(path))
+    except (ClinicError, OSError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())  # YAML explains itself on several lines
+        raise click.ClickException(f"{path}: {reason}") from None
+    try:
+        with DeadLetters.opened(settings) as letters:
             yield letters
     except ClinicError as error:
         raise click.ClickException(str(error)) from None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from kombu import Connection
 from kombu.message import Message
 
 from clinic import topology
+from clinic.clock import to_wire
 from clinic.config import Settings
 from clinic.outgoing import Outgoing, original_bytes
 from clinic.publisher import Publisher
@@ -44,21 +46,43 @@ class Letter:
     @property
     def cause(self) -> str:
         """A code; "delivery_limit" and the like where RabbitMQ itself gave the message up."""
-        deaths = self.message.headers.get("x-death") or [{}]
-        return str(self.message.headers.get("x-cause") or deaths[0].get("reason", "unknown"))
+        return str(self.message.headers.get("x-cause") or self._death.get("reason", "unknown"))
 
-    def described(self) -> dict[str, Any]:
-        """{"id", "queue", "cause", "detail", "attempt", "replayed", "parkedAt"}."""
+    @property
+    def parked_at(self) -> str:
+        given = self.message.headers.get("x-parked-at")
+        died_at = self._death.get("time")
+        if not given and isinstance(died_at, datetime):
+            return to_wire(died_at.replace(tzinfo=UTC))
+        return str(given or "")
+
+    @property
+    def _death(self) -> Mapping[str, Any]:
+        """What RabbitMQ noted when it gave the message up; nothing where a service did."""
+        deaths: Sequence[Mapping[str, Any]] = self.message.headers.get("x-death") or [{}]
+        return deaths[0]
+
+    @property
+    def replayed(self) -> int:
+        times = self.message.headers.get(REPLAYED_HEADER)
+        return times if type(times) is int else 0
+
+    def described(self) -> dict[str, str]:
+        """{"id", "queue", "cause", "detail", "attempt", "replayed", "parkedAt"}.
+
+        As texts: whoever can publish may have put anything into the headers.
+        """
         headers = self.message.headers
-        return {
+        told = {
             "id": self.id,
             "queue": self.work.dead_letter,
             "cause": self.cause,
             "detail": headers.get("x-cause-detail") or "",
             "attempt": headers.get(ATTEMPT_HEADER, 1),
-            "replayed": headers.get(REPLAYED_HEADER, 0),
-            "parkedAt": headers.get("x-parked-at") or "",
+            "replayed": self.replayed,
+            "parkedAt": self.parked_at,
         }
+        return {name: str(value) for name, value in told.items()}
 
 
 class DeadLetters:
@@ -82,25 +106,35 @@ class DeadLetters:
             finally:
                 publisher.close()
 
-    def waiting(self) -> Iterator[Letter]:
-        """Take the letters that lie there now, each once, oldest first in each queue."""
-        for work in WORK_QUEUES:
-            count = self._channel.queue_declare(work.dead_letter, passive=True).message_count
-            for _ in range(count):
-                message = self._channel.basic_get(work.dead_letter)
-                if message is None:
-                    break
-                yield Letter(work, self._channel.message_to_python(message))
+    def waiting(self) -> list[Letter]:
+        """Take the letters that lie there now, each once, oldest first in each queue.
+
+        The broker doesn't keep the order of what was looked at and put back.
+        """
+        taken = [sorted(self._take(work), key=_age_order) for work in WORK_QUEUES]
+        return [letter for letters in taken for letter in letters]
+
+    def _take(self, work: WorkQueue) -> Iterator[Letter]:
+        count = self._channel.queue_declare(work.dead_letter, passive=True).message_count
+        for _ in range(count):
+            message = self._channel.basic_get(work.dead_letter)
+            if message is None:
+                break
+            yield Letter(work, self._channel.message_to_python(message))
 
     def replay(self, letter: Letter) -> None:
         """Send it round again as if it were new. Raises: BrokerUnavailable.
 
         Whoever dies between the two steps leaves a copy behind; consumers bear duplicates.
         """
-        times = int(letter.message.headers.get(REPLAYED_HEADER, 0)) + 1
-        copy = Outgoing.copy_of(letter.message, letter.work.name, {REPLAYED_HEADER: times})
-        self._publisher.publish([copy.without_headers(_OF_THE_PAST)])
+        times = {REPLAYED_HEADER: letter.replayed + 1}
+        copy = Outgoing.copy_of(letter.message, letter.work.name, times)
+        self._publisher.publish_one(copy.without_headers(_OF_THE_PAST))
         letter.message.ack()
 
     def drop(self, letter: Letter) -> None:
         letter.message.ack()
+
+
+def _age_order(letter: Letter) -> tuple[str, str]:
+    return letter.parked_at, letter.id

@@ -18,6 +18,7 @@ from nameko.messaging import QueueConsumer
 from nameko.rpc import Rpc, RpcConsumer
 
 from clinic import config, topology
+from clinic.publisher import bound
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: The longest pause between two tries to reach a broker that is away.
 MAX_RECONNECT_SECONDS = 5
+#: How long an open connection may leave a question unanswered.
+ANSWER_SECONDS = 10
 
 
 class _Stopping(Exception):
@@ -47,27 +50,36 @@ class DrainingQueueConsumer(QueueConsumer):
         self._pending_remove_providers: dict[Any, Event] = {}
         self._unregistered: dict[Any, Event] = {}
 
+    @property
+    def _is_stopping(self) -> bool:
+        return bool(self.should_stop or self._unregistered)
+
     def run(self, **kwargs: Any) -> None:
         with suppress(_Stopping):
             super().run(**kwargs)
 
     @contextmanager
     def establish_connection(self) -> Iterator[Connection]:
-        """Connect as kombu does, but look up every second whether there is still a need to."""
+        """Connect as kombu does, but never wait for a broker longer than there is a need to."""
         self.is_consuming = False
+        self._leave_if_stopping()
         with self.create_connection() as connection:
             connection.ensure_connection(
                 self.on_connection_error,
                 interval_max=MAX_RECONNECT_SECONDS,
                 callback=self._leave_if_stopping,
             )
-            yield connection
+            bound(connection, ANSWER_SECONDS)
+            try:
+                yield connection
+            except Exception:
+                connection.collect()  # a farewell would wait for an answer
+                raise
 
     def _leave_if_stopping(self) -> None:
-        if self.should_stop or self._pending_remove_providers:
-            for removed in self._pending_remove_providers.values():
-                removed.send()
-            self._pending_remove_providers = {}
+        """Give up when nothing is connected: the broker has taken back what was in hand."""
+        if self._is_stopping:
+            self._release_pending()
             raise _Stopping
 
     def unregister_provider(self, provider: Any) -> None:
@@ -85,9 +97,19 @@ class DrainingQueueConsumer(QueueConsumer):
 
     def on_iteration(self) -> None:
         self._cancel_consumers_if_requested()
-        in_hand = self.unsettled or self.container._worker_threads
-        if not self._consumers and not in_hand:
+        if not self._consumers and not self.unsettled:
             self.should_stop = True
+
+    def _cancel_consumers_if_requested(self) -> None:
+        """Cancel as nameko does, but let nobody wait for ever when the link breaks meanwhile."""
+        for provider in list(self._pending_remove_providers):
+            self._consumers.pop(provider).cancel()
+        self._release_pending()
+
+    def _release_pending(self) -> None:
+        pending, self._pending_remove_providers = self._pending_remove_providers, {}
+        for removed in pending.values():
+            removed.send()
 
     def get_consumers(
         self, consumer_cls: type[KombuConsumer], channel: StdChannel
@@ -105,15 +127,18 @@ class DrainingQueueConsumer(QueueConsumer):
         consumers = super().get_consumers(consumer_cls, channel)
         for provider, consumer in self._consumers.items():
             if getattr(provider, "takes_raw_messages", False):
-                consumer.on_message = partial(self._take_raw, provider)
+                consumer.on_message = partial(self.handle_message, provider, None)
         return list(consumers)
 
-    def _take_raw(self, provider: Any, message: Message) -> None:
+    def handle_message(self, provider: Any, body: Any, message: Message) -> None:
         self.unsettled.add(message)
-        self.handle_message(provider, None, message)
+        super().handle_message(provider, body, message)
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
-        """Dead-letter what not even its envelope can be read of; kombu would log it and ack."""
+        """Reject what not even its envelope can be read of; kombu would log it and ack.
+
+        A work queue dead-letters it. An RPC queue has no dead letters, and nobody to answer.
+        """
         logger.error("rejected an unreadable message", extra={"code": type(exc).__name__})
         self._settle(Message.reject, message)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import eventlet
 import eventlet.wsgi
+from eventlet.greenthread import GreenThread
 from nameko.containers import WorkerContext
 from nameko.extensions import DependencyProvider
 from prometheus_client import make_wsgi_app
@@ -26,13 +27,21 @@ class Monitor(DependencyProvider):
     """
 
     queue_consumer = DrainingQueueConsumer()
+    _server: GreenThread | None = None
 
     def start(self) -> None:
         address = self.container.config.get("MONITOR") or {}
         if not address.get("port"):
             return
-        listener = eventlet.listen((address["host"], address["port"]))
-        self.container.spawn_managed_thread(lambda: self._serve(listener), identifier="monitor")
+        # Two services that share a port would each answer some of the scrapes.
+        listener = eventlet.listen((address["host"], address["port"]), reuse_port=False)
+        self._server = self.container.spawn_managed_thread(
+            lambda: self._serve(listener), identifier="monitor"
+        )
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.kill()
 
     def get_dependency(self, worker_ctx: WorkerContext) -> None:
         return None

@@ -50,6 +50,7 @@ class Entry:
             "type": self.type,
             "body": self.body,
             "requestId": self.request_id,
+            "storedAt": now(),
             "dueAt": due_at,
         }
 
@@ -106,17 +107,18 @@ class Outbox:
             return self._bookings.count_documents({"outbox.dueAt": {"$lte": self.due_at()}})
 
     def oldest_seconds(self) -> float:
-        """Say how long the most overdue entry has been waiting for a sweep; 0 when none is.
+        """Say how long the oldest entry has been waiting to be sent; 0 when there is none.
 
+        Each sweep puts off `dueAt`, also when it finds no broker; `storedAt` stays.
         Raises: DatabaseUnavailable.
         """
         with database_errors():
-            overdue = self._bookings.find(
-                {"outbox.dueAt": {"$lte": now()}}, {"outbox.dueAt": True}
-            ).sort("outbox.dueAt", 1)
-            first = next(overdue.limit(1), None)
-        due = [entry["dueAt"] for entry in first["outbox"]] if first else [now()]
-        return max((now() - min(due)).total_seconds(), 0.0)
+            waiting = self._bookings.find(
+                {"outbox.dueAt": {"$exists": True}}, {"outbox.storedAt": True}
+            ).sort("outbox.storedAt", 1)
+            first = next(waiting.limit(1), None)
+        stored = [entry.get("storedAt", now()) for entry in first["outbox"]] if first else [now()]
+        return max((now() - min(stored)).total_seconds(), 0.0)
 
     def settle_sent(self, entries: Sequence[Entry]) -> None:
         """Note that the broker has these. Raises: DatabaseUnavailable; they are sent once more."""

@@ -6,26 +6,32 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from amqp import Message
 from amqp.exceptions import AMQPError
 from kombu import Connection
 from kombu.exceptions import OperationalError
 from kombu.transport.base import StdChannel
 
+from clinic.confirms import Confirms
 from clinic.errors import BrokerUnavailable
 from clinic.outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
 
+CONNECT_SECONDS = 2
+
 _BROKER_ERRORS = (AMQPError, OperationalError, OSError)
+
+Result = TypeVar("Result")
 
 
 class Publisher:
     """One connection, opened when first needed; safe to share between threads or greenthreads.
 
     `declare` is called with the channel of every new connection, so that queues which vanished
-    with a broker are there again before anything is sent to them.
+    with a broker are there again before anything is sent to them. `heartbeat_seconds` obliges the
+    owner to call `keep_alive`.
     """
 
     def __init__(
@@ -33,20 +39,16 @@ class Publisher:
         amqp_uri: str,
         declare: Callable[[StdChannel], None],
         *,
-        connect_timeout_seconds: float = 2,
-        confirm_timeout_seconds: float = 5,
+        timeout_seconds: float = 5,
+        heartbeat_seconds: int = 0,
     ) -> None:
-        # Writes to a frozen broker must fail too, not only reads.
-        bounded = {"write_timeout": confirm_timeout_seconds}
         self._connection = Connection(
-            amqp_uri,
-            connect_timeout=connect_timeout_seconds,
-            heartbeat=10,
-            transport_options=bounded,
+            amqp_uri, connect_timeout=CONNECT_SECONDS, heartbeat=heartbeat_seconds
         )
         self._declare = declare
-        self._confirm_timeout_seconds = confirm_timeout_seconds
-        self._confirms: _Confirms | None = None
+        self._timeout_seconds = timeout_seconds
+        self._confirms: Confirms | None = None
+        self._failed_at = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -54,22 +56,22 @@ class Publisher:
         """Whether the last contact with the broker went well."""
         return self._confirms is not None
 
-    def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Return once the broker has taken every message. Raises: BrokerUnavailable.
+    def publish(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
+        """Return once the broker has answered for every message, with those that it refused.
 
-        After an error any of them may have arrived all the same, so consumers must bear
-        duplicates. A connection that had idled may be dead without anybody knowing: a failure on
-        it is tried once more on a new one.
+        Raises: BrokerUnavailable. Any of them may have arrived all the same, so consumers must
+        bear duplicates.
         """
+        asked_at = time.monotonic()
         with self._lock:
-            if self._confirms is not None:
-                try:
-                    self._send(messages)
-                except BrokerUnavailable:
-                    logger.info("the broker's connection had died, trying a new one")
-                else:
-                    return
-            self._send(messages)
+            if self._failed_at > asked_at:
+                raise BrokerUnavailable("it failed whoever was first in this line")
+            return self._deliver(messages)
+
+    def publish_one(self, message: Outgoing) -> None:
+        """Raises: BrokerUnavailable, also when the broker refuses the message."""
+        if self.publish([message]):
+            raise BrokerUnavailable(f"refused for {message.routing_key}")
 
     def keep_alive(self) -> None:
         """Answer the broker's heartbeats, or connect. Call it every second.
@@ -83,78 +85,60 @@ class Publisher:
         with self._lock:
             self._discard()
 
-    def _send(self, messages: Sequence[Outgoing]) -> None:
-        self._guarded(lambda confirms: self._publish_and_wait(confirms, messages))
+    def _deliver(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
+        """Send on the open connection; what that can't do, once more on a new one."""
+        if self._confirms is None:
+            return self._send(messages)
+        try:
+            refused = self._send(messages)
+        except BrokerUnavailable:
+            logger.info("the broker's connection had died, trying a new one")
+            return self._send(messages)
+        if refused and self._confirms.has_lost_a_route:
+            self._discard()  # a new connection declares the queue that is missing
+            return self._send(refused)
+        return refused
 
-    def _publish_and_wait(self, confirms: _Confirms, messages: Sequence[Outgoing]) -> None:
-        for message in messages:
-            confirms.publish(message)
-        confirms.wait(self._connection, self._confirm_timeout_seconds)
+    def _send(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
+        def publish_and_wait(confirms: Confirms) -> list[Outgoing]:
+            for message in messages:
+                confirms.publish(message)
+            return confirms.wait(self._connection, self._timeout_seconds)
 
-    def _beat(self, _confirms: _Confirms) -> None:
+        return self._guarded(publish_and_wait)
+
+    def _beat(self, _confirms: Confirms) -> None:
         try:
             self._connection.drain_events(timeout=0.001)
         except TimeoutError:
             self._connection.heartbeat_check()
 
-    def _guarded(self, action: Callable[[_Confirms], None]) -> None:
+    def _guarded(self, action: Callable[[Confirms], Result]) -> Result:
         try:
-            action(self._confirms or self._connect())
+            return action(self._confirms or self._connect())
         except _BROKER_ERRORS as error:
             self._discard()
+            self._failed_at = time.monotonic()
             raise BrokerUnavailable(f"{type(error).__name__} from the broker") from error
 
-    def _connect(self) -> _Confirms:
+    def _connect(self) -> Confirms:
         last_host = max(len(self._connection.alt) - 1, 0)
         self._connection.ensure_connection(max_retries=last_host, interval_start=0, interval_step=0)
+        bound(self._connection, self._timeout_seconds)
         channel = self._connection.default_channel
         self._declare(channel)
-        self._confirms = _Confirms(channel)
+        self._confirms = Confirms(channel)
         return self._confirms
 
     def _discard(self) -> None:
-        """Drop the socket without a farewell, which would block on a broker that is frozen."""
+        """Drop the socket without a farewell, which would wait on a broker that is frozen."""
         self._confirms = None
         self._connection.collect()
 
 
-class _Confirms:
-    """The broker's answers on one channel. py-amqp's own wait does not compare delivery tags."""
+def bound(connection: Connection, seconds: float) -> None:
+    """Let no read or write on an open connection wait longer: a broker may freeze at any point.
 
-    def __init__(self, channel: StdChannel) -> None:
-        self._channel = channel
-        self._last_tag = 0
-        self._waiting: set[int] = set()
-        self._refused: list[str] = []
-        channel.confirm_select()
-        channel.events["basic_ack"].add(self._settle)
-        channel.events["basic_nack"].add(self._refuse)
-        channel.events["basic_return"].add(self._return)
-
-    def publish(self, message: Outgoing) -> None:
-        self._last_tag += 1
-        self._waiting.add(self._last_tag)
-        self._channel.basic_publish(
-            message.to_amqp(), message.exchange, message.routing_key, mandatory=True
-        )
-
-    def wait(self, connection: Connection, timeout_seconds: float) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while self._waiting:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError("no confirm in time")
-            connection.drain_events(timeout=remaining)
-        if self._refused:
-            raise OperationalError(", ".join(self._refused))
-
-    def _settle(self, tag: int, multiple: bool) -> None:
-        settled = {known for known in self._waiting if known <= tag} if multiple else {tag}
-        self._waiting -= settled
-
-    def _refuse(self, tag: int, multiple: bool) -> None:
-        self._refused.append("nacked")
-        self._settle(tag, multiple)
-
-    def _return(self, error: Exception, exchange: str, routing_key: str, _message: Message) -> None:
-        self._refused.append(f"no route from {exchange!r} by {routing_key!r}")
+    The options of kombu and py-amqp for that have no effect on the sockets of eventlet.
+    """
+    connection.connection.transport.sock.settimeout(seconds)

@@ -49,7 +49,8 @@ class Relay:
         self._wake()
         if self._thread.is_alive():
             self._thread.join(timeout_seconds)
-        self._publisher.close()
+        if not self._thread.is_alive():
+            self._publisher.close()
 
     def offer(self, entry: Entry) -> None:
         """Hand over an entry that is stored. Never blocks and never raises."""
@@ -104,8 +105,12 @@ class Relay:
             self._next_sweep = time.monotonic() + self._sweep_seconds
 
     def _send(self, entries: list[Entry]) -> None:
-        self._publisher.publish([entry.to_message() for entry in entries])
-        self._outbox.settle_sent(entries)
+        messages = [entry.to_message() for entry in entries]
+        refused = self._publisher.publish(messages)
+        if refused:
+            logger.error("the broker refused messages", extra={"count": len(refused)})
+        pairs = zip(entries, messages, strict=True)
+        self._outbox.settle_sent([entry for entry, message in pairs if message not in refused])
 
     def _rest(self, error: TryLater) -> None:
         """Wait a little while the broker or the database is away; what was taken stays stored."""

@@ -47,7 +47,7 @@ class OutboxCollector(Collector):
             "clinic_outbox_backlog", "Bookings with messages not yet sent.", value=backlog
         )
         yield GaugeMetricFamily(
-            "clinic_outbox_oldest_seconds", "Age of the most overdue message.", value=oldest
+            "clinic_outbox_oldest_seconds", "Age of the oldest message not yet sent.", value=oldest
         )
 
 

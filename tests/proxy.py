@@ -20,6 +20,7 @@ class Proxy:
         self._listener = eventlet.listen(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._frozen = False
+        self._fatal: bytes | None = None
         self._links: list[socket.socket] = []
         self._acceptor = eventlet.spawn(self._accept)
 
@@ -38,8 +39,13 @@ class Proxy:
     def freeze(self) -> None:
         self._frozen = True
 
+    def freeze_at(self, data: bytes) -> None:
+        """Freeze as soon as these bytes come by, and hold them back."""
+        self._fatal = data
+
     def restore(self) -> None:
         self._frozen = False
+        self._fatal = None
         if self._acceptor.dead:
             self._listener = eventlet.listen(("127.0.0.1", self.port))
             self._acceptor = eventlet.spawn(self._accept)
@@ -58,6 +64,8 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if self._fatal and self._fatal in data:
+                    self._frozen = True
                 while self._frozen:
                     eventlet.sleep(0.05)
                 sink.sendall(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from clinic.booking import Booking
 from clinic.clock import now
 from clinic.manage_token import issue
 from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.monitor import Monitor
 from clinic.outbox import Outbox
 from clinic.retry import ATTEMPT_HEADER
 from clinic.store import BookingStore
@@ -236,7 +238,9 @@ def test_without_a_port_nobody_listens(
     container.stop()
 
 
-def test_a_stopped_service_frees_its_port(config: dict[str, Any], container_factory: Any) -> None:
+def test_a_stopped_service_frees_its_port_and_complains_of_nothing(
+    config: dict[str, Any], container_factory: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     port = free_port()
     config["MONITOR"] = {"host": "127.0.0.1", "port": port}
     container = container_factory(BookingWorker, config)
@@ -245,6 +249,7 @@ def test_a_stopped_service_frees_its_port(config: dict[str, Any], container_fact
     assert port in listening()
     container.stop()
     eventually(lambda: port not in listening())
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_two_services_never_share_a_port(config: dict[str, Any], container_factory: Any) -> None:
@@ -252,9 +257,9 @@ def test_two_services_never_share_a_port(config: dict[str, Any], container_facto
     config["MONITOR"] = {"host": "127.0.0.1", "port": free_port()}
     first, second = (container_factory(service, config) for service in SERVICES)
     first.start()
+    (monitor,) = (each for each in second.dependencies if isinstance(each, Monitor))
     with pytest.raises(OSError, match="in use"):
-        second.start()
-    second.kill()
+        monitor.start()
     first.stop()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import eventlet
 import pytest
 from kombu import Connection
 
@@ -27,7 +28,7 @@ def proxy(rabbit_node: RabbitNode, amqp_uri: str) -> Iterator[Proxy]:
 @pytest.fixture
 def publisher(proxy: Proxy) -> Iterator[Publisher]:
     uri = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
-    publisher = Publisher(uri, topology.declare, confirm_timeout_seconds=2)
+    publisher = Publisher(uri, topology.declare, timeout_seconds=2)
     yield publisher
     publisher.close()
 
@@ -47,21 +48,32 @@ def test_a_message_is_persistent_json(publisher: Publisher, amqp_uri: str) -> No
     assert (message.content_type, message.content_encoding) == ("application/json", "utf-8")
 
 
-def test_a_message_without_a_route_is_an_error(publisher: Publisher) -> None:
+def test_what_has_no_route_is_told_from_what_arrived(publisher: Publisher, amqp_uri: str) -> None:
+    lost = Outgoing("", "no-such-queue", b"{}")
+    good = [Outgoing("", QUEUE, b"1"), Outgoing("", QUEUE, b"2")]
+    assert publisher.publish([good[0], lost, good[1]]) == [lost]
+    assert depth(amqp_uri, QUEUE) == 2
+
+
+def test_one_message_without_a_route_is_an_error(publisher: Publisher) -> None:
     with pytest.raises(BrokerUnavailable):
-        publisher.publish([Outgoing("", "no-such-queue", b"{}")])
-    assert not publisher.is_connected
+        publisher.publish_one(Outgoing("", "no-such-queue", b"{}"))
 
 
-def test_a_refused_message_is_an_error(
-    publisher: Publisher, rabbit_node: RabbitNode, amqp_uri: str
+def test_what_a_full_queue_refuses_is_told_from_what_arrived(
+    publisher: Publisher, amqp_uri: str
 ) -> None:
     publisher.keep_alive()
     with Connection(amqp_uri) as connection:
         arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
         connection.default_channel.queue_declare("full", exclusive=True, arguments=arguments)
-        with pytest.raises(BrokerUnavailable):
-            publisher.publish([Outgoing("", "full", b"{}") for _ in range(20)])
+        messages = [Outgoing("", each, b"{}") for each in ("full", QUEUE) for _ in range(20)]
+        refused = publisher.publish(messages)
+        arrived = connection.default_channel.queue_declare("full", passive=True).message_count
+    assert {message.routing_key for message in refused} == {"full"}
+    assert len(refused) + arrived == 20
+    assert depth(amqp_uri, QUEUE) == 20
+    assert publisher.is_connected
 
 
 def test_a_vanished_queue_is_declared_again(publisher: Publisher, amqp_uri: str) -> None:
@@ -99,6 +111,37 @@ def test_a_frozen_broker_does_not_hang_the_publisher(publisher: Publisher, proxy
     with pytest.raises(BrokerUnavailable):
         publisher.publish([Outgoing("", QUEUE, b"{}")])
     # Two bounded tries; without the bound it would hang until the test's own limit.
+    assert time.monotonic() - before < 30
+    proxy.restore()
+
+
+def test_a_broker_that_freezes_before_it_answers_at_all_does_not_hang_the_publisher(
+    publisher: Publisher, proxy: Proxy
+) -> None:
+    proxy.freeze_at(b"booking_service.events")
+    before = time.monotonic()
+    with pytest.raises(BrokerUnavailable):
+        publisher.publish([Outgoing("", QUEUE, b"{}")])
+    assert time.monotonic() - before < 30
+    proxy.restore()
+
+
+def test_who_waits_in_line_behind_a_failure_fails_with_it(
+    publisher: Publisher, proxy: Proxy
+) -> None:
+    publisher.keep_alive()
+    proxy.freeze()
+    before = time.monotonic()
+
+    def publish() -> str:
+        with pytest.raises(BrokerUnavailable) as failure:
+            publisher.publish([Outgoing("", QUEUE, b"{}")])
+        return str(failure.value)
+
+    line = [eventlet.spawn(publish) for _ in range(20)]
+    reasons = [waiter.wait() for waiter in line]
+    assert sum("first in this line" in reason for reason in reasons) == 19
+    # One after the other they would take their timeouts twenty times.
     assert time.monotonic() - before < 30
     proxy.restore()
 

@@ -35,7 +35,7 @@ class Process:
         resend_seconds: float = 600,
     ) -> None:
         outbox = Outbox(database["bookings"], grace_seconds, resend_seconds)
-        publisher = Publisher(amqp_uri, topology.declare, confirm_timeout_seconds=2)
+        publisher = Publisher(amqp_uri, topology.declare, timeout_seconds=2)
         self.relay = Relay(outbox, publisher, sweep_seconds=0.1)
         self.store = BookingStore(database, outbox, self.relay.offer)
 

@@ -1,0 +1,365 @@
+"""A booking followed through all logs, and nobody's name in any of them; and what the gateway does
+at its edges: its end, and bodies in chunks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import pytest
+import requests
+from kombu import Connection
+from kombu.message import Message
+from nameko.standalone.rpc import ServiceRpcProxy
+
+from runner.mongodb import MongoServer
+from runner.ports import free_port
+from runner.rabbitmq import RabbitNode
+from tests.amqp import depth, subscriber
+from tests.conftest import eventually
+from tests.e2e.stack import EXAMPLE, Stack
+from tests.e2e.test_load import book_at_once
+from tests.e2e.test_outages import Backend
+from tests.mailbox import Mailbox, running_mailbox
+from tests.proxy import Proxy, proxied
+
+MakeStack = Callable[..., Stack]
+
+NAME = "Canario Azul"
+#: The mail server of the tests refuses whoever has that name.
+REFUSED, TAKEN = "refused@jaula.example", "canario.azul@jaula.example"
+SECRETS = ("Canario", "Azul", "canario", "jaula", "refused@")
+DEAD_LETTERS = ("booking_dead_letter", "notification_service.email.dead_letter")
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    directory = tmp_path / "mail"
+    directory.mkdir()
+    yield from running_mailbox(directory)
+
+
+@pytest.fixture
+def mongo(tmp_path: Path) -> Iterator[Backend]:
+    backend = Backend(MongoServer(tmp_path / "own-mongodb"))
+    backend.start()
+    yield backend
+    backend.stop()
+
+
+@pytest.fixture
+def broker_link(rabbit_node: RabbitNode) -> Iterator[Proxy]:
+    with proxied(rabbit_node.port) as proxy:
+        yield proxy
+
+
+def booked(stack: Stack, headers: dict[str, str] | None = None, **fields: Any) -> str:
+    answer = requests.post(f"{stack.url}/book", json=EXAMPLE | fields, headers=headers, timeout=30)
+    assert answer.status_code == 201, answer.text
+    booking_id: str = answer.json()["booking"]["id"]
+    return booking_id
+
+
+def entries(logs: str) -> list[dict[str, Any]]:
+    """What our services logged as JSON, in the order of time. What begins as JSON is JSON."""
+    found = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
+    return sorted(found, key=lambda entry: str(entry["time"]))
+
+
+def life(stack: Stack, booking_id: str) -> list[tuple[str, str]]:
+    """What one grep for a booking shows: sentence and request of each line. The mail server that
+    is simulated by a line is no service of ours."""
+    grep = [line for line in stack.logs().splitlines() if booking_id in line]
+    found = entries("\n".join(line for line in grep if "(simulated)" not in line))
+    return [(entry["message"], entry.get("request_id", "")) for entry in found]
+
+
+def test_one_grep_shows_the_life_of_a_booking(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+) -> None:
+    # With a check that takes a while, no decision is logged before the acceptance.
+    stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json", AVAILABILITY_DELAY_SECONDS="0.5")
+    stack.start_all()
+    followed = booked(stack, {"X-Request-ID": "follow-me.1"})
+    others = [booked(stack), booked(stack, {"X-Request-ID": "follow-me.2"})]
+    for booking_id in (followed, *others):
+        eventually(lambda each=booking_id: len(life(stack, each)) >= 3)
+    assert life(stack, followed) == [
+        ("booking accepted", "follow-me.1"),
+        ("booking decided: rejected", "follow-me.1"),
+        ("patient notified", "follow-me.1"),
+    ]
+    # Who sent no request id was given one, which leads from end to end as well.
+    sentences, ids = zip(*life(stack, others[0]), strict=True)
+    assert sentences == ("booking accepted", "booking decided: rejected", "patient notified")
+    assert len(set(ids)) == 1
+    assert {request_id for _, request_id in life(stack, others[1])} == {"follow-me.2"}
+
+
+def test_a_booking_that_is_tried_again_keeps_its_request(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json", AVAILABILITY_FAILURE_RATE="1")
+    stack.start_all()
+    booking_id = booked(stack, {"X-Request-ID": "follow-me.1"})
+    eventually(lambda: depth(amqp_uri, DEAD_LETTERS[0]) == 1)
+    eventually(lambda: len(life(stack, booking_id)) == 2)
+    assert life(stack, booking_id) == [
+        ("booking accepted", "follow-me.1"),
+        ("booking needs attention", "follow-me.1"),
+    ]
+    expected = [
+        entry
+        for entry in entries(stack.logs("booking_service"))
+        if entry["message"].startswith("(expected) error handling worker")
+    ]
+    assert [entry["request_id"] for entry in expected] == ["follow-me.1"] * 3
+    assert "Traceback" not in stack.logs("booking_service")
+
+
+def test_a_booking_made_over_rpc_is_followed_by_its_id_alone(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, config: dict[str, Any]
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json")
+    stack.start_all()
+    with ServiceRpcProxy("booking_service", config, timeout=30) as rpc:
+        booking_id = rpc.create_booking(**EXAMPLE)["id"]
+    eventually(lambda: "patient notified" in stack.logs("notification_service"))
+    assert life(stack, booking_id) == [
+        ("booking decided: rejected", ""),
+        ("patient notified", ""),
+    ]
+
+
+# --- no personal data
+
+
+class Monitors:
+    """Starts the nameko services of a stack with a monitor each, and reads all metrics."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._ports: dict[str, int] = {}
+
+    def start(self, name: str, **environment: str) -> Any:
+        port = self._ports[name] = free_port()
+        running = self._stack.start(name, MONITOR_PORT=str(port), **environment)
+        eventually(lambda: self._is_ready(port))
+        return running
+
+    def texts(self) -> list[str]:
+        ports = [self._stack.port, *self._ports.values()]
+        answers = [requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10) for port in ports]
+        assert [answer.status_code for answer in answers] == [200] * len(ports)
+        return [answer.text for answer in answers]
+
+    def _is_ready(self, port: int) -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=10).ok
+        except requests.ConnectionError:
+            return False
+
+
+def looked_at(amqp_uri: str, queue: str) -> list[Message]:
+    """Every message of a queue, which stays in it."""
+    with Connection(amqp_uri) as connection:
+        channel = connection.default_channel
+        found = []
+        while (message := channel.basic_get(queue)) is not None:
+            found.append(channel.message_to_python(message))
+        return found
+
+
+def assert_holds_nobody(text: str) -> None:
+    for secret in SECRETS:
+        assert secret not in text
+
+
+def assert_name_nobody(messages: list[Message]) -> None:
+    for message in messages:
+        assert_holds_nobody(f"{message.body!r} {message.headers} {message.properties}")
+
+
+def test_nobody_is_named_anywhere_also_when_things_fail(
+    make_stack: MakeStack, amqp_uri: str, mongo: Backend, mailbox: Mailbox
+) -> None:
+    stack = make_stack(
+        amqp_uri,
+        mongo.uri,
+        LOG_FORMAT="json",
+        SMTP_HOST="127.0.0.1",
+        SMTP_PORT=str(mailbox.port),
+    )
+    stack.start("gateway")
+    eventually(stack.is_ready)
+    monitors = Monitors(stack)
+
+    # The request waits for its worker.
+    stuck = booked(stack, patientName=NAME, patientEmail=TAKEN)
+    waiting = eventually(lambda: looked_at(amqp_uri, "booking_requests"))
+    assert_name_nobody(waiting)
+
+    # Each check fails.
+    broken = monitors.start("booking_service", AVAILABILITY_FAILURE_RATE="1")
+    eventually(lambda: stack.get(stuck)["attention"])
+    (parked,) = eventually(lambda: looked_at(amqp_uri, DEAD_LETTERS[0]))
+    assert parked.headers["x-cause"] == "check_unavailable"
+    assert_name_nobody([parked])
+    assert_holds_nobody("".join(monitors.texts()))
+    broken.stop()
+
+    # One letter is taken and one refused.
+    monitors.start("booking_service")
+    monitors.start("notification_service")
+    with subscriber(amqp_uri, "booking_notifications") as received:
+        booked(stack, patientName=NAME, patientEmail=TAKEN)
+        booked(stack, patientName=NAME, patientEmail=REFUSED)
+        (refused,) = eventually(lambda: looked_at(amqp_uri, DEAD_LETTERS[1]))
+        eventually(mailbox.letters)
+        events = eventually(received)
+    assert refused.headers["x-cause"] == "recipient_rejected"
+    assert_name_nobody([refused, *events])
+
+    # The database goes away for a moment, with bookings on their way and others refused.
+    ids = book_at_once(stack, 20, patientName=NAME, patientEmail=TAKEN)
+    mongo.stop()
+    answer = stack.post(patientName=NAME, patientEmail=TAKEN)
+    assert answer.status_code == 503
+    assert_holds_nobody(answer.text)
+    assert stack.post(patientName=NAME, patientEmail="canario@@jaula").status_code == 400
+    eventually(
+        lambda: "DatabaseUnavailable" in stack.logs() or "database_unavailable" in stack.logs()
+    )
+    assert_holds_nobody("".join(monitors.texts()))
+    mongo.start()
+    for booking_id in ids:
+        stack.decided(booking_id)
+    eventually(lambda: len(mailbox.letters()) == 21)
+
+    logs = stack.logs()
+    assert len(entries(logs)) > 40
+    assert_holds_nobody(logs)
+    texts = monitors.texts()
+    assert all("clinic_" in text for text in texts)
+    assert_holds_nobody("".join(texts))
+    for queue in DEAD_LETTERS:
+        assert_name_nobody(looked_at(amqp_uri, queue))
+
+
+def test_lines_of_our_services_are_json(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json")
+    stack.start_all()
+    stack.decided(stack.book())
+    eventually(lambda: "patient notified" in stack.logs("notification_service"))
+    for name in ("gateway", "booking_service", "notification_service"):
+        lines = stack.logs(name).splitlines()
+        told = [line for line in lines if line.startswith("{")]
+        assert told
+        for entry in entries("\n".join(told)):
+            assert {"time", "level", "logger", "message"} <= set(entry)
+        # What is no JSON comes from before logging was set up.
+        assert [line for line in lines if not line.startswith("{")] == []
+
+
+# --- the gateway's end
+
+
+def test_a_gateway_that_is_told_to_end_sends_first_what_it_has_accepted(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, broker_link: Proxy
+) -> None:
+    uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
+    # No sweep would send them within the life of this test.
+    stack = make_stack(uri, mongodb_uri, OUTBOX_GRACE_SECONDS="600")
+    gateway = stack.start("gateway")
+    eventually(lambda: stack.is_ready() and broker(stack) == "up")
+    # A broker that is silent for the moment keeps the relay busy with the first of them.
+    broker_link.freeze()
+    ids = book_at_once(stack, 30)
+    assert depth(amqp_uri, "booking_requests") == 0
+    os.kill(gateway.pid, signal.SIGTERM)
+    eventlet.sleep(1)
+    broker_link.restore()
+    eventually(lambda: not gateway.is_alive())
+    waiting = looked_at(amqp_uri, "booking_requests")
+    assert sorted(json.loads(each.body)["bookingId"] for each in waiting) == sorted(ids)
+
+
+def broker(stack: Stack) -> str:
+    state: str = requests.get(f"{stack.url}/health/ready", timeout=10).json()["broker"]
+    return state
+
+
+def test_a_gateway_that_is_told_to_end_at_once_has_sent_all(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_GRACE_SECONDS="600")
+    gateway = stack.start("gateway")
+    eventually(stack.is_ready)
+    book_at_once(stack, 30)
+    assert gateway.stop() == 0
+    assert depth(amqp_uri, "booking_requests") == 30
+
+
+# --- bodies in chunks
+
+
+@pytest.fixture
+def gateway(make_stack: MakeStack, amqp_uri: str, mongodb_uri: str) -> Stack:
+    stack = make_stack(amqp_uri, mongodb_uri)
+    stack.start("gateway")
+    eventually(stack.is_ready)
+    return stack
+
+
+def posted_in_chunks(stack: Stack, chunks: list[bytes]) -> tuple[int, str]:
+    """Status and head of the answer to a body that is sent piece by piece, of no told length."""
+    head = (
+        b"POST /book HTTP/1.1\r\nHost: clinic\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    pieces = [b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks]
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as client:
+        for piece in (head, *pieces, b"0\r\n\r\n"):
+            client.sendall(piece)
+        answer = b""
+        while data := client.recv(65536):
+            answer += data
+    text = answer.decode()
+    return int(text.split(" ", 2)[1]), text
+
+
+def test_a_small_body_in_chunks_is_a_booking(gateway: Stack) -> None:
+    body = json.dumps(EXAMPLE).encode()
+    status, answer = posted_in_chunks(gateway, [body[:10], body[10:11], body[11:]])
+    assert status == 201
+    assert '"status":"pending"' in answer
+
+
+def test_a_body_in_chunks_that_is_too_large_is_refused(gateway: Stack) -> None:
+    padding = b" " * 4096
+    body = json.dumps(EXAMPLE).encode()
+    status, answer = posted_in_chunks(gateway, [body, *[padding] * 5])
+    assert status == 413
+    assert "application/problem+json" in answer
+    assert "x-content-type-options: nosniff" in answer.lower()
+    assert requests.get(f"{gateway.url}/bookings/", timeout=30).json() == []
+
+
+def test_the_gateway_answers_on_after_a_body_that_was_too_large(gateway: Stack) -> None:
+    body = b"x" * 100_000
+    answer = requests.post(
+        f"{gateway.url}/book",
+        data=body,
+        headers={"Content-Type": "application/json", "X-Request-ID": "r-1"},
+        timeout=30,
+    )
+    assert (answer.status_code, answer.headers["X-Request-ID"]) == (413, "r-1")
+    assert gateway.post().status_code == 201

@@ -1,0 +1,673 @@
+"""`python -m clinic dead-letters ...`, as a person runs it, against a real broker."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kombu import Connection
+from kombu.message import Message
+from pymongo.database import Database
+
+from booking_service.service import BookingWorker
+from clinic import booking as steps
+from clinic import strict_json, topology
+from clinic.booking import Booking, Status
+from clinic.clock import now, to_wire
+from clinic.manage_token import issue
+from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.outbox import Outbox
+from clinic.retry import ATTEMPT_HEADER
+from clinic.store import BookingStore
+from clinic.topology import WorkQueue
+from notification_service.service import NotificationService
+from runner.ports import free_port
+from runner.rabbitmq import RabbitNode
+from runner.services import ROOT
+from tests.amqp import body_of, depth, put, take
+from tests.conftest import eventually
+from tests.mailbox import Mailbox, running_mailbox
+
+REQUESTS = topology.BOOKING_REQUESTS
+EMAIL = topology.EMAIL
+MANY = 300
+PARKED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+_parked = itertools.count()
+
+
+class Clinic:
+    """The command line, in a process of its own as its users have it."""
+
+    def __init__(self, amqp_uri: str) -> None:
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "AMQP_URI": amqp_uri,
+            "MONGODB_URI": "mongodb://127.0.0.1:1/nobody",
+            "BOOKING_RETRY_TTL_SECONDS": "1",
+            "EMAIL_RETRY_TTL_SECONDS": "1",
+        }
+
+    def run(
+        self, *arguments: str, said: str = "", program: Sequence[str] = ("-m", "clinic")
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *program, *arguments],
+            input=said,
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def letters(self, *arguments: str) -> list[str]:
+        """Run `dead-letters` and return its lines, which must be all that it says."""
+        run = self.run("dead-letters", *arguments)
+        assert (run.returncode, run.stderr) == (0, "")
+        return run.stdout.splitlines()
+
+    def listed(self, *arguments: str) -> list[list[str]]:
+        """The rows of the list, cell by cell, without heading and count."""
+        return [line.split() for line in self.letters("list", *arguments)[1:-1]]
+
+    def fails(self, *arguments: str, said: str = "") -> tuple[int, str]:
+        run = self.run("dead-letters", *arguments, said=said)
+        assert run.returncode != 0
+        return run.returncode, run.stderr
+
+
+@pytest.fixture
+def clinic(amqp_uri: str) -> Clinic:
+    with Connection(amqp_uri) as connection:
+        topology.declare(connection.default_channel, [1, 2])
+    return Clinic(amqp_uri)
+
+
+@pytest.fixture
+def store(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database["bookings"], 60))
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
+    for mailbox in running_mailbox(tmp_path):
+        config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+        yield mailbox
+
+
+def park(
+    amqp_uri: str,
+    body: bytes | None = None,
+    work: WorkQueue = REQUESTS,
+    **headers: Any,
+) -> str:
+    """Leave a letter as a service parks it; return its id."""
+    id_ = uuid.uuid4().hex[:12]
+    given: dict[str, Any] = {
+        "x-cause": "check_unavailable",
+        "x-cause-detail": "the availability check gave no answer",
+        "x-queue": work.name,
+        "x-parked-at": to_wire(PARKED_AT + timedelta(seconds=next(_parked))),
+        "x-letter": id_,
+        ATTEMPT_HEADER: 3,
+    }
+    data = strict_json.dumps(request()) if body is None else body
+    properties = {"content_type": "application/json", "headers": given | headers}
+    put(amqp_uri, work.dead_letter, data, **properties)
+    return id_
+
+
+def request() -> dict[str, Any]:
+    return {"bookingId": str(uuid.uuid4()), "date": "2026-12-01T10:00:00Z", "version": 1}
+
+
+def pending(store: BookingStore, address: str = "ana@example.com") -> Booking:
+    booking = steps.request(
+        patient_name="Ana",
+        patient_email=address,
+        language="es",
+        date=now() - timedelta(days=1),
+        at=now(),
+        by="test",
+    )
+    store.insert(booking, issue()[1])
+    return booking
+
+
+def message_of(booking: Booking) -> bytes:
+    return strict_json.dumps(BookingRequested.of(booking).to_body())
+
+
+def headers_of(message: Message) -> dict[str, Any]:
+    """The headers as they were sent; the broker adds how often it has delivered the message."""
+    return {name: each for name, each in message.headers.items() if name != "x-delivery-count"}
+
+
+def all_in(amqp_uri: str, queue: str) -> list[Message]:
+    return list(iter(lambda: take(amqp_uri, queue), None))
+
+
+def reject(amqp_uri: str, queue: str) -> None:
+    """What a consumer does with a message that it can't even unpack."""
+    with Connection(amqp_uri) as connection:
+        channel = connection.default_channel
+        message = channel.message_to_python(channel.basic_get(queue))
+        message.reject()
+
+
+def requeue_until_it_is_given_up(amqp_uri: str, queue: str) -> None:
+    """What consumers do that a message takes down with it, again and again."""
+
+    def is_gone() -> bool:
+        with Connection(amqp_uri) as connection:
+            channel = connection.default_channel
+            found = channel.basic_get(queue)
+            if found is not None:
+                channel.message_to_python(found).requeue()
+            return found is None and depth(amqp_uri, f"{REQUESTS.dead_letter}") == 1
+
+    eventually(is_gone)
+
+
+# --- list
+
+
+def test_an_empty_list_says_so(clinic: Clinic) -> None:
+    heading, count = clinic.letters("list")
+    assert heading.split() == ["ID", "QUEUE", "CAUSE", "ATTEMPT", "REPLAYED", "PARKED", "AT"]
+    assert count == "0 dead letters"
+
+
+def test_the_list_has_a_row_for_each_letter_oldest_first(clinic: Clinic, amqp_uri: str) -> None:
+    ids = [park(amqp_uri) for _ in range(3)]
+    ids.append(park(amqp_uri, work=EMAIL, **{"x-cause": "recipient_rejected"}))
+    rows = clinic.listed()
+    assert rows[0][:5] == [ids[0], "booking_dead_letter", "check_unavailable", "3", "0"]
+    assert rows[0][5].startswith("2026-01-02T03:")
+    assert [row[0] for row in rows] == ids
+    assert rows[3][1:3] == ["notification_service.email.dead_letter", "recipient_rejected"]
+    assert clinic.letters("list")[-1] == "4 dead letters"
+
+
+def test_the_columns_stand_below_each_other(clinic: Clinic, amqp_uri: str) -> None:
+    park(amqp_uri)
+    park(amqp_uri, work=EMAIL)
+    heading, first, second, _ = clinic.letters("list")
+    for name, start in (("QUEUE", "booking_d"), ("CAUSE", "check_"), ("PARKED", "2026")):
+        assert heading.index(name) == first.index(start)
+    assert first.index("check_") == second.index("check_")
+
+
+def test_a_cause_narrows_the_list(clinic: Clinic, amqp_uri: str) -> None:
+    park(amqp_uri)
+    wanted = park(amqp_uri, **{"x-cause": "poison_message"})
+    assert [row[0] for row in clinic.listed("--cause", "poison_message")] == [wanted]
+    assert clinic.letters("list", "--cause", "poison_message")[-1] == "1 dead letters"
+    assert clinic.listed("--cause", "nonsense") == []
+
+
+def test_looking_changes_nothing(clinic: Clinic, amqp_uri: str) -> None:
+    ids = [park(amqp_uri) for _ in range(50)]
+    for _ in range(3):
+        assert [row[0] for row in clinic.listed()] == ids
+        clinic.letters("show", ids[7])
+        clinic.letters("replay", "--all", "--dry-run")
+    assert depth(amqp_uri, REQUESTS.name) == 0
+    left = all_in(amqp_uri, REQUESTS.dead_letter)
+    assert {message.headers["x-letter"] for message in left} == set(ids)
+    assert len(left) == 50
+
+
+def test_looking_hides_no_letter_from_who_looks_next(clinic: Clinic, amqp_uri: str) -> None:
+    park(amqp_uri)
+    clinic.listed()
+    assert depth(amqp_uri, REQUESTS.dead_letter) == 1
+
+
+def test_what_a_service_parks_is_listed_with_its_attempts(
+    clinic: Clinic,
+    store: BookingStore,
+    config: dict[str, Any],
+    container_factory: Any,
+    amqp_uri: str,
+) -> None:
+    config["AVAILABILITY"]["failure_rate"] = 1
+    worker = container_factory(BookingWorker, config)
+    worker.start()
+    put(amqp_uri, REQUESTS.name, message_of(pending(store)), content_type="application/json")
+    put(amqp_uri, REQUESTS.name, b"{", content_type="application/json")
+    eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == 2)
+    worker.stop()
+    poison, failed = clinic.listed()
+    assert poison[1:5] == ["booking_dead_letter", "poison_message", "1", "0"]
+    assert failed[1:5] == ["booking_dead_letter", "check_unavailable", "3", "0"]
+    assert poison[0] != failed[0]
+
+
+def test_a_message_that_the_broker_itself_gave_up_is_listed_with_its_reason(
+    clinic: Clinic, amqp_uri: str
+) -> None:
+    body = strict_json.dumps(request())
+    put(amqp_uri, REQUESTS.name, body, content_type="application/json")
+    requeue_until_it_is_given_up(amqp_uri, REQUESTS.name)
+    (row,) = clinic.listed()
+    assert row[1:5] == ["booking_dead_letter", "delivery_limit", "1", "0"]
+    assert abs(datetime.fromisoformat(row[5]) - now()) < timedelta(minutes=2)
+    # It has no id of ours, and still the same one whenever it is looked at.
+    assert clinic.listed() == [row]
+    shown = clinic.letters("show", row[0])
+    assert f"body: {body.decode()}" in shown
+    clinic.letters("replay", row[0])
+    message = take(amqp_uri, REQUESTS.name)
+    assert message is not None
+    assert body_of(message) == strict_json.loads(body)
+    assert headers_of(message) == {"x-replayed": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        pytest.param(b"not zlib", {"compression": "application/x-gzip"}, id="false compression"),
+        pytest.param(b"\xff\x00\x1b[31m", {}, id="no text"),
+    ],
+)
+def test_an_unreadable_message_that_was_rejected_can_be_looked_at(
+    clinic: Clinic, amqp_uri: str, body: bytes, headers: dict[str, Any]
+) -> None:
+    put(amqp_uri, REQUESTS.name, body, content_type="application/x-nonsense", headers=headers)
+    reject(amqp_uri, REQUESTS.name)
+    (row,) = eventually(clinic.listed)
+    assert row[2] == "rejected"
+    shown = clinic.letters("show", row[0])
+    assert shown[-1].startswith("body: ")
+    clinic.letters("replay", row[0])
+    message = take(amqp_uri, REQUESTS.name)
+    assert message is not None
+    assert (message.body, message.content_type) == (body, "application/x-nonsense")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {ATTEMPT_HEADER: ["x"]},
+        {ATTEMPT_HEADER: None},
+        {ATTEMPT_HEADER: {"a": 1}},
+        {"x-replayed": "many"},
+        {"x-replayed": [1]},
+        {"x-parked-at": {"a": 1}},
+        {"x-letter": {"a": 1}},
+        {"x-cause": ["a", "b"]},
+        {"x-cause": None, "x-cause-detail": 7},
+    ],
+    ids=repr,
+)
+def test_headers_of_somebody_else_stop_nobody(
+    clinic: Clinic, amqp_uri: str, headers: dict[str, Any]
+) -> None:
+    park(amqp_uri, **headers)
+    innocent = park(amqp_uri)
+    heading, _, row, _ = clinic.letters("list")
+    assert "CAUSE" in heading
+    assert row.startswith(innocent)
+    assert clinic.letters("replay", "--all")[-1] == "Replayed: 2"
+    assert depth(amqp_uri, REQUESTS.name) == 2
+
+
+# --- show
+
+
+def test_one_letter_is_shown_with_its_headers_and_its_body(clinic: Clinic, amqp_uri: str) -> None:
+    park(amqp_uri)
+    body = strict_json.dumps(request())
+    id_ = park(amqp_uri, body, **{"nameko.request_id": "r-1"})
+    shown = dict(line.partition(": ")[::2] for line in clinic.letters("show", id_))
+    headers = strict_json.loads(shown.pop("headers").encode())
+    assert shown == {
+        "id": id_,
+        "queue": "booking_dead_letter",
+        "cause": "check_unavailable",
+        "detail": "the availability check gave no answer",
+        "attempt": "3",
+        "replayed": "0",
+        "parkedAt": headers["x-parked-at"],
+        "body": body.decode(),
+    }
+    assert (headers["nameko.request_id"], headers["x-queue"]) == ("r-1", "booking_requests")
+
+
+def test_an_unknown_id_is_one_line(clinic: Clinic, amqp_uri: str) -> None:
+    park(amqp_uri)
+    assert clinic.fails("show", "nobody") == (1, "Error: there is no dead letter nobody\n")
+
+
+# --- replay
+
+
+def test_a_letter_is_replayed_by_its_id_as_if_it_were_new(clinic: Clinic, amqp_uri: str) -> None:
+    body = strict_json.dumps(request())
+    ids = [park(amqp_uri), park(amqp_uri, body, **{"nameko.request_id": "r-1"}), park(amqp_uri)]
+    assert clinic.letters("replay", ids[1])[-1] == "Replayed: 1"
+    (message,) = all_in(amqp_uri, REQUESTS.name)
+    assert body_of(message) == strict_json.loads(body)
+    assert message.content_type == "application/json"
+    assert message.properties["delivery_mode"] == 2
+    # All its attempts are before it, and whoever follows it still finds its request.
+    assert headers_of(message) == {
+        "x-replayed": 1,
+        "x-queue": "booking_requests",
+        "nameko.request_id": "r-1",
+    }
+    assert [row[0] for row in clinic.listed()] == [ids[0], ids[2]]
+
+
+def test_several_ids_may_be_named(clinic: Clinic, amqp_uri: str) -> None:
+    ids = [park(amqp_uri) for _ in range(3)]
+    assert clinic.letters("replay", ids[2], ids[0])[-1] == "Replayed: 2"
+    assert [row[0] for row in clinic.listed()] == [ids[1]]
+
+
+def test_letters_are_replayed_by_their_cause(clinic: Clinic, amqp_uri: str) -> None:
+    kept = park(amqp_uri, **{"x-cause": "poison_message"})
+    for _ in range(2):
+        park(amqp_uri)
+    assert clinic.letters("replay", "--cause", "check_unavailable")[-1] == "Replayed: 2"
+    assert [row[0] for row in clinic.listed()] == [kept]
+
+
+def test_all_letters_go_back_to_the_queue_that_each_came_from(
+    clinic: Clinic, amqp_uri: str
+) -> None:
+    for _ in range(2):
+        park(amqp_uri)
+    park(amqp_uri, work=EMAIL)
+    assert clinic.letters("replay", "--all")[-1] == "Replayed: 3"
+    assert clinic.listed() == []
+    assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, EMAIL.name)) == (2, 1)
+
+
+def test_an_id_and_a_cause_must_both_fit(clinic: Clinic, amqp_uri: str) -> None:
+    id_ = park(amqp_uri)
+    assert clinic.letters("replay", id_, "--cause", "poison_message")[-1] == "Replayed: 0"
+    assert depth(amqp_uri, REQUESTS.name) == 0
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(clinic: Clinic, amqp_uri: str) -> None:
+    ids = [park(amqp_uri) for _ in range(2)]
+    lines = clinic.letters("replay", "--all", "--dry-run")
+    assert lines[:2] == [f"{id_} check_unavailable" for id_ in ids]
+    assert "dry run" in lines[2]
+    assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, REQUESTS.dead_letter)) == (0, 2)
+
+
+def test_each_replay_is_counted_in_the_letter(clinic: Clinic, amqp_uri: str) -> None:
+    park(amqp_uri, b"{", **{"x-replayed": 4})
+    assert clinic.listed()[0][4] == "4"
+    clinic.letters("replay", "--all")
+    (message,) = all_in(amqp_uri, REQUESTS.name)
+    assert message.headers["x-replayed"] == 5
+
+
+@pytest.mark.parametrize("command", [["replay"], ["replay", "--dry-run"], ["drop", "--yes"]])
+def test_nothing_named_is_a_wrong_use(clinic: Clinic, amqp_uri: str, command: list[str]) -> None:
+    park(amqp_uri)
+    code, told = clinic.fails(*command)
+    assert code == 2
+    assert told.startswith("Usage: python -m clinic dead-letters")
+    assert told.splitlines()[-1] == "Error: name the letters: ids, --cause or --all"
+    assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, REQUESTS.dead_letter)) == (0, 1)
+
+
+def test_what_is_parked_again_after_a_replay_has_used_up_new_attempts(
+    clinic: Clinic,
+    store: BookingStore,
+    config: dict[str, Any],
+    container_factory: Any,
+    amqp_uri: str,
+) -> None:
+    config["AVAILABILITY"]["failure_rate"] = 1
+    worker = container_factory(BookingWorker, config)
+    worker.start()
+    first = park(amqp_uri, message_of(pending(store)))
+    clinic.letters("replay", first)
+    (row,) = eventually(clinic.listed)
+    worker.stop()
+    assert row[2:5] == ["check_unavailable", "3", "1"]
+    assert row[0] != first
+    assert row[5] > to_wire(PARKED_AT + timedelta(days=1))
+
+
+def test_a_replayed_booking_is_decided_and_asks_for_attention_no_more(
+    clinic: Clinic,
+    store: BookingStore,
+    config: dict[str, Any],
+    container_factory: Any,
+    amqp_uri: str,
+) -> None:
+    config["AVAILABILITY"]["failure_rate"] = 1
+    config["BOOKING_RETRY"]["max_attempts"] = 1
+    broken = container_factory(BookingWorker, config)
+    broken.start()
+    booking = pending(store)
+    put(amqp_uri, REQUESTS.name, message_of(booking), content_type="application/json")
+    eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == 1)
+    broken.stop()
+    assert store.get(booking.id).attention is not None
+    config["AVAILABILITY"]["failure_rate"] = 0
+    mended = container_factory(BookingWorker, config)
+    mended.start()
+    clinic.letters("replay", "--cause", "check_unavailable")
+    after = eventually(lambda: decided(store, booking))
+    mended.stop()
+    assert (after.status, after.reason, after.attention) == ("rejected", "past", None)
+    assert clinic.listed() == []
+
+
+def decided(store: BookingStore, booking: Booking) -> Booking | None:
+    current = store.get(booking.id)
+    return current if current.status is not Status.PENDING else None
+
+
+def test_a_replayed_letter_to_a_patient_is_tried_again(
+    clinic: Clinic,
+    store: BookingStore,
+    config: dict[str, Any],
+    container_factory: Any,
+    mailbox: Mailbox,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    service = container_factory(NotificationService, config)
+    service.start()
+    booking = pending(store, "refused@example.com")
+    transition = steps.reject(booking, reason="past", at=now(), by="test")
+    store.apply(transition)
+    event = strict_json.dumps(BookingStateChanged.of(transition).to_body())
+    put(amqp_uri, EMAIL.name, event, content_type="application/json")
+    eventually(lambda: depth(amqp_uri, EMAIL.dead_letter) == 1)
+    # Still refused, it is parked again; mended, it goes out.
+    clinic.letters("replay", "--cause", "recipient_rejected")
+    (row,) = eventually(clinic.listed)
+    assert row[2:5] == ["recipient_rejected", "1", "1"]
+    database["bookings"].update_one(
+        {"_id": booking.id}, {"$set": {"patientEmail": "ana@example.com"}}
+    )
+    clinic.letters("replay", row[0])
+    (letter,) = eventually(mailbox.letters)
+    assert letter["To"] == "ana@example.com"
+    states = [row["state"] for row in eventually(lambda: list(sent(database)))]
+    assert states == ["sent"]
+    service.stop()
+    assert clinic.listed() == []
+
+
+def sent(database: Database[Any]) -> Any:
+    return database["notifications"].find({"state": "sent"})
+
+
+# --- many
+
+
+def park_many(amqp_uri: str, bodies: Sequence[bytes]) -> None:
+    with Connection(amqp_uri, transport_options={"confirm_publish": False}) as connection:
+        channel = connection.default_channel
+        for number, body in enumerate(bodies):
+            headers = {"x-cause": "check_unavailable", "x-letter": f"{number:012}"}
+            message = channel.prepare_message(
+                body, content_type="application/json", headers=headers
+            )
+            channel.basic_publish(message, exchange="", routing_key=REQUESTS.dead_letter)
+    eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == len(bodies))
+
+
+#: A replay that is killed between the publishing of a letter and its acknowledgement.
+DIES_AT_THE_ACK = """
+import os, signal, sys
+from kombu.message import Message
+from clinic.__main__ import main
+
+acks, last, ack = 0, int(sys.argv.pop()), Message.ack
+
+def ack_or_die(message):
+    global acks
+    acks += 1
+    if acks == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    ack(message)
+
+Message.ack = ack_or_die
+main()
+"""
+
+
+def test_a_replay_that_dies_midway_loses_and_doubles_nothing(
+    clinic: Clinic,
+    store: BookingStore,
+    config: dict[str, Any],
+    container_factory: Any,
+    amqp_uri: str,
+) -> None:
+    bookings = [pending(store) for _ in range(MANY)]
+    park_many(amqp_uri, [message_of(booking) for booking in bookings])
+    dead = clinic.run("dead-letters", "replay", "--all", "120", program=("-c", DIES_AT_THE_ACK))
+    assert dead.returncode == -signal.SIGKILL
+    # One more than was acknowledged has been sent, and lies in both queues.
+    assert depth(amqp_uri, REQUESTS.name) == 120
+    eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) > MANY - 120)
+    rest = depth(amqp_uri, REQUESTS.dead_letter)
+    assert clinic.letters("replay", "--all")[-1] == f"Replayed: {rest}"
+    assert depth(amqp_uri, REQUESTS.name) > MANY
+    worker = container_factory(BookingWorker, config)
+    worker.start()
+    eventually(lambda: depth(amqp_uri, REQUESTS.name) == 0)
+    after = [eventually(lambda each=booking: decided(store, each)) for booking in bookings]
+    worker.stop()
+    assert {booking.version for booking in after} == {2}
+    assert {len(booking.history) for booking in after} == {2}
+    assert depth(amqp_uri, REQUESTS.dead_letter) == 0
+
+
+def test_hundreds_of_letters_are_replayed_in_their_order_and_in_reasonable_time(
+    clinic: Clinic, amqp_uri: str
+) -> None:
+    bodies = [strict_json.dumps(request()) for _ in range(MANY)]
+    park_many(amqp_uri, bodies)
+    assert clinic.letters("replay", "--all")[-1] == f"Replayed: {MANY}"
+    with Connection(amqp_uri) as connection:
+        channel = connection.default_channel
+        channel.auto_decode = False
+        found = [channel.basic_get(REQUESTS.name, no_ack=True) for _ in range(MANY)]
+    assert [message.body for message in found] == bodies
+
+
+# --- drop
+
+
+def test_a_drop_asks_first(clinic: Clinic, amqp_uri: str) -> None:
+    ids = [park(amqp_uri) for _ in range(2)]
+    kept = clinic.run("dead-letters", "drop", ids[0], said="n\n")
+    assert kept.returncode == 1
+    assert "gone for good" in kept.stdout
+    assert depth(amqp_uri, REQUESTS.dead_letter) == 2
+    gone = clinic.run("dead-letters", "drop", ids[0], said="y\n")
+    assert gone.returncode == 0
+    assert [row[0] for row in clinic.listed()] == [ids[1]]
+
+
+def test_a_drop_that_nobody_can_confirm_drops_nothing(clinic: Clinic, amqp_uri: str) -> None:
+    park(amqp_uri)
+    assert clinic.fails("drop", "--all")[0] == 1
+    assert depth(amqp_uri, REQUESTS.dead_letter) == 1
+
+
+def test_a_confirmed_drop_goes_by_the_same_names(clinic: Clinic, amqp_uri: str) -> None:
+    ids = [park(amqp_uri) for _ in range(3)]
+    poison = park(amqp_uri, b"{", **{"x-cause": "poison_message"})
+    clinic.letters("drop", "--yes", "--all", "--dry-run")
+    assert len(clinic.listed()) == 4
+    assert clinic.letters("drop", "--yes", "--cause", "poison_message")[-1] == "Dropped: 1"
+    assert poison not in str(clinic.listed())
+    clinic.letters("drop", "--yes", ids[1])
+    assert [row[0] for row in clinic.listed()] == [ids[0], ids[2]]
+    clinic.letters("drop", "--yes", "--all")
+    assert clinic.listed() == []
+    assert depth(amqp_uri, REQUESTS.name) == 0
+
+
+# --- what stands in the way
+
+
+@pytest.mark.parametrize("command", [["list"], ["replay", "--all"]], ids=str)
+def test_a_broker_that_is_away_is_one_line_without_the_password(command: list[str]) -> None:
+    nowhere = Clinic(f"amqp://clinic:geheim@127.0.0.1:{free_port()}/")
+    code, told = nowhere.fails(*command)
+    (line,) = told.splitlines()
+    assert code == 1
+    assert line.startswith("Error: the broker can't be reached: ")
+    assert "geheim" not in line
+
+
+def test_a_broker_that_does_not_know_us_is_one_line_without_the_password(
+    rabbit_node: RabbitNode,
+) -> None:
+    stranger = Clinic(f"amqp://clinic:geheim@127.0.0.1:{rabbit_node.port}/")
+    code, told = stranger.fails("list")
+    (line,) = told.splitlines()
+    assert (code, "geheim" in line) == (1, False)
+    assert line.startswith("Error: the broker can't be reached: ")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda file: None, id="missing"),
+        pytest.param(lambda file: file.write_text(""), id="empty"),
+        pytest.param(lambda file: file.write_text("AMQP_URI: amqp://host/\n"), id="half of it"),
+        pytest.param(lambda file: file.write_text("AMQP_URI: [\n"), id="not YAML"),
+    ],
+)
+def test_a_configuration_that_is_none_is_one_line_with_its_path(
+    tmp_path: Path, write: Callable[[Path], object]
+) -> None:
+    file = tmp_path / "clinic.yaml"
+    write(file)
+    nowhere = Clinic("amqp://127.0.0.1:1/")
+    run = nowhere.run("--config", str(file), "dead-letters", "list")
+    (line,) = run.stderr.splitlines()
+    assert run.returncode == 1
+    assert line.startswith(f"Error: {file}: ")
+
+
+def test_help_names_the_commands(clinic: Clinic) -> None:
+    told = "\n".join(clinic.letters("--help"))
+    for command in ("list", "show", "replay", "drop"):
+        assert f"\n  {command} " in told
