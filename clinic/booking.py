@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +18,19 @@ class Status(StrEnum):
     CANCELLED = "cancelled"  #: final; the seat is free again
 
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 LEGAL_STEPS: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED}),
     Status.CONFIRMED: frozenset({Status.CANCELLED}),
     Status.REJECTED: frozenset(),
     Status.CANCELLED: frozenset(),
 }
+
+
+def is_booking_id(value: object) -> bool:
+    """Whether this is an id as we write them: a UUID, lower case, with dashes."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)

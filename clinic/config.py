@@ -61,9 +61,16 @@ class Zone(fields.Field[ZoneInfo]):
             raise ValidationError(f"{value!r} is not a time zone") from None
 
 
+_DEFAULT_RETRY = RetryPolicy(max_attempts=3, ttl_seconds=10)
+
+
 class RetrySchema(ConfigSchema):
-    max_attempts = fields.Integer(strict=True, load_default=3, validate=validate.Range(1, 10))
-    ttl_seconds = fields.Integer(strict=True, load_default=10, validate=validate.Range(1, 3600))
+    max_attempts = fields.Integer(
+        strict=True, load_default=_DEFAULT_RETRY.max_attempts, validate=validate.Range(1, 10)
+    )
+    ttl_seconds = fields.Integer(
+        strict=True, load_default=_DEFAULT_RETRY.ttl_seconds, validate=validate.Range(1, 3600)
+    )
 
     @post_load
     def to_policy(self, data: dict[str, Any], **_kwargs: Any) -> RetryPolicy:
@@ -73,8 +80,10 @@ class RetrySchema(ConfigSchema):
 class SettingsSchema(ConfigSchema):
     amqp_uri = fields.String(data_key="AMQP_URI", required=True)
     mongodb_uri = fields.String(data_key="MONGODB_CONNECTION_URL", required=True)
-    booking_retry = fields.Nested(RetrySchema, data_key="BOOKING_RETRY", load_default=dict)
-    email_retry = fields.Nested(RetrySchema, data_key="EMAIL_RETRY", load_default=dict)
+    booking_retry = fields.Nested(
+        RetrySchema, data_key="BOOKING_RETRY", load_default=_DEFAULT_RETRY
+    )
+    email_retry = fields.Nested(RetrySchema, data_key="EMAIL_RETRY", load_default=_DEFAULT_RETRY)
     outbox_grace_seconds = fields.Float(
         data_key="OUTBOX_GRACE_SECONDS", load_default=10.0, validate=validate.Range(0)
     )
@@ -87,9 +96,6 @@ class SettingsSchema(ConfigSchema):
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> Settings:
-        for name in ("booking_retry", "email_retry"):
-            if isinstance(data[name], dict):
-                data[name] = RetryPolicy(max_attempts=3, ttl_seconds=10)
         return Settings(**data)
 
 

@@ -24,7 +24,7 @@ from clinic.metrics import ATTEMPTS, DEAD_LETTERS
 from clinic.outbox import REQUEST_ID_HEADER
 from clinic.outgoing import Outgoing, original_bytes
 from clinic.publisher import Publisher
-from clinic.retry import ATTEMPT_HEADER, RetryPolicy
+from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER, RetryPolicy
 from clinic.topology import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -162,9 +162,13 @@ class WorkConsumer(Consumer):
 work = WorkConsumer.decorator
 
 
-def _context(message: Message) -> dict[str, str]:
+def _context(message: Message) -> dict[str, Any]:
+    """What of the headers a worker may see; nameko would take them all, and send them on."""
     request_id = message.headers.get(REQUEST_ID_HEADER)
-    return {"request_id": request_id} if is_request_id(request_id) else {}
+    return {
+        "request_id": request_id if is_request_id(request_id) else "",
+        "is_replay": REPLAYED_HEADER in message.headers,
+    }
 
 
 def _code(error: BaseException) -> str:

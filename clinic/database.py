@@ -11,6 +11,7 @@ from pymongo.errors import (
     ExecutionTimeout,
     InvalidURI,
     NotPrimaryError,
+    OperationFailure,
     PyMongoError,
     WaitQueueTimeoutError,
     WriteConcernError,
@@ -36,6 +37,11 @@ _UNAVAILABLE = (
     WaitQueueTimeoutError,
     WriteConcernError,
 )
+
+#: A refusal that has to do with the server's state or our credentials, and not with what was asked:
+#: Unauthorized, AuthenticationFailed, AtlasError, OutOfDiskSpace, Interrupted and its kin,
+#: ShutdownInProgress, PrimarySteppedDown.
+_UNAVAILABLE_CODES = frozenset({13, 18, 8000, 14031, 11600, 11601, 11602, 91, 189})
 
 DATABASE_NAME = "clinic"
 
@@ -64,7 +70,8 @@ def database_errors() -> Iterator[None]:
     except _UNAVAILABLE as error:
         raise DatabaseUnavailable(type(error).__name__) from error
     except PyMongoError as error:
-        if error.has_error_label("RetryableWriteError"):
+        refused = isinstance(error, OperationFailure) and error.code in _UNAVAILABLE_CODES
+        if refused or error.has_error_label("RetryableWriteError"):
             raise DatabaseUnavailable(type(error).__name__) from error
         raise
 

@@ -18,10 +18,9 @@ from clinic.clock import to_wire
 from clinic.config import Settings
 from clinic.outgoing import Outgoing, original_bytes
 from clinic.publisher import Publisher
-from clinic.retry import ATTEMPT_HEADER
+from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER
 from clinic.topology import WORK_QUEUES, WorkQueue
 
-REPLAYED_HEADER = "x-replayed"
 _CONNECT_SECONDS = 5
 _OF_THE_PAST = (ATTEMPT_HEADER, "x-cause", "x-cause-detail", "x-parked-at", "x-letter")
 

@@ -9,6 +9,7 @@
     ├── IdempotencyKeyUsed      that key has made a booking before
     ├── IdempotencyConflict     same key, other request
     ├── CheckUnavailable        an availability check failed; counts as an attempt
+    ├── DeliveryUncertain       a letter may have been sent; counts as an attempt
     ├── PoisonMessage           no attempt can ever succeed
     │   ├── RecipientRejected   the mail server refuses that address or message
     │   └── DeliveryExpired     the channel stayed away for too long
@@ -68,6 +69,10 @@ class IdempotencyConflict(ClinicError):
 
 class CheckUnavailable(ClinicError):
     code = "check_unavailable"
+
+
+class DeliveryUncertain(ClinicError):
+    code = "delivery_uncertain"
 
 
 class PoisonMessage(ClinicError):

@@ -20,7 +20,6 @@ MAX_LIMIT = 100
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-
 #: Ids break the tie between bookings of one millisecond.
 NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
 
@@ -37,7 +36,7 @@ class Position:
 class Listing:
     """Which bookings to list. `date_from` and `date_to` bound the appointment, `to` excluded."""
 
-    limit: int = 50
+    limit: int = DEFAULT_LIMIT
     after: Position | None = None
     status: Status | None = None
     date_from: datetime | None = None

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
 from clinic import strict_json
-from clinic.booking import Booking, Status, Transition
+from clinic.booking import Booking, Status, Transition, is_booking_id
 from clinic.clock import to_wire
 from clinic.errors import PoisonMessage
 
 #: Far above any message of ours; RabbitMQ itself would take 16 MiB.
 MAX_BODY_BYTES = 16 * 1024
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,7 @@ class _Fields:
 
     def booking_id(self) -> str:
         value = self._text("bookingId")
-        if not _UUID.fullmatch(value):
+        if not is_booking_id(value):
             raise PoisonMessage("bookingId is not a UUID")
         return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHA
 
 BOOKING_REQUESTED = "booking_requested"
 REQUEST_ID_HEADER = "nameko.request_id"
+
+#: Bookings with an entry that the broker has not taken; a request is marked once it has.
+_UNSENT = {"outbox.dueAt": {"$exists": True}, "outbox.sent": {"$ne": True}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +91,33 @@ class Outbox:
         return now() + self._grace
 
     def claim_overdue(self, limit: int) -> list[Entry]:
-        """Take entries of at most `limit` bookings and put them out of other sweeps' sight.
+        """Take the overdue entries of at most `limit` bookings, so that no other sweep sends them.
 
-        Two sweeps at the same instant may both get an entry: consumers bear duplicates.
-        Raises: DatabaseUnavailable.
+        Each claim puts an entry off twice as long as the one before: what a broker refuses again
+        and again must not flood whoever does take it. Raises: DatabaseUnavailable.
         """
         overdue = {"outbox.dueAt": {"$lte": now()}}
+        claim = secrets.token_hex(8)
         with database_errors():
-            found = list(self._bookings.find(overdue, {"outbox": True}).limit(limit))
-            if found:
-                ids = [document["_id"] for document in found]
-                later = {"$set": {"outbox.$[].dueAt": self.due_at()}}
-                self._bookings.update_many({"_id": {"$in": ids}, **overdue}, later)
-        return [entry for document in found for entry in _entries(document)]
+            found = list(self._bookings.find(overdue, {"outbox.tries": True}).limit(limit))
+            for tries, ids in _ids_by_tries(found).items():
+                marks = {"dueAt": now() + self._pause(tries), "claim": claim, "tries": tries + 1}
+                self._bookings.update_many(
+                    {"_id": {"$in": ids}, **overdue},
+                    {"$set": {f"outbox.$[].{name}": value for name, value in marks.items()}},
+                )
+            mine = {"_id": {"$in": [each["_id"] for each in found]}, "outbox.claim": claim}
+            claimed = list(self._bookings.find(mine, {"outbox": True})) if found else []
+        return [entry for document in claimed for entry in _entries(document)]
+
+    def _pause(self, tries: int) -> timedelta:
+        doubled: timedelta = self._grace * 2 ** min(tries, 20)
+        return min(doubled, self._resend)
 
     def backlog(self) -> int:
-        """Count the bookings with something to send now or soon. Raises: DatabaseUnavailable."""
+        """Count the bookings with something not sent yet. Raises: DatabaseUnavailable."""
         with database_errors():
-            return self._bookings.count_documents({"outbox.dueAt": {"$lte": self.due_at()}})
+            return self._bookings.count_documents(_UNSENT)
 
     def oldest_seconds(self) -> float:
         """Say how long the oldest entry has been waiting to be sent; 0 when there is none.
@@ -113,9 +126,8 @@ class Outbox:
         Raises: DatabaseUnavailable.
         """
         with database_errors():
-            waiting = self._bookings.find(
-                {"outbox.dueAt": {"$exists": True}}, {"outbox.storedAt": True}
-            ).sort("outbox.storedAt", 1)
+            waiting = self._bookings.find(_UNSENT, {"outbox.storedAt": True})
+            waiting = waiting.sort("outbox.storedAt", 1)
             first = next(waiting.limit(1), None)
         stored = [entry.get("storedAt", now()) for entry in first["outbox"]] if first else [now()]
         return max((now() - min(stored)).total_seconds(), 0.0)
@@ -137,7 +149,8 @@ class Outbox:
             "status": Status.PENDING.value,
             "outbox.type": BOOKING_REQUESTED,
         }
-        self._bookings.update_many(waiting, {"$set": {"outbox.0.dueAt": now() + self._resend}})
+        put_off = {"outbox.0.dueAt": now() + self._resend, "outbox.0.sent": True}
+        self._bookings.update_many(waiting, {"$set": put_off})
 
     def _remove(self, events: Sequence[Entry]) -> None:
         booking_ids = sorted({entry.booking_id for entry in events})
@@ -146,6 +159,14 @@ class Outbox:
             {"_id": {"$in": booking_ids}},
             {"$pull": {"outbox": {"eventId": {"$in": event_ids}}}},
         )
+
+
+def _ids_by_tries(documents: Sequence[dict[str, Any]]) -> dict[int, list[str]]:
+    groups: dict[int, list[str]] = {}
+    for document in documents:
+        tries = max((entry.get("tries", 0) for entry in document["outbox"]), default=0)
+        groups.setdefault(tries, []).append(document["_id"])
+    return groups
 
 
 def _entries(document: dict[str, Any]) -> Iterator[Entry]:

@@ -17,8 +17,15 @@ class RequestId(DependencyProvider):
     """Lets the log lines of a worker carry the request id that came with its call or message."""
 
     def worker_setup(self, worker_ctx: WorkerContext) -> None:
-        given = worker_ctx.data.get("request_id", "")
-        request_id.set(given if is_request_id(given) else "")
+        given = worker_ctx.data.get("request_id")
+        request_id.set(str(given) if is_request_id(given) else "")
+
+
+class IsReplay(DependencyProvider):
+    """Tells an entrypoint whether a person has sent its message round again."""
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> bool:
+        return bool(worker_ctx.data.get("is_replay"))
 
 
 class ClinicDatabase(MongoDatabase):
@@ -28,6 +35,7 @@ class ClinicDatabase(MongoDatabase):
     """
 
     def setup(self) -> None:
+        # Where nameko-mongodb reads it, and only there.
         uri = self.container.config["MONGODB_CONNECTION_URL"]
         self.container.config["MONGODB_CONNECTION_URL"] = durable_uri(uri)
         super().setup()

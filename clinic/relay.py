@@ -32,6 +32,7 @@ class Relay:
         self._publisher = publisher
         self._sweep_seconds = sweep_seconds
         self._next_sweep = time.monotonic()
+        self._has_more = False
         self._offered: queue.Queue[Entry | None] = queue.Queue(CAPACITY)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
@@ -89,7 +90,8 @@ class Relay:
         """Wait for an offer, then take all that are there, up to a batch."""
         taken: list[Entry | None] = []
         try:
-            taken.append(self._offered.get(timeout=min(_TICK_SECONDS, self._sweep_seconds)))
+            patience = 0 if self._has_more else min(_TICK_SECONDS, self._sweep_seconds)
+            taken.append(self._offered.get(timeout=patience))
             while len(taken) < BATCH:
                 taken.append(self._offered.get_nowait())
         except queue.Empty:
@@ -97,7 +99,9 @@ class Relay:
         return [entry for entry in taken if entry is not None]
 
     def _sweep(self) -> None:
+        self._publisher.keep_alive()  # nothing is claimed for a broker that is away
         entries = self._outbox.claim_overdue(BATCH)
+        self._has_more = bool(entries)
         if entries:
             logger.info("sweep found overdue messages", extra={"count": len(entries)})
             self._send(entries)
@@ -117,4 +121,5 @@ class Relay:
         level = logging.WARNING if isinstance(error, BrokerUnavailable) else logging.ERROR
         logger.log(level, "relay can't reach its peer: %s", error, extra={"code": error.code})
         self._next_sweep = time.monotonic()
+        self._has_more = False
         self._stopping.wait(_TICK_SECONDS)

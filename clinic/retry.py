@@ -11,6 +11,8 @@ from clinic.errors import PoisonMessage
 #: The number of this run, counted by us: RabbitMQ 4 no longer counts `x-death` on republished
 #: messages. Absent on a message that has not been tried yet.
 ATTEMPT_HEADER = "x-attempt"
+#: How often a person has sent the message round again after it was given up.
+REPLAYED_HEADER = "x-replayed"
 
 
 @dataclass(frozen=True, slots=True)

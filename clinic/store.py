@@ -10,7 +10,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from clinic import document
-from clinic.booking import Booking, Status, Transition
+from clinic.booking import Booking, Status, Transition, is_booking_id
 from clinic.clock import now
 from clinic.database import database_errors
 from clinic.document import Document
@@ -87,8 +87,9 @@ class BookingStore:
             try:
                 self._bookings.insert_one(document.of_booking(booking, access) | outbox)
             except DuplicateKeyError as error:
-                # Our own random id is there already: an earlier try of the driver had arrived.
-                if "_id" not in (error.details or {}).get("keyPattern", {}):
+                # Else our own random id is there: an earlier try of the driver had arrived.
+                clash = (error.details or {}).get("keyPattern", {})
+                if access.key_fingerprint and "_id" not in clash:
                     raise IdempotencyKeyUsed("the key has made a booking before") from None
         self._announce(entry)
 
@@ -104,7 +105,9 @@ class BookingStore:
         return document.to_booking(found), stored
 
     def get(self, booking_id: str) -> Booking:
-        """Raises: BookingNotFound."""
+        """Raises: BookingNotFound, also for what is no id at all and must not become a query."""
+        if not is_booking_id(booking_id):
+            raise BookingNotFound("that is not the id of a booking")
         return document.to_booking(self._find_one({"_id": booking_id}))
 
     def list(self, listing: Listing) -> list[Booking]:

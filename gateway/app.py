@@ -13,6 +13,7 @@ from clinic.relay import Relay
 from clinic.store import BookingStore
 from gateway import observation, problems
 from gateway.bookings import bookings
+from gateway.breaker import Breaker
 from gateway.health import health
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
@@ -26,8 +27,9 @@ def create_app(store: BookingStore, relay: Relay, settings: GatewaySettings) -> 
         STAFF_API_KEYS=settings.staff_api_keys,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
-    problems.register(app)
     observation.register(app, store.outbox)
+    problems.register(app)
+    Breaker(app, bookings.name)
     app.register_blueprint(bookings)
     app.register_blueprint(health)
     if settings.trusted_proxies:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -11,7 +10,7 @@ from flask import Blueprint, Response, current_app, request
 
 from clinic import strict_json
 from clinic.booking import Booking
-from clinic.errors import BookingNotFound, IdempotencyKeyUsed
+from clinic.errors import IdempotencyKeyUsed
 from clinic.listing import cursor, read_listing
 from clinic.manage_token import derive, issue
 from clinic.schema import new_booking, view
@@ -37,7 +36,7 @@ def book() -> Response:
 
 @bookings.get("/booking/<booking_id>", provide_automatic_options=False)
 def read(booking_id: str) -> Response:
-    booking = _bookings().get(_canonical(booking_id))
+    booking = _bookings().get(booking_id)
     answer = _json(view(booking))
     answer.set_etag(f"{booking.version}.{int(booking.attention is not None)}")
     answer.make_conditional(request)
@@ -69,16 +68,6 @@ def _store(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str
         booking, stored = _bookings().find_by_key(access)
         token = derive(stored.salt, key or "")
     return booking, token
-
-
-def _canonical(booking_id: str) -> str:
-    """Accept an id in its one spelling only. Raises: BookingNotFound."""
-    try:
-        if str(uuid.UUID(booking_id)) == booking_id:
-            return booking_id
-    except ValueError:
-        pass
-    raise BookingNotFound("not an id")
 
 
 def _bookings() -> BookingStore:

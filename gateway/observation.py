@@ -56,6 +56,7 @@ def register(app: Flask, outbox: Outbox) -> None:
     app.config["OUTBOX_METRICS"].register(OutboxCollector(outbox))
     app.before_request(_begin)
     app.after_request(_finish)
+    app.teardown_request(_forget)
     app.register_blueprint(metrics)
 
 
@@ -69,6 +70,11 @@ def read() -> Response:
 def _begin() -> None:
     given = request.headers.get(_HEADER)
     request_id.set(given if given and is_request_id(given) else str(uuid.uuid4()))
+
+
+def _forget(_error: BaseException | None) -> None:
+    """What the thread does next belongs to no request."""
+    request_id.set("")
 
 
 def _finish(answer: Response) -> Response:

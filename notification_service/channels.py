@@ -9,20 +9,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from email_validator import validate_email
 from eventlet import Timeout
 
-from clinic.errors import ChannelUnavailable, RecipientRejected
+from clinic.errors import ChannelUnavailable, DeliveryUncertain, RecipientRejected
 from notification_service.letter import Letter
 
 logger = logging.getLogger(__name__)
 
-#: For one answer of the server, and for all of them together. The latter is shorter than the
-#: ledger's lease, so that a hung send is over before another may begin.
+#: How long one answer of a mail server may take, its verdict on a whole letter (RFC 5321, section
+#: 4.5.3.2.6, would grant it ten minutes), and all of it together.
 ANSWER_SECONDS = 20
-SEND_SECONDS = 45
+VERDICT_SECONDS = 120
+SEND_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,20 @@ class Envelope:
 
 
 class Channel(Protocol):
+    """`longest_send_seconds` bounds `send`: whoever takes longer has died."""
+
+    @property
+    def longest_send_seconds(self) -> float: ...
+
     def send(self, envelope: Envelope) -> None:
-        """Raises: ChannelUnavailable (try later), RecipientRejected (never)."""
+        """Raises: ChannelUnavailable (try later), RecipientRejected (never), DeliveryUncertain
+        (it may have been sent)."""
 
 
 class LogChannel:
     """Simulates a mail server: logs that a letter went out, without its text."""
+
+    longest_send_seconds = 10.0
 
     def send(self, envelope: Envelope) -> None:
         logger.info(
@@ -50,8 +59,25 @@ class LogChannel:
         )
 
 
+class MailServer(smtplib.SMTP):
+    """A connection that tells "not sent" from "perhaps sent"."""
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """Raises: DeliveryUncertain when the verdict on the letter is lost, or long in coming."""
+        if self.sock:
+            self.sock.settimeout(VERDICT_SECONDS)
+        try:
+            return super().data(msg)
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            if isinstance(error, smtplib.SMTPResponseException):
+                raise  # an answer is an answer
+            raise DeliveryUncertain("the mail server gave no verdict on the letter") from None
+
+
 @dataclass(frozen=True, slots=True)
 class SmtpChannel:
+    longest_send_seconds: ClassVar[float] = SEND_SECONDS
+
     host: str
     port: int
     sender: str
@@ -75,7 +101,7 @@ class SmtpChannel:
             raise ChannelUnavailable(f"{type(error).__name__} from the mail server") from None
 
     def _transmit(self, message: EmailMessage) -> None:
-        server = smtplib.SMTP(self.host, self.port, timeout=ANSWER_SECONDS)
+        server = MailServer(self.host, self.port, timeout=ANSWER_SECONDS)
         try:
             if self.starttls:
                 server.starttls(context=ssl.create_default_context())

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from clinic.booking import Booking
 from clinic.clock import now
-from clinic.errors import ChannelUnavailable, DeliveryExpired, PoisonMessage
+from clinic.errors import (
+    ChannelUnavailable,
+    DatabaseUnavailable,
+    DeliveryExpired,
+    DeliveryUncertain,
+    PoisonMessage,
+)
 from clinic.messages import BookingStateChanged
 from clinic.store import BookingStore
 from notification_service.channels import Channel, Envelope
-from notification_service.ledger import Ledger, State
+from notification_service.ledger import Claim, Ledger, State
 from notification_service.letter import compose
 
 logger = logging.getLogger(__name__)
 
 #: How long a channel that is away is waited for.
 GIVE_UP_AFTER = timedelta(hours=24)
+#: Tries to write down that a letter was sent.
+NOTE_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +40,53 @@ class Delivery:
     channel: Channel
     zone: ZoneInfo
 
-    def deliver(self, event: BookingStateChanged) -> None:
+    def deliver(self, event: BookingStateChanged, *, is_replay: bool = False) -> None:
         """Tell the patient, unless that has been done.
 
         Raises: PoisonMessage for an event that the booking doesn't know, RecipientRejected,
-        DeliveryExpired, and what goes round again: ChannelUnavailable, LeaseHeld,
-        DatabaseUnavailable.
+        DeliveryExpired; what counts as an attempt: DeliveryUncertain; and what goes round again:
+        ChannelUnavailable, LeaseHeld, DatabaseUnavailable.
         """
         booking = self.bookings.get(event.booking_id)
         _require_genuine(event, booking)
-        if not self.ledger.claim(event):
+        claim = self.ledger.claim(event, is_replay=is_replay)
+        if claim is None:
             return
         if self.ledger.is_superseded(event):
-            self.ledger.settle(event, State.SUPERSEDED)
+            self.ledger.settle(claim, State.SUPERSEDED)
             return
-        self._send(event, booking)
-        self.ledger.settle(event, State.SENT)
+        self._send(claim, booking)
+        self._note_sent(claim)
         logger.info("patient notified", extra={"event_id": event.event_id})
 
-    def _send(self, event: BookingStateChanged, booking: Booking) -> None:
+    def _note_sent(self, claim: Claim) -> None:
+        """Insist a little: a letter whose sending is not written down is sent a second time."""
+        for attempt in range(1, NOTE_ATTEMPTS + 1):
+            try:
+                return self.ledger.settle(claim, State.SENT)
+            except DatabaseUnavailable:
+                if attempt == NOTE_ATTEMPTS:
+                    raise
+                time.sleep(attempt)
+        return None
+
+    def _send(self, claim: Claim, booking: Booking) -> None:
+        event = claim.event
         try:
             self.channel.send(self._envelope(event, booking))
+        except DeliveryUncertain:
+            raise  # under its lease still, so that the next try knows that it may be a second copy
         except PoisonMessage:
-            self.ledger.settle(event, State.FAILED)
+            self.ledger.settle(claim, State.FAILED)
             raise
         except ChannelUnavailable:
             if now() - event.occurred_at > GIVE_UP_AFTER:
-                self.ledger.settle(event, State.FAILED)
+                self.ledger.settle(claim, State.FAILED)
                 raise DeliveryExpired("the channel was away for a day") from None
-            self.ledger.settle(event, State.POSTPONED)
+            self.ledger.settle(claim, State.POSTPONED)
             raise
         except Exception:
-            self.ledger.settle(event, State.POSTPONED)
+            self.ledger.settle(claim, State.POSTPONED)
             raise
 
     def _envelope(self, event: BookingStateChanged, booking: Booking) -> Envelope:

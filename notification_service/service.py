@@ -6,7 +6,7 @@ from clinic.consumer import work
 from clinic.errors import ClinicError
 from clinic.messages import BookingStateChanged
 from clinic.monitor import Monitor
-from clinic.providers import RequestId
+from clinic.providers import IsReplay, RequestId
 from clinic.topology import EMAIL
 from notification_service.delivery import Delivery
 from notification_service.providers import EmailDelivery
@@ -16,6 +16,7 @@ class NotificationService:
     name = "notification_service"
 
     email: Delivery = EmailDelivery()
+    is_replay: bool = IsReplay()
     request_id = RequestId()
     monitor = Monitor()
 
@@ -26,4 +27,4 @@ class NotificationService:
         expected_exceptions=ClinicError,
     )
     def handle_booking_state_changed(self, event: BookingStateChanged) -> None:
-        self.email.deliver(event)
+        self.email.deliver(event, is_replay=self.is_replay)

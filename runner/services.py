@@ -33,8 +33,8 @@ def services(host: str, port: int, amqp_uri: str, mongodb_uri: str) -> list[Serv
 def _gateway(host: str, port: int) -> list[str]:
     address = ["--host", host, "--port", str(port)]
     # At a higher level granian says where it listens, as we do, and doubts the number of threads.
-    serving = ["--interface", "wsgi", "--no-ws", "--blocking-threads", "16", "--log-level", "error"]
-    return [_program("granian"), *serving, *address, "gateway.wsgi:app"]
+    serving = ["--interface", "wsgi", "--no-ws", "--blocking-threads", "128"]
+    return [_program("granian"), *serving, "--log-level", "error", *address, "gateway.wsgi:app"]
 
 
 def _nameko(module: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 A process of its own, since its event loop can't share one with eventlet. It keeps each message
 as a file of the directory. The recipient picks its behaviour: `refused@...` is answered 550,
-`later@...` 451 until the directory holds a file named `open`.
+`later@...` 451 until the directory holds a file named `open`, and `silent@...` is taken without an
+answer: the line goes dead.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Sink:
         unfinished = self._directory / "unfinished"
         unfinished.write_bytes(b"X-Recipient: " + recipient.encode() + b"\r\n" + envelope.content)
         unfinished.rename(self._directory / f"{next(self._numbers)}.eml")
+        if recipient.startswith("silent@"):
+            server.transport.abort()
         return "250 OK"
 
 

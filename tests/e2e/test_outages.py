@@ -21,12 +21,11 @@ from clinic.clock import now
 from clinic.manage_token import issue
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
-from notification_service.ledger import LEASE_SECONDS
 from runner.mongodb import MongoServer
 from runner.process import Running, start
 from runner.rabbitmq import RabbitNode
 from tests.amqp import depth
-from tests.conftest import eventually
+from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.e2e.stack import EXAMPLE, Stack
 from tests.e2e.test_load import book_at_once
 
@@ -76,7 +75,7 @@ def all_decided_and_told(stack: Stack, ids: list[str], rows: LedgerRows) -> None
     assert versions == [2] * len(ids)
     expected = {f"{booking_id}:2:email": "sent" for booking_id in ids}
     # A notifier that was killed while it sent is waited out for the length of its lease.
-    eventually(lambda: rows() == expected, 2 * LEASE_SECONDS)
+    eventually(lambda: rows() == expected, 2 * PATIENCE_SECONDS)
 
 
 def test_bookings_are_accepted_without_a_broker_and_decided_when_it_is_back(

@@ -316,9 +316,9 @@ def test_headers_of_somebody_else_stop_nobody(
 ) -> None:
     park(amqp_uri, **headers)
     innocent = park(amqp_uri)
-    heading, _, row, _ = clinic.letters("list")
-    assert "CAUSE" in heading
-    assert row.startswith(innocent)
+    _, *rows, count = clinic.letters("list")
+    assert [row.startswith(innocent) for row in rows].count(True) == 1
+    assert count == "2 dead letters"
     assert clinic.letters("replay", "--all")[-1] == "Replayed: 2"
     assert depth(amqp_uri, REQUESTS.name) == 2
 

@@ -17,7 +17,9 @@ from clinic.booking import Booking
 from clinic.clock import now
 from clinic.errors import (
     ChannelUnavailable,
+    DatabaseUnavailable,
     DeliveryExpired,
+    DeliveryUncertain,
     LeaseHeld,
     PoisonMessage,
     RecipientRejected,
@@ -26,10 +28,9 @@ from clinic.manage_token import issue
 from clinic.messages import BookingStateChanged
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
-from notification_service import ledger as ledger_module
 from notification_service.channels import Envelope, SmtpChannel
 from notification_service.delivery import Delivery
-from notification_service.ledger import Ledger
+from notification_service.ledger import Ledger, State
 from notification_service.letter import Letter
 from notification_service.service import NotificationService
 from notification_service.settings import notification_settings
@@ -53,7 +54,7 @@ def bookings(database: Database[Any]) -> BookingStore:
 
 @pytest.fixture
 def ledger(database: Database[Any]) -> Ledger:
-    return Ledger(database, "email")
+    return Ledger(database, "email", lease_seconds=60)
 
 
 @pytest.fixture
@@ -212,6 +213,62 @@ def test_a_refused_address_is_final(
     assert rows(database) == {f"{event.event_id}:email": "failed"}
 
 
+def test_a_refused_address_is_tried_again_only_when_a_person_replays_its_event(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    _, event = confirmed(bookings, address="refused@example.com")
+    with pytest.raises(RecipientRejected):
+        delivery.deliver(event)
+    delivery.deliver(event)
+    assert database["notifications"].find_one({})["tries"] == 1
+    with pytest.raises(RecipientRejected):
+        delivery.deliver(event, is_replay=True)
+    assert database["notifications"].find_one({})["tries"] == 2
+
+
+def test_a_server_that_gives_no_verdict_leaves_the_letter_uncertain(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    _, event = confirmed(bookings, address="silent@example.com")
+    with pytest.raises(DeliveryUncertain):
+        delivery.deliver(event)
+    assert len(mailbox.letters()) == 1
+    # Nobody sends it again before the lease has run out, and then under the same Message-ID.
+    with pytest.raises(LeaseHeld):
+        delivery.deliver(event)
+    assert rows(database) == {f"{event.event_id}:email": "sending"}
+
+
+def test_who_lost_the_lease_can_not_overwrite_what_came_after(
+    bookings: BookingStore, database: Database[Any]
+) -> None:
+    _, event = confirmed(bookings)
+    late, quick = (Ledger(database, "email", lease_seconds=seconds) for seconds in (0, 60))
+    lost, taken = late.claim(event), quick.claim(event)
+    assert lost is not None
+    assert taken is not None
+    quick.settle(taken, State.SENT)
+    late.settle(lost, State.FAILED)
+    assert rows(database) == {f"{event.event_id}:email": "sent"}
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, event = confirmed(bookings)
+    settle, faults = Ledger.settle, [DatabaseUnavailable("away")]
+
+    def fail_once(ledger: Ledger, claim: Any, state: State) -> None:
+        if faults:
+            raise faults.pop()
+        settle(ledger, claim, state)
+
+    monkeypatch.setattr(Ledger, "settle", fail_once)
+    delivery.deliver(event)
+    delivery.deliver(event)
+    assert len(mailbox.letters()) == 1
+
+
 def test_a_server_that_says_later_is_tried_later(
     delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
 ) -> None:
@@ -248,13 +305,11 @@ def test_a_server_that_nobody_reaches_is_unavailable() -> None:
 def test_a_sender_that_died_is_waited_out_and_then_replaced(
     delivery: Delivery,
     bookings: BookingStore,
-    ledger: Ledger,
     mailbox: Mailbox,
-    monkeypatch: pytest.MonkeyPatch,
+    database: Database[Any],
 ) -> None:
     _, event = confirmed(bookings)
-    monkeypatch.setattr(ledger_module, "LEASE_SECONDS", 1)
-    ledger.claim(event)  # and here it dies
+    Ledger(database, "email", lease_seconds=1).claim(event)  # and here it dies
     with pytest.raises(LeaseHeld):
         delivery.deliver(event)
 
@@ -300,7 +355,7 @@ def test_the_entrypoint_delivers_the_event() -> None:
     service = worker_factory(NotificationService)
     event = object()
     service.handle_booking_state_changed(event)
-    service.email.deliver.assert_called_once_with(event)
+    service.email.deliver.assert_called_once_with(event, is_replay=service.is_replay)
 
 
 def test_an_event_on_the_queue_becomes_a_letter(

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import eventlet
 import pytest
+from kombu import Connection
 from pymongo.database import Database
 
 from clinic import booking as steps
@@ -17,7 +20,7 @@ from clinic.publisher import Publisher
 from clinic.relay import Relay
 from clinic.store import BookingStore
 from runner.rabbitmq import RabbitNode
-from tests.amqp import body_of, depth, take
+from tests.amqp import body_of, depth, subscriber, take
 from tests.conftest import eventually
 from tests.proxy import Proxy, proxied
 
@@ -191,3 +194,56 @@ def test_the_relay_learns_of_the_broker_before_anything_is_offered(
     process.relay.start()
     eventually(lambda: process.relay.is_broker_up)
     process.relay.stop()
+
+
+def test_several_sweeps_send_each_entry_once(database: Database[Any], amqp_uri: str) -> None:
+    dead = Process(database, amqp_uri, grace_seconds=0)
+    for _ in range(250):
+        dead.book()
+    processes = [Process(database, amqp_uri, grace_seconds=30) for _ in range(3)]
+    for process in processes:
+        process.relay.start()
+    eventually(lambda: backlog(database) == 0)
+    for process in processes:
+        process.relay.stop()
+    assert depth(amqp_uri, QUEUE) == 250
+
+
+def test_a_claim_puts_an_entry_off_longer_each_time(database: Database[Any], amqp_uri: str) -> None:
+    booking = Process(database, amqp_uri, grace_seconds=0).book()
+    outbox = Outbox(database["bookings"], grace_seconds=8, resend_seconds=30)
+    pauses = []
+    for _ in range(4):
+        database["bookings"].update_one({}, {"$set": {"outbox.0.dueAt": now()}})
+        before = now()
+        assert [entry.booking_id for entry in outbox.claim_overdue(1)] == [booking.id]
+        (entry,) = database["bookings"].find_one({})["outbox"]
+        pauses.append(round((entry["dueAt"] - before).total_seconds()))
+    # Doubling, but never longer than a request is left alone for.
+    assert pauses == [8, 16, 30, 30]
+
+
+def test_one_subscriber_that_refuses_does_not_flood_the_others(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    process = Process(database, amqp_uri, grace_seconds=2)
+    process.relay.start()
+    eventually(lambda: process.relay.is_broker_up)
+    with (
+        Connection(amqp_uri) as connection,
+        subscriber(amqp_uri, "booking_notifications") as received,
+    ):
+        channel = connection.default_channel
+        full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        channel.queue_declare("full", exclusive=True, arguments=full)
+        channel.queue_bind("full", "booking_notifications")
+        for _ in range(6):
+            booking = process.book()
+            process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
+        eventually(lambda: channel.queue_declare("full", passive=True).message_count == 1)
+        # The refused ones are claimed after 2, 4 and 8 s more: at most three rounds in this time.
+        eventlet.sleep(10)
+        copies = Counter(body_of(message)["eventId"] for message in received())
+    process.relay.stop()
+    assert len(copies) == 6
+    assert max(copies.values()) <= 4

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clinic.errors import ChannelUnavailable, RecipientRejected
+from notification_service import channels
 from notification_service.channels import Envelope, LogChannel, SmtpChannel, mask
 from notification_service.letter import Letter
 
@@ -59,7 +60,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> type[MailServer]:
         calls = []
         fault = None
 
-    monkeypatch.setattr(smtplib, "SMTP", Server)
+    monkeypatch.setattr(channels, "MailServer", Server)
     return Server
 
 

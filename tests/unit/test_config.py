@@ -120,6 +120,7 @@ def test_parts_that_are_left_out_have_defaults_too() -> None:
 HONOURED: dict[str, tuple[str, Any, Any]] = {
     "AMQP_URI": ("amqp://u:p@broker:5673/v", lambda: settings(loaded()).amqp_uri, None),
     "MONGODB_URI": ("mongodb://db:27018/other", lambda: settings(loaded()).mongodb_uri, None),
+    "OUTBOX_RESEND_SECONDS": ("60", lambda: settings(loaded()).outbox_resend_seconds, 60),
     "AVAILABILITY_DELAY_SECONDS": (
         "0.5-1.5",
         lambda: (bookings().check.shortest, bookings().check.longest),

@@ -1,0 +1,43 @@
+"""Spares a database that does not answer, and those who would wait for it."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Flask, Response, request
+
+from clinic.errors import DatabaseUnavailable
+
+#: How long a failure is taken to last, and the pause between two requests that look again.
+PAUSE_SECONDS = 1.0
+
+
+class Breaker:
+    """Refuses requests of a blueprint after the database has failed one, but for one a second.
+
+    Without it a frozen database would hold every thread of the server for its whole timeout, and
+    nothing could be answered any more, not even whether the process lives.
+    """
+
+    def __init__(self, app: Flask, blueprint: str) -> None:
+        self._blueprint = blueprint
+        self._is_open = False
+        self._next_try = 0.0
+        app.before_request(self._refuse)
+        app.after_request(self._observe)
+
+    def _refuse(self) -> None:
+        if not self._is_open or request.blueprint != self._blueprint:
+            return
+        if time.monotonic() < self._next_try:
+            raise DatabaseUnavailable("it has failed another request")
+        self._next_try = time.monotonic() + PAUSE_SECONDS  # this request looks, others don't wait
+
+    def _observe(self, answer: Response) -> Response:
+        if request.blueprint == self._blueprint:
+            if answer.status_code != 503:
+                self._is_open = False
+            elif not self._is_open:
+                self._is_open = True
+                self._next_try = time.monotonic() + PAUSE_SECONDS
+        return answer
