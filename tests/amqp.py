@@ -24,6 +24,15 @@ def depth(uri: str, queue: str) -> int:
             return 0
 
 
+def consumers(uri: str, queue: str) -> int:
+    """Count who consumes a queue; 0 where there is no such queue yet."""
+    with Connection(uri) as connection:
+        try:
+            return int(connection.default_channel.queue_declare(queue, passive=True).consumer_count)
+        except _NOT_THERE_YET:
+            return 0
+
+
 def take(uri: str, queue: str) -> Message | None:
     """Take one message out of a queue for good."""
     with Connection(uri) as connection:

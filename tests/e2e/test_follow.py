@@ -8,12 +8,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import eventlet
 import pytest
 import requests
+from amqp.exceptions import InternalError, NotFound
 from kombu import Connection
 from kombu.message import Message
 from nameko.standalone.rpc import ServiceRpcProxy
@@ -171,8 +173,9 @@ def looked_at(amqp_uri: str, queue: str) -> list[Message]:
     with Connection(amqp_uri) as connection:
         channel = connection.default_channel
         found = []
-        while (message := channel.basic_get(queue)) is not None:
-            found.append(channel.message_to_python(message))
+        with suppress(NotFound, InternalError):  # no such queue yet
+            while (message := channel.basic_get(queue)) is not None:
+                found.append(channel.message_to_python(message))
         return found
 
 

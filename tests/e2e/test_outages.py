@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import eventlet
 import pytest
 import requests
 from kombu import Connection
@@ -24,10 +26,14 @@ from clinic.store import BookingStore
 from runner.mongodb import MongoServer
 from runner.process import Running, start
 from runner.rabbitmq import RabbitNode
-from tests.amqp import depth
+from tests.amqp import consumers, depth
 from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.e2e.stack import EXAMPLE, Stack
 from tests.e2e.test_load import book_at_once
+from tests.mailbox import Mailbox, running_mailbox
+from tests.proxy import proxied
+
+pytestmark = pytest.mark.timeout(400)
 
 LedgerRows = Callable[[], dict[str, str]]
 MakeStack = Callable[..., Stack]
@@ -68,6 +74,13 @@ def mongo(tmp_path: Path) -> Iterator[Backend]:
     backend = Backend(MongoServer(tmp_path / "own-mongodb"))
     yield backend
     backend.stop()
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    directory = tmp_path / "mail"
+    directory.mkdir()
+    yield from running_mailbox(directory)
 
 
 def all_decided_and_told(stack: Stack, ids: list[str], rows: LedgerRows) -> None:
@@ -203,17 +216,51 @@ def _decide_and_die(store: BookingStore) -> str:
 
 
 def test_killed_processes_lose_nothing_and_mail_nobody_twice(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, mailbox: Mailbox
 ) -> None:
-    stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="0-2")
-    stack.start_all()
-    ids = book_at_once(stack, 20)
+    stack = make_stack(
+        amqp_uri,
+        mongodb_uri,
+        AVAILABILITY_DELAY_SECONDS="0-3",
+        SMTP_HOST="127.0.0.1",
+        SMTP_PORT=str(mailbox.port),
+    )
+    stack.start("gateway")
+    eventually(stack.is_ready)
+    ids: list[str] = []
     for _ in range(3):
-        worker, notifier = stack.start("booking_service"), stack.start("notification_service")
+        victims = [stack.start(name) for name in ("booking_service", "notification_service")]
         ids += book_at_once(stack, 20)
-        worker.kill()
-        notifier.kill()
-    all_decided_and_told(stack, ids, ledger_rows)
+        letters = len(mailbox.letters())
+        # They are killed in the middle of it: some is told by them, and some is still to do.
+        eventually(lambda before=letters: len(mailbox.letters()) > before)
+        assert any(stack.get(booking_id)["status"] == "pending" for booking_id in ids)
+        for victim in victims:
+            victim.kill()
+    stack.start_all()
+    for booking_id in ids:
+        assert stack.decided(booking_id)["version"] == 2
+    # A letter in the hands of a killed notifier waits for the end of its lease.
+    eventually(lambda: len(mailbox.letters()) >= len(ids), 300)
+    references = Counter(letter["Message-ID"] for letter in mailbox.letters())
+    assert references == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
+
+
+@pytest.mark.parametrize("fault", ["cut", "freeze", "refuse"])
+def test_sigterm_ends_a_service_whose_broker_fails_it(
+    make_stack: MakeStack, amqp_uri: str, rabbit_node: RabbitNode, mongodb_uri: str, fault: str
+) -> None:
+    with proxied(rabbit_node.port) as proxy:
+        uri = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+        stack = make_stack(uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="2")
+        gateway, worker = stack.start("gateway"), stack.start("booking_service")
+        eventually(stack.is_ready)
+        eventually(lambda: consumers(amqp_uri, "booking_requests"))
+        book_at_once(stack, 5)
+        eventually(lambda: depth(amqp_uri, "booking_requests") == 0)
+        getattr(proxy, fault)()
+        stopped = [eventlet.spawn(service.stop, 60) for service in (worker, gateway)]
+        assert [each.wait() for each in stopped] == [0, 0]
 
 
 def test_sigterm_finishes_the_checks_in_hand_and_runs_none_twice(

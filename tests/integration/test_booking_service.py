@@ -192,6 +192,7 @@ def test_bookings_are_listed_by_rpc(rpc: Any) -> None:
     ("method", "arguments", "error"),
     [
         ("get_booking", {"booking_id": "nobody"}, "BookingNotFound"),
+        ("get_booking", {"booking_id": {"$gt": ""}}, "BookingNotFound"),
         ("create_booking", EXAMPLE | {"date": "tomorrow"}, "InvalidBooking"),
         ("create_booking", EXAMPLE | {"patientName": None}, "InvalidBooking"),
         ("create_booking", EXAMPLE | {"language": "xx"}, "InvalidBooking"),

@@ -68,6 +68,13 @@ def test_an_unknown_booking_is_not_found(store: BookingStore) -> None:
         store.get("no-such-id")
 
 
+@pytest.mark.parametrize("booking_id", [{"$gt": ""}, {"$ne": None}, None, 1, ["x"], ""])
+def test_what_is_no_id_never_becomes_a_query(store: BookingStore, booking_id: Any) -> None:
+    stored(store)
+    with pytest.raises(BookingNotFound):
+        store.get(booking_id)
+
+
 def test_a_step_reads_back_with_its_history(store: BookingStore) -> None:
     booking = stored(store)
     at = now()

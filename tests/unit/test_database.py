@@ -164,6 +164,14 @@ def test_a_database_that_is_away_is_told_as_such(error: Exception) -> None:
     assert str(caught.value) == type(error).__name__
 
 
+@pytest.mark.parametrize("code", [13, 18, 8000, 14031, 11600, 11601, 11602, 91, 189])
+def test_a_refusal_that_is_no_fault_of_the_message_is_the_database_being_unavailable(
+    code: int,
+) -> None:
+    with pytest.raises(DatabaseUnavailable), database_errors():
+        raise OperationFailure("not now", code)
+
+
 @pytest.mark.parametrize(
     "error",
     [OperationFailure("bad query", 2), ValueError("x")],

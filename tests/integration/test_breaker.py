@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import eventlet
+import pytest
+from flask.testing import FlaskClient
+from pymongo import MongoClient
+
+from clinic.assembly import relayed_store
+from clinic.config import settings
+from clinic.database import durable_uri
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from runner.mongodb import MongoServer
+from tests.conftest import eventually
+from tests.e2e.stack import EXAMPLE
+from tests.proxy import Proxy, proxied
+
+
+@pytest.fixture
+def proxy(mongo_server: MongoServer) -> Iterator[Proxy]:
+    with proxied(mongo_server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def client(proxy: Proxy, mongodb_uri: str) -> Iterator[FlaskClient]:
+    uri = mongodb_uri.replace(mongodb_uri.split(":")[2].split("/")[0], str(proxy.port))
+    config = {"AMQP_URI": "amqp://127.0.0.1:9/", "MONGODB_CONNECTION_URL": uri}
+    mongo: MongoClient[dict[str, Any]] = MongoClient(durable_uri(uri))
+    parts = relayed_store(mongo.get_default_database(), settings(config))
+    yield create_app(*parts, GatewaySettings()).test_client()
+    mongo.close()
+
+
+def status(client: FlaskClient) -> int:
+    return client.post("/book", json=EXAMPLE).status_code
+
+
+def test_one_request_finds_out_that_the_database_is_frozen_and_the_others_do_not_wait(
+    client: FlaskClient, proxy: Proxy
+) -> None:
+    assert status(client) == 201
+    proxy.freeze()
+    assert status(client) == 503
+    before = time.monotonic()
+    assert [status(client) for _ in range(100)].count(503) == 100
+    # Each would wait its 2.5 s; now only the one of each second does that looks again.
+    assert time.monotonic() - before < 100
+    assert client.get("/health/live").status_code == 200
+    proxy.restore()
+
+
+def test_the_gateway_comes_back_with_its_database(client: FlaskClient, proxy: Proxy) -> None:
+    assert status(client) == 201
+    proxy.freeze()
+    assert status(client) == 503
+    proxy.restore()
+    eventually(lambda: status(client) == 201)
+    assert status(client) == 201
+
+
+def test_a_crowd_that_meets_a_frozen_database_is_answered(
+    client: FlaskClient, proxy: Proxy
+) -> None:
+    assert status(client) == 201
+    proxy.freeze()
+    assert status(client) == 503
+    crowd = [eventlet.spawn(status, client) for _ in range(50)]
+    assert {each.wait() for each in crowd} == {503}
+    proxy.restore()
