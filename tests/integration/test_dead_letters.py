@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def park(
     amqp_uri: str,
     body: bytes | None = None,
     work: WorkQueue = REQUESTS,
-    **headers: Any,
+    headers: Mapping[str, Any] | None = None,
 ) -> str:
     """Leave a letter as a service parks it; return its id."""
     id_ = uuid.uuid4().hex[:12]
@@ -122,7 +123,7 @@ def park(
         ATTEMPT_HEADER: 3,
     }
     data = strict_json.dumps(request()) if body is None else body
-    properties = {"content_type": "application/json", "headers": given | headers}
+    properties = {"content_type": "application/json", "headers": given | dict(headers or {})}
     put(amqp_uri, work.dead_letter, data, **properties)
     return id_
 
@@ -190,7 +191,7 @@ def test_an_empty_list_says_so(clinic: Clinic) -> None:
 
 def test_the_list_has_a_row_for_each_letter_oldest_first(clinic: Clinic, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(3)]
-    ids.append(park(amqp_uri, work=EMAIL, **{"x-cause": "recipient_rejected"}))
+    ids.append(park(amqp_uri, work=EMAIL, headers={"x-cause": "recipient_rejected"}))
     rows = clinic.listed()
     assert rows[0][:5] == [ids[0], "booking_dead_letter", "check_unavailable", "3", "0"]
     assert rows[0][5].startswith("2026-01-02T03:")
@@ -210,7 +211,7 @@ def test_the_columns_stand_below_each_other(clinic: Clinic, amqp_uri: str) -> No
 
 def test_a_cause_narrows_the_list(clinic: Clinic, amqp_uri: str) -> None:
     park(amqp_uri)
-    wanted = park(amqp_uri, **{"x-cause": "poison_message"})
+    wanted = park(amqp_uri, headers={"x-cause": "poison_message"})
     assert [row[0] for row in clinic.listed("--cause", "poison_message")] == [wanted]
     assert clinic.letters("list", "--cause", "poison_message")[-1] == "1 dead letters"
     assert clinic.listed("--cause", "nonsense") == []
@@ -314,7 +315,7 @@ def test_an_unreadable_message_that_was_rejected_can_be_looked_at(
 def test_headers_of_somebody_else_stop_nobody(
     clinic: Clinic, amqp_uri: str, headers: dict[str, Any]
 ) -> None:
-    park(amqp_uri, **headers)
+    park(amqp_uri, headers=headers)
     innocent = park(amqp_uri)
     _, *rows, count = clinic.letters("list")
     assert [row.startswith(innocent) for row in rows].count(True) == 1
@@ -329,7 +330,7 @@ def test_headers_of_somebody_else_stop_nobody(
 def test_one_letter_is_shown_with_its_headers_and_its_body(clinic: Clinic, amqp_uri: str) -> None:
     park(amqp_uri)
     body = strict_json.dumps(request())
-    id_ = park(amqp_uri, body, **{"nameko.request_id": "r-1"})
+    id_ = park(amqp_uri, body, headers={"nameko.request_id": "r-1"})
     shown = dict(line.partition(": ")[::2] for line in clinic.letters("show", id_))
     headers = strict_json.loads(shown.pop("headers").encode())
     assert shown == {
@@ -355,7 +356,11 @@ def test_an_unknown_id_is_one_line(clinic: Clinic, amqp_uri: str) -> None:
 
 def test_a_letter_is_replayed_by_its_id_as_if_it_were_new(clinic: Clinic, amqp_uri: str) -> None:
     body = strict_json.dumps(request())
-    ids = [park(amqp_uri), park(amqp_uri, body, **{"nameko.request_id": "r-1"}), park(amqp_uri)]
+    ids = [
+        park(amqp_uri),
+        park(amqp_uri, body, headers={"nameko.request_id": "r-1"}),
+        park(amqp_uri),
+    ]
     assert clinic.letters("replay", ids[1])[-1] == "Replayed: 1"
     (message,) = all_in(amqp_uri, REQUESTS.name)
     assert body_of(message) == strict_json.loads(body)
@@ -377,7 +382,7 @@ def test_several_ids_may_be_named(clinic: Clinic, amqp_uri: str) -> None:
 
 
 def test_letters_are_replayed_by_their_cause(clinic: Clinic, amqp_uri: str) -> None:
-    kept = park(amqp_uri, **{"x-cause": "poison_message"})
+    kept = park(amqp_uri, headers={"x-cause": "poison_message"})
     for _ in range(2):
         park(amqp_uri)
     assert clinic.letters("replay", "--cause", "check_unavailable")[-1] == "Replayed: 2"
@@ -410,7 +415,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(clinic: Clinic, amqp
 
 
 def test_each_replay_is_counted_in_the_letter(clinic: Clinic, amqp_uri: str) -> None:
-    park(amqp_uri, b"{", **{"x-replayed": 4})
+    park(amqp_uri, b"{", headers={"x-replayed": 4})
     assert clinic.listed()[0][4] == "4"
     clinic.letters("replay", "--all")
     (message,) = all_in(amqp_uri, REQUESTS.name)
@@ -569,7 +574,7 @@ def test_a_replay_that_dies_midway_loses_and_doubles_nothing(
     worker = container_factory(BookingWorker, config)
     worker.start()
     eventually(lambda: depth(amqp_uri, REQUESTS.name) == 0)
-    after = [eventually(lambda each=booking: decided(store, each)) for booking in bookings]
+    after = [eventually(partial(decided, store, booking)) for booking in bookings]
     worker.stop()
     assert {booking.version for booking in after} == {2}
     assert {len(booking.history) for booking in after} == {2}
@@ -611,7 +616,7 @@ def test_a_drop_that_nobody_can_confirm_drops_nothing(clinic: Clinic, amqp_uri: 
 
 def test_a_confirmed_drop_goes_by_the_same_names(clinic: Clinic, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(3)]
-    poison = park(amqp_uri, b"{", **{"x-cause": "poison_message"})
+    poison = park(amqp_uri, b"{", headers={"x-cause": "poison_message"})
     clinic.letters("drop", "--yes", "--all", "--dry-run")
     assert len(clinic.listed()) == 4
     assert clinic.letters("drop", "--yes", "--cause", "poison_message")[-1] == "Dropped: 1"
