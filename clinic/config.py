@@ -100,10 +100,16 @@ class SettingsSchema(ConfigSchema):
 
 
 def load(path: str) -> dict[str, Any]:
-    """Read a configuration file exactly as `nameko run --config` does. Raises: OSError."""
+    """Read a configuration file exactly as `nameko run --config` does. Raises: ConfigError."""
     setup_yaml_parser()
-    with open(path, encoding="utf-8") as file:
-        config: dict[str, Any] = yaml.safe_load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            config = yaml.safe_load(file)
+    except (OSError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())  # YAML explains itself on several lines
+        raise ConfigError(reason) from None
+    if not isinstance(config, dict):
+        raise ConfigError("it holds no settings")
     return config
 
 

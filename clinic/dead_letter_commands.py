@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
-import yaml
 from amqp.exceptions import AMQPError
 from kombu.exceptions import OperationalError
 
@@ -87,13 +86,15 @@ def replay(
 @by_cause
 @everything
 @dry_run
-@click.confirmation_option(prompt="A dropped message is gone for good. Go on?")
+@click.option("--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
 def drop(
-    path: str, ids: tuple[str, ...], cause: str | None, all_of_them: bool, dry_run: bool
+    path: str, ids: tuple[str, ...], cause: str | None, all_of_them: bool, dry_run: bool, yes: bool
 ) -> None:
     """Delete them for good."""
     select = _selection(ids, cause, all_of_them)
+    if not (dry_run or yes):
+        click.confirm("A dropped message is gone for good. Go on?", abort=True)
     with _opened(path) as letters:
         _each(letters, select, letters.drop, "Dropped", dry_run)
 
@@ -129,9 +130,8 @@ def _each(
 def _opened(path: str) -> Iterator[DeadLetters]:
     try:
         settings = config.settings(config.load(path))
-    except (ClinicError, OSError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())  # YAML explains itself on several lines
-        raise click.ClickException(f"{path}: {reason}") from None
+    except ClinicError as error:
+        raise click.ClickException(f"{path}: {error}") from None
     try:
         with DeadLetters.opened(settings) as letters:
             yield letters

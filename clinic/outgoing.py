@@ -12,8 +12,9 @@ from kombu.message import Message as Received
 _PERSISTENT = 2
 
 #: Headers that the broker writes on delivery, and that mean nothing on another message.
-_BROKERS_OWN = frozenset(
+_OF_ONE_DELIVERY = frozenset(
     {"x-delivery-count", "x-death", "x-first-death-exchange", "x-first-death-queue"}
+    | {"compression"}  # kombu has unpacked it
     | {"x-first-death-reason", "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason"}
 )
 
@@ -32,7 +33,9 @@ class Outgoing:
     @classmethod
     def copy_of(cls, message: Received, queue: str, headers: Mapping[str, Any]) -> Self:
         """Copy a received message as it came, for a queue, with headers added."""
-        kept = {name: value for name, value in message.headers.items() if name not in _BROKERS_OWN}
+        kept = {
+            name: value for name, value in message.headers.items() if name not in _OF_ONE_DELIVERY
+        }
         return cls(
             exchange="",
             routing_key=queue,

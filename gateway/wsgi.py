@@ -39,7 +39,8 @@ def start(config: dict[str, Any]) -> Flask:
     return create_app(store, relay, own)
 
 
+_path = os.environ.get("CLINIC_CONFIG") or "config.yaml"
 try:
-    app = start(load(os.environ.get("CLINIC_CONFIG") or "config.yaml"))
-except (ConfigError, OSError) as error:
-    sys.exit(f"gateway: {error}")
+    app = start(load(_path))
+except ConfigError as error:
+    sys.exit(f"gateway: {_path}: {error}")

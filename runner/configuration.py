@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import yaml
-
 from booking_service.settings import booking_settings
 from clinic.config import load, settings
 from clinic.errors import ConfigError
@@ -21,6 +19,5 @@ def require_configuration() -> None:
         config = load(path)
         for read in (settings, booking_settings, notification_settings, gateway_settings):
             read(config)
-    except (ConfigError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())  # YAML explains itself on several lines
-        raise Problem(f"{path}: {reason}") from error
+    except ConfigError as error:
+        raise Problem(f"{path}: {error}") from error

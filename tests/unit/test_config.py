@@ -402,7 +402,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_a_missing_file_is_told() -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ConfigError, match="no-such-file"):
         load("no-such-file.yaml")
 
 
