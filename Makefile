@@ -8,7 +8,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
 run: setup ## Run everything on this machine; Ctrl-C stops it
-	@exec .venv/bin/python -m runner
+	@exec .venv/bin/python -W ignore -m runner # nameko warns of what it is made of
 
 test: ## Run all tests
 	@env -u AMQP_URI scripts/setup # whatever broker is named, the tests start one of their own

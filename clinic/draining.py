@@ -14,7 +14,7 @@ from kombu import Connection
 from kombu import Consumer as KombuConsumer
 from kombu.message import Message
 from kombu.transport.base import StdChannel
-from nameko.messaging import QueueConsumer
+from nameko.messaging import QueueConsumer, QueueConsumerStopped
 from nameko.rpc import Rpc, RpcConsumer
 
 from clinic import config, topology
@@ -57,6 +57,18 @@ class DrainingQueueConsumer(QueueConsumer):
     def run(self, **kwargs: Any) -> None:
         with suppress(_Stopping):
             super().run(**kwargs)
+        self._stop_waiting_for_the_start()
+
+    def stop(self) -> None:
+        """End also before the first connection; nameko would kill the thread, and log a crash."""
+        if not self._consumers_ready.ready():
+            self._stop_waiting_for_the_start()
+            self.should_stop = True
+        super().stop()
+
+    def _stop_waiting_for_the_start(self) -> None:
+        if not self._consumers_ready.ready():
+            self._consumers_ready.send_exception(QueueConsumerStopped())
 
     @contextmanager
     def establish_connection(self) -> Iterator[Connection]:
