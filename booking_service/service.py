@@ -5,6 +5,7 @@ They are two, each with its own pool of workers: in one, a backlog of checks wou
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from marshmallow import ValidationError
@@ -23,6 +24,8 @@ from clinic.reasons import DEFAULT_LANGUAGE
 from clinic.schema import new_booking, view
 from clinic.store import BookingStore
 from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE
+
+logger = logging.getLogger(__name__)
 
 
 class BookingService:
@@ -48,6 +51,7 @@ class BookingService:
             raise InvalidBooking(str(error.normalized_messages())) from None
         token, access = issue()
         self.bookings.insert(booking, access)
+        logger.info("booking accepted", extra={"booking_id": booking.id})
         return view(booking) | {"manageToken": token}
 
     @rpc(expected_exceptions=ClinicError)

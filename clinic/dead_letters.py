@@ -22,7 +22,7 @@ from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER
 from clinic.topology import WORK_QUEUES, WorkQueue
 
 _CONNECT_SECONDS = 5
-_OF_THE_PAST = (ATTEMPT_HEADER, "x-cause", "x-cause-detail", "x-parked-at", "x-letter")
+_OF_THE_PAST = (ATTEMPT_HEADER, "x-queue", "x-cause", "x-cause-detail", "x-parked-at", "x-letter")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ def book() -> Response:
     data, payload = json_body()
     booking = new_booking(payload, language=language(), by="patient")
     booking, token = _store(booking, data, idempotency_key())
-    logger.info("booking accepted", extra={"booking_id": booking.id})
     body = {"booking": view(booking) | {"manageToken": token}}
     return _json(body, 201, Location=f"/booking/{booking.id}")
 
@@ -66,7 +65,8 @@ def _store(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str
         _bookings().insert(booking, access)
     except IdempotencyKeyUsed:
         booking, stored = _bookings().find_by_key(access)
-        token = derive(stored.salt, key or "")
+        return booking, derive(stored.salt, key or "")
+    logger.info("booking accepted", extra={"booking_id": booking.id})
     return booking, token
 
 

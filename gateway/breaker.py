@@ -8,6 +8,9 @@ from flask import Flask, Response, request
 
 from clinic.errors import DatabaseUnavailable
 
+#: Answers that no request gets before the database has had its say.
+_FROM_THE_DATABASE = frozenset({200, 201, 304, 404, 422})
+
 #: How long a failure is taken to last, and the pause between two requests that look again.
 PAUSE_SECONDS = 1.0
 
@@ -35,9 +38,9 @@ class Breaker:
 
     def _observe(self, answer: Response) -> Response:
         if request.blueprint == self._blueprint:
-            if answer.status_code != 503:
+            if answer.status_code in _FROM_THE_DATABASE:
                 self._is_open = False
-            elif not self._is_open:
+            elif answer.status_code == 503 and not self._is_open:
                 self._is_open = True
                 self._next_try = time.monotonic() + PAUSE_SECONDS
         return answer

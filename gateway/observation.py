@@ -82,6 +82,8 @@ def _finish(answer: Response) -> Response:
     method = request.method if request.method in _METHODS else "other"
     HTTP_REQUESTS.labels(route, method, answer.status_code).inc()
     answer.headers[_HEADER] = request_id.get()
+    if answer.status_code not in (429, 503):
+        answer.headers.pop("Retry-After", None)  # the limiter sets it on every answer
     for name, value in _SECURITY_HEADERS.items():
         answer.headers.setdefault(name, value)
     return answer

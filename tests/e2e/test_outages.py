@@ -6,7 +6,6 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,14 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from clinic import booking as steps
-from clinic.booking import Booking
 from clinic.clock import now
-from clinic.manage_token import issue
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
 from runner.mongodb import MongoServer
 from runner.process import Running, start
 from runner.rabbitmq import RabbitNode
 from tests.amqp import consumers, depth
+from tests.bookings import put_booking
 from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.e2e.stack import EXAMPLE, Stack
 from tests.e2e.test_load import book_at_once
@@ -202,15 +200,7 @@ def test_a_decision_whose_worker_died_before_its_event_is_told(
 
 def _decide_and_die(store: BookingStore) -> str:
     """Leave the database as a worker does that is killed right after its decision."""
-    booking: Booking = steps.request(
-        patient_name="Ana",
-        patient_email="ana@example.com",
-        language="es",
-        date=now() + timedelta(days=1),
-        at=now(),
-        by="test",
-    )
-    store.insert(booking, issue()[1])
+    booking = put_booking(store)
     store.apply(steps.reject(booking, reason="closed", at=now(), by="test"))
     return booking.id
 

@@ -19,11 +19,11 @@ from clinic import booking as steps
 from clinic.booking import Booking, Status
 from clinic.clock import now, to_wire
 from clinic.errors import BookingNotFound, InvalidBooking
-from clinic.manage_token import issue
 from clinic.messages import BookingRequested
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
 from tests.amqp import body_of, depth, subscriber, take
+from tests.bookings import put_booking
 from tests.conftest import eventually
 
 #: Noon of a day on which the default calendar is open.
@@ -55,16 +55,7 @@ def rpc(services: Any, config: dict[str, Any]) -> Iterator[Any]:
 
 
 def pending(store: BookingStore, date: datetime = TOMORROW) -> Booking:
-    booking = steps.request(
-        patient_name="Ana",
-        patient_email="ana@example.com",
-        language="es",
-        date=date,
-        at=now(),
-        by="test",
-    )
-    store.insert(booking, issue()[1])
-    return booking
+    return put_booking(store, date=date)
 
 
 def decider(store: BookingStore, config: dict[str, Any], **calendar: Any) -> Decider:

@@ -24,7 +24,6 @@ from clinic import booking as steps
 from clinic import strict_json, topology
 from clinic.booking import Booking, Status
 from clinic.clock import now, to_wire
-from clinic.manage_token import issue
 from clinic.messages import BookingRequested, BookingStateChanged
 from clinic.outbox import Outbox
 from clinic.retry import ATTEMPT_HEADER
@@ -35,6 +34,7 @@ from runner.ports import free_port
 from runner.rabbitmq import RabbitNode
 from runner.services import ROOT
 from tests.amqp import body_of, depth, put, take
+from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.mailbox import Mailbox, running_mailbox
 
@@ -133,16 +133,7 @@ def request() -> dict[str, Any]:
 
 
 def pending(store: BookingStore, address: str = "ana@example.com") -> Booking:
-    booking = steps.request(
-        patient_name="Ana",
-        patient_email=address,
-        language="es",
-        date=now() - timedelta(days=1),
-        at=now(),
-        by="test",
-    )
-    store.insert(booking, issue()[1])
-    return booking
+    return put_booking(store, patient_email=address, date=now() - timedelta(days=1))
 
 
 def message_of(booking: Booking) -> bytes:

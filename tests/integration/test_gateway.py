@@ -24,12 +24,13 @@ from clinic.booking import Booking
 from clinic.clock import now
 from clinic.config import settings
 from clinic.database import durable_uri
-from clinic.manage_token import fingerprint, issue
+from clinic.manage_token import fingerprint
 from clinic.relay import Relay
 from clinic.store import BookingStore
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from runner.ports import free_port
+from tests.bookings import put_booking
 from tests.conftest import eventually
 
 EXAMPLE = {
@@ -103,16 +104,7 @@ def booked(client: FlaskClient, **fields: Any) -> dict[str, Any]:
 
 
 def put(store: BookingStore, date: datetime = SLOT, at: datetime | None = None) -> Booking:
-    booking = steps.request(
-        patient_name="Ana",
-        patient_email="ana@example.com",
-        language="es",
-        date=date,
-        at=at or now(),
-        by="test",
-    )
-    store.insert(booking, issue()[1])
-    return booking
+    return put_booking(store, date=date, at=at or now())
 
 
 def confirm(store: BookingStore, booking_id: str) -> None:

@@ -22,7 +22,6 @@ from clinic import booking as steps
 from clinic import strict_json
 from clinic.booking import Booking
 from clinic.clock import now
-from clinic.manage_token import issue
 from clinic.messages import BookingRequested, BookingStateChanged
 from clinic.monitor import Monitor
 from clinic.outbox import Outbox
@@ -33,6 +32,7 @@ from runner.mongodb import MongoServer
 from runner.ports import free_port, is_taken
 from runner.rabbitmq import RabbitNode
 from tests.amqp import put
+from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.mailbox import Mailbox, running_mailbox
 from tests.proxy import Proxy, proxied
@@ -131,11 +131,7 @@ def database_link(mongo_server: MongoServer, config: dict[str, Any]) -> Iterator
 def pending(
     store: BookingStore, date: datetime = LONG_AGO, address: str = "ana@example.com"
 ) -> Booking:
-    booking = steps.request(
-        patient_name="Ana", patient_email=address, language="es", date=date, at=now(), by="test"
-    )
-    store.insert(booking, issue()[1])
-    return booking
+    return put_booking(store, patient_email=address, date=date)
 
 
 def ask(amqp_uri: str, booking: Booking, **properties: Any) -> None:

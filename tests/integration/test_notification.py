@@ -24,7 +24,6 @@ from clinic.errors import (
     PoisonMessage,
     RecipientRejected,
 )
-from clinic.manage_token import issue
 from clinic.messages import BookingStateChanged
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
@@ -36,6 +35,7 @@ from notification_service.service import NotificationService
 from notification_service.settings import notification_settings
 from runner.ports import free_port
 from tests.amqp import depth, put, take
+from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.mailbox import Mailbox, running_mailbox
 
@@ -78,15 +78,13 @@ def service(config: dict[str, Any], mailbox: Mailbox, container_factory: Any) ->
 def confirmed(
     bookings: BookingStore, address: str = "ana@example.com", language: str = "es"
 ) -> tuple[Booking, BookingStateChanged]:
-    booking = steps.request(
+    booking = put_booking(
+        bookings,
         patient_name="Ana <García>",
         patient_email=address,
         language=language,
         date=(now() + timedelta(days=1)).replace(microsecond=0),
-        at=now(),
-        by="test",
     )
-    bookings.insert(booking, issue()[1])
     return booking, take_step(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
 
 
@@ -372,15 +370,7 @@ def test_a_refused_letter_is_parked_and_holds_up_nobody(
     service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, confirmed(bookings, address="refused@example.com")[1])
-    booking = steps.request(
-        patient_name="Bea",
-        patient_email="bea@example.com",
-        language="es",
-        date=now(),
-        at=now(),
-        by="test",
-    )
-    bookings.insert(booking, issue()[1])
+    booking = put_booking(bookings, patient_name="Bea", patient_email="bea@example.com", date=now())
     send(amqp_uri, take_step(bookings, steps.reject(booking, reason="past", at=now(), by="test")))
     parked = eventually(lambda: take(amqp_uri, f"{QUEUE}.dead_letter"))
     (letter,) = eventually(mailbox.letters)

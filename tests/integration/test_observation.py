@@ -18,12 +18,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
-from clinic import booking as steps
 from clinic.assembly import relayed_store
-from clinic.clock import now
 from clinic.config import settings
 from clinic.database import durable_uri
-from clinic.manage_token import issue
 from clinic.relay import Relay
 from clinic.store import BookingStore
 from gateway.app import create_app
@@ -31,6 +28,7 @@ from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from runner.ports import free_port
 from runner.services import ROOT
+from tests.bookings import put_booking
 from tests.integration.test_gateway import EXAMPLE, book, booked, problem
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
@@ -316,15 +314,7 @@ def gauge(samples: Samples, name: str) -> float | None:
 
 
 def put(store: BookingStore) -> str:
-    booking = steps.request(
-        patient_name="Ana",
-        patient_email="ana@example.com",
-        language="es",
-        date=now() + timedelta(days=1),
-        at=now(),
-        by="test",
-    )
-    store.insert(booking, issue()[1])
+    booking = put_booking(store)
     return booking.id
 
 

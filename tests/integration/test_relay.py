@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import eventlet
@@ -14,13 +13,13 @@ from clinic import booking as steps
 from clinic import topology
 from clinic.booking import Booking
 from clinic.clock import now
-from clinic.manage_token import issue
 from clinic.outbox import Outbox
 from clinic.publisher import Publisher
 from clinic.relay import Relay
 from clinic.store import BookingStore
 from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, subscriber, take
+from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.proxy import Proxy, proxied
 
@@ -43,16 +42,7 @@ class Process:
         self.store = BookingStore(database, outbox, self.relay.offer)
 
     def book(self) -> Booking:
-        booking = steps.request(
-            patient_name="Ana",
-            patient_email="ana@example.com",
-            language="es",
-            date=now() + timedelta(days=1),
-            at=now(),
-            by="test",
-        )
-        self.store.insert(booking, issue()[1])
-        return booking
+        return put_booking(self.store)
 
 
 @pytest.fixture

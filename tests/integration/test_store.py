@@ -21,19 +21,13 @@ from clinic.listing import Listing, Position
 from clinic.manage_token import derive, issue
 from clinic.outbox import Entry, Outbox
 from clinic.store import BookingStore
+from tests.bookings import requested
 
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
 
 def make_booking(date: datetime = SLOT, at: datetime | None = None) -> Booking:
-    return steps.request(
-        patient_name="Ana",
-        patient_email="ana@example.com",
-        language="es",
-        date=date,
-        at=at or now(),
-        by="test",
-    )
+    return requested(date=date, at=at or now())
 
 
 @pytest.fixture

@@ -9,23 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from clinic import booking as steps
 from clinic.booking import Booking, Status
 from clinic.listing import DEFAULT_LIMIT, Listing, Position, cursor, read_listing
+from tests.bookings import requested
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ID = "6f1c1f0e-7d4b-4f0e-9a51-0d6c1f0e7d4b"
 
 
 def make_booking(at: datetime = NOON) -> Booking:
-    return steps.request(
-        patient_name="Ana",
-        patient_email="ana@example.com",
-        language="es",
-        date=NOON,
-        at=at,
-        by="test",
-    )
+    return requested(date=NOON, at=at)
 
 
 def encoded(text: str) -> str:

@@ -1,0 +1,32 @@
+"""Bookings for tests that are about something else than how they are asked for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from clinic import booking as steps
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.manage_token import issue
+from clinic.store import BookingStore
+
+
+def requested(**fields: Any) -> Booking:
+    """Make Ana's pending booking for this time tomorrow; `fields` are those of `request`."""
+    usual: dict[str, Any] = {
+        "patient_name": "Ana",
+        "patient_email": "ana@example.com",
+        "language": "es",
+        "date": now() + timedelta(days=1),
+        "at": now(),
+        "by": "test",
+    }
+    return steps.request(**usual | fields)
+
+
+def put_booking(store: BookingStore, **fields: Any) -> Booking:
+    """Store such a booking and return it."""
+    booking = requested(**fields)
+    store.insert(booking, issue()[1])
+    return booking
