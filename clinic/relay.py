@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 
-from clinic.errors import BrokerUnavailable, TryLater
+from clinic.errors import TryLater
 from clinic.outbox import Entry, Outbox
 from clinic.publisher import Publisher
 
@@ -33,6 +33,7 @@ class Relay:
         self._sweep_seconds = sweep_seconds
         self._next_sweep = time.monotonic()
         self._has_more = False
+        self._is_resting = False
         self._offered: queue.Queue[Entry | None] = queue.Queue(CAPACITY)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
@@ -70,12 +71,18 @@ class Relay:
         while not (self._stopping.is_set() and self._offered.empty()):
             try:
                 self._round()
+                self._work_again()
             except TryLater as error:
                 self._rest(error)
             except Exception:
                 # The relay is the only way out for messages: it reports and goes on.
                 logger.exception("relay round failed")
                 self._stopping.wait(_TICK_SECONDS)
+
+    def _work_again(self) -> None:
+        if self._is_resting:
+            self._is_resting = False
+            logger.info("relay reaches its peers again")
 
     def _round(self) -> None:
         entries = self._take()
@@ -118,8 +125,9 @@ class Relay:
 
     def _rest(self, error: TryLater) -> None:
         """Wait a little while the broker or the database is away; what was taken stays stored."""
-        level = logging.WARNING if isinstance(error, BrokerUnavailable) else logging.ERROR
+        level = logging.DEBUG if self._is_resting else logging.WARNING  # say it once an outage
         logger.log(level, "relay can't reach its peer: %s", error, extra={"code": error.code})
+        self._is_resting = True
         self._next_sweep = time.monotonic()
         self._has_more = False
         self._stopping.wait(_TICK_SECONDS)

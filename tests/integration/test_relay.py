@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -237,3 +238,19 @@ def test_one_subscriber_that_refuses_does_not_flood_the_others(
     process.relay.stop()
     assert len(copies) == 6
     assert max(copies.values()) <= 4
+
+
+def test_an_outage_is_said_once_and_so_is_its_end(
+    database: Database[Any], proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    proxy.refuse()
+    process = Process(database, through(proxy))
+    with caplog.at_level(logging.INFO, "clinic.relay"):
+        process.relay.start()
+        eventually(lambda: "can't reach" in caplog.text)
+        # Some rounds more, each of which fails.
+        eventlet.sleep(3)
+        proxy.restore()
+        eventually(lambda: "reaches its peers again" in caplog.text)
+    process.relay.stop()
+    assert caplog.text.count("can't reach") == 1
