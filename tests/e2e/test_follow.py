@@ -24,7 +24,7 @@ from nameko.standalone.rpc import ServiceRpcProxy
 from runner.mongodb import MongoServer
 from runner.ports import free_port
 from runner.rabbitmq import RabbitNode
-from tests.amqp import depth, subscriber
+from tests.amqp import consumers, depth, subscriber
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack
 from tests.e2e.test_load import book_at_once
@@ -135,10 +135,12 @@ def test_a_booking_made_over_rpc_is_followed_by_its_id_alone(
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json")
     stack.start_all()
+    eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
     with ServiceRpcProxy("booking_service", config, timeout=30) as rpc:
         booking_id = rpc.create_booking(**EXAMPLE)["id"]
     eventually(lambda: "patient notified" in stack.logs("notification_service"))
     assert life(stack, booking_id) == [
+        ("booking accepted", ""),
         ("booking decided: rejected", ""),
         ("patient notified", ""),
     ]

@@ -15,6 +15,7 @@ import pytest
 from nameko.standalone.rpc import ServiceRpcProxy
 
 from clinic.clock import now, to_wire
+from tests.amqp import consumers
 from tests.conftest import eventually
 from tests.e2e.stack import Stack
 from tests.mailbox import Mailbox, running_mailbox
@@ -55,6 +56,7 @@ def test_a_hundred_checks_run_at_once_and_rpc_answers_beside_them(
         BOOKING_MAX_WORKERS="120",
     )
     stack.start_all()
+    eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
     with ServiceRpcProxy("booking_service", config, timeout=60) as rpc:
         rpc.list_bookings(limit=1)
         ids = book_at_once(stack, 100)

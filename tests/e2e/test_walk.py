@@ -15,7 +15,7 @@ from nameko.events import event_handler
 
 from clinic.clock import now, to_wire
 from runner.services import ROOT
-from tests.amqp import body_of, depth, subscriber
+from tests.amqp import body_of, consumers, depth, subscriber
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack
 
@@ -109,6 +109,7 @@ n.rpc.booking_service.get_booking("nobody")
 
 
 def test_nameko_shell_reaches_the_service(stack: Stack, amqp_uri: str, tmp_path: Path) -> None:
+    eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
     command = [Path(sys.executable).with_name("nameko"), "shell", "--config", "config.yaml"]
     environment = {"AMQP_URI": amqp_uri, "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     shell = subprocess.run(
