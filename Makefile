@@ -2,7 +2,7 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run test compose-test lint format requirements clean setup
+.PHONY: help run test compose-test faults prove-faults lint format requirements clean setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -17,6 +17,14 @@ test: ## Run all tests
 compose-test: ## Run the tests of docker-compose.yml; needs a Docker engine
 	@env -u AMQP_URI scripts/setup
 	@exec .venv/bin/python -m pytest -v tests/compose
+
+faults: ## Break everything for an hour and check every promise; FAULTS names single campaigns
+	@env -u AMQP_URI scripts/setup
+	@exec .venv/bin/python -W ignore -m tests.faults $(FAULTS)
+
+prove-faults: ## Take away one guard at a time: the faults must find it out each time
+	@env -u AMQP_URI scripts/setup
+	@exec .venv/bin/python -W ignore -m tests.faults.prove $(GUARDS)
 
 lint: setup ## Check style and types
 	.venv/bin/ruff check .

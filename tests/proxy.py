@@ -1,50 +1,83 @@
-"""A TCP proxy that can refuse, cut and freeze the link between a service and its server."""
+"""A TCP proxy that fails in every way a network does: slow, cut, reset, refused, frozen."""
 
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import eventlet
 from eventlet.green import socket
 
+#: Of a link: towards the server, and back.
+UP, DOWN = "up", "down"
+_BOTH = (UP, DOWN)
+#: An abortive close: what is in flight is thrown away, and the peer reads "connection reset".
+_NO_LINGER = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class _Link:
+    """One connection of a client, and ours to the server for it."""
+
+    near: socket.socket
+    far: socket.socket
+
+    def shut(self) -> None:
+        for end in (self.near, self.far):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        for end in (self.near, self.far):
+            with contextlib.suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            end.close()
+
 
 class Proxy:
-    """Listens on a port of its own and passes bytes on while it is `up`.
-
-    `refuse` closes the listener and every link, `freeze` keeps them open and silent.
-    """
+    """Listens on a port of its own and passes bytes on, `latency_seconds` later."""
 
     def __init__(self, target_port: int) -> None:
         self._target = ("127.0.0.1", target_port)
         self._listener = eventlet.listen(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._frozen = False
+        self.latency_seconds = 0.0
+        self._frozen: set[str] = set()
         self._fatal: bytes | None = None
-        self._links: list[socket.socket] = []
+        self._links: list[_Link] = []
         self._acceptor = eventlet.spawn(self._accept)
 
     def refuse(self) -> None:
+        """Close the listener and every link."""
         self._acceptor.kill()
         self._listener.close()
         self.cut()
 
     def cut(self) -> None:
-        """Break every link that is open now."""
+        """End every link that is open now, as a process that exits does."""
         for link in self._links:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
+            link.shut()
         self._links.clear()
 
-    def freeze(self) -> None:
-        self._frozen = True
+    def reset(self) -> None:
+        """Break every link that is open now, as a crashed machine does."""
+        for link in self._links:
+            link.reset()
+        self._links.clear()
+
+    def freeze(self, *ways: str) -> None:
+        """Keep links open and silent: both ways, or only UP or DOWN."""
+        self._frozen = set(ways or _BOTH)
 
     def freeze_at(self, data: bytes) -> None:
         """Freeze as soon as these bytes come by, and hold them back."""
         self._fatal = data
 
     def restore(self) -> None:
-        self._frozen = False
+        self.latency_seconds = 0.0
+        self._frozen = set()
         self._fatal = None
         if self._acceptor.dead:
             self._listener = eventlet.listen(("127.0.0.1", self.port))
@@ -56,22 +89,35 @@ class Proxy:
     def _accept(self) -> None:
         while True:
             near, _ = self._listener.accept()
-            far = socket.create_connection(self._target)
-            self._links += [near, far]
-            eventlet.spawn_n(self._pump, near, far)
-            eventlet.spawn_n(self._pump, far, near)
+            eventlet.spawn_n(self._link, near)
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _link(self, near: socket.socket) -> None:
+        try:
+            far = socket.create_connection(self._target)
+        except OSError:
+            near.close()  # the server is down, and so are we
+            return
+        link = _Link(near, far)
+        self._links.append(link)
+        back = eventlet.spawn(self._pump, far, near, DOWN)
+        self._pump(near, far, UP)
+        back.wait()
+        near.close()
+        far.close()
+        with contextlib.suppress(ValueError):
+            self._links.remove(link)
+
+    def _pump(self, source: socket.socket, sink: socket.socket, way: str) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if self._fatal and self._fatal in data:
-                    self._frozen = True
-                while self._frozen:
+                    self.freeze()
+                eventlet.sleep(self.latency_seconds)
+                while way in self._frozen:
                     eventlet.sleep(0.05)
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
-        source.close()
 
 
 @contextlib.contextmanager

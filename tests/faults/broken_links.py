@@ -1,0 +1,79 @@
+"""Campaign: the ways to the database and to the mail server fail in turn, under load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import eventlet
+
+from tests.faults.campaign import Campaign, campaign
+from tests.faults.invariants import Allowed
+from tests.faults.outcome import Outcome
+from tests.proxy import DOWN, UP
+
+PER_SECOND = 5.0
+FAULT_SECONDS = 12
+#: The gateway's promise is 3 s; a loaded machine is granted one more.
+ANSWER_SECONDS = 4.0
+
+
+def run(directory: Path, seed: int) -> Outcome:
+    allowed = Allowed(second_copies=True, answer_seconds=ANSWER_SECONDS)
+    with campaign("broken links", directory, seed, allowed) as trial:
+        for name, fault in FAULTS.items():
+            load = eventlet.spawn(trial.patients.rush, FAULT_SECONDS, PER_SECOND)
+            eventlet.sleep(2)
+            fault(trial)
+            load.wait()
+            trial.house.wait_until_ready()
+            trial.note(name, trial.check())
+        trial.outcome.figures["faults"] = len(FAULTS)
+    return trial.outcome
+
+
+def refuse(link: str, trial: Campaign) -> None:
+    trial.house.links[link].refuse()
+    eventlet.sleep(FAULT_SECONDS)
+    trial.house.links[link].restore()
+
+
+def freeze(link: str, trial: Campaign, *ways: str) -> None:
+    trial.house.links[link].freeze(*ways)
+    eventlet.sleep(FAULT_SECONDS)
+    trial.house.links[link].cut()
+    trial.house.links[link].restore()
+
+
+def freeze_up(link: str, trial: Campaign) -> None:
+    freeze(link, trial, UP)
+
+
+def freeze_down(link: str, trial: Campaign) -> None:
+    freeze(link, trial, DOWN)
+
+
+def cut(link: str, trial: Campaign) -> None:
+    for _ in range(10):
+        trial.house.links[link].cut()
+        eventlet.sleep(1)
+
+
+def reset(link: str, trial: Campaign) -> None:
+    for _ in range(10):
+        trial.house.links[link].reset()
+        eventlet.sleep(1)
+
+
+def slow_down(link: str, trial: Campaign) -> None:
+    trial.house.links[link].latency_seconds = 0.2
+    eventlet.sleep(FAULT_SECONDS)
+    trial.house.links[link].restore()
+
+
+FAULTS: dict[str, Callable[[Campaign], None]] = {
+    f"{fault.__name__} {link}": partial(fault, link)
+    for link in ("database", "mail")
+    for fault in (refuse, freeze, freeze_up, freeze_down, cut, reset, slow_down)
+}

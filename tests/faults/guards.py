@@ -1,0 +1,89 @@
+"""What keeps the promises, each as the edit that takes it away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`present` is a text of `file`; `absent` is what a worse program has in its place."""
+
+    name: str
+    file: str
+    present: str
+    absent: str
+
+    def remove(self, root: Path) -> None:
+        """Edit the copy of the sources at `root`. Raises: ValueError when the code has changed."""
+        file = root / self.file
+        text = file.read_text()
+        if text.count(self.present) != 1:
+            raise ValueError(f"{self.name}: {self.file} does not hold the guard once")
+        file.write_text(text.replace(self.present, self.absent))
+
+
+GUARDS = (
+    Guard(
+        "status guard: an update names the status and the version that it steps from",
+        "clinic/store.py",
+        """            "_id": transition.booking_id,
+            "status": transition.change.previous,
+            "version": transition.version - 1,
+""",
+        """            "_id": transition.booking_id,
+""",
+    ),
+    Guard(
+        "unique index: one confirmed booking for a seat",
+        "clinic/store.py",
+        """    unique=True,
+    partialFilterExpression={"status": Status.CONFIRMED.value},
+""",
+        """    partialFilterExpression={"status": Status.CONFIRMED.value},
+""",
+    ),
+    Guard(
+        "outbox: what was not sent is swept up",
+        "clinic/relay.py",
+        "        entries = self._outbox.claim_overdue(BATCH)\n",
+        "        entries: list[Entry] = []\n",
+    ),
+    Guard(
+        "ledger: who was told is not told again",
+        "notification_service/ledger.py",
+        "                return self._claim_again(event, is_replay)\n",
+        "                return Claim(event, tries=1)\n",
+    ),
+    Guard(
+        "confirm: sent is what the broker has answered for",
+        "clinic/confirms.py",
+        "        while self._waiting:\n",
+        "        while False:\n",
+    ),
+    Guard(
+        "ack order: a message is acked when its work is done",
+        "clinic/consumer.py",
+        "        handle_result = partial(self.handle_outcome, message, argument, attempt)\n",
+        "        handle_result = partial(self.handle_outcome, message, argument, attempt)\n"
+        "        self.queue_consumer.ack_message(message)\n",
+    ),
+    Guard(
+        "mandatory: a message that no queue takes comes back",
+        "clinic/confirms.py",
+        "mandatory=True",
+        "mandatory=False",
+    ),
+    Guard(
+        "retry before ack: a message is acked when its copy is safe",
+        "clinic/consumer.py",
+        """        try:
+            answer()
+        except""",
+        """        try:
+            self.queue_consumer.ack_message(message)
+            answer()
+        except""",
+    ),
+)

@@ -1,0 +1,120 @@
+"""Clients of the gateway, who insist: without a clear answer they ask again under the same key."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import eventlet
+import requests
+
+from clinic.clock import now, to_wire
+from tests.faults.history import FAILED, OK, UNKNOWN, Call, History
+
+#: In every name; it must never be seen in a log or in a queue.
+CANARY = "Zzyzx"
+#: A client's own patience, longer than any answer should take.
+TIMEOUT_SECONDS = 20
+_INSIST_SECONDS = 240
+_CLOSED = "2023-12-01T10:00:00Z"
+
+
+class Patients:
+    """`chance` decides what they want; the same seed makes the same wishes."""
+
+    def __init__(self, url: str, history: History, chance: random.Random) -> None:
+        self._url = url
+        self._history = history
+        self._chance = chance
+        self._numbers = itertools.count(1)
+        self._hour = (now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+
+    def book(self, date: str | None = None, prefix: str = "p") -> dict[str, Any]:
+        """Book until there is an answer, and return the booking of it."""
+        number = next(self._numbers)
+        patient = f"{prefix}@{CANARY.lower()}{number}.example.com"
+        body = {
+            "patientName": f"Ana {CANARY} {number}",
+            "patientEmail": patient,
+            "date": date or self.wish(),
+        }
+        again = self._chance.random() < 0.1  # a double click
+        deadline = time.monotonic() + _INSIST_SECONDS
+        while (answer := self._post(patient, body)) is None:
+            assert time.monotonic() < deadline, "the gateway never took a booking"
+            eventlet.sleep(0.3)
+        if again:
+            self._post(patient, body)
+        return answer
+
+    def race(self, dates: Iterable[str | None]) -> list[dict[str, Any]]:
+        """Book all at once."""
+        threads = [eventlet.spawn(self.book, date) for date in dates]
+        return [thread.wait() for thread in threads]
+
+    def rush(self, seconds: float, per_second: float) -> None:
+        """Keep booking and reading at a steady rate, whatever becomes of the calls."""
+        pool = eventlet.GreenPool(200)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pool.spawn(self._visit)
+            eventlet.sleep(1 / per_second)
+        pool.waitall()
+
+    def wish(self) -> str:
+        """Pick a date: often a slot that many want, sometimes any, now and then a past one."""
+        kind = self._chance.random()
+        if kind < 0.1:
+            return _CLOSED
+        return self.slot(self._chance.randrange(24 if kind < 0.5 else 4000))
+
+    def slot(self, number: int) -> str:
+        """The start of one of the slots of the coming months."""
+        day, half_hour = divmod(number, 24)
+        opening: datetime = self._hour.replace(hour=8) + timedelta(days=day)
+        return to_wire(opening + timedelta(minutes=30 * half_hour))
+
+    def read(self, booking_id: str) -> Call:
+        call = self._history.invoke("read", booking_id)
+        answer = self._call(call, "GET", f"/booking/{booking_id}")
+        if answer is not None and answer.status_code == 200:
+            self._history.saw(answer.json())
+        return call
+
+    def _visit(self) -> None:
+        booking = self.book()
+        eventlet.sleep(self._chance.random() * 2)
+        self.read(booking["id"])
+
+    def _post(self, patient: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        call = self._history.invoke("book", patient)
+        answer = self._call(call, "POST", "/book", json=body, headers={"Idempotency-Key": patient})
+        if answer is None or answer.status_code != 201:
+            return None
+        call.answer = answer.json()["booking"]
+        return call.answer
+
+    def _call(self, call: Call, method: str, path: str, **request: Any) -> requests.Response | None:
+        began = time.monotonic()
+        outcome = UNKNOWN
+        try:
+            answer = requests.request(method, self._url + path, timeout=TIMEOUT_SECONDS, **request)
+            call.status = answer.status_code
+            outcome = _outcome(answer.status_code)
+        except requests.RequestException:
+            return None
+        finally:
+            call.seconds = time.monotonic() - began
+            self._history.complete(call, outcome)
+        return answer
+
+
+def _outcome(status: int) -> str:
+    if status < 300:
+        return OK
+    # A 503 may come after a write whose fate is not known.
+    return UNKNOWN if status >= 500 else FAILED

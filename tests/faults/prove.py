@@ -1,0 +1,88 @@
+"""Proves the harness: with one guard removed at a time, the short selection has to find it out.
+
+`python -m tests.faults.prove [--seed N] [name ...]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from runner.services import ROOT
+from tests.faults.guards import GUARDS, Guard
+from tests.faults.outcome import markdown
+
+#: What the harness may take for one guard.
+BUDGET_SECONDS = 600
+#: A house that has lost something never becomes quiet; there is no need to wait for it as long
+#: as for a good one.
+SETTLE_SECONDS = 60
+_NOT_NEEDED = (".git", ".venv", ".run", "bench", "__pycache__", ".*_cache", ".hypothesis")
+
+
+def main() -> None:
+    options = _options()
+    chosen = [guard for guard in GUARDS if _is_meant(guard, options.guards)]
+    rows = [_row(None, options.seed)] if not options.guards else []
+    rows += [_row(guard, options.seed) for guard in chosen]
+    print(markdown(["guard removed", "found out by", "after"], [row[1:] for row in rows]))
+    sys.exit(0 if all(row[0] == "good" for row in rows) else 1)
+
+
+def _row(guard: Guard | None, seed: int) -> list[str]:
+    """{good or bad, what was removed, the first broken promise, seconds}."""
+    began = time.monotonic()
+    broken = _first_violation(guard, seed)
+    seconds = f"{time.monotonic() - began:.0f} s"
+    is_good = (broken is None) if guard is None else (broken is not None)
+    name = guard.name if guard else "none"
+    print(f"{name}: {broken or 'nothing broken'}, {seconds}", flush=True)
+    return ["good" if is_good else "bad", name, broken or "nothing is broken", seconds]
+
+
+def _first_violation(guard: Guard | None, seed: int) -> str | None:
+    with tempfile.TemporaryDirectory(prefix="prove-") as directory:
+        copy = Path(directory) / "source"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*_NOT_NEEDED))
+        if guard:
+            guard.remove(copy)
+        return _run_short(copy, seed)
+
+
+def _run_short(root: Path, seed: int) -> str | None:
+    settle = ["--settle", str(SETTLE_SECONDS)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.faults", "short", "--seed", str(seed)]
+    done = subprocess.run(
+        [*command, *settle],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUDGET_SECONDS,
+    )
+    if done.returncode == 0:
+        return None
+    found = [line for line in done.stdout.splitlines() if line.startswith("broken: ")]
+    # Whatever else ended it is no proof of anything.
+    assert found, done.stdout[-3000:]
+    return found[0].removeprefix("broken: ")
+
+
+def _is_meant(guard: Guard, names: list[str]) -> bool:
+    return not names or any(guard.name.startswith(name) for name in names)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("guards", nargs="*", help="the first words of guards; all if none")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

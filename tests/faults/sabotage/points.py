@@ -1,0 +1,86 @@
+"""Every gap of the flow in which a process may die: named, and where it is in the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GATEWAY = "gateway"
+WORKER = "booking_service"
+NOTIFIER = "notification_service"
+#: Whose relays look for what others have left behind.
+SWEEPERS = "gateway, booking_service"
+
+#: What has to be wrong already for the point to be reached: the relay is given nothing to send,
+#: the availability check fails, the mail server says "later".
+RELAY_IS_DEAF = "relay_is_deaf"
+CHECK_FAILS = "check_fails"
+MAIL_COMES_LATER = "mail_comes_later"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A moment before or after a call of `method`; `service` names whose processes it is in."""
+
+    name: str
+    service: str
+    method: str
+    is_after: bool = False
+    trouble: str | None = None
+
+    @property
+    def may_repeat_mail(self) -> bool:
+        """The one gap that SMTP leaves open: the server has the letter, we have no record of it."""
+        return self.name == "letter taken, not noted"
+
+
+_INSERT = "clinic.store:BookingStore.insert"
+_APPLY = "clinic.store:BookingStore.apply"
+_OFFER = "clinic.relay:Relay.offer"
+_PUBLISH = "clinic.publisher:Publisher.publish"
+_CONFIRM = "clinic.confirms:Confirms.wait"
+_SETTLE_SENT = "clinic.outbox:Outbox.settle_sent"
+_CLAIM_OVERDUE = "clinic.outbox:Outbox.claim_overdue"
+_RECEIVE = "clinic.consumer:WorkConsumer.handle_message"
+_AGAIN = "clinic.consumer:WorkConsumer._again"
+_PARK = "clinic.consumer:WorkConsumer._park"
+_ACK = "clinic.draining:DrainingQueueConsumer.ack_message"
+_DECIDE = "booking_service.decision:Decider.decide"
+_ATTENTION = "clinic.store:BookingStore.mark_attention"
+_CLAIM = "notification_service.ledger:Ledger.claim"
+_SETTLE = "notification_service.ledger:Ledger.settle"
+_SEND = "notification_service.channels:SmtpChannel.send"
+
+POINTS = (
+    Point("request not stored", GATEWAY, _INSERT),
+    Point("request stored, not offered", GATEWAY, _OFFER),
+    Point("request offered, not answered", GATEWAY, _INSERT, is_after=True),
+    Point("request relayed, not published", GATEWAY, _PUBLISH),
+    Point("request published, not confirmed", GATEWAY, _CONFIRM),
+    Point("request confirmed, not put off", GATEWAY, _SETTLE_SENT),
+    Point("request put off", GATEWAY, _SETTLE_SENT, is_after=True),
+    Point("overdue message claimed by a sweep", SWEEPERS, _CLAIM_OVERDUE, True, RELAY_IS_DEAF),
+    Point("message received", WORKER, _RECEIVE),
+    Point("decision not begun", WORKER, _DECIDE),
+    Point("checked, not decided", WORKER, _APPLY),
+    Point("decided, event not offered", WORKER, _OFFER),
+    Point("event relayed, not published", WORKER, _PUBLISH),
+    Point("event published, not confirmed", WORKER, _CONFIRM),
+    Point("event confirmed, not removed", WORKER, _SETTLE_SENT),
+    Point("event removed", WORKER, _SETTLE_SENT, is_after=True),
+    Point("decided, not acked", WORKER, _ACK),
+    Point("decided and acked", WORKER, _ACK, is_after=True),
+    Point("failed, not sent round", WORKER, _AGAIN, trouble=CHECK_FAILS),
+    Point("sent round, not acked", WORKER, _AGAIN, True, CHECK_FAILS),
+    Point("attention noted, not parked", WORKER, _ATTENTION, True, CHECK_FAILS),
+    Point("parked, not acked", WORKER, _PARK, True, CHECK_FAILS),
+    Point("event received", NOTIFIER, _RECEIVE),
+    Point("letter not claimed", NOTIFIER, _CLAIM),
+    Point("letter claimed, not sent", NOTIFIER, _CLAIM, is_after=True),
+    Point("letter not taken", NOTIFIER, _SEND),
+    Point("letter taken, not noted", NOTIFIER, _SEND, is_after=True),
+    Point("letter noted", NOTIFIER, _SETTLE, is_after=True),
+    Point("event not acked", NOTIFIER, _ACK),
+    Point("event acked", NOTIFIER, _ACK, is_after=True),
+    Point("postponed, not sent round", NOTIFIER, _AGAIN, trouble=MAIL_COMES_LATER),
+    Point("postponed and sent round, not acked", NOTIFIER, _AGAIN, True, MAIL_COMES_LATER),
+)

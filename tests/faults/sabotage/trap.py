@@ -1,0 +1,102 @@
+"""Lets a process die, fail or stop at a named point of its work, once, when it is told to.
+
+The services under test are the real ones; their entry modules here wrap methods before they
+start. What to do is read from files of the directory that `SABOTAGE` names:
+
+* `armed` holds "<mode> <name of the point>". Whoever gets there first renames the file to
+  `fired.<pid>` and does it, so that one arming is one fault, whatever the number of processes.
+* a file named like a trouble (see points.py) makes that trouble last until it is deleted.
+
+`checks` grows by one byte with each availability check that is run.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from clinic.errors import CheckUnavailable
+from tests.faults.sabotage.points import CHECK_FAILS, POINTS, RELAY_IS_DEAF, WORKER, Point
+
+KILL, RAISE, HANG = "kill", "raise", "hang"
+MODES = (KILL, RAISE, HANG)
+
+
+class Sabotage(Exception):
+    """What a process raises when it is told to fail."""
+
+
+class Trap:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._armed = directory / "armed"
+
+    def install(self, service: str) -> None:
+        """Wrap the methods that the points of this service are about."""
+        self._replace("clinic.relay:Relay.offer", self._deaf)
+        if service == WORKER:
+            self._replace("booking_service.check:AvailabilityCheck.run", self._unwell)
+        for point in POINTS:
+            if service in point.service:
+                self._replace(point.method, functools.partial(self._mined, point))
+
+    def _replace(self, path: str, wrap: Callable[[Callable[..., Any]], Any]) -> None:
+        module, _, name = path.partition(":")
+        owner_name, _, method = name.partition(".")
+        owner = getattr(import_module(module), owner_name)
+        setattr(owner, method, wrap(getattr(owner, method)))
+
+    def _deaf(self, offer: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda relay, entry: None if self._has(RELAY_IS_DEAF) else offer(relay, entry)
+
+    def _unwell(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(run)
+        def check(*args: Any) -> None:
+            with (self._directory / "checks").open("a") as checks:
+                checks.write(".")
+            run(*args)
+            if self._has(CHECK_FAILS):
+                raise CheckUnavailable("told to fail")
+
+        return check
+
+    def _mined(self, point: Point, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def mined(*args: Any, **kwargs: Any) -> Any:
+            if not point.is_after:
+                self._step_on(point)
+            result = method(*args, **kwargs)
+            # A sweep that found nothing has claimed nothing.
+            if point.is_after and (result or not point.method.endswith("claim_overdue")):
+                self._step_on(point)
+            return result
+
+        return mined
+
+    def _has(self, trouble: str) -> bool:
+        return (self._directory / trouble).exists()
+
+    def _step_on(self, point: Point) -> None:
+        try:
+            mode, _, name = self._armed.read_text().partition(" ")
+            if name != point.name:
+                return
+            self._armed.rename(self._directory / f"fired.{os.getpid()}")
+        except FileNotFoundError:
+            return  # not armed, or another process was first
+        self._go_off(mode, name)
+
+    def _go_off(self, mode: str, name: str) -> None:
+        if mode == RAISE:
+            raise Sabotage(name)
+        # A stopped process is continued by whoever armed the trap.
+        os.kill(os.getpid(), signal.SIGKILL if mode == KILL else signal.SIGSTOP)
+
+
+def install(service: str) -> None:
+    Trap(Path(os.environ["SABOTAGE"])).install(service)

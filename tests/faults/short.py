@@ -1,0 +1,73 @@
+"""Campaign: the selection that runs with all other tests; a few minutes, and every guard is needed.
+
+What takes one guard away (see guards.py) breaks a promise here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import eventlet
+
+from tests.faults import messages
+from tests.faults.campaign import Campaign, campaign
+from tests.faults.crash_points import ALL, ONE, TEN, Case, run_cases
+from tests.faults.outcome import Outcome
+from tests.faults.random_kills import PER_SECOND, kill_at_random
+from tests.faults.sabotage.points import POINTS
+from tests.faults.sabotage.trap import KILL
+from tests.faults.state import SETTLE_SECONDS
+
+#: Where a guard is all that stands between a crash and a broken promise.
+ESSENTIAL = {
+    "request stored, not offered": ONE,
+    "checked, not decided": TEN,
+    "decided, event not offered": ONE,
+    "letter not claimed": ONE,
+    "letter noted": ONE,
+    "postponed, not sent round": ONE,
+}
+#: Drawn by the seed from all other cases.
+DRAWN = 4
+RANDOM_SECONDS = 25
+_MESSAGES = (
+    messages.copies_of_requests,
+    messages.events_without_a_queue,
+    messages.events_without_an_answer,
+)
+
+
+def run(directory: Path, seed: int, settle_seconds: float = SETTLE_SECONDS) -> Outcome:
+    """End with the first thing that breaks."""
+    options = {"AVAILABILITY_DELAY_SECONDS": "0.5-1"}
+    with campaign("short selection", directory, seed, **options) as trial:
+        trial.settle_seconds = settle_seconds
+        for _ in _parts(trial):
+            if trial.outcome.violations:
+                break
+    return trial.outcome
+
+
+def _parts(trial: Campaign) -> Iterator[None]:
+    for fault in _MESSAGES:
+        trial.note(fault.__name__, [*fault(trial), *trial.check()])
+        yield
+    for number, case in enumerate(_cases(trial)):
+        run_cases(trial, [case], number)
+        yield
+    trial.allowed = replace(trial.allowed, second_copies=True)
+    load = eventlet.spawn(trial.patients.rush, RANDOM_SECONDS, PER_SECOND)
+    kills = kill_at_random(trial, RANDOM_SECONDS)
+    load.wait()
+    trial.house.wait_until_ready()
+    trial.outcome.figures["kills"] = kills.total()
+    yield
+
+
+def _cases(trial: Campaign) -> list[Case]:
+    points = {point.name: point for point in POINTS}
+    essential = [Case(points[name], KILL, size) for name, size in ESSENTIAL.items()]
+    others = [case for case in ALL if case.point.name not in ESSENTIAL]
+    return essential + trial.chance.sample(others, DRAWN)

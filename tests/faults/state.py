@@ -1,0 +1,61 @@
+"""What a house holds at one moment, read past its proxies."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any
+
+import eventlet
+
+from tests.faults.house import House
+
+DEAD_LETTERS = ("booking_dead_letter", "notification_service.email.dead_letter")
+_PENDING = "pending"
+#: How long after the last fault everything must have settled: all retries, a lease, two sweeps.
+SETTLE_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class State:
+    bookings: list[dict[str, Any]]
+    ledger: dict[str, dict[str, Any]]
+    letters: list[EmailMessage]
+    depths: dict[str, int]
+    logs: str
+
+    @classmethod
+    def of(cls, house: House) -> State:
+        return cls(
+            bookings=list(house.database["bookings"].find()),
+            ledger={row["_id"]: row for row in house.database["notifications"].find()},
+            letters=house.mailbox.letters(),
+            depths=house.depths(),
+            logs=house.text_of_logs(),
+        )
+
+
+def wait_for_quiet(house: House, settle_seconds: float) -> bool:
+    """Wait until nothing is left to be done; False when that takes too long."""
+    deadline = time.monotonic() + settle_seconds
+    while not (_has_nothing_to_do(house) and _queues_are_empty(house)):
+        if time.monotonic() > deadline:
+            return False
+        eventlet.sleep(0.3)
+    return True
+
+
+def _has_nothing_to_do(house: House) -> bool:
+    bookings = house.database["bookings"]
+    open_ones = {"$or": [{"status": _PENDING}, {"outbox.0": {"$exists": True}}]}
+    if bookings.count_documents(open_ones):
+        return False
+    steps = sum(each["version"] - 1 for each in bookings.find({}, {"version": True}))
+    settled = {"state": {"$in": ["sent", "failed", "superseded"]}}
+    return bool(house.database["notifications"].count_documents(settled) >= steps)
+
+
+def _queues_are_empty(house: House) -> bool:
+    depths = house.depths()
+    return not any(count for name, count in depths.items() if name not in DEAD_LETTERS)
