@@ -17,7 +17,7 @@ from clinic import topology
 from clinic.clock import to_wire
 from clinic.config import Settings
 from clinic.outgoing import Outgoing, original_bytes
-from clinic.publisher import Publisher
+from clinic.publisher import Publisher, connect_once
 from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER
 from clinic.topology import WORK_QUEUES, WorkQueue
 
@@ -99,6 +99,7 @@ class DeadLetters:
         declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
         publisher = Publisher(settings.amqp_uri, declare)
         with Connection(settings.amqp_uri, connect_timeout=_CONNECT_SECONDS) as connection:
+            connect_once(connection)
             declare(connection.default_channel)
             try:
                 yield cls(connection, publisher)

@@ -49,6 +49,8 @@ class DrainingQueueConsumer(QueueConsumer):
         self.unsettled: set[Message] = set()
         self._pending_remove_providers: dict[Any, Event] = {}
         self._unregistered: dict[Any, Event] = {}
+        #: Connections that broke, of those which were open.
+        self._broken = 0
 
     @property
     def _is_stopping(self) -> bool:
@@ -82,11 +84,24 @@ class DrainingQueueConsumer(QueueConsumer):
                 callback=self._leave_if_stopping,
             )
             bound(connection, ANSWER_SECONDS)
+            self._open_connection = connection
             try:
                 yield connection
             except Exception:
+                self._broken += 1
                 connection.collect()  # a farewell would wait for an answer
                 raise
+
+    def create_connection(self) -> Connection:
+        """Begin with the node after the one that broke: it may let us in and be of no use."""
+        connection = super().create_connection()
+        for _ in range(self._broken % max(len(connection.alt), 1)):
+            connection.maybe_switch_next()
+        return connection
+
+    def on_connection_error(self, error: Exception, interval: float) -> None:
+        """Say it without the URI: nameko hides the first password of a list, and no other."""
+        logger.warning("Error connecting to broker (%s), trying again in %s s", error, interval)
 
     def _leave_if_stopping(self) -> None:
         """Give up when nothing is connected: the broker has taken back what was in hand."""
@@ -108,6 +123,8 @@ class DrainingQueueConsumer(QueueConsumer):
         super().on_consume_ready(*args, **kwargs)
 
     def on_iteration(self) -> None:
+        # kombu does it between messages only: a steady flow of slow work would leave it out.
+        self._open_connection.heartbeat_check()
         self._cancel_consumers_if_requested()
         if not self._consumers and not self.unsettled:
             self.should_stop = True

@@ -73,6 +73,16 @@ class Publisher:
         if self.publish([message]):
             raise BrokerUnavailable(f"refused for {message.routing_key}")
 
+    def depth(self, queue: str) -> int:
+        """Count the messages that wait in a queue. Raises: BrokerUnavailable."""
+
+        def count(_confirms: Confirms) -> int:
+            channel = self._connection.default_channel
+            return int(channel.queue_declare(queue, passive=True).message_count)
+
+        with self._lock:
+            return self._guarded(count)
+
     def keep_alive(self) -> None:
         """Answer the broker's heartbeats, or connect. Call it every second.
 
@@ -118,12 +128,12 @@ class Publisher:
             return action(self._confirms or self._connect())
         except _BROKER_ERRORS as error:
             self._discard()
+            self._connection.maybe_switch_next()  # a node may let us in and be of no use
             self._failed_at = time.monotonic()
             raise BrokerUnavailable(f"{type(error).__name__} from the broker") from error
 
     def _connect(self) -> Confirms:
-        last_host = max(len(self._connection.alt) - 1, 0)
-        self._connection.ensure_connection(max_retries=last_host, interval_start=0, interval_step=0)
+        connect_once(self._connection)
         bound(self._connection, self._timeout_seconds)
         channel = self._connection.default_channel
         self._declare(channel)
@@ -134,6 +144,12 @@ class Publisher:
         """Drop the socket without a farewell, which would wait on a broker that is frozen."""
         self._confirms = None
         self._connection.collect()
+
+
+def connect_once(connection: Connection) -> None:
+    """Try each of the brokers that the connection knows once. Raises: what the last one said."""
+    last = max(len(connection.alt) - 1, 0)
+    connection.ensure_connection(max_retries=last, interval_start=0, interval_step=0)
 
 
 def bound(connection: Connection, seconds: float) -> None:

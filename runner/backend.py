@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable
 from typing import Protocol
@@ -52,4 +53,6 @@ def _reason(error: Exception) -> str:
 
 
 def _without_secrets(uri: str) -> str:
-    return uri.rpartition("@")[2].partition("?")[0]
+    """Keep the address of each server of a list; `;` may also stand between options."""
+    each = re.split(r";(?=\w+://)", uri)
+    return ";".join(one.rpartition("@")[2].partition("?")[0] for one in each)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from amqp.exceptions import AMQPError
 from kombu.connection import Connection
+from kombu.exceptions import OperationalError
 
+from clinic.publisher import connect_once
 from runner.ports import remembered_port
 from runner.problem import Problem
 from runner.server import Server
@@ -31,32 +33,33 @@ class RabbitNode:
     It has an `epmd` of its own: the one Erlang would start by itself detaches and outlives it.
     """
 
+    host = "127.0.0.1"
+    #: The user whom the configuration makes, as it stands in a URI.
+    credentials = "guest:guest"
+    erlang_flags = "-start_epmd false"
+
     def __init__(self, directory: Path) -> None:
         directory = directory.resolve()
         for folder in ("data", "home", "logs"):
             (directory / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory = directory
-        self.port = remembered_port(directory / "amqp.port")
-        self._distribution_port = remembered_port(directory / "distribution.port")
-        self._epmd_port = remembered_port(directory / "epmd.port")
-        # The data directory is named after the node, so a new name would be an empty broker.
-        token = _kept(directory / "node.name", secrets.token_hex(4))
-        self.name = f"clinic-{token}@localhost"
+        self.port, self._distribution_port, self._epmd_port = self._ports()
+        self.name = self._name()
         self._write_configuration()
 
     @property
     def uri(self) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+        return f"amqp://{self.credentials}@{self.host}:{self.port}/"
 
     @property
     def epmd(self) -> Server:
-        command = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
-        return Server("epmd", command, {}, self.directory)
+        command = ["epmd", "-port", str(self._epmd_port), "-address", self.host]
+        return Server("epmd", self._command(command), {}, self.directory)
 
     @property
     def server(self) -> Server:
         """The broker itself; it needs `epmd` to be running."""
-        command = [str(PROGRAMS / "rabbitmq-server")]
+        command = self._command([str(PROGRAMS / "rabbitmq-server")])
         return Server("rabbitmq", command, self._environment(), self.directory)
 
     @property
@@ -68,13 +71,13 @@ class RabbitNode:
         """Whether a client can log in now, which is later than when the port opens."""
         try:
             connect(self.uri, timeout_seconds=2)
-        except (OSError, AMQPError):
+        except (OSError, AMQPError, OperationalError):
             return False
         return True
 
     def ctl(self, *arguments: str) -> str:
         """Run `rabbitmqctl` against this node and return what it printed."""
-        command = [str(PROGRAMS / "rabbitmqctl"), "--quiet", *arguments]
+        command = self._command([str(PROGRAMS / "rabbitmqctl"), "--quiet", *arguments])
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
         return subprocess.run(
             command,
@@ -85,14 +88,38 @@ class RabbitNode:
             text=True,
         ).stdout
 
+    def _ports(self) -> tuple[int, int, int]:
+        """For AMQP, for Erlang's distribution and for epmd."""
+        amqp, distribution, epmd = (
+            remembered_port(self.directory / f"{name}.port")
+            for name in ("amqp", "distribution", "epmd")
+        )
+        return amqp, distribution, epmd
+
+    def _name(self) -> str:
+        # The data directory is named after the node, so a new name would be an empty broker.
+        token = _kept(self.directory / "node.name", secrets.token_hex(4))
+        return f"clinic-{token}@localhost"
+
+    def _command(self, command: list[str]) -> list[str]:
+        """How a program of this node is started; a node may live elsewhere than we do."""
+        return command
+
+    def _configuration(self) -> str:
+        return CONFIGURATION
+
+    def _cookie(self) -> str:
+        return secrets.token_hex(20)
+
     def _environment(self) -> dict[str, str]:
+        interface = f"{{{self.host.replace('.', ',')}}}"
         return {
             "HOME": str(self.directory / "home"),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_ADDRESS": self.host,
             "ERL_EPMD_PORT": str(self._epmd_port),
-            "ERL_ZFLAGS": "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
+            "ERL_ZFLAGS": f"{self.erlang_flags} -kernel inet_dist_use_interface {interface}",
             "RABBITMQ_NODENAME": self.name,
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_IP_ADDRESS": self.host,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
             "RABBITMQ_MNESIA_BASE": str(self.directory / "data"),
@@ -109,18 +136,17 @@ class RabbitNode:
         }
 
     def _write_configuration(self) -> None:
-        (self.directory / "rabbitmq.conf").write_text(CONFIGURATION)
+        (self.directory / "rabbitmq.conf").write_text(self._configuration())
         (self.directory / "enabled_plugins").write_text("[].\n")
         cookie = self.directory / "home" / ".erlang.cookie"
-        _kept(cookie, secrets.token_hex(20))
+        _kept(cookie, self._cookie())
         cookie.chmod(0o400)
 
 
 def connect(uri: str, timeout_seconds: float) -> None:
-    """Log in to the broker and out again; raises what stood in the way."""
-    connection = Connection(uri, connect_timeout=timeout_seconds)
-    transport = connection.transport
-    transport.close_connection(transport.establish_connection())
+    """Log in to one of the brokers and out again; raises what stood in the way of the last one."""
+    with Connection(uri, connect_timeout=timeout_seconds) as connection:
+        connect_once(connection)
 
 
 def require_programs() -> None:

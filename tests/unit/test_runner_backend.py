@@ -40,6 +40,14 @@ def test_options_of_a_uri_are_not_shown():
         given("MONGODB_URI", "mongodb://u:p@h/db?tlsCertificateKeyFilePassword=x", refuse)
 
 
+def test_each_node_of_a_list_is_shown_without_its_password():
+    def refuse(_uri: str, _timeout_seconds: float) -> None:
+        raise ConnectionRefusedError("refused")
+
+    with pytest.raises(Problem, match=r"^AMQP_URI: cannot connect to a:1/;b:2/: refused$"):
+        given("AMQP_URI", "amqp://u:secret@a:1/;amqp://u:secret@b:2/", refuse)
+
+
 def test_nothing_is_started_for_a_server_that_answers():
     backend = given("AMQP_URI", "amqp://elsewhere/", lambda *_: None)
 

@@ -1,0 +1,227 @@
+"""AMQP_URI names several nodes of a cluster, and some of them are of no use."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import eventlet
+import pytest
+from nameko.standalone.rpc import ServiceRpcProxy
+
+from clinic import config as clinic_config
+from clinic import topology
+from clinic.consumer import work
+from clinic.dead_letters import DeadLetters
+from clinic.draining import DrainingQueueConsumer, rpc
+from clinic.errors import BrokerUnavailable
+from clinic.messages import BookingRequested
+from clinic.outgoing import Outgoing
+from clinic.publisher import Publisher
+from runner import rabbitmq
+from runner.ports import free_port
+from runner.rabbitmq import RabbitNode
+from tests.amqp import depth, put
+from tests.conftest import CONFIG, eventually
+from tests.proxy import Proxy, proxied
+
+QUEUE = topology.BOOKING_REQUESTS.name
+
+
+def uri_of(port: int) -> str:
+    return f"amqp://guest:guest@127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def proxy(rabbit_node: RabbitNode) -> Iterator[Proxy]:
+    with proxied(rabbit_node.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def first_is_down(amqp_uri: str) -> str:
+    return f"{uri_of(free_port())};{amqp_uri}"
+
+
+@pytest.fixture
+def through_proxy_first(proxy: Proxy, amqp_uri: str) -> str:
+    return f"{uri_of(proxy.port)};{amqp_uri}"
+
+
+@pytest.fixture
+def publish() -> Iterator[Callable[[str], None]]:
+    """Publish one request; for each list there is one publisher."""
+    publishers: dict[str, Publisher] = {}
+
+    def publish(uri: str) -> None:
+        if uri not in publishers:
+            publishers[uri] = Publisher(uri, topology.declare, timeout_seconds=2)
+        publishers[uri].publish_one(Outgoing("", QUEUE, b"{}"))
+
+    yield publish
+    for publisher in publishers.values():
+        publisher.close()
+
+
+class Worker:
+    name = "booking_worker"
+
+    seen: list[str]
+    seconds = 0.0
+
+    @work(
+        topology.BOOKING_REQUESTS,
+        read=BookingRequested.from_body,
+        policy=lambda settings: settings.booking_retry,
+        on_parked="give_up",
+    )
+    def handle_booking_requested(self, request: BookingRequested) -> None:
+        self.seen.append(request.booking_id)
+        eventlet.sleep(self.seconds)
+
+    def give_up(self, request: BookingRequested, code: str) -> None:
+        raise AssertionError
+
+    @classmethod
+    def send(cls, uri: str) -> str:
+        booking_id = str(uuid.uuid4())
+        body = {"bookingId": booking_id, "date": "2026-12-01T10:00:00Z", "version": 1}
+        put(uri, QUEUE, json.dumps(body).encode(), content_type="application/json")
+        return booking_id
+
+
+class Answerer:
+    name = "booking_service"
+
+    @rpc
+    def answer(self) -> str:
+        return "done"
+
+
+@pytest.fixture
+def start(container_factory: Any, config: dict[str, Any]) -> Iterator[Callable[..., None]]:
+    """Start a nameko service that knows these brokers."""
+    Worker.seen, Worker.seconds = [], 0.0
+    containers = []
+
+    def start(service: type, uri: str, **settings: Any) -> None:
+        container = container_factory(service, config | {"AMQP_URI": uri} | settings)
+        containers.append(container)
+        container.start()
+
+    yield start
+    for container in containers:
+        container.stop()
+
+
+def test_a_publisher_passes_over_a_node_that_is_down(
+    publish: Callable[[str], None], first_is_down: str, amqp_uri: str
+) -> None:
+    publish(first_is_down)
+    assert depth(amqp_uri, QUEUE) == 1
+
+
+def test_a_publisher_leaves_a_node_that_lets_it_in_and_then_hangs(
+    publish: Callable[[str], None], proxy: Proxy, through_proxy_first: str, amqp_uri: str
+) -> None:
+    proxy.freeze_at(QUEUE.encode())
+    with pytest.raises(BrokerUnavailable):
+        publish(through_proxy_first)
+    publish(through_proxy_first)
+    assert depth(amqp_uri, QUEUE) == 1
+
+
+def test_a_publisher_whose_node_falls_silent_sends_by_the_next(
+    publish: Callable[[str], None], proxy: Proxy, through_proxy_first: str, amqp_uri: str
+) -> None:
+    publish(through_proxy_first)
+    proxy.freeze()
+    publish(through_proxy_first)
+    assert depth(amqp_uri, QUEUE) == 2
+
+
+def test_a_consumer_passes_over_a_node_that_is_down(
+    start: Callable[..., None], first_is_down: str, amqp_uri: str
+) -> None:
+    start(Worker, first_is_down)
+    booking_id = Worker.send(amqp_uri)
+    eventually(lambda: Worker.seen == [booking_id])
+
+
+def test_a_consumer_leaves_a_node_that_lets_it_in_and_then_hangs(
+    start: Callable[..., None], proxy: Proxy, through_proxy_first: str, amqp_uri: str
+) -> None:
+    proxy.freeze_at(QUEUE.encode())
+    start(Worker, through_proxy_first)
+    booking_id = Worker.send(amqp_uri)
+    eventually(lambda: Worker.seen == [booking_id])
+
+
+def test_a_consumer_whose_node_falls_silent_consumes_from_the_next(
+    start: Callable[..., None], proxy: Proxy, through_proxy_first: str, amqp_uri: str
+) -> None:
+    start(Worker, through_proxy_first, HEARTBEAT=2)
+    first = Worker.send(amqp_uri)
+    eventually(lambda: Worker.seen == [first])
+    eventually(lambda: depth(amqp_uri, QUEUE) == 0)
+    proxy.freeze()
+    second = Worker.send(amqp_uri)
+    eventually(lambda: Worker.seen[-1] == second)
+
+
+def test_a_steady_flow_of_slow_work_leaves_time_for_heartbeats(
+    start: Callable[..., None], proxy: Proxy, amqp_uri: str
+) -> None:
+    """A broker that hears nothing closes the connection, and all that is in hand runs again."""
+    Worker.seconds = 9
+    start(Worker, uri_of(proxy.port), HEARTBEAT=2)
+    sent = []
+    before = time.monotonic()
+    # So quick that no pause of a second is left, and so long that a silence would be too long.
+    while time.monotonic() - before < 7:
+        sent.append(Worker.send(amqp_uri))
+        eventlet.sleep(0.4)
+    eventually(lambda: len(Worker.seen) >= len(sent))
+    assert Worker.seen == sent
+
+
+def test_the_heartbeat_of_the_services_finds_a_silent_node_within_half_a_minute() -> None:
+    assert clinic_config.load(str(CONFIG))["HEARTBEAT"] * 2 < 30
+
+
+def test_rpc_is_answered_when_the_first_node_is_down(
+    start: Callable[..., None], first_is_down: str
+) -> None:
+    start(Answerer, first_is_down)
+    with ServiceRpcProxy("booking_service", {"AMQP_URI": first_is_down}, timeout=30) as service:
+        assert service.answer() == "done"
+
+
+def test_dead_letters_are_seen_when_the_first_node_hangs(
+    config: dict[str, Any], proxy: Proxy, through_proxy_first: str, amqp_uri: str
+) -> None:
+    put(amqp_uri, topology.BOOKING_REQUESTS.dead_letter, b"{}")
+    proxy.freeze()
+    settings = clinic_config.settings(config | {"AMQP_URI": through_proxy_first})
+    with DeadLetters.opened(settings) as letters:
+        assert len(letters.waiting()) == 1
+
+
+def test_make_run_takes_a_list_of_which_one_answers(first_is_down: str) -> None:
+    rabbitmq.connect(first_is_down, 5)
+
+
+def test_no_password_of_the_list_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    consumer = DrainingQueueConsumer()
+    consumer.container = SimpleNamespace(
+        config={"AMQP_URI": "amqp://u:secret1@a/;amqp://u:secret2@b/"}
+    )
+    with caplog.at_level(logging.DEBUG):
+        consumer.on_connection_error(ConnectionRefusedError("refused"), 2)
+    assert "refused" in caplog.text
+    assert "secret" not in caplog.text
