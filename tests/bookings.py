@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from pymongo.database import Database
+
 from clinic import booking as steps
 from clinic.booking import Booking
 from clinic.clock import now
 from clinic.manage_token import issue
 from clinic.store import BookingStore
+from tests.amqp import depth
 
 
 def requested(**fields: Any) -> Booking:
@@ -30,3 +33,10 @@ def put_booking(store: BookingStore, **fields: Any) -> Booking:
     booking = requested(**fields)
     store.insert(booking, issue()[1])
     return booking
+
+
+def all_in_hand(database: Database[dict[str, Any]], amqp_uri: str) -> bool:
+    """Whether every request has reached the broker, and left its queue for a worker."""
+    not_sent = {"status": "pending", "outbox.sent": {"$ne": True}}
+    is_sent = not database["bookings"].count_documents(not_sent)
+    return is_sent and depth(amqp_uri, "booking_requests") == 0

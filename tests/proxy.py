@@ -13,6 +13,8 @@ from eventlet.green import socket
 #: Of a link: towards the server, and back.
 UP, DOWN = "up", "down"
 _BOTH = (UP, DOWN)
+#: A socket that breaks, or that is closed in the middle of a read.
+_BROKEN = (OSError, EOFError)
 #: An abortive close: what is in flight is thrown away, and the peer reads "connection reset".
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -108,7 +110,7 @@ class Proxy:
             self._links.remove(link)
 
     def _pump(self, source: socket.socket, sink: socket.socket, way: str) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*_BROKEN):
             while data := source.recv(65536):
                 if self._fatal and self._fatal in data:
                     self.freeze()
@@ -116,7 +118,7 @@ class Proxy:
                 while way in self._frozen:
                     eventlet.sleep(0.05)
                 sink.sendall(data)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*_BROKEN):
             sink.shutdown(socket.SHUT_RDWR)
 
 

@@ -11,6 +11,7 @@ import tests.conftest  # noqa: F401 - it patches for eventlet, before anything e
 # isort: split
 import argparse
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from pathlib import Path
 from tests.faults import (
     broken_broker,
     broken_links,
+    cluster_campaign,
     crash_points,
     messages,
     random_kills,
@@ -33,6 +35,8 @@ Run = Callable[[Path, int], Outcome]
 
 def main() -> None:
     options = _options()
+    # What is asked to end ends the processes that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f"seed {options.seed}, everything is kept in {options.directory}", flush=True)
     campaigns = _campaigns(options)
     names = options.campaigns or [name for name in campaigns if name != "short"]
@@ -51,6 +55,7 @@ def _campaigns(options: argparse.Namespace) -> dict[str, Run]:
         "broken-broker": broken_broker.run,
         "broken-links": broken_links.run,
         "bad-messages": messages.run,
+        "cluster": cluster_campaign.run,
         "soak": partial(soak.run, **minutes),
         "short": partial(short.run, settle_seconds=options.settle),
     }

@@ -16,8 +16,9 @@ import eventlet
 from tests.faults.campaign import Campaign, campaign
 from tests.faults.house import SEATS, House
 from tests.faults.outcome import Outcome, markdown
-from tests.faults.sabotage.points import MAIL_COMES_LATER, POINTS, Point
+from tests.faults.sabotage.points import CHECK_FAILS, MAIL_COMES_LATER, POINTS, Point
 from tests.faults.sabotage.trap import HANG, MODES
+from tests.faults.staff import replay_until_decided
 
 ONE, TEN = 1, 10
 #: Longer than every answer a service waits for, shorter than a notifier's lease.
@@ -70,6 +71,8 @@ def _run_case(trial: Campaign, case: Case, number: int) -> list[str]:
             os.kill(fired, signal.SIGCONT)
     for visit in visits:
         visit.wait()
+    if case.point.trouble == CHECK_FAILS:
+        replay_until_decided(trial.house)
     return trial.check() + _too_few_confirmed(trial.house, slot, case.bookings)
 
 
@@ -77,9 +80,6 @@ def _excuse(trial: Campaign, case: Case) -> None:
     """Allow what this case may leave behind, for the rest of the campaign."""
     if case.point.may_repeat_mail:
         trial.allowed = replace(trial.allowed, second_copies=True)
-    if case.point.name == "parked, not acked":
-        parked = trial.allowed.dead_letters + case.bookings
-        trial.allowed = replace(trial.allowed, dead_letters=parked)
 
 
 def _too_few_confirmed(house: House, slot: str, bookings: int) -> list[str]:

@@ -83,6 +83,7 @@ class House:
         return [part for part in self.parts.values() if part.name.startswith(known)]
 
     def start(self) -> None:
+        self._keeper = eventlet.spawn(self._keep)
         for part in self.parts.values():
             if part not in self.services:
                 part.start()
@@ -90,15 +91,14 @@ class House:
         eventually(lambda: is_taken(self.mailbox.port))
         for part in self.services:
             part.start()
-        self._keeper = eventlet.spawn(self._keep)
         self.wait_until_ready()
 
     def stop(self) -> None:
-        self._keeper.kill()
         for link in self.links.values():
             link.restore()
         for part in reversed(list(self.parts.values())):
             part.stop()
+        self._keeper.kill()
         for link in self.links.values():
             link.close()
         self._client.close()

@@ -4,9 +4,6 @@ and dead letters that are replayed twice."""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +13,13 @@ import eventlet
 from kombu import Connection
 
 from clinic.clock import to_wire
-from runner.services import ROOT
 from tests.amqp import depth, put
+from tests.bookings import all_in_hand
 from tests.conftest import eventually
 from tests.faults.campaign import Campaign, campaign
 from tests.faults.outcome import Outcome
 from tests.faults.sabotage.points import CHECK_FAILS
+from tests.faults.staff import replay
 from tests.proxy import UP
 
 REQUESTS, EVENTS = "booking_requests", "notification_service.email"
@@ -93,9 +91,8 @@ def copies_of_events(trial: Campaign) -> list[str]:
 def deploy(trial: Campaign) -> list[str]:
     """SIGTERM ends a worker after the checks in its hand, and no check is run a second time."""
     before = _checks(trial)
-    uri = trial.house.node.uri
     trial.patients.race([trial.patients.slot(60 + n) for n in range(BOOKINGS)])
-    eventually(lambda: depth(uri, REQUESTS) == 0)
+    eventually(lambda: all_in_hand(trial.house.database, trial.house.node.uri))
     codes = []
     for name in ("worker.1", "notifier.1", "worker.2", "notifier.2", "gateway"):
         codes.append(trial.house.parts[name].stop())
@@ -114,12 +111,12 @@ def replayed_twice(trial: Campaign) -> list[str]:
     booked = trial.patients.race([trial.patients.slot(90 + n) for n in range(10)])
     eventually(lambda: depth(trial.house.node.uri, DEAD_REQUESTS) == already + 10)
     (trial.house.traps / CHECK_FAILS).unlink()
-    replays = [_replay(trial), _replay(trial)]
+    replays = [replay(trial.house), replay(trial.house)]
     codes = [replay.wait() for replay in replays]
     wanted = {"_id": {"$in": [each["id"] for each in booked]}, "status": "confirmed"}
     bookings = trial.house.database["bookings"]
     eventually(lambda: bookings.count_documents(wanted) == len(booked))
-    codes.append(_replay(trial).wait())
+    codes.append(replay(trial.house).wait())
     return [f"I16: a replay ended with {codes}"] if any(codes) else []
 
 
@@ -141,7 +138,7 @@ def events_without_an_answer(trial: Campaign) -> list[str]:
     """What was sent on a link that then breaks has perhaps not arrived."""
     trial.house.wait_until_ready()
     trial.patients.race([trial.patients.slot(120 + n) for n in range(5)])
-    eventually(lambda: depth(trial.house.node.uri, REQUESTS) == 0)
+    eventually(lambda: all_in_hand(trial.house.database, trial.house.node.uri))
     trial.house.links["broker"].freeze(UP)
     pending = {"status": "pending"}
     eventually(lambda: not trial.house.database["bookings"].count_documents(pending))
@@ -204,13 +201,3 @@ def _event(booking: dict[str, Any]) -> dict[str, Any]:
 def _checks(trial: Campaign) -> int:
     file = trial.house.traps / "checks"
     return file.stat().st_size if file.exists() else 0
-
-
-def _replay(trial: Campaign) -> subprocess.Popen[bytes]:
-    variables = {"AMQP_URI": trial.house.node.uri, "BOOKING_RETRY_TTL_SECONDS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "clinic", "dead-letters", "replay", "--all"],
-        cwd=ROOT,
-        env=os.environ | variables | {"EMAIL_RETRY_TTL_SECONDS": "1"},
-        stdout=subprocess.DEVNULL,
-    )

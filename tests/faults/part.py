@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -10,13 +11,16 @@ from runner.server import Server
 
 
 class Part:
+    """Whoever made it calls `keep` again and again, and nobody else starts the process."""
+
     def __init__(self, name: str, server: Server, log: Path) -> None:
         self.name = name
-        self.starts = 0
         self._server = server
         self._log = log
         self._running: Running | None = None
         self._wanted_from: float | None = None
+        # Starting and ending take a while, in which another greenthread may want the opposite.
+        self._changing = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -28,31 +32,41 @@ class Part:
         return self._running is not None and self._running.is_alive()
 
     def start(self) -> None:
+        """Want it to run from now on."""
         self._wanted_from = time.monotonic()
-        self.keep()
 
     def keep(self) -> None:
-        """Start it again if it ought to run and does not."""
-        is_wanted = self._wanted_from is not None and time.monotonic() >= self._wanted_from
-        if is_wanted and not self.is_alive:
-            self._end_what_it_left()
-            self._running = start(self._server, self._log)
-            self.starts += 1
+        """Start it if it ought to run and does not."""
+        if not self._changing.acquire(blocking=False):
+            return
+        try:
+            if self._is_wanted and not self.is_alive:
+                self._end_what_it_left()
+                self._running = start(self._server, self._log)
+        finally:
+            self._changing.release()
 
     def kill(self, down_seconds: float = 0) -> None:
         """End it as a crash would; it comes back after so many seconds."""
         self._wanted_from = time.monotonic() + down_seconds
-        self._end_what_it_left()
+        with self._changing:
+            self._end_what_it_left()
 
     def hold_down(self) -> None:
         """End it as a crash would, until `start`."""
         self._wanted_from = None
-        self._end_what_it_left()
+        with self._changing:
+            self._end_what_it_left()
 
     def stop(self, deadline_seconds: float = 60) -> int:
         """Ask it to end, until `start`; returns its exit code."""
         self._wanted_from = None
-        return self._running.stop(deadline_seconds) if self._running else 0
+        with self._changing:
+            return self._running.stop(deadline_seconds) if self._running else 0
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._wanted_from is not None and time.monotonic() >= self._wanted_from
 
     def _end_what_it_left(self) -> None:
         if self._running:

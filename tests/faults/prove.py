@@ -57,19 +57,25 @@ def _first_violation(guard: Guard | None, seed: int) -> str | None:
 def _run_short(root: Path, seed: int) -> str | None:
     settle = ["--settle", str(SETTLE_SECONDS)]
     command = [sys.executable, "-W", "ignore", "-m", "tests.faults", "short", "--seed", str(seed)]
-    done = subprocess.run(
+    with subprocess.Popen(
         [*command, *settle],
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=BUDGET_SECONDS,
-    )
-    if done.returncode == 0:
-        return None
-    found = [line for line in done.stdout.splitlines() if line.startswith("broken: ")]
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=BUDGET_SECONDS)
+        except BaseException:
+            process.terminate()  # it ends what it has started
+            raise
+    return None if process.returncode == 0 else _first_broken(said)
+
+
+def _first_broken(said: str) -> str:
+    found = [line for line in said.splitlines() if line.startswith("broken: ")]
     # Whatever else ended it is no proof of anything.
-    assert found, done.stdout[-3000:]
+    assert found, said[-3000:]
     return found[0].removeprefix("broken: ")
 
 

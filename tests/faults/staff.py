@@ -1,0 +1,34 @@
+"""What a person of the clinic does about dead letters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from runner.services import ROOT
+from tests.conftest import eventually
+from tests.faults.house import ENVIRONMENT, House
+
+_PENDING = {"status": "pending"}
+
+
+def replay(house: House) -> subprocess.Popen[bytes]:
+    """Begin to send all dead letters round again."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "clinic", "dead-letters", "replay", "--all"],
+        cwd=ROOT,
+        env=os.environ | ENVIRONMENT | {"AMQP_URI": house.node.uri},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def replay_until_decided(house: House) -> None:
+    """Send round what failed while the check did, until nothing of it is left."""
+
+    def is_decided() -> bool:
+        replay(house).wait()
+        return not house.database["bookings"].count_documents(_PENDING)
+
+    eventually(is_decided)
+    replay(house).wait()
