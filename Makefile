@@ -2,7 +2,8 @@ PYTHON ?= python3
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run test compose-test faults prove-faults lint format requirements clean setup
+.PHONY: help run test compose-test faults prove-faults bench lint format requirements \
+	bench-requirements clean setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -25,6 +26,10 @@ faults: ## Break everything for an hour and check every promise; FAULTS names si
 prove-faults: ## Take away one guard at a time: the faults must find it out each time
 	@env -u AMQP_URI scripts/setup
 	@exec .venv/bin/python -W ignore -m tests.faults.prove $(GUARDS)
+
+bench: setup ## Compare with what a user would write instead; takes some minutes
+	@bench/setup
+	@exec .venv/bin/python -W ignore -m bench
 
 lint: setup ## Check style and types
 	.venv/bin/ruff check .
@@ -49,6 +54,13 @@ requirements: ## Pin the dependencies again, from the two .in files
 	$(PIP_COMPILE) requirements.in && \
 	$(PIP_COMPILE) requirements-dev.in
 
+bench-requirements: export CUSTOM_COMPILE_COMMAND = make bench-requirements
+bench-requirements: ## Pin what the peers and the plots of the benchmark run on
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	$(PYTHON) -m venv --without-pip "$$tools" && \
+	$(PYTHON) -m pip --python "$$tools/bin/python" install --quiet pip-tools==7.6.2 && \
+	cd bench && $(PIP_COMPILE) requirements.in
+
 clean: ## Delete what can be made again; the bookings in .run stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv bench/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Measures the clinic beside what a user would write instead."""

@@ -1,0 +1,129 @@
+"""Compare the stacks: `python -m bench --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench import limits
+from bench.accept import accept
+from bench.backends import Backends
+from bench.checks import checks
+from bench.drain import drain
+from bench.report import tables, write_between
+from bench.stacks import OURS, STACKS
+from bench.trial import trial
+
+ROOT = Path(__file__).resolve().parent.parent
+_PHASES = ("accept", "drain", "checks", "limits")
+
+
+def main() -> None:
+    options = _options()
+    # So that a killed run, too, stops what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    shutil.rmtree(options.directory, ignore_errors=True)
+    backends = Backends(options.directory)
+    with backends.running():
+        results = _Run(options, backends).results()
+    found = options.directory / "results.json"
+    found.write_text(json.dumps(results, indent=1))
+    text = tables(results)
+    sys.stdout.write(f"\n{text}")
+    if not options.dry:
+        _publish(text, found)
+
+
+class _Run:
+    def __init__(self, options: argparse.Namespace, backends: Backends) -> None:
+        self._options = options
+        self._backends = backends
+
+    def results(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._setting()
+        for phase in ("accept", "drain"):
+            if phase in self._options.phases:
+                found[phase] = {stack: [] for stack in self._options.stacks}
+        for number, stack in self._turns():
+            for phase in ("accept", "drain"):
+                if phase in self._options.phases:
+                    found[phase][stack].append(self._measure(phase, stack, number))
+        if "checks" in self._options.phases:
+            found["checks"] = {str(count): self._checks(count) for count in (1, 2)}
+        if "limits" in self._options.phases:
+            found["limits"] = limits.measure(self._backends, self._options.probe_seconds)
+        return found
+
+    def _setting(self) -> dict[str, Any]:
+        names = ("rounds", "seconds", "backlog")
+        setting = {name: getattr(self._options, name) for name in names}
+        database = "mongod" if shutil.which("mongod") else "SecantusDB"
+        return setting | {"cores": os.cpu_count(), "database": database}
+
+    def _turns(self) -> Iterator[tuple[int, str]]:
+        """Each stack once a round; another one begins each time."""
+        stacks = self._options.stacks
+        for number in range(self._options.rounds):
+            first = number % len(stacks)
+            yield from ((number + 1, stack) for stack in stacks[first:] + stacks[:first])
+
+    def _measure(self, phase: str, stack: str, number: int) -> dict[str, Any]:
+        folder = self._options.directory / f"{number}-{stack}-{phase}"
+        with trial(stack, self._backends, folder) as one:
+            if phase == "accept":
+                found = asdict(accept(one, self._options.seconds))
+            else:
+                found = asdict(drain(one, self._options.backlog))
+        _say(f"round {number}, {phase}, {stack}", found)
+        return found
+
+    def _checks(self, processes: int) -> dict[str, Any]:
+        folder = self._options.directory / f"checks-{processes}"
+        with trial(OURS, self._backends, folder) as one:
+            found = asdict(checks(one, processes, self._options.check_seconds))
+        _say(f"checks, {processes} processes", found)
+        return found
+
+
+def _say(what: str, found: dict[str, Any]) -> None:
+    numbers = {name: value for name, value in found.items() if isinstance(value, int | float)}
+    told = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+    sys.stdout.write(f"{what}: {told}\n")
+    sys.stdout.flush()
+
+
+def _publish(text: str, results: Path) -> None:
+    document = ROOT / "docs" / "performance.md"
+    if not document.exists():
+        document = ROOT / "bench" / "results.md"
+    write_between(document, "bench", text)
+    python = ROOT / "bench" / ".venv" / "bin" / "python"
+    plots = [str(python), str(ROOT / "bench" / "plots.py"), str(results)]
+    subprocess.run([*plots, str(ROOT / "docs" / "images")], check=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=15, help="of load on POST /book")
+    parser.add_argument("--backlog", type=int, default=5000, help="bookings to drain")
+    parser.add_argument("--check-seconds", type=int, default=30)
+    parser.add_argument("--probe-seconds", type=float, default=3, help="for each raw limit")
+    parser.add_argument("--stacks", nargs="+", choices=STACKS, default=list(STACKS))
+    parser.add_argument("--phases", nargs="+", choices=_PHASES, default=list(_PHASES))
+    parser.add_argument("--directory", type=Path, default=ROOT / ".run" / "bench")
+    parser.add_argument("--dry", action="store_true", help="change no document")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""One broker and one database for a whole run, and an empty corner of both for each trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from runner.mongodb import MongoServer
+from runner.process import Running, start
+from runner.rabbitmq import RabbitNode, require_programs
+
+START_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Corner:
+    """A virtual host and a database that nobody has used before."""
+
+    amqp_uri: str
+    mongodb_uri: str
+
+
+class Backends:
+    """Started on entering `running`, stopped on leaving it."""
+
+    def __init__(self, directory: Path) -> None:
+        require_programs()
+        for folder in ("rabbitmq", "mongodb"):
+            (directory / folder).mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._node = RabbitNode(directory / "rabbitmq")
+        self._mongo = MongoServer(directory / "mongodb")
+        self._running: dict[str, Running] = {}
+        self._numbers = count(1)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes by what they are: `broker` and `database`."""
+        names = {"rabbitmq": "broker", "mongodb": "database"}
+        return {title: self._running[name].pid for name, title in names.items()}
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        try:
+            for server in self._node.servers + self._mongo.servers:
+                log = self._directory / f"{server.name}.log"
+                self._running[server.name] = start(server, log)
+            wait_until(self._node.is_ready, START_SECONDS)
+            wait_until(self._mongo.is_ready, START_SECONDS)
+            yield
+        finally:
+            for running in reversed(self._running.values()):
+                running.stop()
+
+    @contextmanager
+    def corner(self) -> Iterator[Corner]:
+        name = f"trial-{next(self._numbers)}"
+        self._node.ctl("add_vhost", name)
+        self._node.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        mongodb_uri = f"{self._mongo.uri.rpartition('/')[0]}/{name}"
+        try:
+            yield Corner(f"{self._node.uri}{name}", mongodb_uri)
+        finally:
+            self._node.ctl("delete_vhost", name)
+            client: MongoClient[dict[str, Any]] = MongoClient(mongodb_uri)
+            client.drop_database(name)
+            client.close()
+
+
+def wait_until(condition: Callable[[], object], seconds: float, every: float = 0.1) -> bool:
+    """Poll until it holds or the time is up, and say which."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every)
+    return True

@@ -1,0 +1,30 @@
+"""Appointments that nobody else asks for: every one is a free slot of the calendar."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+#: Slots of half an hour from 08:00 to 20:00, as config.yaml has them.
+A_DAY = 24
+#: As far as a calendar may look ahead; a run must not need more slots than that.
+HORIZON_DAYS = 3650
+
+
+def first_midnight() -> datetime:
+    """The day after tomorrow: no slot passes while the run lasts."""
+    tomorrow = datetime.now(UTC).date() + timedelta(days=2)
+    return datetime.combine(tomorrow, time(), UTC)
+
+
+def slot(number: int) -> datetime:
+    day, half_hour = divmod(number, A_DAY)
+    return first_midnight() + timedelta(days=day, hours=8, minutes=30 * half_hour)
+
+
+def body(number: int) -> dict[str, str]:
+    """A request for that slot, as `wrk.lua` writes it too."""
+    return {
+        "patientName": "Juan Pérez",
+        "patientEmail": f"patient{number}@example.com",
+        "date": slot(number).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
