@@ -24,11 +24,11 @@ def replay(house: House) -> subprocess.Popen[bytes]:
 
 
 def replay_until_decided(house: House) -> None:
-    """Send round what failed while the check did, until nothing of it is left."""
+    """Send round what failed while the check did, until nothing of it is left or on its way."""
 
-    def is_decided() -> bool:
+    def is_done() -> bool:
         replay(house).wait()
-        return not house.database["bookings"].count_documents(_PENDING)
+        pending = house.database["bookings"].count_documents(_PENDING)
+        return not pending and not any(house.depths().values())
 
-    eventually(is_decided)
-    replay(house).wait()
+    eventually(is_done)
