@@ -21,7 +21,8 @@ class Settings:
 
     `outbox_grace_seconds` is how long the writer of an outbox entry has to publish it before any
     sweep may; sweeps run every `outbox_sweep_seconds`. A booking that is still not decided
-    `outbox_resend_seconds` after its request was sent is asked for again.
+    `outbox_resend_seconds` after its request was sent is asked for again, and a patient who was not
+    told of a step for as long is told again.
     """
 
     amqp_uri: str

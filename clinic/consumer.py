@@ -114,8 +114,9 @@ class WorkConsumer(Consumer):
             self._again(message, attempt + 1, self.policy.delay_seconds(attempt))
             self._count("retried")
         else:
-            tell(argument, _code(error))
+            # In this order: who is told first may take the message for settled when it comes back.
             self._park(message, error)
+            tell(argument, _code(error))
 
     def _settle(self, message: Message, answer: Callable[[], None]) -> None:
         """Ack once `answer` has put the message's future in safe hands; else it stays queued.

@@ -20,6 +20,9 @@ DEAD_LETTERS = Counter("clinic_dead_letters_total", "Messages parked.", ["queue"
 NOTIFICATIONS = Counter(
     "clinic_notifications_total", "Notifications by what became of them.", ["channel", "outcome"]
 )
+LOST_EVENTS = Counter(
+    "clinic_events_lost_total", "Events published again since the broker lost them.", ["queue"]
+)
 AMBIGUOUS_NOTIFICATIONS = Counter(
     "clinic_notifications_ambiguous_total",
     "Notifications sent again because their first sender died before it wrote down the outcome.",

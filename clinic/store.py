@@ -45,6 +45,7 @@ _INDEXES = [
     IndexModel(NEWEST_FIRST, name="newest"),
     IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="newest_by_status"),
     IndexModel([("date", ASCENDING)], name="date"),
+    IndexModel([("updatedAt", ASCENDING)], name="updated"),
     IndexModel([("outbox.dueAt", ASCENDING)], name="outbox_due", sparse=True),
 ]
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from clinic.booking import Booking
 from clinic.clock import now
 from clinic.errors import (
+    BookingNotFound,
     ChannelUnavailable,
     DatabaseUnavailable,
     DeliveryExpired,
     DeliveryUncertain,
+    LeaseHeld,
     PoisonMessage,
 )
 from clinic.messages import BookingStateChanged
@@ -31,14 +34,18 @@ GIVE_UP_AFTER = timedelta(hours=24)
 NOTE_ATTEMPTS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delivery:
-    """`zone` is the clinic's: letters say times as the clinic's clocks show them."""
+    """The delivery of one event; `claim` is its own, once it has one.
+
+    `zone` is the clinic's: letters say times as the clinic's clocks show them.
+    """
 
     bookings: BookingStore
     ledger: Ledger
     channel: Channel
     zone: ZoneInfo
+    claim: Claim | None = field(default=None, init=False)
 
     def deliver(self, event: BookingStateChanged, *, is_replay: bool = False) -> None:
         """Tell the patient, unless that has been done.
@@ -49,7 +56,7 @@ class Delivery:
         """
         booking = self.bookings.get(event.booking_id)
         _require_genuine(event, booking)
-        claim = self.ledger.claim(event, is_replay=is_replay)
+        claim = self.claim = self.ledger.claim(event, is_replay=is_replay)
         if claim is None:
             return
         if self.ledger.is_superseded(event):
@@ -58,6 +65,17 @@ class Delivery:
         self._send(claim, booking)
         self._note_sent(claim)
         logger.info("patient notified", extra={"event_id": event.event_id})
+
+    def give_up(self, event: BookingStateChanged, code: str) -> None:
+        """Note that the event is parked, so that only a person sends it again.
+
+        Raises: DatabaseUnavailable.
+        """
+        if code == BookingNotFound.code:
+            return  # there is no such step, and so no patient who waits for it
+        with suppress(LeaseHeld):  # whoever holds it writes down what becomes of it
+            if claim := self.claim or self.ledger.claim(event):
+                self.ledger.settle(claim, State.FAILED)
 
     def _note_sent(self, claim: Claim) -> None:
         """Insist a little: a letter whose sending is not written down is sent a second time."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from clinic.clock import now
 from clinic.database import database_errors
-from clinic.errors import LeaseHeld
+from clinic.errors import DatabaseUnavailable, LeaseHeld
 from clinic.messages import BookingStateChanged
 from clinic.metrics import AMBIGUOUS_NOTIFICATIONS, NOTIFICATIONS
 
@@ -24,6 +26,26 @@ class State(StrEnum):
     SENT = "sent"
     FAILED = "failed"  #: parked; tried again only when a person replays it
     SUPERSEDED = "superseded"  #: a later step of the booking was told first
+
+
+_UNSETTLED = (State.SENDING.value, State.POSTPONED.value)
+_DUPLICATE_KEY = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How a notification stands."""
+
+    state: State
+    lease_until: datetime
+
+    @property
+    def is_settled(self) -> bool:
+        return self.state not in _UNSETTLED
+
+    def is_stale(self, untouched_since: datetime) -> bool:
+        """Whether it is unsettled, and nobody had a lease of it since then."""
+        return not self.is_settled and self.lease_until <= untouched_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +96,59 @@ class Ledger:
             return self._rows.find_one(later, {"_id": True}) is not None
 
     def settle(self, claim: Claim, state: State) -> None:
-        """Write down what became of a claim, unless its lease ran out and another has taken it."""
+        """Write down what became of a claim, unless its lease ran out and another has taken it.
+
+        A claim that was postponed may still be given up.
+        """
         mine = {
             "_id": self._key(claim.event),
-            "state": State.SENDING.value,
+            "state": {"$in": _UNSETTLED},
             "tries": claim.tries,
         }
         with database_errors():
             self._rows.update_one(mine, {"$set": {"state": state.value, "updatedAt": now()}})
         NOTIFICATIONS.labels(self._channel, state.value).inc()
+
+    def rows(self, events: Sequence[BookingStateChanged]) -> dict[str, Row]:
+        """Look events up; the rows that there are, by event id."""
+        by_key = {self._key(event): event.event_id for event in events}
+        fields = {"state": True, "leaseUntil": True}
+        with database_errors():
+            found = list(self._rows.find({"_id": {"$in": list(by_key)}}, fields)) if by_key else []
+        return {by_key[row["_id"]]: Row(State(row["state"]), row["leaseUntil"]) for row in found}
+
+    def reclaim(
+        self, events: Sequence[BookingStateChanged], untouched_since: datetime
+    ) -> list[BookingStateChanged]:
+        """Take the right to publish stale events again, so that nobody else does meanwhile.
+
+        Each gets a row if it has none. The claim is spent when it has become stale itself.
+        """
+        by_key = {self._key(event): event for event in events}
+        mine = secrets.token_hex(8)
+        stale = {
+            "_id": {"$in": list(by_key)},
+            "state": {"$in": _UNSETTLED},
+            "leaseUntil": {"$lte": untouched_since},
+        }
+        with database_errors():
+            self._ensure_indexes()
+            self._insert_missing(events)
+            # A lease that is over binds no notifier; it only says when somebody was here.
+            self._rows.update_many(stale, {"$set": {"leaseUntil": now(), "reclaim": mine}})
+            found = list(self._rows.find({"_id": {"$in": list(by_key)}, "reclaim": mine}))
+        return [by_key[row["_id"]] for row in found]
+
+    def _insert_missing(self, events: Sequence[BookingStateChanged]) -> None:
+        # Nobody has touched them since the step itself, and nobody has tried.
+        idle = {"state": State.POSTPONED.value, "tries": 0}
+        rows = [self._new_row(event) | idle | {"leaseUntil": event.occurred_at} for event in events]
+        try:
+            self._rows.insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            faults = (error.details or {}).get("writeErrors", [])
+            if not faults or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+                raise DatabaseUnavailable(type(error).__name__) from error
 
     def _claim_again(self, event: BookingStateChanged, is_replay: bool) -> Claim | None:
         unsent = [State.POSTPONED.value, *([State.FAILED.value] if is_replay else [])]

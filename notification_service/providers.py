@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 from nameko.containers import WorkerContext
 
+from clinic import config, topology
+from clinic.journal import Journal
 from clinic.outbox import Outbox
 from clinic.providers import ClinicDatabase
+from clinic.publisher import Publisher
 from clinic.store import BookingStore
 from notification_service.delivery import Delivery
 from notification_service.ledger import Ledger
+from notification_service.reconciler import Reconciler
 from notification_service.settings import notification_settings
+from notification_service.watermark import Watermark
+
+_CHANNEL = "email"
 
 #: What a lease is longer than the longest send: room for slow clocks and a slow database.
 _MARGIN_SECONDS = 30
 
 
 class EmailDelivery(ClinicDatabase):
-    """Gives each entrypoint the `Delivery` by e-mail."""
+    """Gives each message a `Delivery` by e-mail, and runs the reconciler of its ledger."""
 
     def setup(self) -> None:
         super().setup()
         settings = notification_settings(self.container.config)
         bookings = BookingStore(self.database, Outbox(self.database["bookings"]))
         lease_seconds = settings.channel.longest_send_seconds + _MARGIN_SECONDS
-        ledger = Ledger(self.database, "email", lease_seconds)
+        ledger = Ledger(self.database, _CHANNEL, lease_seconds)
         self.delivery = Delivery(bookings, ledger, settings.channel, settings.zone)
+        self.reconciler = self._reconciler(ledger)
+
+    def start(self) -> None:
+        self.reconciler.start()
+
+    def stop(self) -> None:
+        self.reconciler.stop()
+        super().stop()
 
     def get_dependency(self, worker_ctx: WorkerContext) -> Delivery:
-        return self.delivery
+        return replace(self.delivery)
+
+    def _reconciler(self, ledger: Ledger) -> Reconciler:
+        settings = config.settings(self.container.config)
+        declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
+        return Reconciler(
+            Journal(self.database),
+            ledger,
+            Watermark(self.database, _CHANNEL),
+            Publisher(settings.amqp_uri, declare),
+            settings.outbox_resend_seconds,
+        )

@@ -24,7 +24,12 @@ class NotificationService:
         EMAIL,
         read=BookingStateChanged.from_body,
         policy=lambda settings: settings.email_retry,
+        on_parked="give_up",
         expected_exceptions=ClinicError,
     )
     def handle_booking_state_changed(self, event: BookingStateChanged) -> None:
         self.email.deliver(event, is_replay=self.is_replay)
+
+    def give_up(self, event: BookingStateChanged, code: str) -> None:
+        """Settle the notification; its event is in `notification_service.email.dead_letter`."""
+        self.email.give_up(event, code)

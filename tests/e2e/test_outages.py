@@ -24,7 +24,7 @@ from runner.mongodb import MongoServer
 from runner.process import Running, start
 from runner.rabbitmq import RabbitNode
 from tests.amqp import consumers, depth
-from tests.bookings import put_booking
+from tests.bookings import all_in_hand, put_booking
 from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.e2e.stack import EXAMPLE, Stack
 from tests.e2e.test_load import book_at_once
@@ -189,6 +189,35 @@ def test_a_request_that_was_purged_from_its_queue_is_decided_all_the_same(
     all_decided_and_told(stack, ids, ledger_rows)
 
 
+def test_events_that_were_purged_from_their_queue_are_told_once_all_the_same(
+    make_stack: MakeStack,
+    amqp_uri: str,
+    mongodb_uri: str,
+    ledger_rows: LedgerRows,
+    mailbox: Mailbox,
+) -> None:
+    stack = make_stack(
+        amqp_uri,
+        mongodb_uri,
+        OUTBOX_RESEND_SECONDS="2",
+        SMTP_HOST="127.0.0.1",
+        SMTP_PORT=str(mailbox.port),
+    )
+    for name in ("gateway", "booking_service"):
+        stack.start(name)
+    eventually(stack.is_ready)
+    ids = [stack.book() for _ in range(5)]
+    eventually(lambda: depth(amqp_uri, "notification_service.email") == 5)
+    with Connection(amqp_uri) as connection:
+        assert connection.default_channel.queue_purge("notification_service.email") == 5
+    for _ in range(2):
+        stack.start("notification_service")
+    all_decided_and_told(stack, ids, ledger_rows)
+    references = Counter(letter["Message-ID"] for letter in mailbox.letters())
+    assert references == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
+    assert "events were lost and published again" in stack.logs("notification_service")
+
+
 def test_a_decision_whose_worker_died_before_its_event_is_told(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
 ) -> None:
@@ -240,7 +269,12 @@ def test_killed_processes_lose_nothing_and_mail_nobody_twice(
 
 @pytest.mark.parametrize("fault", ["cut", "freeze", "refuse"])
 def test_sigterm_ends_a_service_whose_broker_fails_it(
-    make_stack: MakeStack, amqp_uri: str, rabbit_node: RabbitNode, mongodb_uri: str, fault: str
+    make_stack: MakeStack,
+    amqp_uri: str,
+    rabbit_node: RabbitNode,
+    mongodb_uri: str,
+    database: Database[Any],
+    fault: str,
 ) -> None:
     with proxied(rabbit_node.port) as proxy:
         uri = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
@@ -249,14 +283,14 @@ def test_sigterm_ends_a_service_whose_broker_fails_it(
         eventually(stack.is_ready)
         eventually(lambda: consumers(amqp_uri, "booking_requests"))
         book_at_once(stack, 5)
-        eventually(lambda: depth(amqp_uri, "booking_requests") == 0)
+        eventually(lambda: all_in_hand(database, amqp_uri))
         getattr(proxy, fault)()
         stopped = [eventlet.spawn(service.stop, 60) for service in (worker, gateway)]
         assert [each.wait() for each in stopped] == [0, 0]
 
 
 def test_sigterm_finishes_the_checks_in_hand_and_runs_none_twice(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, database: Database[Any]
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="4")
     stack.start("gateway")
@@ -264,7 +298,7 @@ def test_sigterm_finishes_the_checks_in_hand_and_runs_none_twice(
     eventually(stack.is_ready)
     eventually(lambda: "starting services" in stack.logs("booking_service"))
     ids = book_at_once(stack, 20)
-    eventually(lambda: depth(amqp_uri, "booking_requests") == 0)
+    eventually(lambda: all_in_hand(database, amqp_uri))
     assert stack.get(ids[0])["status"] == "pending"
     assert worker.stop() == 0
     assert [stack.get(booking_id)["status"] for booking_id in ids] == ["rejected"] * 20
@@ -294,7 +328,7 @@ def test_a_check_that_always_fails_asks_for_attention(
 
 
 def test_a_second_sigterm_does_no_harm(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, database: Database[Any]
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="3")
     stack.start("gateway")
@@ -302,7 +336,7 @@ def test_a_second_sigterm_does_no_harm(
     eventually(stack.is_ready)
     eventually(lambda: "starting services" in stack.logs("booking_service"))
     booking_id = stack.book(**EXAMPLE)
-    eventually(lambda: depth(amqp_uri, "booking_requests") == 0)
+    eventually(lambda: all_in_hand(database, amqp_uri))
     os.kill(worker.pid, signal.SIGTERM)
     assert worker.stop() == 0
     assert stack.get(booking_id)["status"] == "rejected"

@@ -113,8 +113,21 @@ def test_a_parked_message_carries_its_cause_and_no_foreign_text(
 def test_the_service_is_told_of_a_parked_message(worker: type[Worker], amqp_uri: str) -> None:
     worker.handle = raising(ValueError())
     send(amqp_uri, headers={ATTEMPT_HEADER: 3})
-    eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
-    assert worker.parked == [(BookingRequested.from_body(BODY), "ValueError")]
+    eventually(lambda: worker.parked == [(BookingRequested.from_body(BODY), "ValueError")])
+
+
+def test_a_message_is_parked_before_its_service_is_told(
+    worker: type[Worker], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parked = []
+
+    def look(*_args: Any) -> None:
+        parked.append(take(amqp_uri, BOOKING_REQUESTS.dead_letter) is not None)
+
+    monkeypatch.setattr(Worker, "give_up", look)
+    worker.handle = raising(ValueError())
+    send(amqp_uri, headers={ATTEMPT_HEADER: 3})
+    assert eventually(lambda: parked) == [True]
 
 
 def test_a_message_that_recovers_is_not_parked(worker: type[Worker], amqp_uri: str) -> None:

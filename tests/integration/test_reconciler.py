@@ -1,0 +1,603 @@
+"""What the broker loses after it has confirmed it, and that the patient is told all the same."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import pytest
+from kombu import Connection
+from prometheus_client import REGISTRY
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic import strict_json, topology
+from clinic.clock import now
+from clinic.database import durable_uri
+from clinic.errors import ClinicError
+from clinic.journal import Journal
+from clinic.messages import BookingStateChanged
+from clinic.outbox import Entry, Outbox
+from clinic.publisher import Publisher
+from clinic.retry import REPLAYED_HEADER
+from clinic.store import BookingStore
+from notification_service import reconciler as reconciling
+from notification_service.delivery import Delivery
+from notification_service.ledger import Ledger, State
+from notification_service.reconciler import Reconciler
+from notification_service.service import NotificationService
+from notification_service.watermark import Watermark
+from runner.mongodb import MongoServer
+from runner.rabbitmq import RabbitNode
+from tests.amqp import body_of, depth, put, take
+from tests.bookings import put_booking
+from tests.conftest import eventually
+from tests.mailbox import Mailbox, running_mailbox
+from tests.proxy import Proxy, proxied
+
+QUEUE = topology.EMAIL.name
+#: How long the reconcilers of the tests wait, and how long ago is longer than that.
+PATIENCE_SECONDS = 600
+AGO = timedelta(hours=1)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@pytest.fixture
+def bookings(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database["bookings"], 60))
+
+
+@pytest.fixture
+def ledger(database: Database[Any]) -> Ledger:
+    return Ledger(database, "email", lease_seconds=60)
+
+
+@pytest.fixture
+def reconciler(database: Database[Any], amqp_uri: str) -> Reconciler:
+    return make(database, amqp_uri)
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    yield from running_mailbox(tmp_path)
+
+
+@pytest.fixture
+def start(
+    config: dict[str, Any], mailbox: Mailbox, container_factory: Any
+) -> Iterator[Callable[..., Any]]:
+    """Start a notification service that waits a second before it takes an event for lost."""
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    containers: list[Any] = []
+
+    def start(resend_seconds: float = 1) -> Any:
+        config["OUTBOX_RESEND_SECONDS"] = resend_seconds
+        containers.append(container_factory(NotificationService, config))
+        containers[-1].start()
+        return containers[-1]
+
+    yield start
+    for container in containers:
+        container.stop()
+
+
+def make(
+    database: Database[Any], amqp_uri: str, page: int = 500, seconds: float = PATIENCE_SECONDS
+) -> Reconciler:
+    return Reconciler(
+        Journal(database, page),
+        Ledger(database, "email", lease_seconds=60),
+        Watermark(database, "email"),
+        Publisher(amqp_uri, topology.declare, timeout_seconds=2),
+        seconds,
+    )
+
+
+def rejected(
+    bookings: BookingStore, ago: timedelta = AGO, address: str = "ana@example.com"
+) -> BookingStateChanged:
+    """Reject a booking some time ago; the broker has had its event, and has it no longer."""
+    return at_once(bookings, now() - ago, address)
+
+
+def at_once(
+    bookings: BookingStore, at: datetime, address: str = "ana@example.com"
+) -> BookingStateChanged:
+    booking = put_booking(bookings, at=at, date=at, patient_email=address)
+    return take_step(bookings, steps.reject(booking, reason="past", at=at, by="test"))
+
+
+def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+    bookings.apply(transition)
+    event = BookingStateChanged.of(transition)
+    bookings.outbox.settle_sent([Entry.of_change(event)])
+    return event
+
+
+def settle(ledger: Ledger, event: BookingStateChanged, state: State = State.SENT) -> None:
+    claim = ledger.claim(event)
+    assert claim is not None
+    ledger.settle(claim, state)
+
+
+def leave(
+    database: Database[Any], event: BookingStateChanged, state: State, ago: timedelta
+) -> None:
+    """Make the row of a notifier whose lease ended some time ago."""
+    Ledger(database, "email", lease_seconds=-ago.total_seconds()).claim(event)
+    _set(database, event, state=state.value)
+
+
+def forget(database: Database[Any], event: BookingStateChanged) -> None:
+    """Let the time pass after which a claim is spent."""
+    _set(database, event, leaseUntil=now() - AGO)
+
+
+def _set(database: Database[Any], event: BookingStateChanged, **fields: Any) -> None:
+    result = database["notifications"].update_one(
+        {"_id": f"{event.event_id}:email"}, {"$set": fields}
+    )
+    assert result.matched_count
+
+
+def queued(amqp_uri: str) -> list[str]:
+    """Take everything out of the queue; event ids."""
+    found = []
+    while message := take(amqp_uri, QUEUE):
+        found.append(body_of(message)["eventId"])
+    return found
+
+
+def send(amqp_uri: str, event: BookingStateChanged, **properties: Any) -> None:
+    body = strict_json.dumps(event.to_body())
+    put(amqp_uri, QUEUE, body, content_type="application/json", **properties)
+
+
+def purge(amqp_uri: str) -> int:
+    with Connection(amqp_uri) as connection:
+        return int(connection.default_channel.queue_purge(QUEUE))
+
+
+def states(database: Database[Any]) -> dict[str, str]:
+    return {row["_id"]: row["state"] for row in database["notifications"].find()}
+
+
+def watermark(database: Database[Any]) -> datetime | None:
+    return Watermark(database, "email").read()
+
+
+def lost_so_far() -> float:
+    return REGISTRY.get_sample_value("clinic_events_lost_total", {"queue": QUEUE}) or 0
+
+
+def test_a_lost_event_is_published_again_as_it_was(
+    reconciler: Reconciler, bookings: BookingStore, amqp_uri: str
+) -> None:
+    event, before = rejected(bookings), lost_so_far()
+    reconciler.round()
+    message = take(amqp_uri, QUEUE)
+    assert message is not None
+    assert BookingStateChanged.from_body(body_of(message)) == event
+    original = Entry.of_change(event).to_message()
+    assert message.body in (original.body, original.body.decode())
+    assert message.headers["nameko.call_id_stack"] == original.headers["nameko.call_id_stack"]
+    assert lost_so_far() == before + 1
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.FAILED, State.SUPERSEDED])
+def test_a_settled_notification_is_left_alone(
+    reconciler: Reconciler, bookings: BookingStore, ledger: Ledger, amqp_uri: str, state: State
+) -> None:
+    settle(ledger, rejected(bookings), state)
+    reconciler.round()
+    assert queued(amqp_uri) == []
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
+def test_an_unsettled_notification_that_nobody_touches_is_published_again(
+    reconciler: Reconciler,
+    bookings: BookingStore,
+    database: Database[Any],
+    amqp_uri: str,
+    state: State,
+) -> None:
+    event = rejected(bookings)
+    leave(database, event, state, AGO)
+    reconciler.round()
+    assert queued(amqp_uri) == [event.event_id]
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
+def test_an_unsettled_notification_in_somebodys_hands_is_left_alone(
+    reconciler: Reconciler,
+    bookings: BookingStore,
+    database: Database[Any],
+    amqp_uri: str,
+    state: State,
+) -> None:
+    leave(database, rejected(bookings), state, timedelta(minutes=5))
+    reconciler.round()
+    assert queued(amqp_uri) == []
+
+
+def test_a_recent_step_is_left_alone(
+    reconciler: Reconciler, bookings: BookingStore, amqp_uri: str
+) -> None:
+    rejected(bookings, timedelta(minutes=5))
+    put_booking(bookings, at=now() - AGO)  # pending: nobody is to be told anything
+    reconciler.round()
+    assert queued(amqp_uri) == []
+
+
+def test_what_is_still_in_its_outbox_is_not_lost(
+    reconciler: Reconciler, bookings: BookingStore, database: Database[Any], amqp_uri: str
+) -> None:
+    at = now() - AGO
+    booking = put_booking(bookings, at=at, date=at)
+    bookings.apply(steps.reject(booking, reason="past", at=at, by="test"))
+    reconciler.round()
+    assert queued(amqp_uri) == []
+    assert watermark(database) == at - MILLISECOND
+
+
+def test_every_step_of_a_booking_is_looked_after(
+    reconciler: Reconciler, bookings: BookingStore, ledger: Ledger, amqp_uri: str
+) -> None:
+    booking = put_booking(bookings, at=now() - 2 * AGO)
+    step = steps.confirm(booking, seat=0, at=now() - 2 * AGO, by="test")
+    confirmation = take_step(bookings, step)
+    step = steps.cancel(
+        bookings.get(booking.id), reason="cancelled_by_clinic", at=now() - AGO, by="test"
+    )
+    settle(ledger, take_step(bookings, step))
+    reconciler.round()
+    assert queued(amqp_uri) == [confirmation.event_id]
+
+
+def test_what_was_published_again_waits_its_time_and_is_then_lost_a_second_time(
+    reconciler: Reconciler, bookings: BookingStore, database: Database[Any], amqp_uri: str
+) -> None:
+    event = rejected(bookings)
+    reconciler.round()
+    reconciler.round()
+    assert queued(amqp_uri) == [event.event_id]
+    forget(database, event)
+    reconciler.round()
+    assert queued(amqp_uri) == [event.event_id]
+
+
+def test_several_reconcilers_publish_each_event_once(
+    bookings: BookingStore, database: Database[Any], amqp_uri: str
+) -> None:
+    events = [rejected(bookings).event_id for _ in range(20)]
+    racers = [eventlet.spawn(make(database, amqp_uri).round) for _ in range(4)]
+    for racer in racers:
+        racer.wait()
+    assert sorted(queued(amqp_uri)) == sorted(events)
+
+
+def test_a_reconciler_that_dies_before_it_publishes_delays_and_loses_nothing(
+    reconciler: Reconciler,
+    bookings: BookingStore,
+    ledger: Ledger,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    event = rejected(bookings)
+    assert ledger.reclaim([event], now() - timedelta(minutes=10)) == [event]  # and here it dies
+    reconciler.round()
+    assert queued(amqp_uri) == []
+    forget(database, event)
+    reconciler.round()
+    assert queued(amqp_uri) == [event.event_id]
+
+
+def test_the_watermark_begins_two_days_back_and_rises_to_what_is_old_enough(
+    reconciler: Reconciler, bookings: BookingStore, ledger: Ledger, database: Database[Any]
+) -> None:
+    for hours in (1, 47):
+        settle(ledger, rejected(bookings, timedelta(hours=hours)))
+    began = now()
+    reconciler.round()
+    risen = watermark(database)
+    assert risen is not None
+    assert began <= risen + timedelta(seconds=PATIENCE_SECONDS) <= now()
+
+
+def test_the_first_round_looks_no_further_back_than_two_days(
+    reconciler: Reconciler, bookings: BookingStore, amqp_uri: str
+) -> None:
+    rejected(bookings, timedelta(hours=49))
+    event = rejected(bookings, timedelta(hours=47))
+    reconciler.round()
+    assert queued(amqp_uri) == [event.event_id]
+
+
+def test_an_unsettled_step_holds_the_watermark_back_until_it_is_settled(
+    reconciler: Reconciler, bookings: BookingStore, ledger: Ledger, database: Database[Any]
+) -> None:
+    settle(ledger, rejected(bookings, 3 * AGO))
+    event = rejected(bookings, 2 * AGO)
+    settle(ledger, rejected(bookings, AGO))
+    for _ in range(2):
+        reconciler.round()
+        assert watermark(database) == event.occurred_at - MILLISECOND
+    settle(ledger, event)
+    reconciler.round()
+    assert watermark(database) > now() - AGO
+
+
+def test_a_step_of_two_days_ago_is_published_reported_and_passed(
+    reconciler: Reconciler,
+    bookings: BookingStore,
+    database: Database[Any],
+    amqp_uri: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    event = rejected(bookings, timedelta(hours=49))
+    Watermark(database, "email").rise(event.occurred_at - AGO)  # nobody was here for long
+    for _ in range(2):
+        reconciler.round()
+    assert queued(amqp_uri) == [event.event_id]
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [record.event_id for record in errors] == [event.event_id]
+    assert watermark(database) > now() - AGO
+
+
+def test_the_watermark_never_falls(database: Database[Any]) -> None:
+    until = now()
+    slow, quick = (Watermark(database, "email") for _ in range(2))
+    assert slow.read() is None
+    quick.rise(until)
+    slow.rise(until - AGO)
+    assert watermark(database) == until
+
+
+@pytest.mark.parametrize("together", [1, 3, 4, 7])
+def test_no_page_leaves_out_bookings_of_one_instant(
+    bookings: BookingStore, database: Database[Any], amqp_uri: str, together: int
+) -> None:
+    instants = [now() - AGO + number * MILLISECOND for number in range(3)]
+    events = [at_once(bookings, at).event_id for at in instants for _ in range(together)]
+    make(database, amqp_uri, page=3).round()
+    assert Counter(queued(amqp_uri)) == Counter(events)
+
+
+def test_pages_are_found_by_the_index(bookings: BookingStore, database: Database[Any]) -> None:
+    rejected(bookings)
+    cursor = database["bookings"].find({"updatedAt": {"$gte": now() - AGO, "$lte": now()}})
+    plan = cursor.sort("updatedAt", 1).limit(10).explain()["queryPlanner"]["winningPlan"]
+    while "inputStage" in plan:
+        assert plan["stage"] != "SORT"
+        plan = plan["inputStage"]
+    assert (plan["stage"], plan["indexName"]) == ("IXSCAN", "updated")
+
+
+def test_nothing_is_added_to_a_long_queue(
+    bookings: BookingStore,
+    database: Database[Any],
+    amqp_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconciling, "ROOM", 1)
+    event = rejected(bookings)
+    put(amqp_uri, QUEUE, b"{}")
+    racer = eventlet.spawn(make(database, amqp_uri).round)
+    eventlet.sleep(2)
+    assert depth(amqp_uri, QUEUE) == 1
+    purge(amqp_uri)
+    racer.wait()
+    assert queued(amqp_uri) == [event.event_id]
+
+
+# --- as a part of the notification service
+
+
+def test_events_purged_from_the_queue_are_told_once(
+    start: Callable[..., Any],
+    bookings: BookingStore,
+    database: Database[Any],
+    mailbox: Mailbox,
+    amqp_uri: str,
+) -> None:
+    events = [rejected(bookings) for _ in range(10)]
+    for event in events:
+        send(amqp_uri, event)
+    assert purge(amqp_uri) == 10
+    for _ in range(2):
+        start()
+    eventually(lambda: Counter(states(database).values()) == {"sent": 10})
+    # Once all is settled the watermark passes, and nothing is published any more.
+    eventually(lambda: (watermark(database) or now() - AGO) > now() - timedelta(seconds=10))
+    references = Counter(letter["Message-ID"] for letter in mailbox.letters())
+    assert references == {f"<{event.booking_id}.2@clinica.example>": 1 for event in events}
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
+def test_a_notification_whose_event_went_missing_is_mailed_after_all(
+    start: Callable[..., Any],
+    bookings: BookingStore,
+    database: Database[Any],
+    mailbox: Mailbox,
+    state: State,
+) -> None:
+    event = rejected(bookings)
+    leave(database, event, state, AGO)
+    start()
+    eventually(mailbox.letters)
+    eventually(lambda: states(database) == {f"{event.event_id}:email": "sent"})
+
+
+class Broken(Exception):
+    """A fault in our own code."""
+
+
+@pytest.mark.parametrize("where", ["channel", "claim"])
+def test_a_parked_event_is_settled_and_is_sent_when_a_person_replays_it(
+    start: Callable[..., Any],
+    bookings: BookingStore,
+    database: Database[Any],
+    mailbox: Mailbox,
+    amqp_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    event = rejected(bookings)
+    with monkeypatch.context() as broken:
+        _break(broken, where)
+        start(resend_seconds=600)
+        send(amqp_uri, event)
+        eventually(lambda: depth(amqp_uri, topology.EMAIL.dead_letter) == 1)
+        eventually(lambda: states(database) == {f"{event.event_id}:email": "failed"})
+    dead = take(amqp_uri, topology.EMAIL.dead_letter)
+    assert dead is not None
+    assert dead.headers["x-cause"] == "Broken"
+    assert mailbox.letters() == []
+    send(amqp_uri, event, headers={REPLAYED_HEADER: 1})
+    eventually(lambda: states(database) == {f"{event.event_id}:email": "sent"})
+    assert len(mailbox.letters()) == 1
+
+
+def _break(broken: pytest.MonkeyPatch, where: str) -> None:
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise Broken
+
+    if where == "channel":
+        broken.setattr("notification_service.channels.SmtpChannel.send", fail)
+    else:
+        broken.setattr("notification_service.delivery._require_genuine", fail)
+
+
+def test_giving_up_touches_nothing_that_another_has_taken(
+    bookings: BookingStore, ledger: Ledger, database: Database[Any], config: dict[str, Any]
+) -> None:
+    event = rejected(bookings)
+    late = Delivery(bookings, Ledger(database, "email", lease_seconds=0), None, None)  # type: ignore[arg-type]
+    late.claim = late.ledger.claim(event)
+    taken = ledger.claim(event)
+    assert taken is not None
+    late.give_up(event, "delivery_uncertain")
+    Delivery(bookings, ledger, None, None).give_up(event, "KeyError")  # type: ignore[arg-type]
+    assert states(database) == {f"{event.event_id}:email": "sending"}
+    ledger.settle(taken, State.SENT)
+    assert states(database) == {f"{event.event_id}:email": "sent"}
+
+
+def test_giving_up_an_event_of_no_booking_leaves_no_row(
+    bookings: BookingStore, ledger: Ledger, database: Database[Any]
+) -> None:
+    event = rejected(bookings)
+    Delivery(bookings, ledger, None, None).give_up(event, "booking_not_found")  # type: ignore[arg-type]
+    assert states(database) == {}
+
+
+# --- while its peers are away
+
+
+@pytest.fixture
+def broker(rabbit_node: RabbitNode, amqp_uri: str) -> Iterator[Proxy]:
+    with proxied(rabbit_node.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def mongo(mongo_server: MongoServer) -> Iterator[Proxy]:
+    with proxied(int(mongo_server.uri.split(":")[2].split("/")[0])) as proxy:
+        yield proxy
+
+
+@pytest.mark.parametrize("fault", [Proxy.refuse, Proxy.freeze])
+def test_a_broker_that_is_away_is_waited_for(
+    bookings: BookingStore,
+    database: Database[Any],
+    broker: Proxy,
+    amqp_uri: str,
+    caplog: pytest.LogCaptureFixture,
+    fault: Callable[[Proxy], None],
+) -> None:
+    event = rejected(bookings)
+    fault(broker)
+    reconciler = make(database, f"amqp://guest:guest@127.0.0.1:{broker.port}/", seconds=1)
+    reconciler.start()
+    eventlet.sleep(5)
+    assert states(database) == {}  # nothing is claimed that can't be published
+    broker.restore()
+    eventually(lambda: depth(amqp_uri, QUEUE) == 1)
+    assert queued(amqp_uri)[0] == event.event_id
+    assert _complaints(caplog) == ["broker_unavailable"]
+    _ends(reconciler)
+
+
+@pytest.mark.parametrize("fault", [Proxy.refuse, Proxy.freeze])
+def test_a_database_that_is_away_is_waited_for(
+    bookings: BookingStore,
+    database: Database[Any],
+    mongo: Proxy,
+    amqp_uri: str,
+    caplog: pytest.LogCaptureFixture,
+    fault: Callable[[Proxy], None],
+) -> None:
+    event = rejected(bookings)
+    uri = f"mongodb://127.0.0.1:{mongo.port}/{database.name}"
+    with MongoClient[dict[str, Any]](durable_uri(uri)) as client:
+        reconciler = make(client.get_default_database(), amqp_uri, seconds=1)
+        fault(mongo)
+        reconciler.start()
+        eventually(lambda: _complaints(caplog) == ["database_unavailable"])
+        eventlet.sleep(5)
+        mongo.restore()
+        eventually(lambda: depth(amqp_uri, QUEUE) == 1)
+        assert queued(amqp_uri)[0] == event.event_id
+        assert _complaints(caplog) == ["database_unavailable"]
+        _ends(reconciler)
+
+
+def test_a_fault_of_its_own_does_not_end_it(
+    bookings: BookingStore,
+    database: Database[Any],
+    amqp_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rejected(bookings)
+    read, faults = Journal.read, [ClinicError("once"), ValueError("twice")]
+
+    def fail_first(journal: Journal, since: datetime, until: datetime) -> Any:
+        if faults:
+            raise faults.pop()
+        return read(journal, since, until)
+
+    monkeypatch.setattr(Journal, "read", fail_first)
+    reconciler = make(database, amqp_uri, seconds=1)
+    reconciler.start()
+    eventually(lambda: depth(amqp_uri, QUEUE) == 1)
+    _ends(reconciler)
+
+
+def test_it_ends_while_its_peers_are_frozen(
+    bookings: BookingStore, database: Database[Any], broker: Proxy
+) -> None:
+    rejected(bookings)
+    broker.freeze()
+    reconciler = make(database, f"amqp://guest:guest@127.0.0.1:{broker.port}/", seconds=1)
+    reconciler.start()
+    eventlet.sleep(2)
+    _ends(reconciler)
+
+
+def _complaints(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    return [
+        record.code  # type: ignore[attr-defined]
+        for record in caplog.records
+        if record.name == "notification_service.reconciler" and hasattr(record, "code")
+    ]
+
+
+def _ends(reconciler: Reconciler) -> None:
+    reconciler.stop()
+    assert not reconciler._thread.is_alive()
