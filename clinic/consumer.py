@@ -35,7 +35,7 @@ class WorkConsumer(Consumer):
 
     `read` turns a body into the handler's argument or raises PoisonMessage. `policy` picks the
     retry policy out of the settings. `on_parked` names a method of the service that is told of a
-    message which used up its attempts: `(argument, code)`.
+    message which was read and is parked: `(argument, code)`.
     """
 
     queue_consumer = DrainingQueueConsumer()
@@ -108,15 +108,13 @@ class WorkConsumer(Consumer):
         elif isinstance(error, TryLater):
             self._again(message, attempt, self.policy.ttl_seconds)
             self._count("postponed")
-        elif isinstance(error, PoisonMessage):
-            self._park(message, error)
-        elif attempt < self.policy.max_attempts:
-            self._again(message, attempt + 1, self.policy.delay_seconds(attempt))
-            self._count("retried")
-        else:
+        elif isinstance(error, PoisonMessage) or attempt >= self.policy.max_attempts:
             # In this order: who is told first may take the message for settled when it comes back.
             self._park(message, error)
             tell(argument, _code(error))
+        else:
+            self._again(message, attempt + 1, self.policy.delay_seconds(attempt))
+            self._count("retried")
 
     def _settle(self, message: Message, answer: Callable[[], None]) -> None:
         """Ack once `answer` has put the message's future in safe hands; else it stays queued.

@@ -71,7 +71,7 @@ class Delivery:
 
         Raises: DatabaseUnavailable.
         """
-        if code == BookingNotFound.code:
+        if code in (BookingNotFound.code, PoisonMessage.code):
             return  # there is no such step, and so no patient who waits for it
         with suppress(LeaseHeld):  # whoever holds it writes down what becomes of it
             if claim := self.claim or self.ledger.claim(event):
@@ -95,11 +95,9 @@ class Delivery:
         except DeliveryUncertain:
             raise  # under its lease still, so that the next try knows that it may be a second copy
         except PoisonMessage:
-            self.ledger.settle(claim, State.FAILED)
-            raise
+            raise  # under its lease still, until the message is parked: see `give_up`
         except ChannelUnavailable:
             if now() - event.occurred_at > GIVE_UP_AFTER:
-                self.ledger.settle(claim, State.FAILED)
                 raise DeliveryExpired("the channel was away for a day") from None
             self.ledger.settle(claim, State.POSTPONED)
             raise

@@ -208,6 +208,9 @@ def test_a_refused_address_is_final(
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
         delivery.deliver(event)
+    # Whoever dies before the message is parked has not given the letter up.
+    assert rows(database) == {f"{event.event_id}:email": "sending"}
+    delivery.give_up(event, RecipientRejected.code)
     assert rows(database) == {f"{event.event_id}:email": "failed"}
 
 
@@ -217,6 +220,7 @@ def test_a_refused_address_is_tried_again_only_when_a_person_replays_its_event(
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
         delivery.deliver(event)
+    delivery.give_up(event, RecipientRejected.code)
     delivery.deliver(event)
     assert database["notifications"].find_one({})["tries"] == 1
     with pytest.raises(RecipientRejected):
@@ -289,6 +293,7 @@ def test_a_server_that_is_away_for_a_day_is_given_up(
     )
     with pytest.raises(DeliveryExpired):
         delivery.deliver(event)
+    delivery.give_up(event, DeliveryExpired.code)
     assert rows(database) == {f"{event.event_id}:email": "failed"}
 
 
