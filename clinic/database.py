@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import pymongo
 from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
@@ -63,15 +64,19 @@ def durable_uri(uri: str) -> str:
 
 
 @contextmanager
-def database_errors() -> Iterator[None]:
-    """Turn "can't reach it" and "don't know whether it was written" into DatabaseUnavailable."""
+def database_errors(seconds: float | None = None) -> Iterator[None]:
+    """Turn "can't reach it" and "don't know whether it was written" into DatabaseUnavailable.
+
+    `seconds` bounds all that is asked for in the block, the driver's own second tries included.
+    """
     try:
-        yield
+        with pymongo.timeout(seconds) if seconds else nullcontext():
+            yield
     except _UNAVAILABLE as error:
         raise DatabaseUnavailable(type(error).__name__) from error
     except PyMongoError as error:
         refused = isinstance(error, OperationFailure) and error.code in _UNAVAILABLE_CODES
-        if refused or error.has_error_label("RetryableWriteError"):
+        if refused or error.timeout or error.has_error_label("RetryableWriteError"):
             raise DatabaseUnavailable(type(error).__name__) from error
         raise
 

@@ -49,6 +49,9 @@ _INDEXES = [
     IndexModel([("outbox.dueAt", ASCENDING)], name="outbox_due", sparse=True),
 ]
 
+#: How long one question may take: the gateway answers within 3 seconds.
+ANSWER_SECONDS = 2.5
+
 
 def _leave_to_the_sweep(_entry: Entry) -> None:
     """Stand in where no relay runs: a sweep of another process sends the entry."""
@@ -73,7 +76,7 @@ class BookingStore:
         self.outbox = outbox
 
     def ping(self) -> None:
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             self._bookings.database.command("ping")
 
     def insert(self, booking: Booking, access: Access) -> None:
@@ -83,8 +86,8 @@ class BookingStore:
         """
         entry = Entry.of_request(BookingRequested.of(booking))
         outbox = {"outbox": [entry.to_document(self.outbox.due_at())]}
-        with database_errors():
-            self._ensure_indexes()
+        self._ensure_indexes()
+        with database_errors(ANSWER_SECONDS):
             try:
                 self._bookings.insert_one(document.of_booking(booking, access) | outbox)
             except DuplicateKeyError as error:
@@ -113,13 +116,13 @@ class BookingStore:
 
     def list(self, listing: Listing) -> list[Booking]:
         """Return one page, newest first."""
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             found = self._bookings.find(listing.to_filter(), {"outbox": False})
             page = found.sort(NEWEST_FIRST).limit(listing.limit)
             return [document.to_booking(each) for each in page]
 
     def taken_seats(self, slot: datetime) -> set[int]:
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             taken = self._bookings.find(
                 {"slot": slot, "status": Status.CONFIRMED.value}, {"seat": True, "_id": False}
             )
@@ -136,8 +139,8 @@ class BookingStore:
             "status": transition.change.previous,
             "version": transition.version - 1,
         }
-        with database_errors():
-            self._ensure_indexes()
+        self._ensure_indexes()
+        with database_errors(ANSWER_SECONDS):
             try:
                 result = self._bookings.update_one(before, self._step(transition, entry))
             except DuplicateKeyError:
@@ -149,7 +152,7 @@ class BookingStore:
     def mark_attention(self, booking_id: str, code: str) -> None:
         """Tell whoever reads a pending booking that a person has to look at it."""
         attention = {"code": code, "at": now()}
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             self._bookings.update_one(
                 {"_id": booking_id, "status": Status.PENDING.value},
                 # Without its outbox entry no sweep asks for a decision again; a replay does.
@@ -175,7 +178,7 @@ class BookingStore:
         return {"$set": fields, "$unset": {"attention": True}, "$push": pushed}
 
     def _find_one(self, query: Document) -> Document:
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             found = self._bookings.find_one(query, {"outbox": False})
         if found is None:
             raise BookingNotFound(f"no booking {query.get('_id', 'of that key')}")
@@ -183,5 +186,6 @@ class BookingStore:
 
     def _ensure_indexes(self) -> None:
         if not self._has_indexes:
-            self._bookings.create_indexes(_INDEXES)
+            with database_errors():  # where many bookings are stored it takes its time
+                self._bookings.create_indexes(_INDEXES)
             self._has_indexes = True

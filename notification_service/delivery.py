@@ -56,13 +56,14 @@ class Delivery:
         """
         booking = self.bookings.get(event.booking_id)
         _require_genuine(event, booking)
+        envelope = self._envelope(event, booking)
         claim = self.claim = self.ledger.claim(event, is_replay=is_replay)
         if claim is None:
             return
         if self.ledger.is_superseded(event):
             self.ledger.settle(claim, State.SUPERSEDED)
             return
-        self._send(claim, booking)
+        self._send(claim, envelope)
         self._note_sent(claim)
         logger.info("patient notified", extra={"event_id": event.event_id})
 
@@ -88,16 +89,18 @@ class Delivery:
                 time.sleep(attempt)
         return None
 
-    def _send(self, claim: Claim, booking: Booking) -> None:
-        event = claim.event
+    def _send(self, claim: Claim, envelope: Envelope) -> None:
+        """Free the claim when the letter was not sent and may be later.
+
+        An uncertain one stays under its lease, so that the next try knows that it may be sending a
+        second copy. So does what will be parked, until it is: see `give_up`.
+        """
         try:
-            self.channel.send(self._envelope(event, booking))
-        except DeliveryUncertain:
-            raise  # under its lease still, so that the next try knows that it may be a second copy
-        except PoisonMessage:
-            raise  # under its lease still, until the message is parked: see `give_up`
+            self.channel.send(envelope)
+        except (DeliveryUncertain, PoisonMessage):
+            raise
         except ChannelUnavailable:
-            if now() - event.occurred_at > GIVE_UP_AFTER:
+            if now() - claim.event.occurred_at > GIVE_UP_AFTER:
                 raise DeliveryExpired("the channel was away for a day") from None
             self.ledger.settle(claim, State.POSTPONED)
             raise

@@ -30,6 +30,8 @@ class State(StrEnum):
 
 _UNSETTLED = (State.SENDING.value, State.POSTPONED.value)
 _DUPLICATE_KEY = 11000
+#: An event that is lost again and again kills its notifiers; it lies among the dead letters then.
+MAX_RECLAIMS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,10 @@ class Ledger:
             "tries": claim.tries,
         }
         with database_errors():
-            self._rows.update_one(mine, {"$set": {"state": state.value, "updatedAt": now()}})
-        NOTIFICATIONS.labels(self._channel, state.value).inc()
+            outcome = {"state": state.value, "updatedAt": now()}
+            result = self._rows.update_one(mine, {"$set": outcome})
+        if result.matched_count:
+            NOTIFICATIONS.labels(self._channel, state.value).inc()
 
     def rows(self, events: Sequence[BookingStateChanged]) -> dict[str, Row]:
         """Look events up; the rows that there are, by event id."""
@@ -130,12 +134,14 @@ class Ledger:
             "_id": {"$in": list(by_key)},
             "state": {"$in": _UNSETTLED},
             "leaseUntil": {"$lte": untouched_since},
+            "reclaims": {"$lt": MAX_RECLAIMS},
         }
         with database_errors():
             self._ensure_indexes()
             self._insert_missing(events)
             # A lease that is over binds no notifier; it only says when somebody was here.
-            self._rows.update_many(stale, {"$set": {"leaseUntil": now(), "reclaim": mine}})
+            claim = {"leaseUntil": now(), "reclaim": mine}
+            self._rows.update_many(stale, {"$set": claim, "$inc": {"reclaims": 1}})
             found = list(self._rows.find({"_id": {"$in": list(by_key)}, "reclaim": mine}))
         return [by_key[row["_id"]] for row in found]
 
@@ -155,7 +161,7 @@ class Ledger:
         if claim := self._take(event, {"state": {"$in": unsent}}):
             return claim
         expired = {"state": State.SENDING.value, "leaseUntil": {"$lte": now()}}
-        if claim := self._take(event, expired):
+        if claim := self._take(event, expired, ambiguous=1):
             # Its holder may have sent. The channel gives every copy the same reference.
             AMBIGUOUS_NOTIFICATIONS.labels(self._channel).inc()
             return claim
@@ -165,11 +171,13 @@ class Ledger:
         NOTIFICATIONS.labels(self._channel, "duplicate").inc()
         return None
 
-    def _take(self, event: BookingStateChanged, condition: dict[str, Any]) -> Claim | None:
+    def _take(
+        self, event: BookingStateChanged, condition: dict[str, Any], ambiguous: int = 0
+    ) -> Claim | None:
         lease = {"state": State.SENDING.value, "leaseUntil": now() + self._lease}
         row = self._rows.find_one_and_update(
             {"_id": self._key(event), **condition},
-            {"$set": lease, "$inc": {"tries": 1}},
+            {"$set": lease, "$inc": {"tries": 1, "ambiguous": ambiguous}},
             return_document=ReturnDocument.AFTER,
         )
         return Claim(event, row["tries"]) if row else None
@@ -183,6 +191,7 @@ class Ledger:
             "state": State.SENDING.value,
             "leaseUntil": now() + self._lease,
             "tries": 1,
+            "reclaims": 0,
             "createdAt": now(),
         }
 

@@ -49,11 +49,13 @@ class EmailDelivery(ClinicDatabase):
 
     def _reconciler(self, ledger: Ledger) -> Reconciler:
         settings = config.settings(self.container.config)
+        # What waits for its next run is not lost.
+        patience_seconds = max(settings.outbox_resend_seconds, *settings.email_retry.delays_seconds)
         declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
         return Reconciler(
             Journal(self.database),
             ledger,
             Watermark(self.database, _CHANNEL),
             Publisher(settings.amqp_uri, declare),
-            settings.outbox_resend_seconds,
+            patience_seconds,
         )

@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -53,6 +54,7 @@ def _campaigns(options: argparse.Namespace) -> dict[str, Run]:
         "crash-points": crash_points.run,
         "random-kills": partial(random_kills.run, **minutes),
         "broken-broker": broken_broker.run,
+        "lossy-broker": broken_broker.run_lossy,
         "broken-links": broken_links.run,
         "bad-messages": messages.run,
         "cluster": cluster_campaign.run,
@@ -65,7 +67,11 @@ def _run(name: str, run: Run, options: argparse.Namespace) -> Outcome:
     print(f"{name}:", flush=True)
     directory = options.directory / name
     directory.mkdir(parents=True)
-    return run(directory, options.seed)
+    try:
+        return run(directory, options.seed)
+    except Exception as error:
+        traceback.print_exc()
+        return Outcome(name, {}, [f"I0: the campaign ended with {error!r}"])
 
 
 def _options() -> argparse.Namespace:

@@ -3,7 +3,7 @@ all under load."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import eventlet
@@ -12,6 +12,8 @@ from kombu import Connection
 from tests.faults.campaign import Campaign, campaign
 from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome
+from tests.faults.sabotage.points import CHECK_FAILS
+from tests.faults.staff import replay_until_decided
 from tests.proxy import DOWN, UP
 
 PER_SECOND = 5.0
@@ -19,17 +21,29 @@ PER_SECOND = 5.0
 ANSWER_SECONDS = 3.0
 ALARM_SECONDS = 60
 FROZEN_SECONDS = 20
-#: The broker loses what it has taken, so somebody has to ask again.
 RESEND_SECONDS = "15"
+
+Fault = Callable[[Campaign], None]
 
 
 def run(directory: Path, seed: int) -> Outcome:
-    allowed = Allowed(second_copies=False, answer_seconds=ANSWER_SECONDS)
-    with campaign(
-        "broken broker", directory, seed, allowed, OUTBOX_RESEND_SECONDS=RESEND_SECONDS
-    ) as trial:
-        trial.outcome.figures["faults"] = len(FAULTS)
-        for fault in FAULTS:
+    """What a broker does that keeps what it has taken."""
+    return _run("broken broker", directory, seed, FAULTS, {})
+
+
+def run_lossy(directory: Path, seed: int) -> Outcome:
+    """What a broker does that loses what it has taken, so that somebody has to ask again."""
+    resend = {"OUTBOX_RESEND_SECONDS": RESEND_SECONDS}
+    return _run("lossy broker", directory, seed, LOSSES, resend)
+
+
+def _run(
+    name: str, directory: Path, seed: int, faults: Sequence[Fault], environment: dict[str, str]
+) -> Outcome:
+    allowed = Allowed(answer_seconds=ANSWER_SECONDS)
+    with campaign(name, directory, seed, allowed, **environment) as trial:
+        trial.outcome.figures["faults"] = len(faults)
+        for fault in faults:
             load = eventlet.spawn(trial.patients.rush, 10, PER_SECOND)
             eventlet.sleep(3)
             fault(trial)
@@ -77,8 +91,14 @@ def delete_events_in_use(trial: Campaign) -> None:
 
 
 def delete_retries(trial: Campaign) -> None:
-    _delete(trial, "booking_retry")
-    _delete(trial, "booking_retry.1s")
+    """Delete them with what waits in them."""
+    check_fails = trial.house.traps / CHECK_FAILS
+    check_fails.touch()
+    trial.patients.rush(4, PER_SECOND)
+    for queue in ("booking_retry", "booking_retry.1s", "booking_retry.2s"):
+        _delete(trial, queue)
+    check_fails.unlink()
+    replay_until_decided(trial.house)
 
 
 def freeze_both_ways(trial: Campaign) -> None:
@@ -111,22 +131,24 @@ def slow_down(trial: Campaign) -> None:
     trial.house.links["broker"].restore()
 
 
-FAULTS: list[Callable[[Campaign], None]] = [
+FAULTS: list[Fault] = [
     stop_and_start,
     kill,
     disk_alarm,
-    purge_requests,
-    delete_requests,
-    delete_requests_in_use,
-    delete_events,
-    delete_events_in_use,
-    delete_retries,
     freeze_both_ways,
     freeze_up,
     freeze_down,
     cut,
     reset,
     slow_down,
+]
+LOSSES: list[Fault] = [
+    purge_requests,
+    delete_requests,
+    delete_requests_in_use,
+    delete_events,
+    delete_events_in_use,
+    delete_retries,
 ]
 
 
@@ -138,7 +160,7 @@ def _freeze(trial: Campaign, *ways: str) -> None:
 
 def _without(service: str, trial: Campaign, fault: Callable[[], object]) -> None:
     """Let messages pile up first: a queue that its consumers keep empty has nothing to lose."""
-    idle = [part for part in trial.house.services if part.name.startswith(service)]
+    idle = trial.house.parts_of(service)
     for part in idle:
         part.hold_down()
     trial.patients.rush(4, PER_SECOND)

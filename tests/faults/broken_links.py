@@ -20,7 +20,8 @@ ANSWER_SECONDS = 4.0
 
 
 def run(directory: Path, seed: int) -> Outcome:
-    allowed = Allowed(second_copies=True, answer_seconds=ANSWER_SECONDS)
+    statuses = frozenset({200, 201, 503})
+    allowed = Allowed(second_copies=True, answer_seconds=ANSWER_SECONDS, statuses=statuses)
     with campaign("broken links", directory, seed, allowed) as trial:
         for name, fault in FAULTS.items():
             load = eventlet.spawn(trial.patients.rush, FAULT_SECONDS, PER_SECOND)
@@ -43,6 +44,13 @@ def freeze(link: str, trial: Campaign, *ways: str) -> None:
     trial.house.links[link].freeze(*ways)
     eventlet.sleep(FAULT_SECONDS)
     trial.house.links[link].cut()
+    trial.house.links[link].restore()
+
+
+def thaw(link: str, trial: Campaign) -> None:
+    """What was held back arrives after all, when those who sent it have given it up."""
+    trial.house.links[link].freeze()
+    eventlet.sleep(FAULT_SECONDS)
     trial.house.links[link].restore()
 
 
@@ -75,5 +83,5 @@ def slow_down(link: str, trial: Campaign) -> None:
 FAULTS: dict[str, Callable[[Campaign], None]] = {
     f"{fault.__name__} {link}": partial(fault, link)
     for link in ("database", "mail")
-    for fault in (refuse, freeze, freeze_up, freeze_down, cut, reset, slow_down)
+    for fault in (refuse, freeze, thaw, freeze_up, freeze_down, cut, reset, slow_down)
 }

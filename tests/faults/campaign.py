@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,16 +31,32 @@ class Campaign:
     allowed: Allowed
     outcome: Outcome
     settle_seconds: float = SETTLE_SECONDS
-    _known: set[str] = field(default_factory=set)
+    #: Processes that were told to die, or to fail, which may end them.
+    excused_ends: int = 0
+    _before: set[str] = field(default_factory=set)
+    _judged_calls: int = 0
 
     def check(self) -> list[str]:
-        """Wait until all is quiet, and return what is broken and was not before."""
-        quiet = wait_for_quiet(self.house, self.settle_seconds)
-        found = [] if quiet else ["I2: it never became quiet"]
-        found += violations(State.of(self.house), self.history, self.allowed)
-        news = [text for text in found if text not in self._known]
-        self._known.update(news)
-        return news
+        """Wait until all is quiet; return what is broken and was not at the check before."""
+        is_quiet = wait_for_quiet(self.house, self.settle_seconds)
+        found = violations(State.of(self.house), self.history, self.allowed)
+        news = [text for text in found if text not in self._before]
+        self._before = set(found)
+        unrest = [] if is_quiet else ["I2: it never became quiet"]
+        return [*unrest, *news, *self._bad_answers(), *self._unasked_ends()]
+
+    def _bad_answers(self) -> list[str]:
+        """Judge the calls that were made since the last check."""
+        calls = self.history.calls[self._judged_calls :]
+        self._judged_calls += len(calls)
+        bad = Counter(call.status for call in calls if call.status not in self.allowed.statuses)
+        return [f"I12: {count} calls were answered with {status}" for status, count in bad.items()]
+
+    def _unasked_ends(self) -> list[str]:
+        ends = {part.name: part.unasked_ends for part in self.house.parts.values()}
+        over = sum(ends.values()) - self.excused_ends
+        self.excused_ends += max(over, 0)
+        return [f"I13: a process ended by itself, so far {ends}"] if over > 0 else []
 
     def note(self, where: str, found: list[str]) -> None:
         """Keep what a part of the campaign has broken, and say how it went."""
@@ -56,7 +73,7 @@ def campaign(
     chance = random.Random(seed)
     with running_house(directory, **options) as house:
         history = History(directory / "history.jsonl")
-        patients = Patients(house.url, history, random.Random(seed))
+        patients = Patients(house.url, history, seed)
         run = Campaign(name, house, chance, history, patients, allowed, Outcome(name))
         yield run
         run.note("at the end", run.check())

@@ -8,9 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Guard:
-    """`present` is a text of `file`; `absent` is what a worse program has in its place."""
+    """`present` is a text of `file`; `absent` is what a worse program has in its place, and
+    `breaks` the rules of which it then breaks one."""
 
     name: str
+    breaks: tuple[str, ...]
     file: str
     present: str
     absent: str
@@ -27,6 +29,7 @@ class Guard:
 GUARDS = (
     Guard(
         "status guard: an update names the status and the version that it steps from",
+        ("I3", "I4"),
         "clinic/store.py",
         """            "_id": transition.booking_id,
             "status": transition.change.previous,
@@ -37,6 +40,7 @@ GUARDS = (
     ),
     Guard(
         "unique index: one confirmed booking for a seat",
+        ("I3",),
         "clinic/store.py",
         """    unique=True,
     partialFilterExpression={"status": Status.CONFIRMED.value},
@@ -46,24 +50,28 @@ GUARDS = (
     ),
     Guard(
         "outbox: what was not sent is swept up",
+        ("I2", "I5", "I6"),
         "clinic/relay.py",
         "        entries = self._outbox.claim_overdue(BATCH)\n",
         "        entries: list[Entry] = []\n",
     ),
     Guard(
         "ledger: who was told is not told again",
+        ("I7",),
         "notification_service/ledger.py",
         "                return self._claim_again(event, is_replay)\n",
         "                return Claim(event, tries=1)\n",
     ),
     Guard(
         "confirm: sent is what the broker has answered for",
+        ("I6",),
         "clinic/confirms.py",
         "        while self._waiting:\n",
         "        while False:\n",
     ),
     Guard(
         "ack order: a message is acked when its work is done",
+        ("I2", "I6"),
         "clinic/consumer.py",
         "        handle_result = partial(self.handle_outcome, message, argument, attempt)\n",
         "        handle_result = partial(self.handle_outcome, message, argument, attempt)\n"
@@ -71,12 +79,14 @@ GUARDS = (
     ),
     Guard(
         "mandatory: a message that no queue takes comes back",
+        ("I6",),
         "clinic/confirms.py",
         "mandatory=True",
         "mandatory=False",
     ),
     Guard(
         "retry before ack: a message is acked when its copy is safe",
+        ("I2", "I6"),
         "clinic/consumer.py",
         """        try:
             answer()

@@ -46,6 +46,7 @@ class History:
         self._write(call)
 
     def saw(self, booking: dict[str, Any]) -> None:
+        """Note what somebody was told of a booking, which must never turn out to be untrue."""
         state = (booking["version"], booking["status"])
         self.seen.setdefault(booking["id"], []).append(state)
 

@@ -82,6 +82,10 @@ class House:
         known = ("gateway", "worker", "notifier")
         return [part for part in self.parts.values() if part.name.startswith(known)]
 
+    def parts_of(self, service: str) -> list[Part]:
+        """All processes of one service: gateway, worker or notifier."""
+        return [part for part in self.services if part.name.startswith(service)]
+
     def start(self) -> None:
         self._keeper = eventlet.spawn(self._keep)
         for part in self.parts.values():

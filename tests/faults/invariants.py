@@ -6,16 +6,16 @@ The numbers are those of docs/reliability.md. Each rule yields a line for each v
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from clinic.booking import Status
 from tests.faults.history import OK, History
 from tests.faults.house import SEATS
-from tests.faults.patients import CANARY
-from tests.faults.state import DEAD_LETTERS, State
+from tests.faults.patients import CANARY, REFUSED
+from tests.faults.state import State
 
 _LEGAL = {
     (None, "pending"),
@@ -33,12 +33,14 @@ class Allowed:
     """What the injected faults excuse.
 
     `second_copies`: a notifier or its database died between the mail server's yes and our record.
-    `dead_letters`: of each dead-letter queue. `answer_seconds`: the slowest answer of the gateway.
+    `dead_letters`: how many lie in which queue, exactly. `answer_seconds`: the slowest answer of
+    the gateway; `statuses`: all that it may answer, None for no answer at all.
     """
 
     second_copies: bool = False
-    dead_letters: int = 0
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
     answer_seconds: float | None = None
+    statuses: frozenset[int | None] = frozenset({200, 201})
 
 
 NOTHING = Allowed()
@@ -72,6 +74,7 @@ def _of_history(state: State, history: History, allowed: Allowed) -> Found:
     yield from _accepted_once(state, history)
     yield from _same_answers(history)
     yield from _seen_in_order(history)
+    yield from _seen_is_true(state, history)
     slowest = history.slowest_seconds()
     if allowed.answer_seconds is not None and slowest > allowed.answer_seconds:
         yield "I12", f"the gateway took {slowest:.1f} s to answer"
@@ -80,6 +83,7 @@ def _of_history(state: State, history: History, allowed: Allowed) -> Found:
 def _accepted_once(state: State, history: History) -> Found:
     stored = {each["_id"]: each for each in state.bookings}
     of_patient = Counter(each["patientEmail"] for each in state.bookings)
+    known = history.bookings()
     for patient, booking_id in history.accepted().items():
         if booking_id not in stored:
             yield "I1", f"{booking_id} was promised and is not stored"
@@ -88,7 +92,7 @@ def _accepted_once(state: State, history: History) -> Found:
     for patient, count in of_patient.items():
         if count > 1:
             yield "I1", f"{count} bookings of one request, {patient}"
-        if patient not in history.bookings():
+        if patient not in known:
             yield "I1", f"a booking that nobody asked for, {patient}"
 
 
@@ -133,9 +137,11 @@ def _ledger_complete(state: State) -> Found:
         for each in state.bookings
         for version in range(2, each["version"] + 1)
     }
-    settled = {key for key, row in state.ledger.items() if row["state"] in (_SENT, _FAILED)}
-    for key in steps - settled:
-        yield "I6", f"nobody was told of {key}"
+    refused = {each["_id"] for each in state.bookings if each["patientEmail"].startswith(REFUSED)}
+    for key in steps:
+        told = state.ledger.get(key, {}).get("state", "not at all")
+        if told != (_FAILED if key.partition(":")[0] in refused else _SENT):
+            yield "I6", f"the patient was told of {key}: {told}"
     for key in state.ledger.keys() - steps:
         yield "I6", f"{key} was told and never was"
 
@@ -147,8 +153,8 @@ def _letters_once(state: State, allowed: Allowed) -> Found:
         count = copies.pop(event_id, 0)
         if row["state"] == _SENT and count == 0:
             yield "I7", f"{event_id} is noted as sent and no letter came"
-        # Even then only a letter that was tried again may have come twice.
-        if count > (row["tries"] if allowed.second_copies else 1):
+        # Even then only as often as nobody could say whether it had gone out.
+        if count > 1 + (row.get("ambiguous", 0) if allowed.second_copies else 0):
             yield "I7", f"{count} letters for {event_id}"
     for event_id in copies:
         yield "I7", f"a letter without a record, {event_id}"
@@ -171,8 +177,9 @@ def _letters_true(state: State) -> Found:
 
 def _queues(state: State, allowed: Allowed) -> Found:
     for name, count in state.depths.items():
-        if count > (allowed.dead_letters if name in DEAD_LETTERS else 0):
-            yield "I9", f"{count} messages are left in {name}"
+        expected = allowed.dead_letters.get(name, 0)
+        if count != expected:
+            yield "I9", f"{count} messages are in {name}, where {expected} belong"
 
 
 def _same_answers(history: History) -> Found:
@@ -188,6 +195,16 @@ def _seen_in_order(history: History) -> Found:
     for booking_id, states in history.seen.items():
         if sorted(states, key=lambda state: state[0]) != states:
             yield "I4", f"{booking_id} was seen to go back"
+
+
+def _seen_is_true(state: State, history: History) -> Found:
+    """What somebody has read stays what has happened."""
+    steps = {each["_id"]: each["history"] for each in state.bookings}
+    for booking_id, states in history.seen.items():
+        for version, status in states:
+            known = steps.get(booking_id, [])[version - 1 : version]
+            if not known or known[0]["to"] != status:
+                yield "I4", f"{booking_id} was seen {status}, and its history says otherwise"
 
 
 def _nothing_personal(state: State) -> Found:

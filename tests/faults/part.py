@@ -19,6 +19,8 @@ class Part:
         self._log = log
         self._running: Running | None = None
         self._wanted_from: float | None = None
+        #: How often it ended though nobody had asked for it.
+        self.unasked_ends = 0
         # Starting and ending take a while, in which another greenthread may want the opposite.
         self._changing = threading.Lock()
 
@@ -41,6 +43,7 @@ class Part:
             return
         try:
             if self._is_wanted and not self.is_alive:
+                self.unasked_ends += self._running is not None
                 self._end_what_it_left()
                 self._running = start(self._server, self._log)
         finally:
@@ -62,12 +65,14 @@ class Part:
         """Ask it to end, until `start`; returns its exit code."""
         self._wanted_from = None
         with self._changing:
-            return self._running.stop(deadline_seconds) if self._running else 0
+            running, self._running = self._running, None
+            return running.stop(deadline_seconds) if running else 0
 
     @property
     def _is_wanted(self) -> bool:
         return self._wanted_from is not None and time.monotonic() >= self._wanted_from
 
     def _end_what_it_left(self) -> None:
-        if self._running:
-            self._running.kill()  # the rest of its process group too
+        running, self._running = self._running, None
+        if running:
+            running.kill()  # the rest of its process group too

@@ -17,38 +17,43 @@ from tests.faults.history import FAILED, OK, UNKNOWN, Call, History
 
 #: In every name; it must never be seen in a log or in a queue.
 CANARY = "Zzyzx"
+#: Whose mail server says no for good, and whose says "later".
+REFUSED, LATER = "refused", "later"
 #: A client's own patience, longer than any answer should take.
 TIMEOUT_SECONDS = 20
 _INSIST_SECONDS = 240
-_CLOSED = "2023-12-01T10:00:00Z"
+_PAST = "2023-12-01T10:00:00Z"
 
 
 class Patients:
-    """`chance` decides what they want; the same seed makes the same wishes."""
+    """The seed decides what each of them wants, by the order in which they come."""
 
-    def __init__(self, url: str, history: History, chance: random.Random) -> None:
+    def __init__(self, url: str, history: History, seed: int) -> None:
         self._url = url
         self._history = history
-        self._chance = chance
+        self._seed = seed
         self._numbers = itertools.count(1)
         self._hour = (now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
 
     def book(self, date: str | None = None, prefix: str = "p") -> dict[str, Any]:
         """Book until there is an answer, and return the booking of it."""
         number = next(self._numbers)
+        chance = random.Random(f"{self._seed}:{number}")
         patient = f"{prefix}@{CANARY.lower()}{number}.example.com"
         body = {
             "patientName": f"Ana {CANARY} {number}",
             "patientEmail": patient,
-            "date": date or self.wish(),
+            "date": date or self._wish(chance),
         }
-        again = self._chance.random() < 0.1  # a double click
+        clicks = 2 if chance.random() < 0.1 else 1
+        twins = [eventlet.spawn(self._post, patient, body) for _ in range(clicks - 1)]
         deadline = time.monotonic() + _INSIST_SECONDS
         while (answer := self._post(patient, body)) is None:
             assert time.monotonic() < deadline, "the gateway never took a booking"
             eventlet.sleep(0.3)
-        if again:
-            self._post(patient, body)
+        self._history.saw(answer)
+        for twin in twins:
+            twin.wait()
         return answer
 
     def race(self, dates: Iterable[str | None]) -> list[dict[str, Any]]:
@@ -60,23 +65,25 @@ class Patients:
         """Keep booking and reading at a steady rate, whatever becomes of the calls."""
         pool = eventlet.GreenPool(200)
         end = time.monotonic() + seconds
+        visits = []
         while time.monotonic() < end:
-            pool.spawn(self._visit)
+            visits.append(pool.spawn(self._visit))
             eventlet.sleep(1 / per_second)
-        pool.waitall()
-
-    def wish(self) -> str:
-        """Pick a date: often a slot that many want, sometimes any, now and then a past one."""
-        kind = self._chance.random()
-        if kind < 0.1:
-            return _CLOSED
-        return self.slot(self._chance.randrange(24 if kind < 0.5 else 4000))
+        for visit in visits:
+            visit.wait()  # raises what went wrong in it
 
     def slot(self, number: int) -> str:
         """The start of one of the slots of the coming months."""
         day, half_hour = divmod(number, 24)
         opening: datetime = self._hour.replace(hour=8) + timedelta(days=day)
         return to_wire(opening + timedelta(minutes=30 * half_hour))
+
+    def _wish(self, chance: random.Random) -> str:
+        """Pick a date: often a slot that many want, sometimes any, now and then a past one."""
+        kind = chance.random()
+        if kind < 0.1:
+            return _PAST
+        return self.slot(chance.randrange(24 if kind < 0.5 else 4000))
 
     def read(self, booking_id: str) -> Call:
         call = self._history.invoke("read", booking_id)
@@ -87,8 +94,9 @@ class Patients:
 
     def _visit(self) -> None:
         booking = self.book()
-        eventlet.sleep(self._chance.random() * 2)
-        self.read(booking["id"])
+        for pause_seconds in (0.3, 1, 2):
+            eventlet.sleep(pause_seconds)
+            self.read(booking["id"])
 
     def _post(self, patient: str, body: dict[str, Any]) -> dict[str, Any] | None:
         call = self._history.invoke("book", patient)

@@ -14,8 +14,9 @@ import eventlet
 from tests.faults import messages
 from tests.faults.campaign import Campaign, campaign
 from tests.faults.crash_points import ALL, ONE, TEN, Case, run_cases
+from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome
-from tests.faults.random_kills import PER_SECOND, kill_at_random
+from tests.faults.random_kills import OF_A_DYING_GATEWAY, PER_SECOND, kill_at_random
 from tests.faults.sabotage.points import POINTS
 from tests.faults.sabotage.trap import KILL
 from tests.faults.state import SETTLE_SECONDS
@@ -42,7 +43,9 @@ _MESSAGES = (
 def run(directory: Path, seed: int, settle_seconds: float = SETTLE_SECONDS) -> Outcome:
     """End with the first thing that breaks."""
     options = {"AVAILABILITY_DELAY_SECONDS": "0.5-1"}
-    with campaign("short selection", directory, seed, **options) as trial:
+    with campaign(
+        "short selection", directory, seed, Allowed(second_copies=True), **options
+    ) as trial:
         trial.settle_seconds = settle_seconds
         for _ in _parts(trial):
             if trial.outcome.violations:
@@ -57,7 +60,7 @@ def _parts(trial: Campaign) -> Iterator[None]:
     for number, case in enumerate(_cases(trial)):
         run_cases(trial, [case], number)
         yield
-    trial.allowed = replace(trial.allowed, second_copies=True)
+    trial.allowed = replace(trial.allowed, second_copies=True, statuses=OF_A_DYING_GATEWAY)
     load = eventlet.spawn(trial.patients.rush, RANDOM_SECONDS, PER_SECOND)
     kills = kill_at_random(trial, RANDOM_SECONDS)
     load.wait()

@@ -15,8 +15,17 @@ _PENDING = {"status": "pending"}
 
 def replay(house: House) -> subprocess.Popen[bytes]:
     """Begin to send all dead letters round again."""
+    return _dead_letters(house, "replay", "--all")
+
+
+def drop(house: House) -> None:
+    """Delete all dead letters."""
+    _dead_letters(house, "drop", "--all", "--yes").wait()
+
+
+def _dead_letters(house: House, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "clinic", "dead-letters", "replay", "--all"],
+        [sys.executable, "-m", "clinic", "dead-letters", *arguments],
         cwd=ROOT,
         env=os.environ | ENVIRONMENT | {"AMQP_URI": house.node.uri},
         stdout=subprocess.DEVNULL,

@@ -6,13 +6,14 @@ import random
 import shutil
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.services import ROOT
 from tests.faults.guards import GUARDS, Guard
 from tests.faults.history import History
-from tests.faults.invariants import NOTHING, violations
+from tests.faults.invariants import NOTHING, Allowed, violations
 from tests.faults.sabotage.points import POINTS, Point
 from tests.faults.short import ESSENTIAL
 from tests.faults.state import State
@@ -30,7 +31,7 @@ def test_every_guard_is_in_the_code(guard: Guard, tmp_path: Path) -> None:
 def test_a_guard_that_has_gone_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "file.py").write_text("pass\n")
     with pytest.raises(ValueError, match="does not hold"):
-        Guard("any", "file.py", "guarded", "not").remove(tmp_path)
+        Guard("any", ("I1",), "file.py", "guarded", "not").remove(tmp_path)
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
@@ -98,6 +99,75 @@ def _booking(**fields: object) -> dict[str, object]:
 def test_a_broken_promise_is_seen(number: str, state: State, tmp_path: Path) -> None:
     found = violations(state, History(tmp_path / "history"), NOTHING)
     assert number in {text.partition(":")[0] for text in found}
+
+
+def _letter(
+    event_id: str, to: str = "p@example.com", about: str = "Su cita está confirmada"
+) -> Any:
+    reference = event_id.replace(":", ".")
+    return {"Message-ID": f"<{reference}@clinic>", "X-Recipient": to, "Subject": about}
+
+
+@pytest.mark.parametrize(
+    ("letters", "row", "broken"),
+    [
+        ([_letter("x:2")], {}, set()),
+        ([_letter("x:2")] * 2, {}, {"I7"}),
+        ([_letter("x:2")] * 2, {"tries": 9}, {"I7"}),
+        ([_letter("x:2")] * 2, {"ambiguous": 1}, set()),
+        ([_letter("x:2")] * 3, {"ambiguous": 1}, {"I7"}),
+        ([_letter("x:2", to="other@example.com")], {}, {"I8"}),
+        ([_letter("x:2", about="No hemos podido")], {}, {"I8"}),
+        ([_letter("x:2")], {"state": "failed"}, {"I6"}),
+        ([_letter("x:2")], {"state": "postponed"}, {"I6"}),
+    ],
+)
+def test_each_step_needs_one_true_letter(
+    letters: list[Any], row: dict[str, Any], broken: set[str], tmp_path: Path
+) -> None:
+    history = History(tmp_path / "history")
+    history.complete(history.invoke("book", "p@example.com"), "unknown")
+    ledger = {"x:2:email": {"state": "sent", "tries": 1} | row}
+    state = _state(bookings=[_booking(_id="x")], letters=letters, ledger=ledger)
+    found = violations(state, history, Allowed(second_copies=True))
+    assert {text.partition(":")[0] for text in found} == broken
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_true"),
+    [
+        ([(1, "pending"), (2, "confirmed")], True),
+        ([(2, "confirmed"), (1, "pending")], False),
+        ([(2, "rejected")], False),
+        ([(3, "cancelled")], False),
+    ],
+)
+def test_what_was_seen_must_stay_true(
+    seen: list[tuple[int, str]], is_true: bool, tmp_path: Path
+) -> None:
+    history = History(tmp_path / "history")
+    for version, status in seen:
+        history.saw({"id": "x", "version": version, "status": status})
+    found = violations(_state(bookings=[_booking(_id="x")]), history, NOTHING)
+    assert any(text.startswith("I4") for text in found) is not is_true
+
+
+def test_one_key_makes_one_booking(tmp_path: Path) -> None:
+    history = History(tmp_path / "history")
+    for booking_id in ("x", "y"):
+        call = history.invoke("book", "p@example.com")
+        call.answer = {"id": booking_id, "manageToken": "t"}
+        history.complete(call, "ok")
+    found = violations(_state(bookings=[_booking(_id="y")]), history, NOTHING)
+    assert any(text.startswith("I11") for text in found)
+
+
+def test_a_slow_answer_is_seen(tmp_path: Path) -> None:
+    history = History(tmp_path / "history")
+    call = history.invoke("read", "x")
+    call.seconds = 3.5
+    found = violations(_state(), history, Allowed(answer_seconds=3))
+    assert found == ["I12: the gateway took 3.5 s to answer"]
 
 
 def test_an_empty_house_breaks_no_promise(tmp_path: Path) -> None:

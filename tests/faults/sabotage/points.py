@@ -11,10 +11,13 @@ NOTIFIER = "notification_service"
 SWEEPERS = "gateway, booking_service"
 
 #: What has to be wrong already for the point to be reached: the relay is given nothing to send,
-#: the availability check fails, the mail server says "later".
+#: the availability check fails, the mail server says "later", or no for good.
 RELAY_IS_DEAF = "relay_is_deaf"
 CHECK_FAILS = "check_fails"
 MAIL_COMES_LATER = "mail_comes_later"
+MAIL_IS_REFUSED = "mail_is_refused"
+
+LONG_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,13 @@ class Point:
     method: str
     is_after: bool = False
     trouble: str | None = None
-
-    @property
-    def may_repeat_mail(self) -> bool:
-        """The one gap that SMTP leaves open: the server has the letter, we have no record of it."""
-        return self.name == "letter taken, not noted"
+    #: How long it is stopped: longer than a service waits for any answer. Some are stopped for
+    #: longer than a broker bears the silence of a consumer, or a notifier's lease lasts.
+    hang_seconds: float = 6
+    #: Whether a call that came back with nothing has not been there.
+    needs_result: bool = False
+    #: Whether what it raises is what a channel raises that does not know.
+    is_uncertain: bool = False
 
 
 _INSERT = "clinic.store:BookingStore.insert"
@@ -48,6 +53,7 @@ _DECIDE = "booking_service.decision:Decider.decide"
 _ATTENTION = "clinic.store:BookingStore.mark_attention"
 _CLAIM = "notification_service.ledger:Ledger.claim"
 _SETTLE = "notification_service.ledger:Ledger.settle"
+_GIVE_UP = "notification_service.delivery:Delivery.give_up"
 _SEND = "notification_service.channels:SmtpChannel.send"
 
 POINTS = (
@@ -58,16 +64,23 @@ POINTS = (
     Point("request published, not confirmed", GATEWAY, _CONFIRM),
     Point("request confirmed, not put off", GATEWAY, _SETTLE_SENT),
     Point("request put off", GATEWAY, _SETTLE_SENT, is_after=True),
-    Point("overdue message claimed by a sweep", SWEEPERS, _CLAIM_OVERDUE, True, RELAY_IS_DEAF),
+    Point(
+        "overdue message claimed by a sweep",
+        SWEEPERS,
+        _CLAIM_OVERDUE,
+        is_after=True,
+        trouble=RELAY_IS_DEAF,
+        needs_result=True,
+    ),
     Point("message received", WORKER, _RECEIVE),
     Point("decision not begun", WORKER, _DECIDE),
-    Point("checked, not decided", WORKER, _APPLY),
+    Point("checked, not decided", WORKER, _APPLY, hang_seconds=LONG_SECONDS),
     Point("decided, event not offered", WORKER, _OFFER),
     Point("event relayed, not published", WORKER, _PUBLISH),
     Point("event published, not confirmed", WORKER, _CONFIRM),
     Point("event confirmed, not removed", WORKER, _SETTLE_SENT),
     Point("event removed", WORKER, _SETTLE_SENT, is_after=True),
-    Point("decided, not acked", WORKER, _ACK),
+    Point("decided, not acked", WORKER, _ACK, hang_seconds=LONG_SECONDS),
     Point("decided and acked", WORKER, _ACK, is_after=True),
     Point("failed, not sent round", WORKER, _AGAIN, trouble=CHECK_FAILS),
     Point("sent round, not acked", WORKER, _AGAIN, True, CHECK_FAILS),
@@ -75,12 +88,22 @@ POINTS = (
     Point("attention noted, not acked", WORKER, _ATTENTION, True, CHECK_FAILS),
     Point("event received", NOTIFIER, _RECEIVE),
     Point("letter not claimed", NOTIFIER, _CLAIM),
-    Point("letter claimed, not sent", NOTIFIER, _CLAIM, is_after=True),
+    Point("letter claimed, not sent", NOTIFIER, _CLAIM, is_after=True, hang_seconds=LONG_SECONDS),
     Point("letter not taken", NOTIFIER, _SEND),
-    Point("letter taken, not noted", NOTIFIER, _SEND, is_after=True),
+    Point(
+        "letter taken, not noted",
+        NOTIFIER,
+        _SEND,
+        is_after=True,
+        hang_seconds=LONG_SECONDS,
+        is_uncertain=True,
+    ),
     Point("letter noted", NOTIFIER, _SETTLE, is_after=True),
     Point("event not acked", NOTIFIER, _ACK),
     Point("event acked", NOTIFIER, _ACK, is_after=True),
     Point("postponed, not sent round", NOTIFIER, _AGAIN, trouble=MAIL_COMES_LATER),
     Point("postponed and sent round, not acked", NOTIFIER, _AGAIN, True, MAIL_COMES_LATER),
+    Point("refused, not parked", NOTIFIER, _PARK, False, MAIL_IS_REFUSED),
+    Point("refused and parked, not given up", NOTIFIER, _PARK, True, MAIL_IS_REFUSED),
+    Point("given up, not acked", NOTIFIER, _GIVE_UP, True, MAIL_IS_REFUSED),
 )

@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from clinic.errors import CheckUnavailable
+from clinic.errors import CheckUnavailable, DeliveryUncertain
 from tests.faults.sabotage.points import CHECK_FAILS, POINTS, RELAY_IS_DEAF, WORKER, Point
 
 KILL, RAISE, HANG = "kill", "raise", "hang"
@@ -71,8 +71,7 @@ class Trap:
             if not point.is_after:
                 self._step_on(point)
             result = method(*args, **kwargs)
-            # A sweep that found nothing has claimed nothing.
-            if point.is_after and (result or not point.method.endswith("claim_overdue")):
+            if point.is_after and (result or not point.needs_result):
                 self._step_on(point)
             return result
 
@@ -89,11 +88,11 @@ class Trap:
             self._armed.rename(self._directory / f"fired.{os.getpid()}")
         except FileNotFoundError:
             return  # not armed, or another process was first
-        self._go_off(mode, name)
+        self._go_off(mode, point)
 
-    def _go_off(self, mode: str, name: str) -> None:
+    def _go_off(self, mode: str, point: Point) -> None:
         if mode == RAISE:
-            raise Sabotage(name)
+            raise (DeliveryUncertain if point.is_uncertain else Sabotage)(point.name)
         # A stopped process is continued by whoever armed the trap.
         os.kill(os.getpid(), signal.SIGKILL if mode == KILL else signal.SIGSTOP)
 
