@@ -114,6 +114,7 @@ class ClusterCampaign:
         self._stack = Stack(cluster.uri, mongodb_uri, directory, **environment)
         self._load = Load(self._stack.url, posts_per_second)
         self._spans: dict[str, tuple[float, float]] = {}
+        self._restarts = 0
 
     def run(self) -> tuple[list[str], dict[str, Any]]:
         """Return what was violated, and the figures."""
@@ -168,7 +169,18 @@ class ClusterCampaign:
             eventlet.sleep(self._cut_seconds)
         finally:
             self._cluster.restore(node)
+        self._restart_if_stuck(node)
         self._cluster.await_whole()
+
+    def _restart_if_stuck(self, node: Any) -> None:
+        """Do what a person would do: Erlang 25 sometimes lets a node that was cut off wait for
+        ever for a lock while it comes back."""
+        try:
+            self._cluster.await_whole()
+        except AssertionError:
+            self._restarts += 1
+            node.kill()
+            node.start()
 
     def _kill_all(self) -> None:
         for node in self._cluster.nodes:
@@ -268,6 +280,7 @@ class ClusterCampaign:
         spans = {name: self._figures_of(span) for name, span in self._spans.items()}
         return {
             "posts": len(self._load.answers),
+            "stuck nodes restarted": self._restarts,
             **statuses,
             "all": self._figures_of(whole),
             **spans,
