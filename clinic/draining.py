@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from amqp.exceptions import NotFound
 from eventlet.event import Event
 from kombu import Connection
 from kombu import Consumer as KombuConsumer
@@ -19,6 +20,7 @@ from nameko.rpc import Rpc, RpcConsumer
 
 from clinic import config, topology
 from clinic.publisher import bound
+from clinic.stall import Stall
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
@@ -49,6 +51,7 @@ class DrainingQueueConsumer(QueueConsumer):
         self.unsettled: set[Message] = set()
         self._pending_remove_providers: dict[Any, Event] = {}
         self._unregistered: dict[Any, Event] = {}
+        self._stall = Stall()
         #: Connections that broke, of those which were open.
         self._broken = 0
 
@@ -120,6 +123,7 @@ class DrainingQueueConsumer(QueueConsumer):
 
     def on_consume_ready(self, *args: Any, **kwargs: Any) -> None:
         self.is_consuming = True
+        self._stall = Stall()
         super().on_consume_ready(*args, **kwargs)
 
     def on_iteration(self) -> None:
@@ -128,6 +132,19 @@ class DrainingQueueConsumer(QueueConsumer):
         self._cancel_consumers_if_requested()
         if not self._consumers and not self.unsettled:
             self.should_stop = True
+        if self._stall.is_certain(not self.unsettled, self._count_waiting):
+            raise ConnectionResetError("nothing is delivered any more")
+
+    def _count_waiting(self) -> int:
+        """Count what waits in the work queues. Raises: ConnectionResetError when one is gone."""
+        try:
+            return sum(
+                consumer.channel.queue_declare(provider.queue.name, passive=True).message_count
+                for provider, consumer in self._consumers.items()
+                if getattr(provider, "takes_raw_messages", False)
+            )
+        except NotFound as error:
+            raise ConnectionResetError(str(error)) from None
 
     def _cancel_consumers_if_requested(self) -> None:
         """Cancel as nameko does, but let nobody wait for ever when the link breaks meanwhile."""
@@ -160,6 +177,7 @@ class DrainingQueueConsumer(QueueConsumer):
         return list(consumers)
 
     def handle_message(self, provider: Any, body: Any, message: Message) -> None:
+        self._stall.begin()
         self.unsettled.add(message)
         super().handle_message(provider, body, message)
 

@@ -20,6 +20,9 @@ from clinic.outgoing import Outgoing
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 2
+#: What a broker is given to tell the consumers of a deleted queue that it is gone. RabbitMQ 3.10
+#: takes them over, and delivers nothing to them, if it is declared again before that.
+ROUTE_SECONDS = 1
 
 _BROKER_ERRORS = (AMQPError, OperationalError, OSError)
 
@@ -106,6 +109,7 @@ class Publisher:
             return self._send(messages)
         if refused and self._confirms.has_lost_a_route:
             self._discard()  # a new connection declares the queue that is missing
+            time.sleep(ROUTE_SECONDS)
             return self._send(refused)
         return refused
 

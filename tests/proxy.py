@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import eventlet
 from eventlet.green import socket
+from greenlet import GreenletExit
 
 #: Of a link: towards the server, and back.
 UP, DOWN = "up", "down"
@@ -25,6 +27,7 @@ class _Link:
 
     near: socket.socket
     far: socket.socket
+    pumps: list[Any] = field(default_factory=list)
 
     def shut(self) -> None:
         for end in (self.near, self.far):
@@ -35,7 +38,10 @@ class _Link:
         for end in (self.near, self.far):
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            end.close()
+        # eventlet must have forgotten a socket before its number is given to the next one, so it
+        # is closed by whoever waits for these two.
+        for pump in self.pumps:
+            pump.kill()
 
 
 class Proxy:
@@ -59,15 +65,13 @@ class Proxy:
 
     def cut(self) -> None:
         """End every link that is open now, as a process that exits does."""
-        for link in self._links:
+        for link in self._forgotten():
             link.shut()
-        self._links.clear()
 
     def reset(self) -> None:
         """Break every link that is open now, as a crashed machine does."""
-        for link in self._links:
+        for link in self._forgotten():
             link.reset()
-        self._links.clear()
 
     def freeze(self, *ways: str) -> None:
         """Keep links open and silent: both ways, or only UP or DOWN."""
@@ -88,6 +92,11 @@ class Proxy:
     def close(self) -> None:
         self.refuse()
 
+    def _forgotten(self) -> list[_Link]:
+        """Take the open links off the list, which changes while they end."""
+        links, self._links = self._links, []
+        return links
+
     def _accept(self) -> None:
         while True:
             near, _ = self._listener.accept()
@@ -101,9 +110,11 @@ class Proxy:
             return
         link = _Link(near, far)
         self._links.append(link)
-        back = eventlet.spawn(self._pump, far, near, DOWN)
-        self._pump(near, far, UP)
-        back.wait()
+        ways = ((near, far, UP), (far, near, DOWN))
+        link.pumps = [eventlet.spawn(self._pump, *way) for way in ways]
+        for pump in link.pumps:
+            with contextlib.suppress(GreenletExit):
+                pump.wait()
         near.close()
         far.close()
         with contextlib.suppress(ValueError):

@@ -12,6 +12,7 @@ from eventlet.event import Event
 from kombu import Connection
 from nameko.standalone.rpc import ServiceRpcProxy
 
+from clinic import stall, topology
 from clinic.consumer import work
 from clinic.draining import rpc
 from clinic.errors import DatabaseUnavailable, PoisonMessage
@@ -204,6 +205,22 @@ def test_poison_does_not_hold_up_good_messages(worker: type[Worker], amqp_uri: s
         send(amqp_uri)
     eventually(lambda: len(worker.seen) == 5)
     eventually(lambda: depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 5)
+
+
+def test_a_queue_that_is_deleted_and_declared_again_is_consumed_again(
+    worker: type[Worker], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stall, "RENEW_SECONDS", 3.0)
+    send(amqp_uri)
+    eventually(lambda: len(worker.seen) == 1)
+    with Connection(amqp_uri) as connection:
+        # The consumer is not told of it, and the message counts as delivered to it.
+        connection.default_channel.queue_delete(BOOKING_REQUESTS.name)
+        topology.declare(connection.default_channel)
+    send(amqp_uri)
+    # A consumer that was there before the patch looks after ten seconds, or is told after all.
+    send_more = [send(amqp_uri) for _ in range(150)]
+    eventually(lambda: len(worker.seen) >= 2 + len(send_more))
 
 
 def test_stopping_finishes_and_acks_the_work_in_hand(
