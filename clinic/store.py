@@ -21,6 +21,7 @@ from clinic.errors import (
     SeatTaken,
     StaleBooking,
 )
+from clinic.group_commit import GroupCommit
 from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
 from clinic.messages import BookingRequested, BookingStateChanged
@@ -71,6 +72,7 @@ class BookingStore:
         announce: Callable[[Entry], None] = _leave_to_the_sweep,
     ) -> None:
         self._bookings = database["bookings"]
+        self._inserts = GroupCommit(self._bookings)
         self._has_indexes = False
         self._announce = announce
         self.outbox = outbox
@@ -89,7 +91,7 @@ class BookingStore:
         self._ensure_indexes()
         with database_errors(ANSWER_SECONDS):
             try:
-                self._bookings.insert_one(document.of_booking(booking, access) | outbox)
+                self._inserts.insert(document.of_booking(booking, access) | outbox)
             except DuplicateKeyError as error:
                 # Else our own random id is there: an earlier try of the driver had arrived.
                 clash = (error.details or {}).get("keyPattern", {})
