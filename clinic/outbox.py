@@ -20,6 +20,8 @@ from clinic.outgoing import Outgoing
 from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHANGED
 
 BOOKING_REQUESTED = "booking_requested"
+#: Bookings in one update; a larger one would stall the database for all others.
+SETTLE_LIMIT = 50
 REQUEST_ID_HEADER = "nameko.request_id"
 
 #: Bookings with an entry that the broker has not taken; a request is marked once it has.
@@ -137,10 +139,10 @@ class Outbox:
         requests = [entry for entry in entries if entry.type == BOOKING_REQUESTED]
         events = [entry for entry in entries if entry.type != BOOKING_REQUESTED]
         with database_errors():
-            if requests:
-                self._put_off(requests)
-            if events:
-                self._remove(events)
+            for few in _chunks(requests):
+                self._put_off(few)
+            for few in _chunks(events):
+                self._remove(few)
 
     def _put_off(self, requests: Sequence[Entry]) -> None:
         # The outbox of a booking that waits for its decision holds the request and nothing else.
@@ -159,6 +161,11 @@ class Outbox:
             {"_id": {"$in": booking_ids}},
             {"$pull": {"outbox": {"eventId": {"$in": event_ids}}}},
         )
+
+
+def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    for start in range(0, len(entries), SETTLE_LIMIT):
+        yield entries[start : start + SETTLE_LIMIT]
 
 
 def _ids_by_tries(documents: Sequence[dict[str, Any]]) -> dict[int, list[str]]:

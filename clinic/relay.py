@@ -13,11 +13,13 @@ from clinic.publisher import Publisher
 
 logger = logging.getLogger(__name__)
 
-#: Bookings in one round; bounded so that one bulk removal never stalls the database.
+#: Bookings in one round.
 BATCH = 100
 #: Offers held in memory; what doesn't fit stays in the database for the sweep.
 CAPACITY = 10_000
 _TICK_SECONDS = 1.0
+#: How long offers are gathered when they come in crowds; fuller batches cost less for each.
+GATHER_SECONDS = 0.015
 
 
 class Relay:
@@ -33,6 +35,7 @@ class Relay:
         self._sweep_seconds = sweep_seconds
         self._next_sweep = time.monotonic()
         self._has_more = False
+        self._is_busy = False
         self._is_resting = False
         self._offered: queue.Queue[Entry | None] = queue.Queue(CAPACITY)
         self._stopping = threading.Event()
@@ -94,15 +97,21 @@ class Relay:
             self._sweep()
 
     def _take(self) -> list[Entry]:
-        """Wait for an offer, then take all that are there, up to a batch."""
+        """Wait for an offer, then take all that are there, up to a batch.
+
+        An offer that comes alone is not kept waiting for others.
+        """
         taken: list[Entry | None] = []
         try:
             patience = 0 if self._has_more else min(_TICK_SECONDS, self._sweep_seconds)
             taken.append(self._offered.get(timeout=patience))
+            if self._is_busy:
+                self._stopping.wait(GATHER_SECONDS)
             while len(taken) < BATCH:
                 taken.append(self._offered.get_nowait())
         except queue.Empty:
             pass
+        self._is_busy = len(taken) > 1
         return [entry for entry in taken if entry is not None]
 
     def _sweep(self) -> None:
