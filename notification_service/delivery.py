@@ -60,7 +60,9 @@ class Delivery:
         claim = self.claim = self.ledger.claim(event, is_replay=is_replay)
         if claim is None:
             return
-        if self.ledger.is_superseded(event):
+        # Letters follow steps: while this was the last step, no later one had been told. One that
+        # is taken and told since we read the booking may overtake us, as it may while we send.
+        if booking.version > event.version and self.ledger.is_superseded(event):
             self.ledger.settle(claim, State.SUPERSEDED)
             return
         self._send(claim, envelope)
