@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 class InvalidJson(ValueError):
     """The bytes are no JSON that the clinic accepts. The message says why, without the content."""
@@ -18,7 +20,7 @@ def loads(data: bytes) -> Any:
         )
         # Escapes can smuggle in a lone surrogate, which no UTF-8 writer can store later.
         # And 1e999 is a number to JSON, but infinity to Python.
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        dumps(value)
     except UnicodeError:
         raise InvalidJson("the text is not valid UTF-8") from None
     except RecursionError:
@@ -34,7 +36,7 @@ def loads(data: bytes) -> Any:
 
 def dumps(value: Any) -> bytes:
     """Encode as compact UTF-8. Raises: TypeError for anything that is not plain JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

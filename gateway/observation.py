@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, current_app, request
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -16,15 +24,18 @@ from clinic.metrics import HTTP_REQUESTS
 from clinic.outbox import Outbox
 from gateway.staff import require_staff
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 _HEADER = "X-Request-ID"
 
 #: JSON answers hold personal data and are no documents: nobody may keep, frame or guess at them.
-_SECURITY_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_SECURITY_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 #: Clients may invent methods; the metrics may not grow by them.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -58,6 +69,7 @@ def register(app: Flask, outbox: Outbox) -> None:
     app.after_request(_finish)
     app.teardown_request(_forget)
     app.register_blueprint(metrics)
+    app.wsgi_app = _careful(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
 @metrics.get("/metrics", provide_automatic_options=False)
@@ -80,10 +92,31 @@ def _forget(_error: BaseException | None) -> None:
 def _finish(answer: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "unknown"
     method = request.method if request.method in _METHODS else "other"
-    HTTP_REQUESTS.labels(route, method, answer.status_code).inc()
+    _counter(route, method, answer.status_code).inc()
     answer.headers[_HEADER] = request_id.get()
     if answer.status_code not in (429, 503):
         answer.headers.pop("Retry-After", None)  # the limiter sets it on every answer
-    for name, value in _SECURITY_HEADERS.items():
-        answer.headers.setdefault(name, value)
+    return answer
+
+
+@cache
+def _counter(route: str, method: str, status: int) -> Counter:
+    return HTTP_REQUESTS.labels(route, method, status)
+
+
+def _careful(application: WSGIApplication) -> WSGIApplication:
+    """Add the security headers that an answer does not set itself.
+
+    Done on the finished list: werkzeug checks each header that is set on an answer, and these
+    never change.
+    """
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            named = {name.lower() for name, _ in headers}
+            added = [each for each in _SECURITY_HEADERS if each[0].lower() not in named]
+            return start_response(status, headers + added, *rest)
+
+        return application(environ, start)
+
     return answer

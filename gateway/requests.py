@@ -39,6 +39,8 @@ def idempotency_key() -> str | None:
 
 def language() -> str:
     """Pick the patient's language by Accept-Language, Spanish unless English is preferred."""
+    if "Accept-Language" not in request.headers:
+        return reasons.DEFAULT_LANGUAGE  # matching nothing takes as long as matching much
     return request.accept_languages.best_match(reasons.LANGUAGES) or reasons.DEFAULT_LANGUAGE
 
 
