@@ -42,17 +42,23 @@ class Listing:
     date_from: datetime | None = None
     date_to: datetime | None = None
 
-    def to_filter(self) -> dict[str, Any]:
-        conditions: list[dict[str, Any]] = []
+    def to_filters(self) -> list[dict[str, Any]]:
+        """Return the queries that find the page one after the other, each along an index."""
+        wanted: dict[str, Any] = {}
         if self.status:
-            conditions.append({"status": self.status.value})
-        if self.date_from:
-            conditions.append({"date": {"$gte": self.date_from}})
-        if self.date_to:
-            conditions.append({"date": {"$lt": self.date_to}})
-        if self.after:
-            conditions += _older_than(self.after)
-        return {"$and": conditions} if conditions else {}
+            wanted["status"] = self.status.value
+        if bounds := self._date_bounds():
+            wanted["date"] = bounds
+        if self.after is None:
+            return [wanted]
+        # What shares the millisecond of the last page's end, and then what is older.
+        at = self.after.created_at
+        ties = {"createdAt": at, "_id": {"$lt": self.after.booking_id}}
+        return [wanted | ties, wanted | {"createdAt": {"$lt": at}}]
+
+    def _date_bounds(self) -> dict[str, datetime]:
+        bounds = {"$gte": self.date_from, "$lt": self.date_to}
+        return {name: date for name, date in bounds.items() if date}
 
 
 class Cursor(fields.Field[Position]):
@@ -99,9 +105,3 @@ def cursor(last: Booking) -> str:
     """Name the place behind the last booking of a page."""
     milliseconds = (last.created_at - _EPOCH) // _MILLISECOND
     return base64.urlsafe_b64encode(f"{milliseconds}.{last.id}".encode()).decode()
-
-
-def _older_than(position: Position) -> list[dict[str, Any]]:
-    at, booking_id = position.created_at, position.booking_id
-    tie = [{"createdAt": {"$lt": at}}, {"_id": {"$lt": booking_id}}]
-    return [{"createdAt": {"$lte": at}}, {"$or": tie}]

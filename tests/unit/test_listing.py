@@ -34,7 +34,7 @@ def errors(**query: Any) -> dict[str, list[str]]:
 
 def test_without_a_query_it_is_the_first_page_of_everything() -> None:
     assert read_listing({}) == Listing(limit=DEFAULT_LIMIT)
-    assert Listing().to_filter() == {}
+    assert Listing().to_filters() == [{}]
 
 
 @pytest.mark.parametrize(("text", "limit"), [("1", 1), ("50", 50), ("100", 100), (7, 7)])

@@ -1,0 +1,371 @@
+"""What one booking costs the database and the broker, and along which indexes it is found.
+
+The numbers are exact, so that a change which adds an operation has to say so here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from booking_service.decision import Decider
+from booking_service.settings import booking_settings
+from clinic import booking as steps
+from clinic.assembly import relayed_store
+from clinic.booking import Status
+from clinic.clock import now, to_wire
+from clinic.config import settings
+from clinic.confirms import Confirms
+from clinic.database import durable_uri
+from clinic.journal import Journal
+from clinic.listing import Listing, Position
+from clinic.manage_token import issue
+from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.outgoing import Outgoing
+from clinic.relay import Relay
+from clinic.store import BookingStore
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from notification_service.delivery import Delivery
+from notification_service.ledger import Ledger
+from notification_service.settings import notification_settings
+from tests.amqp import body_of, take
+from tests.bookings import put_booking, requested
+from tests.conftest import eventually
+from tests.operations import Operations
+
+#: Noon of a day on which the default calendar is open.
+TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+BODY = {"patientName": "Ana", "patientEmail": "ana@example.com", "date": to_wire(TOMORROW)}
+
+
+@pytest.fixture
+def operations() -> Operations:
+    return Operations()
+
+
+@pytest.fixture
+def counted(mongodb_uri: str, operations: Operations) -> Iterator[Database[Any]]:
+    """The database, through a client whose operations are noted."""
+    with MongoClient[Any](durable_uri(mongodb_uri), event_listeners=[operations]) as client:
+        yield client.get_default_database()
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[Outgoing]:
+    """Every message that is given to the broker."""
+    messages: list[Outgoing] = []
+    publish = Confirms.publish
+
+    def publish_and_note(confirms: Confirms, message: Outgoing) -> None:
+        messages.append(message)
+        publish(confirms, message)
+
+    monkeypatch.setattr(Confirms, "publish", publish_and_note)
+    return messages
+
+
+@pytest.fixture
+def parts(
+    config: dict[str, Any], counted: Database[Any], operations: Operations
+) -> Iterator[tuple[BookingStore, Relay]]:
+    """A store with its indexes, and its relay after the first sweep; the next is far away."""
+    config["OUTBOX_SWEEP_SECONDS"] = 3600
+    store, relay = relayed_store(counted, settings(config))
+    store._ensure_indexes()
+    relay.start()
+    eventually(lambda: relay.is_broker_up and operations.names[-1] == "find")
+    operations.clear()
+    yield store, relay
+    relay.stop()
+
+
+@pytest.fixture
+def client(parts: tuple[BookingStore, Relay]) -> FlaskClient:
+    return create_app(*parts, GatewaySettings()).test_client()
+
+
+@pytest.fixture
+def store(parts: tuple[BookingStore, Relay]) -> BookingStore:
+    return parts[0]
+
+
+@pytest.fixture
+def decider(store: BookingStore, config: dict[str, Any]) -> Decider:
+    own = booking_settings(config)
+    return Decider(store, own.calendar, own.check, "test")
+
+
+def delivery(counted: Database[Any], store: BookingStore, config: dict[str, Any]) -> Delivery:
+    """A delivery whose ledger has its indexes."""
+    own = notification_settings(config)
+    ledger = Ledger(counted, "email", lease_seconds=60)
+    ledger.claim(BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="")))
+    return Delivery(store, ledger, own.channel, own.zone)
+
+
+def test_a_booking_costs_eight_operations_and_two_messages(
+    client: FlaskClient,
+    decider: Decider,
+    counted: Database[Any],
+    config: dict[str, Any],
+    amqp_uri: str,
+    operations: Operations,
+    published: list[Outgoing],
+) -> None:
+    deliver = delivery(counted, decider.store, config).deliver
+    operations.clear()
+
+    assert client.post("/book", json=BODY).status_code == 201
+    request = eventually(lambda: take(amqp_uri, "booking_requests"))
+    eventually(lambda: len(operations.names) == 2)
+    assert operations.names == ["insert", "update"]  # the booking; its request put off
+
+    decider.decide(BookingRequested.from_body(body_of(request)).booking_id)
+    event = eventually(lambda: take(amqp_uri, "notification_service.email"))
+    eventually(lambda: len(operations.names) == 5)
+    assert operations.names[2:] == ["find", "update", "update"]  # the step; its event removed
+
+    deliver(BookingStateChanged.from_body(body_of(event)))
+    assert operations.names[5:] == ["find", "insert", "update"]  # the booking; the ledger's row
+
+    assert [message.routing_key for message in published] == [
+        "booking_requests",
+        "booking_state_changed",
+    ]
+
+
+def test_a_step_that_is_not_the_last_costs_the_notifier_one_question_more(
+    store: BookingStore, counted: Database[Any], config: dict[str, Any], operations: Operations
+) -> None:
+    deliver = delivery(counted, store, config).deliver
+    booking = put_booking(store)
+    confirmation = steps.confirm(booking, seat=0, at=now(), by="test")
+    store.apply(confirmation)
+    current = store.get(booking.id)
+    store.apply(steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="test"))
+    eventually(lambda: store.outbox.backlog() == 0)
+    operations.clear()
+    deliver(BookingStateChanged.of(confirmation))
+    assert operations.names == ["find", "insert", "find", "update"]
+
+
+def test_a_repeated_key_costs_two_operations(client: FlaskClient, operations: Operations) -> None:
+    headers = {"Idempotency-Key": "key-1"}
+    assert client.post("/book", json=BODY, headers=headers).status_code == 201
+    eventually(lambda: operations.names == ["insert", "update"])
+    operations.clear()
+    assert client.post("/book", json=BODY, headers=headers).status_code == 201
+    assert operations.names == ["insert", "find"]
+
+
+@pytest.mark.parametrize("path", ["/bookings/", "/bookings/?status=pending&limit=1"])
+def test_a_page_costs_one_operation(client: FlaskClient, operations: Operations, path: str) -> None:
+    assert client.get(path).status_code == 200
+    assert operations.names == ["find"]
+
+
+def test_reading_a_booking_costs_one_operation(
+    client: FlaskClient, store: BookingStore, operations: Operations
+) -> None:
+    booking = put_booking(store)
+    eventually(lambda: operations.names == ["insert", "update"])
+    operations.clear()
+    assert client.get(f"/booking/{booking.id}").status_code == 200
+    assert operations.names == ["find"]
+
+
+def test_a_sweep_that_finds_nothing_costs_one_operation(
+    store: BookingStore, operations: Operations
+) -> None:
+    assert store.outbox.claim_overdue(100) == []
+    assert operations.names == ["find"]
+
+
+# --- how it is found
+
+
+class Plans:
+    """The plans of the queries that were noted, as the server explains them."""
+
+    def __init__(self, database: Database[Any], operations: Operations) -> None:
+        self._database = database
+        self._queries = [query for each in operations.commands for query in _queries(each)]
+        operations.clear()
+
+    def stages(self) -> list[list[str]]:
+        """For each query its stages; an index scan is told with the index's name."""
+        assert self._queries
+        return [self._stages_of(query) for query in self._queries]
+
+    def _stages_of(self, query: dict[str, Any]) -> list[str]:
+        stages, conditions = self._explained(query), query["filter"]
+        if (
+            "COLLSCAN" not in stages
+            or not self._is_secantus
+            or any("$" in each for each in conditions)
+        ):
+            return stages
+        # SecantusDB looks a query of several conditions up by the first that has an index, but
+        # explains such a query as if it did not.
+        alone = (
+            self._explained(query | {"filter": {each: conditions[each]}}) for each in conditions
+        )
+        return next((each for each in alone if "COLLSCAN" not in each), stages)
+
+    def _explained(self, query: dict[str, Any]) -> list[str]:
+        return _walk(self._database.command("explain", query)["queryPlanner"]["winningPlan"])
+
+    @property
+    def _is_secantus(self) -> bool:
+        answer = self._database.command("explain", {"find": "bookings", "filter": {}})
+        return bool(answer["serverInfo"]["host"] == "secantus")
+
+
+def _queries(command: dict[str, Any]) -> list[dict[str, Any]]:
+    """A command's queries, as finds."""
+    name, collection = next(iter(command.items()))
+    if name == "find":
+        wanted = ("find", "filter", "sort", "limit", "projection")
+        return [{part: command[part] for part in wanted if part in command}]
+    if name == "update":
+        return [{"find": collection, "filter": each["q"]} for each in command["updates"]]
+    if name == "aggregate":
+        return [{"find": collection, "filter": command["pipeline"][0]["$match"]}]
+    return []
+
+
+def _walk(plan: dict[str, Any]) -> list[str]:
+    inner = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
+    index = plan.get("indexName")
+    own = [plan["stage"] if index is None else f"{plan['stage']} {index}"]
+    return own + [stage for each in inner for stage in _walk(each)]
+
+
+@pytest.fixture
+def stored(counted: Database[Any], config: dict[str, Any]) -> BookingStore:
+    """A store of bookings of every kind, one of which has a key."""
+    store, _ = relayed_store(counted, settings(config))
+    for minutes in range(20):
+        booking = put_booking(store, date=TOMORROW + timedelta(minutes=minutes))
+        if minutes % 2:
+            store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
+    store.insert(requested(), issue("key-1", b"body")[1])
+    return store
+
+
+def test_a_key_is_found_by_its_index(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    stored.find_by_key(issue("key-1", b"body")[1])
+    assert_along(Plans(counted, operations), "one_booking_per_key")
+
+
+def test_a_booking_is_found_by_its_id(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    booking = put_booking(stored)
+    operations.clear()
+    stored.get(booking.id)
+    stored.apply(steps.reject(booking, reason="past", at=now(), by="test"))
+    stored.mark_attention(booking.id, "check_unavailable")
+    assert_along(Plans(counted, operations), "_id_")
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"status": Status.PENDING},
+        {"date_from": TOMORROW},
+        {"date_to": TOMORROW},
+        {"date_from": TOMORROW, "date_to": TOMORROW + timedelta(days=1)},
+        {"status": Status.CONFIRMED, "date_from": TOMORROW},
+    ],
+    ids=["all", "status", "from", "to", "day", "status and from"],
+)
+@pytest.mark.parametrize("is_deep", [False, True], ids=["first", "deep"])
+def test_a_page_is_found_by_an_index(
+    stored: BookingStore,
+    counted: Database[Any],
+    operations: Operations,
+    filters: dict[str, Any],
+    is_deep: bool,
+) -> None:
+    operations.clear()
+    after = Position(now(), requested().id) if is_deep else None
+    stored.list(Listing(after=after, **filters))
+    for stages in Plans(counted, operations).stages():
+        assert "COLLSCAN" not in stages
+        assert any(each.startswith("IXSCAN") for each in stages)
+
+
+def test_the_first_page_is_not_sorted_in_memory(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    stored.list(Listing())
+    (stages,) = Plans(counted, operations).stages()
+    assert "SORT" not in stages
+
+
+def test_seats_are_found_by_their_index(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    stored.taken_seats(TOMORROW)
+    assert_along(Plans(counted, operations), "one_confirmed_booking_per_seat")
+
+
+def test_the_outbox_is_swept_and_counted_by_its_index(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    stored.outbox.claim_overdue(100)
+    stored.outbox.backlog()
+    assert_along(Plans(counted, operations), "outbox_due")
+
+
+def test_what_was_sent_is_settled_by_id(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    counted["bookings"].update_many({}, {"$set": {"outbox.$[].dueAt": now()}})
+    entries = stored.outbox.claim_overdue(100)
+    operations.clear()
+    stored.outbox.settle_sent(entries)
+    assert_along(Plans(counted, operations), "_id_")
+
+
+def test_what_was_changed_is_found_by_its_index_and_in_its_order(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    Journal(counted).read(now() - timedelta(days=1), now())
+    plans = Plans(counted, operations)
+    assert_along(plans, "updated")
+    assert not any("SORT" in stages for stages in plans.stages())
+
+
+def test_the_ledger_is_asked_by_its_index(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    ledger = Ledger(counted, "email", lease_seconds=60)
+    event = BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
+    ledger.claim(event)
+    operations.clear()
+    ledger.is_superseded(event)
+    assert_along(Plans(counted, operations), "booking")
+
+
+def assert_along(plans: Plans, index: str) -> None:
+    """Every query runs along this index, and none through the collection."""
+    for stages in plans.stages():
+        assert f"IXSCAN {index}" in stages or (index == "_id_" and "IDHACK" in stages)
+        assert "COLLSCAN" not in stages
