@@ -242,6 +242,7 @@ def _queries(command: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _walk(plan: dict[str, Any]) -> list[str]:
+    plan = plan.get("queryPlan", plan)  # where mongod runs it in its newer engine
     inner = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
     index = plan.get("indexName")
     own = [plan["stage"] if index is None else f"{plan['stage']} {index}"]
@@ -304,7 +305,7 @@ def test_a_page_is_found_by_an_index(
     stored.list(Listing(after=after, **filters))
     for stages in Plans(counted, operations).stages():
         assert "COLLSCAN" not in stages
-        assert any(each.startswith("IXSCAN") for each in stages)
+        assert any("IXSCAN" in each for each in stages)
 
 
 def test_the_first_page_is_not_sorted_in_memory(
@@ -367,5 +368,5 @@ def test_the_ledger_is_asked_by_its_index(
 def assert_along(plans: Plans, index: str) -> None:
     """Every query runs along this index, and none through the collection."""
     for stages in plans.stages():
-        assert f"IXSCAN {index}" in stages or (index == "_id_" and "IDHACK" in stages)
+        assert any(each.endswith(f"IXSCAN {index}") for each in stages)
         assert "COLLSCAN" not in stages
