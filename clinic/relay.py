@@ -18,8 +18,6 @@ BATCH = 100
 #: Offers held in memory; what doesn't fit stays in the database for the sweep.
 CAPACITY = 10_000
 _TICK_SECONDS = 1.0
-#: How long offers are gathered when they come in crowds; fuller batches cost less for each.
-GATHER_SECONDS = 0.015
 
 
 class Relay:
@@ -35,7 +33,6 @@ class Relay:
         self._sweep_seconds = sweep_seconds
         self._next_sweep = time.monotonic()
         self._has_more = False
-        self._is_busy = False
         self._is_resting = False
         self._offered: queue.Queue[Entry | None] = queue.Queue(CAPACITY)
         self._stopping = threading.Event()
@@ -97,21 +94,15 @@ class Relay:
             self._sweep()
 
     def _take(self) -> list[Entry]:
-        """Wait for an offer, then take all that are there, up to a batch.
-
-        An offer that comes alone is not kept waiting for others.
-        """
+        """Wait for an offer, then take all that are there, up to a batch."""
         taken: list[Entry | None] = []
         try:
             patience = 0 if self._has_more else min(_TICK_SECONDS, self._sweep_seconds)
             taken.append(self._offered.get(timeout=patience))
-            if self._is_busy:
-                self._stopping.wait(GATHER_SECONDS)
             while len(taken) < BATCH:
                 taken.append(self._offered.get_nowait())
         except queue.Empty:
             pass
-        self._is_busy = len(taken) > 1
         return [entry for entry in taken if entry is not None]
 
     def _sweep(self) -> None:

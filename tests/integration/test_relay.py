@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import eventlet
@@ -17,15 +16,13 @@ from clinic import topology
 from clinic.booking import Booking
 from clinic.clock import now
 from clinic.database import durable_uri
-from clinic.messages import BookingRequested
-from clinic.outbox import Entry, Outbox
-from clinic.outgoing import Outgoing
+from clinic.outbox import Outbox
 from clinic.publisher import Publisher
-from clinic.relay import GATHER_SECONDS, Relay
+from clinic.relay import Relay
 from clinic.store import BookingStore
 from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, subscriber, take
-from tests.bookings import put_booking, requested
+from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.operations import Operations
 from tests.proxy import Proxy, proxied
@@ -182,67 +179,6 @@ def test_stopping_sends_what_was_offered(database: Database[Any], amqp_uri: str)
     process.relay.stop()
     assert depth(amqp_uri, QUEUE) == 120
     assert backlog(database) == 0
-
-
-class Broker:
-    """A publisher that notes the size of each batch, and when it came."""
-
-    is_connected = True
-
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-        self.times: list[float] = []
-
-    def publish(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
-        self.batches.append(len(messages))
-        self.times.append(time.monotonic())
-        return []
-
-    def keep_alive(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-@pytest.fixture
-def broker() -> Broker:
-    return Broker()
-
-
-@pytest.fixture
-def paced(database: Database[Any], broker: Broker) -> Iterator[Relay]:
-    """A relay that never sweeps, and whose broker takes everything at once."""
-    relay = Relay(Outbox(database["bookings"]), broker, sweep_seconds=600)  # type: ignore[arg-type]
-    relay.start()
-    eventlet.sleep(0.1)
-    yield relay
-    relay.stop()
-
-
-def an_entry() -> Entry:
-    return Entry.of_request(BookingRequested.of(requested()))
-
-
-def test_offers_that_come_in_crowds_are_gathered(paced: Relay, broker: Broker) -> None:
-    began = time.monotonic()
-    for _ in range(200):
-        paced.offer(an_entry())
-        paced.offer(an_entry())
-        eventlet.sleep(0.001)
-    took_seconds = time.monotonic() - began
-    eventually(lambda: sum(broker.batches) == 400)
-    assert len(broker.batches) <= took_seconds / GATHER_SECONDS + 5
-
-
-def test_an_offer_that_comes_alone_waits_for_nobody(paced: Relay, broker: Broker) -> None:
-    waits = []
-    for number in range(1, 21):
-        offered_at = time.monotonic()
-        paced.offer(an_entry())
-        eventually(lambda number=number: len(broker.batches) == number)
-        waits.append(broker.times[-1] - offered_at)
-        eventlet.sleep(0.02)
-    # On a machine that is busy some wait for the processor; the gathering would show in all.
-    assert min(waits) < GATHER_SECONDS / 3
 
 
 def test_much_that_was_sent_is_settled_in_small_updates(
