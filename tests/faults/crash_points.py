@@ -88,8 +88,10 @@ def _run_case(trial: Campaign, case: Case, number: int) -> list[str]:
 def _excuse(trial: Campaign, case: Case) -> None:
     """Allow what this case may do."""
     trial.excused_ends += case.mode in (KILL, RAISE)
-    is_gateway = GATEWAY in case.point.service
-    failures: set[int | None] = {None, 500} if is_gateway and case.mode != HANG else set()
+    failures: set[int | None] = set()
+    if GATEWAY in case.point.service:
+        # Stopped in the middle of a question, it has no time left for the answer.
+        failures = {503} if case.mode == HANG else {None, 500}
     trial.allowed = replace(trial.allowed, statuses=frozenset({200, 201} | failures))
 
 
