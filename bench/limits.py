@@ -49,7 +49,7 @@ def _database(corner: Corner, seconds: float) -> dict[str, float]:
     client: MongoClient[Document] = MongoClient(durable_uri(corner.mongodb_uri))
     database = client.get_default_database()
     # The first booking makes the indexes, whose upkeep is part of what a write costs.
-    store = BookingStore(database, Outbox(database["bookings"]))
+    store = BookingStore(database, Outbox(database))
     store.insert(new_booking(body(0), language="es", by="bench"), issue()[1])
     bookings = database["bookings"]
     numbers = count(1)

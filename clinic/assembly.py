@@ -20,7 +20,10 @@ def relayed_store(database: Database[Document], settings: Settings) -> tuple[Boo
     declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
     publisher = Publisher(settings.amqp_uri, declare, heartbeat_seconds=10)
     outbox = Outbox(
-        database["bookings"], settings.outbox_grace_seconds, settings.outbox_resend_seconds
+        database,
+        settings.outbox_grace_seconds,
+        settings.outbox_resend_seconds,
+        settings.outbox_limit,
     )
-    relay = Relay(outbox, publisher, settings.outbox_sweep_seconds)
-    return BookingStore(database, outbox, announce=relay.offer), relay
+    relay = Relay(outbox, publisher, settings.outbox_sweep_seconds, settings.outbox_grace_seconds)
+    return BookingStore(database, outbox), relay

@@ -19,10 +19,11 @@ from clinic.retry import RetryPolicy
 class Settings:
     """The part of the configuration that every service shares.
 
-    `outbox_grace_seconds` is how long the writer of an outbox entry has to publish it before any
-    sweep may; sweeps run every `outbox_sweep_seconds`. A booking that is still not decided
-    `outbox_resend_seconds` after its request was sent is asked for again, and a patient who was not
-    told of a step for as long is told again.
+    A relay that has been silent for `outbox_grace_seconds` is held for dead, and what it had to
+    send is looked for; that is done every `outbox_sweep_seconds`. A booking that is not decided
+    `outbox_resend_seconds` after it was asked for is asked for again, and a patient who was not
+    told of a step for as long is told again. With `outbox_limit` messages waiting for the broker a
+    process takes no more bookings.
     """
 
     amqp_uri: str
@@ -32,6 +33,7 @@ class Settings:
     outbox_grace_seconds: float
     outbox_sweep_seconds: float
     outbox_resend_seconds: float
+    outbox_limit: int
 
     @property
     def retry_delays_seconds(self) -> list[int]:
@@ -93,6 +95,9 @@ class SettingsSchema(ConfigSchema):
     )
     outbox_resend_seconds = fields.Float(
         data_key="OUTBOX_RESEND_SECONDS", load_default=600.0, validate=validate.Range(1)
+    )
+    outbox_limit = fields.Integer(
+        data_key="OUTBOX_LIMIT", strict=True, load_default=20_000, validate=validate.Range(1)
     )
 
     @post_load

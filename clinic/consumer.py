@@ -17,11 +17,11 @@ from nameko.messaging import Consumer
 from clinic import config, topology
 from clinic.clock import now, to_wire
 from clinic.draining import DrainingQueueConsumer, ExcInfo
+from clinic.entry import REQUEST_ID_HEADER
 from clinic.errors import ClinicError, PoisonMessage, TryLater
 from clinic.logs import is_request_id
 from clinic.messages import decode
 from clinic.metrics import ATTEMPTS, DEAD_LETTERS
-from clinic.outbox import REQUEST_ID_HEADER
 from clinic.outgoing import Outgoing, original_bytes
 from clinic.publisher import Publisher
 from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER, RetryPolicy

@@ -15,6 +15,7 @@
     │   └── DeliveryExpired     the channel stayed away for too long
     ├── ConfigError
     └── TryLater                nothing wrong with the message: goes round without counting
+        ├── BacklogFull         too much waits for the broker already
         ├── DatabaseUnavailable
         ├── BrokerUnavailable
         ├── ChannelUnavailable
@@ -93,6 +94,10 @@ class ConfigError(ClinicError):
 
 class TryLater(ClinicError):
     code = "try_later"
+
+
+class BacklogFull(TryLater):
+    code = "backlog_full"
 
 
 class DatabaseUnavailable(TryLater):

@@ -14,23 +14,20 @@ from clinic.booking import Transition
 from clinic.database import database_errors
 from clinic.document import Document
 from clinic.messages import BookingStateChanged
+from clinic.outbox import STEPPED
 
 #: Bookings in one page; bounded so that no read takes the database long.
 PAGE = 500
 
-_FIELDS = {"history": True, "date": True, "updatedAt": True, "outbox.eventId": True}
+_FIELDS = {"history": True, "date": True, "updatedAt": True}
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What one booking has to tell: an event for each step, as it was when the step was taken.
-
-    `unsent` holds the ids of what is in its outbox: the broker does not have it yet.
-    """
+    """What one booking has to tell: an event for each step, as it was when the step was taken."""
 
     updated_at: datetime
     events: tuple[BookingStateChanged, ...]
-    unsent: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Journal:
             return _page([*before, *self._find(last)], last)
 
     def _find(self, updated_at: Any, limit: int = 0) -> list[Document]:
-        found = self._bookings.find({"updatedAt": updated_at}, _FIELDS)
+        found = self._bookings.find({"updatedAt": updated_at, **STEPPED}, _FIELDS)
         return list(found.sort("updatedAt", 1).limit(limit))
 
 
@@ -79,5 +76,4 @@ def _steps(booking: Document) -> Steps:
         for version, row in enumerate(booking["history"], start=1)
         if version > 1  # the first is the request, of which nobody is told
     ]
-    unsent = frozenset(entry["eventId"] for entry in booking.get("outbox", []))
-    return Steps(booking["updatedAt"], tuple(events), unsent)
+    return Steps(booking["updatedAt"], tuple(events))

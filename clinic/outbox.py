@@ -1,187 +1,140 @@
-"""Messages that a booking still has to send, kept inside its document until the broker has them."""
+"""Messages that a booking has to send, kept inside its document, where they can't get lost."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import chain, islice
 from typing import Any
 
-from pymongo.collection import Collection
+from pymongo.database import Database
 
-from clinic import strict_json
-from clinic.booking import Status
+from clinic.backlog import Backlog
 from clinic.clock import now
 from clinic.database import database_errors
-from clinic.logs import request_id
-from clinic.messages import BookingRequested, BookingStateChanged
-from clinic.outgoing import Outgoing
-from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHANGED
+from clinic.document import Document
+from clinic.entry import Entry
+from clinic.errors import IdempotencyKeyUsed, SeatTaken, StaleBooking
+from clinic.relays import Progress, Relays
 
-BOOKING_REQUESTED = "booking_requested"
-#: Bookings in one update; a larger one would stall the database for all others.
-SETTLE_LIMIT = 50
-REQUEST_ID_HEADER = "nameko.request_id"
-
-#: Bookings with an entry that the broker has not taken; a request is marked once it has.
-_UNSENT = {"outbox.dueAt": {"$exists": True}, "outbox.sent": {"$ne": True}}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message to send; `event_id` is "<bookingId>:<version>", `type` names its route.
-
-    It remembers the request that it began with, so that whoever handles it can log that too.
-    """
-
-    booking_id: str
-    event_id: str
-    type: str
-    body: dict[str, Any]
-    request_id: str = field(default_factory=request_id.get)
-
-    @classmethod
-    def of_request(cls, message: BookingRequested) -> Entry:
-        return cls(message.booking_id, message.event_id, BOOKING_REQUESTED, message.to_body())
-
-    @classmethod
-    def of_change(cls, event: BookingStateChanged) -> Entry:
-        return cls(event.booking_id, event.event_id, STATE_CHANGED, event.to_body())
-
-    def to_document(self, due_at: datetime) -> dict[str, Any]:
-        """Lay the entry out for the database; sweeps leave it alone until `dueAt`."""
-        return {
-            "eventId": self.event_id,
-            "type": self.type,
-            "body": self.body,
-            "requestId": self.request_id,
-            "storedAt": now(),
-            "dueAt": due_at,
-        }
-
-    def to_message(self) -> Outgoing:
-        body = strict_json.dumps(self.body)
-        # As nameko sends its context data: handlers find it in theirs.
-        headers: dict[str, Any] = {REQUEST_ID_HEADER: self.request_id} if self.request_id else {}
-        if self.type == BOOKING_REQUESTED:
-            return Outgoing("", BOOKING_REQUESTS.name, body, headers)
-        # What nameko's EventDispatcher of booking_service would send.
-        headers["nameko.call_id_stack"] = [f"{BOOKING_SERVICE}.{STATE_CHANGED}.{self.event_id}"]
-        return Outgoing(EVENTS.name, STATE_CHANGED, body, headers)
+#: Bookings that have taken a step; the others have nobody told of anything.
+STEPPED: Document = {"version": {"$gt": 1}}
+#: A step carries the time at which it was decided on, and is written some moments later.
+_DECIDED_BEFORE = timedelta(seconds=60)
 
 
 class Outbox:
-    """The entries of all bookings.
+    """The entries of all bookings, as one process writes and reads them.
 
-    An event that was sent is removed. A request that was sent is put off instead, and goes with
-    the booking's decision: should the broker lose it, it is sent again after `resend_seconds`.
+    Each names the relay that is to send it, and its number there. That one was sent is written
+    nowhere: the relay notes how far it is. An event stays until the next step, which it serves as
+    a record; a request stays until the decision, and is sent again after `resend_seconds`, should
+    the broker have lost it.
     """
 
     def __init__(
         self,
-        bookings: Collection[dict[str, Any]],
+        database: Database[dict[str, Any]],
         grace_seconds: float = 10,
         resend_seconds: float = 600,
+        limit: int = 20_000,
     ) -> None:
-        self._bookings = bookings
-        self._grace = timedelta(seconds=grace_seconds)
+        self._bookings = database["bookings"]
         self._resend = timedelta(seconds=resend_seconds)
+        self._is_noted = False
+        self.relay_id = secrets.token_hex(8)
+        self.relays = Relays(database, grace_seconds)
+        self.backlog = Backlog(limit, grace_seconds)
 
-    def due_at(self) -> datetime:
-        """Say from when on a sweep may send an entry that is written now."""
-        return now() + self._grace
+    @contextmanager
+    def writing(self, entry: Entry) -> Iterator[Document]:
+        """Yield the entry as the document that is to be stored within the block.
+
+        Raises: DatabaseUnavailable.
+        """
+        if not self._is_noted:
+            self.note()  # so that an heir finds what we write, should we die
+        number = self.backlog.begin(entry)
+        try:
+            yield entry.to_document(self.relay_id, number, now() + self._resend)
+            self.backlog.ready(number)
+        except (IdempotencyKeyUsed, SeatTaken, StaleBooking):
+            self.backlog.settle([number])
+            raise
+        except BaseException:
+            self.backlog.doubt(number)
+            raise
+
+    def note(self, *, is_leaving: bool = False) -> None:
+        """Write down how far the relay of this process is. Raises: DatabaseUnavailable."""
+        self.relays.note(self._progress(), is_leaving=is_leaving)
+        self._is_noted = True
+
+    def clear_doubts(self) -> None:
+        """Find out what was stored of that of which nobody knows. Raises: DatabaseUnavailable."""
+        doubtful = self.backlog.take_doubtful()
+        try:
+            stored = self._numbers(doubtful) if doubtful else set()
+            self.backlog.settle(sorted(doubtful.keys() - stored))
+            for number in sorted(stored):
+                self.backlog.ready(number)
+        except BaseException:
+            for number in doubtful:
+                self.backlog.doubt(number)
+            raise
 
     def claim_overdue(self, limit: int) -> list[Entry]:
-        """Take the overdue entries of at most `limit` bookings, so that no other sweep sends them.
+        """Take requests that were sent long ago, so that no other sweep sends them again too.
 
-        Each claim puts an entry off twice as long as the one before: what a broker refuses again
-        and again must not flood whoever does take it. Raises: DatabaseUnavailable.
+        Raises: DatabaseUnavailable.
         """
         overdue = {"outbox.dueAt": {"$lte": now()}}
         claim = secrets.token_hex(8)
         with database_errors():
-            found = list(self._bookings.find(overdue, {"outbox.tries": True}).limit(limit))
-            for tries, ids in _ids_by_tries(found).items():
-                marks = {"dueAt": now() + self._pause(tries), "claim": claim, "tries": tries + 1}
-                self._bookings.update_many(
-                    {"_id": {"$in": ids}, **overdue},
-                    {"$set": {f"outbox.$[].{name}": value for name, value in marks.items()}},
-                )
-            mine = {"_id": {"$in": [each["_id"] for each in found]}, "outbox.claim": claim}
-            claimed = list(self._bookings.find(mine, {"outbox": True})) if found else []
-        return [entry for document in claimed for entry in _entries(document)]
+            ids = [each["_id"] for each in self._bookings.find(overdue, {"_id": True}).limit(limit)]
+            if not ids:
+                return []
+            marks = {"outbox.$[].dueAt": now() + self._resend, "outbox.$[].claim": claim}
+            self._bookings.update_many({"_id": {"$in": ids}, **overdue}, {"$set": marks})
+            mine = {"_id": {"$in": ids}, "outbox.claim": claim}
+            return [
+                Entry.of_document(found["_id"], entry)
+                for found in self._bookings.find(mine, {"outbox": True})
+                for entry in found["outbox"]
+            ]
 
-    def _pause(self, tries: int) -> timedelta:
-        doubled: timedelta = self._grace * 2 ** min(tries, 20)
-        return min(doubled, self._resend)
-
-    def backlog(self) -> int:
-        """Count the bookings with something not sent yet. Raises: DatabaseUnavailable."""
+    def left_by(self, dead: Progress, limit: int) -> Iterator[tuple[Entry, ...]]:
+        """Yield what a relay has left unsent, in batches. Raises: DatabaseUnavailable."""
         with database_errors():
-            return self._bookings.count_documents(_UNSENT)
+            left = self._find_left(dead)
+            yield from iter(lambda: tuple(islice(left, limit)), ())
 
-    def oldest_seconds(self) -> float:
-        """Say how long the oldest entry has been waiting to be sent; 0 when there is none.
+    def _find_left(self, dead: Progress) -> Iterator[Entry]:
+        since = {"$gte": dead.since}
+        unsent = {"relay": dead.relay_id, "number": {"$gt": dead.sent_through}}
+        left = {"outbox": {"$elemMatch": unsent}}
+        seen = set()
+        requests = self._bookings.find({"createdAt": since, **left}, {"outbox": True})
+        events = self._bookings.find({"updatedAt": since, **STEPPED, **left}, {"outbox": True})
+        for found in chain(requests.sort("createdAt", 1), events.sort("updatedAt", 1)):
+            for entry in found["outbox"]:
+                number = entry["number"] if entry["relay"] == dead.relay_id else 0
+                if number > dead.sent_through and number not in seen:
+                    seen.add(number)
+                    yield Entry.of_document(found["_id"], entry)
 
-        Each sweep puts off `dueAt`, also when it finds no broker; `storedAt` stays.
-        Raises: DatabaseUnavailable.
-        """
+    def _numbers(self, entries: dict[int, Entry]) -> set[int]:
+        """Look which of these are stored."""
+        ids = list({entry.booking_id for entry in entries.values()})
         with database_errors():
-            waiting = self._bookings.find(_UNSENT, {"outbox.storedAt": True})
-            waiting = waiting.sort("outbox.storedAt", 1)
-            first = next(waiting.limit(1), None)
-        stored = [entry.get("storedAt", now()) for entry in first["outbox"]] if first else [now()]
-        return max((now() - min(stored)).total_seconds(), 0.0)
+            found = list(self._bookings.find({"_id": {"$in": ids}}, {"outbox": True}))
+        mine = [each for booking in found for each in booking["outbox"]]
+        return {each["number"] for each in mine if each["relay"] == self.relay_id} & entries.keys()
 
-    def settle_sent(self, entries: Sequence[Entry]) -> None:
-        """Note that the broker has these. Raises: DatabaseUnavailable; they are sent once more."""
-        requests = [entry for entry in entries if entry.type == BOOKING_REQUESTED]
-        events = [entry for entry in entries if entry.type != BOOKING_REQUESTED]
-        with database_errors():
-            for few in _chunks(requests):
-                self._put_off(few)
-            for few in _chunks(events):
-                self._remove(few)
-
-    def _put_off(self, requests: Sequence[Entry]) -> None:
-        # The outbox of a booking that waits for its decision holds the request and nothing else.
-        waiting = {
-            "_id": {"$in": [entry.booking_id for entry in requests]},
-            "status": Status.PENDING.value,
-            "outbox.type": BOOKING_REQUESTED,
-        }
-        put_off = {"outbox.0.dueAt": now() + self._resend, "outbox.0.sent": True}
-        self._bookings.update_many(waiting, {"$set": put_off})
-
-    def _remove(self, events: Sequence[Entry]) -> None:
-        booking_ids = sorted({entry.booking_id for entry in events})
-        event_ids = [entry.event_id for entry in events]
-        self._bookings.update_many(
-            {"_id": {"$in": booking_ids}},
-            {"$pull": {"outbox": {"eventId": {"$in": event_ids}}}},
-        )
-
-
-def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    for start in range(0, len(entries), SETTLE_LIMIT):
-        yield entries[start : start + SETTLE_LIMIT]
-
-
-def _ids_by_tries(documents: Sequence[dict[str, Any]]) -> dict[int, list[str]]:
-    groups: dict[int, list[str]] = {}
-    for document in documents:
-        tries = max((entry.get("tries", 0) for entry in document["outbox"]), default=0)
-        groups.setdefault(tries, []).append(document["_id"])
-    return groups
-
-
-def _entries(document: dict[str, Any]) -> Iterator[Entry]:
-    for entry in document["outbox"]:
-        yield Entry(
-            booking_id=document["_id"],
-            event_id=entry["eventId"],
-            type=entry["type"],
-            body=entry["body"],
-            request_id=entry.get("requestId", ""),
-        )
+    def _progress(self) -> Progress:
+        sent_through = self.backlog.sent_through()
+        oldest_at = self.backlog.oldest_at()
+        since = (oldest_at or now()) - _DECIDED_BEFORE
+        return Progress(self.relay_id, sent_through, since, len(self.backlog), oldest_at)

@@ -1,40 +1,52 @@
-"""Carries outbox entries to the broker: at once when offered, later when they were missed."""
+"""Carries outbox entries to the broker: at once, and for those who can't any more."""
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
+from collections.abc import Callable
 
+from clinic.entry import Entry
 from clinic.errors import TryLater
-from clinic.outbox import Entry, Outbox
+from clinic.heir import Heir
+from clinic.outbox import Outbox
 from clinic.publisher import Publisher
+from clinic.topology import BOOKING_REQUESTS
 
 logger = logging.getLogger(__name__)
 
-#: Bookings in one round.
+#: Messages in one round.
 BATCH = 100
-#: Offers held in memory; what doesn't fit stays in the database for the sweep.
-CAPACITY = 10_000
+#: Requests in the queue from which on none is asked for again: what waits there is not lost.
+ROOM = 500
 _TICK_SECONDS = 1.0
+#: The pause between two notes while messages are sent. Should we die, the last are sent twice.
+_NOTE_SECONDS = 0.25
+#: Notes in the time after which a silent relay is held for dead.
+_BEATS = 4
 
 
 class Relay:
     """One background thread, or greenthread where eventlet has patched `threading`.
 
-    Nobody waits for it: a writer offers what it has stored and goes on. Whatever goes wrong
-    here, the entry is still in the database, and a sweep of any process sends it again.
+    Nobody waits for it. Whatever goes wrong here, the entries are still in the database, and
+    another process inherits them when this one has died.
     """
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, sweep_seconds: float) -> None:
+    def __init__(
+        self, outbox: Outbox, publisher: Publisher, sweep_seconds: float, grace_seconds: float = 10
+    ) -> None:
         self._outbox = outbox
+        self._backlog = outbox.backlog
+        self._heir = Heir(outbox)
         self._publisher = publisher
         self._sweep_seconds = sweep_seconds
-        self._next_sweep = time.monotonic()
+        self._beat_seconds = grace_seconds / _BEATS
+        self._next_sweep = self._next_beat = self._next_note = time.monotonic()
+        self._noted = -1
         self._has_more = False
         self._is_resting = False
-        self._offered: queue.Queue[Entry | None] = queue.Queue(CAPACITY)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
@@ -46,82 +58,93 @@ class Relay:
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 10) -> None:
-        """Send what has been offered, then end. Gives up after the timeout."""
+        """Send what is ready, then end. Gives up after the timeout."""
         self._stopping.set()
-        self._wake()
+        self._backlog.wake()
         if self._thread.is_alive():
             self._thread.join(timeout_seconds)
         if not self._thread.is_alive():
             self._publisher.close()
 
-    def offer(self, entry: Entry) -> None:
-        """Hand over an entry that is stored. Never blocks and never raises."""
-        try:
-            self._offered.put_nowait(entry)
-        except queue.Full:
-            logger.debug("relay is full, left to the sweep", extra={"event_id": entry.event_id})
-
-    def _wake(self) -> None:
-        try:
-            self._offered.put_nowait(None)
-        except queue.Full:
-            return  # a full queue needs no waking
-
     def _run(self) -> None:
-        while not (self._stopping.is_set() and self._offered.empty()):
-            try:
-                self._round()
+        while not (self._stopping.is_set() and self._backlog.is_idle):
+            has_sent, has_noted = self._try(self._round), self._try(self._note)
+            if has_sent and has_noted:
                 self._work_again()
-            except TryLater as error:
-                self._rest(error)
-            except Exception:
-                # The relay is the only way out for messages: it reports and goes on.
-                logger.exception("relay round failed")
-                self._stopping.wait(_TICK_SECONDS)
+            if self._is_resting and self._stopping.is_set():
+                break  # who inherits may reach more than we do
+        self._try(self._leave)
 
-    def _work_again(self) -> None:
-        if self._is_resting:
-            self._is_resting = False
-            logger.info("relay reaches its peers again")
+    def _try(self, action: Callable[[], None]) -> bool:
+        try:
+            action()
+            return True
+        except TryLater as error:
+            self._rest(error)
+        except Exception:
+            # The relay is the only way out for messages: it reports and goes on.
+            logger.exception("relay round failed")
+            self._stopping.wait(_TICK_SECONDS)
+        return False
 
     def _round(self) -> None:
-        entries = self._take()
-        if entries:
+        patience = 0 if self._has_more else min(_TICK_SECONDS, self._sweep_seconds)
+        if entries := self._backlog.take(BATCH, patience):
             self._send(entries)
         elif not self._stopping.is_set():
             self._publisher.keep_alive()
         if time.monotonic() >= self._next_sweep and not self._stopping.is_set():
             self._sweep()
 
-    def _take(self) -> list[Entry]:
-        """Wait for an offer, then take all that are there, up to a batch."""
-        taken: list[Entry | None] = []
+    def _send(self, entries: dict[int, Entry]) -> None:
         try:
-            patience = 0 if self._has_more else min(_TICK_SECONDS, self._sweep_seconds)
-            taken.append(self._offered.get(timeout=patience))
-            while len(taken) < BATCH:
-                taken.append(self._offered.get_nowait())
-        except queue.Empty:
-            pass
-        return [entry for entry in taken if entry is not None]
+            messages = {number: entry.to_message() for number, entry in entries.items()}
+            refused = self._publisher.publish(list(messages.values()))
+            again = [number for number, message in messages.items() if message in refused]
+            self._backlog.settle(sorted(messages.keys() - set(again)))
+        except BaseException:
+            self._backlog.put_back(list(entries))
+            raise
+        if again:
+            logger.error("the broker refused messages", extra={"count": len(again)})
+            self._backlog.postpone(again)
 
     def _sweep(self) -> None:
-        self._publisher.keep_alive()  # nothing is claimed for a broker that is away
-        entries = self._outbox.claim_overdue(BATCH)
-        self._has_more = bool(entries)
-        if entries:
-            logger.info("sweep found overdue messages", extra={"count": len(entries)})
-            self._send(entries)
-        else:
+        self._publisher.keep_alive()  # nothing is taken for a broker that is away
+        self._outbox.clear_doubts()
+        overdue = self._claim_overdue()
+        for entry in overdue:
+            self._backlog.add(entry)
+        if overdue:
+            logger.info("sweep found overdue messages", extra={"count": len(overdue)})
+        self._has_more = self._heir.inherit() or bool(overdue)
+        if not self._has_more:
             self._next_sweep = time.monotonic() + self._sweep_seconds
 
-    def _send(self, entries: list[Entry]) -> None:
-        messages = [entry.to_message() for entry in entries]
-        refused = self._publisher.publish(messages)
-        if refused:
-            logger.error("the broker refused messages", extra={"count": len(refused)})
-        pairs = zip(entries, messages, strict=True)
-        self._outbox.settle_sent([entry for entry, message in pairs if message not in refused])
+    def _claim_overdue(self) -> list[Entry]:
+        if self._publisher.depth(BOOKING_REQUESTS.name) >= ROOM:
+            return []
+        return self._outbox.claim_overdue(BATCH)
+
+    def _note(self) -> None:
+        """Write down how far we are: soon when that has changed, and anyway from time to time."""
+        moment, sent_through = time.monotonic(), self._backlog.sent_through()
+        has_changed = sent_through != self._noted and moment >= self._next_note
+        if not has_changed and moment < self._next_beat:
+            return
+        self._outbox.note()
+        self._heir.look_after()
+        self._noted = sent_through
+        self._next_note, self._next_beat = moment + _NOTE_SECONDS, moment + self._beat_seconds
+
+    def _leave(self) -> None:
+        self._heir.look_after()
+        self._outbox.note(is_leaving=True)
+
+    def _work_again(self) -> None:
+        if self._is_resting:
+            self._is_resting = False
+            logger.info("relay reaches its peers again")
 
     def _rest(self, error: TryLater) -> None:
         """Wait a little while the broker or the database is away; what was taken stays stored."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from pymongo import ASCENDING, IndexModel
@@ -14,6 +13,7 @@ from clinic.booking import Booking, Status, Transition, is_booking_id
 from clinic.clock import now
 from clinic.database import database_errors
 from clinic.document import Document
+from clinic.entry import Entry
 from clinic.errors import (
     BookingNotFound,
     IdempotencyConflict,
@@ -25,7 +25,7 @@ from clinic.group_commit import GroupCommit
 from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
 from clinic.messages import BookingRequested, BookingStateChanged
-from clinic.outbox import Entry, Outbox
+from clinic.outbox import STEPPED, Outbox
 
 #: Stops double booking, and frees the seat when a booking is cancelled.
 _SEAT_INDEX = IndexModel(
@@ -47,7 +47,7 @@ _INDEXES = [
     IndexModel(NEWEST_FIRST, name="newest"),
     IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="newest_by_status"),
     IndexModel([("date", ASCENDING)], name="date"),
-    IndexModel([("updatedAt", ASCENDING)], name="updated"),
+    IndexModel([("updatedAt", ASCENDING)], name="last_step", partialFilterExpression=STEPPED),
     IndexModel([("outbox.dueAt", ASCENDING)], name="outbox_due", sparse=True),
 ]
 
@@ -55,27 +55,17 @@ _INDEXES = [
 ANSWER_SECONDS = 2.5
 
 
-def _leave_to_the_sweep(_entry: Entry) -> None:
-    """Stand in where no relay runs: a sweep of another process sends the entry."""
-
-
 class BookingStore:
     """The bookings of the clinic. Every method may raise DatabaseUnavailable.
 
-    `announce` is handed each outbox entry once it is stored; it must not block or raise.
+    What is written with a booking's `outbox` leaves through the relay of this process.
     Indexes are made before the first write: without the unique one a seat could be given twice.
     """
 
-    def __init__(
-        self,
-        database: Database[Document],
-        outbox: Outbox,
-        announce: Callable[[Entry], None] = _leave_to_the_sweep,
-    ) -> None:
+    def __init__(self, database: Database[Document], outbox: Outbox) -> None:
         self._bookings = database["bookings"]
         self._inserts = GroupCommit(self._bookings)
         self._has_indexes = False
-        self._announce = announce
         self.outbox = outbox
 
     def ping(self) -> None:
@@ -85,20 +75,20 @@ class BookingStore:
     def insert(self, booking: Booking, access: Access) -> None:
         """Store a new booking together with the request to decide it.
 
-        Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`).
+        Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`),
+        BacklogFull.
         """
-        entry = Entry.of_request(BookingRequested.of(booking))
-        outbox = {"outbox": [entry.to_document(self.outbox.due_at())]}
+        self.outbox.backlog.require_room()
         self._ensure_indexes()
-        with database_errors(ANSWER_SECONDS):
+        entry = Entry.of_request(BookingRequested.of(booking))
+        with self.outbox.writing(entry) as outgoing, database_errors(ANSWER_SECONDS):
             try:
-                self._inserts.insert(document.of_booking(booking, access) | outbox)
+                self._inserts.insert(document.of_booking(booking, access) | {"outbox": [outgoing]})
             except DuplicateKeyError as error:
                 # Else our own random id is there: an earlier try of the driver had arrived.
                 clash = (error.details or {}).get("keyPattern", {})
                 if access.key_fingerprint and "_id" not in clash:
                     raise IdempotencyKeyUsed("the key has made a booking before") from None
-        self._announce(entry)
 
     def find_by_key(self, access: Access) -> tuple[Booking, Access]:
         """Find the booking made under the same key.
@@ -139,21 +129,20 @@ class BookingStore:
 
         Raises: StaleBooking when the booking has moved on, SeatTaken when its seat is gone.
         """
-        entry = Entry.of_change(BookingStateChanged.of(transition))
         before = {
             "_id": transition.booking_id,
             "status": transition.change.previous,
             "version": transition.version - 1,
         }
         self._ensure_indexes()
-        with database_errors(ANSWER_SECONDS):
+        entry = Entry.of_change(BookingStateChanged.of(transition))
+        with self.outbox.writing(entry) as outgoing, database_errors(ANSWER_SECONDS):
             try:
-                result = self._bookings.update_one(before, self._step(transition, entry))
+                result = self._bookings.update_one(before, _step(transition, outgoing))
             except DuplicateKeyError:
                 raise SeatTaken(f"seat {transition.seat} is taken") from None
-        if not result.matched_count:
-            raise StaleBooking(f"booking {transition.booking_id} has moved on")
-        self._announce(entry)
+            if not result.matched_count:
+                raise StaleBooking(f"booking {transition.booking_id} has moved on")
 
     def mark_attention(self, booking_id: str, code: str) -> None:
         """Tell whoever reads a pending booking that a person has to look at it."""
@@ -164,24 +153,6 @@ class BookingStore:
                 # Without its outbox entry no sweep asks for a decision again; a replay does.
                 {"$set": {"attention": attention, "outbox": []}},
             )
-
-    def _step(self, transition: Transition, entry: Entry) -> Document:
-        change = transition.change
-        fields: Document = {
-            "status": change.status.value,
-            "reason": change.reason,
-            "version": transition.version,
-            "updatedAt": change.at,
-        }
-        if transition.seat is not None:
-            fields |= {"slot": transition.date, "seat": transition.seat}
-        pushed: Document = {"history": document.of_change(change)}
-        event = entry.to_document(self.outbox.due_at())
-        if change.previous is Status.PENDING:
-            fields["outbox"] = [event]  # the request for a decision has served its purpose
-        else:
-            pushed["outbox"] = event
-        return {"$set": fields, "$unset": {"attention": True}, "$push": pushed}
 
     def _find_one(self, query: Document) -> Document:
         with database_errors(ANSWER_SECONDS):
@@ -195,3 +166,21 @@ class BookingStore:
             with database_errors():  # where many bookings are stored it takes its time
                 self._bookings.create_indexes(_INDEXES)
             self._has_indexes = True
+
+
+def _step(transition: Transition, event: Document) -> Document:
+    change = transition.change
+    fields: Document = {
+        "status": change.status.value,
+        "reason": change.reason,
+        "version": transition.version,
+        "updatedAt": change.at,
+    }
+    if transition.seat is not None:
+        fields |= {"slot": transition.date, "seat": transition.seat}
+    pushed: Document = {"history": document.of_change(change)}
+    if change.previous is Status.PENDING:
+        fields["outbox"] = [event]  # the request for a decision has served its purpose
+    else:
+        pushed["outbox"] = event  # the one before may not have been sent yet
+    return {"$set": fields, "$unset": {"attention": True}, "$push": pushed}

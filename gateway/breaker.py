@@ -40,7 +40,12 @@ class Breaker:
         if request.blueprint == self._blueprint:
             if answer.status_code in _FROM_THE_DATABASE:
                 self._is_open = False
-            elif answer.status_code == 503 and not self._is_open:
+            elif not self._is_open and _is_failed_by_the_database(answer):
                 self._is_open = True
                 self._next_try = time.monotonic() + PAUSE_SECONDS
         return answer
+
+
+def _is_failed_by_the_database(answer: Response) -> bool:
+    """Too many waiting messages are a 503 as well, and no reason to refuse readers."""
+    return answer.status_code == 503 and answer.get_json()["code"] == DatabaseUnavailable.code

@@ -51,12 +51,10 @@ class OutboxCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
-            backlog, oldest = self._outbox.backlog(), self._outbox.oldest_seconds()
+            backlog, oldest = self._outbox.relays.waiting()
         except DatabaseUnavailable:
             return  # absent is what Prometheus expects of a value that is not known
-        yield GaugeMetricFamily(
-            "clinic_outbox_backlog", "Bookings with messages not yet sent.", value=backlog
-        )
+        yield GaugeMetricFamily("clinic_outbox_backlog", "Messages not yet sent.", value=backlog)
         yield GaugeMetricFamily(
             "clinic_outbox_oldest_seconds", "Age of the oldest message not yet sent.", value=oldest
         )

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from clinic import strict_json
 from clinic.errors import (
+    BacklogFull,
     BookingNotFound,
     ClinicError,
     DatabaseUnavailable,
@@ -30,11 +31,13 @@ _STATUS: dict[type[ClinicError], HTTPStatus] = {
     BookingNotFound: HTTPStatus.NOT_FOUND,
     IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    BacklogFull: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _TITLES = {
     BookingNotFound: "There is no such booking",
     IdempotencyConflict: "The Idempotency-Key was used for another request",
     DatabaseUnavailable: "The clinic can't take requests at the moment",
+    BacklogFull: "Too many requests are waiting, the clinic can't take more at the moment",
 }
 
 

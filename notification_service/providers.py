@@ -31,7 +31,7 @@ class EmailDelivery(ClinicDatabase):
     def setup(self) -> None:
         super().setup()
         settings = notification_settings(self.container.config)
-        bookings = BookingStore(self.database, Outbox(self.database["bookings"]))
+        bookings = BookingStore(self.database, Outbox(self.database))
         lease_seconds = settings.channel.longest_send_seconds + _MARGIN_SECONDS
         ledger = Ledger(self.database, _CHANNEL, lease_seconds)
         self.delivery = Delivery(bookings, ledger, settings.channel, settings.zone)

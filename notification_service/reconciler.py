@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from clinic.clock import now
+from clinic.entry import Entry
 from clinic.errors import TryLater
 from clinic.journal import Journal, Steps
 from clinic.messages import BookingStateChanged
 from clinic.metrics import LOST_EVENTS
-from clinic.outbox import Entry
 from clinic.outgoing import Outgoing
 from clinic.publisher import Publisher
 from clinic.topology import EMAIL
@@ -116,11 +116,9 @@ class Reconciler:
             if not _is_settled(rows.get(event.event_id))
         ]
         untouched_since = now() - self._patience
+        # One that still waits in an outbox is sent twice then, and told of once.
         lost = [
-            event
-            for booking, event in unsettled
-            if event.event_id not in booking.unsent
-            and _is_stale(rows.get(event.event_id), untouched_since)
+            event for _, event in unsettled if _is_stale(rows.get(event.event_id), untouched_since)
         ]
         self._publish_again(lost, untouched_since)
         return _first_that_holds(unsettled)

@@ -17,6 +17,7 @@ class Operations(CommandListener):
 
     def __init__(self, *names: str) -> None:
         self._wanted = names
+        self.ignored: list[str] = []  #: collections
         self.commands: list[dict[str, Any]] = []
 
     @property
@@ -27,6 +28,8 @@ class Operations(CommandListener):
         self.commands.clear()
 
     def started(self, event: CommandStartedEvent) -> None:
+        if event.command.get(event.command_name) in self.ignored:
+            return
         if not self._wanted or event.command_name in self._wanted:
             self.commands.append(dict(event.command))
 

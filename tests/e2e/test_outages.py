@@ -223,7 +223,7 @@ def test_a_decision_whose_worker_died_before_its_event_is_told(
 ) -> None:
     with MongoClient(f"{mongodb_uri}?tz_aware=true") as client:
         database: Database[dict[str, Any]] = client.get_default_database()
-        booking_id = _decide_and_die(BookingStore(database, Outbox(database["bookings"], 0)))
+        booking_id = _decide_and_die(BookingStore(database, Outbox(database)))
     stack = make_stack(amqp_uri, mongodb_uri)
     stack.start_all()
     eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})

@@ -21,6 +21,7 @@ from tests.faults.patients import LATER, REFUSED
 from tests.faults.sabotage.points import (
     CHECK_FAILS,
     GATEWAY,
+    GATEWAY_HAS_DIED,
     MAIL_COMES_LATER,
     MAIL_IS_REFUSED,
     POINTS,
@@ -69,6 +70,8 @@ def _run_case(trial: Campaign, case: Case, number: int) -> list[str]:
     trial.house.wait_until_ready()
     _excuse(trial, case)
     slot = trial.patients.slot(100 + number)
+    gateway = trial.house.parts[GATEWAY]
+    deaths = gateway.unasked_ends
     with _trouble(trial.house, case.point):
         _arm(trial.house, case)
         prefix = _PREFIXES.get(case.point.trouble or "", "p")
@@ -82,6 +85,8 @@ def _run_case(trial: Campaign, case: Case, number: int) -> list[str]:
             os.kill(fired, signal.SIGCONT)
     for visit in visits:
         visit.wait()
+    if case.point.trouble == GATEWAY_HAS_DIED:
+        trial.excused_ends += gateway.unasked_ends - deaths
     return [*_clear_up(trial, case), *trial.check(), *_free_seats(trial.house, slot, case)]
 
 
@@ -92,6 +97,8 @@ def _excuse(trial: Campaign, case: Case) -> None:
     if GATEWAY in case.point.service:
         # Stopped in the middle of a question, it has no time left for the answer.
         failures = {503} if case.mode == HANG else {None, 500}
+    elif case.point.trouble == GATEWAY_HAS_DIED:
+        failures = {None}
     trial.allowed = replace(trial.allowed, statuses=frozenset({200, 201} | failures))
 
 

@@ -49,11 +49,11 @@ GUARDS = (
 """,
     ),
     Guard(
-        "outbox: what was not sent is swept up",
+        "outbox: what a dead relay left is sent by another",
         ("I2", "I5", "I6"),
         "clinic/relay.py",
-        "        entries = self._outbox.claim_overdue(BATCH)\n",
-        "        entries: list[Entry] = []\n",
+        "        self._has_more = self._heir.inherit() or bool(overdue)\n",
+        "        self._has_more = bool(overdue)\n",
     ),
     Guard(
         "ledger: who was told is not told again",

@@ -126,9 +126,8 @@ def _legal_history(state: State) -> Found:
 
 
 def _outbox_empty(state: State) -> Found:
-    for each in state.bookings:
-        if each["outbox"]:
-            yield "I5", f"{each['_id']} still has something to send"
+    for event_id in state.unsent:
+        yield "I5", f"{event_id} is still to be sent"
 
 
 def _ledger_complete(state: State) -> Found:

@@ -23,9 +23,9 @@ from tests.faults.state import SETTLE_SECONDS
 
 #: Where a guard is all that stands between a crash and a broken promise.
 ESSENTIAL = {
-    "request stored, not offered": ONE,
+    "request stored, not handed on": ONE,
     "checked, not decided": TEN,
-    "decided, event not offered": ONE,
+    "decided, event not handed on": ONE,
     "letter not claimed": ONE,
     "letter noted": ONE,
     "postponed, not sent round": ONE,

@@ -96,7 +96,7 @@ def clinic(amqp_uri: str) -> Clinic:
 
 @pytest.fixture
 def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database["bookings"], 60))
+    return BookingStore(database, Outbox(database, 60))
 
 
 @pytest.fixture

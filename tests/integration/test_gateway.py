@@ -683,6 +683,27 @@ def test_a_problem_with_the_database_names_no_host(cut_off_client: FlaskClient) 
     assert "127.0.0.1" not in cut_off_client.get("/bookings/").text
 
 
+def test_no_booking_is_stored_for_which_the_outbox_has_no_room(
+    database: Database[Any], mongodb_uri: str
+) -> None:
+    config = {
+        "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
+        "MONGODB_CONNECTION_URL": mongodb_uri,
+        "OUTBOX_LIMIT": 2,
+    }
+    parts = relayed_store(database, settings(config))
+    client = create_app(*parts, GatewaySettings()).test_client()
+    ids = [booked(client)["id"] for _ in range(2)]
+    answer = book(client)
+    problem(answer, 503, "backlog_full")
+    assert answer.headers["Retry-After"] == "5"
+    assert database["bookings"].count_documents({}) == 2
+    # Reading goes on, and so does booking once there is room.
+    assert client.get(f"/booking/{ids[0]}").status_code == 200
+    parts[0].outbox.backlog.settle([1])
+    booked(client)
+
+
 def test_a_wrong_request_is_refused_even_while_the_database_is_away(
     cut_off_client: FlaskClient,
 ) -> None:

@@ -262,7 +262,7 @@ def distant(proxy: Proxy, mongodb_uri: str) -> Iterator[Database[Any]]:
 
 
 def store_of(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database["bookings"]))
+    return BookingStore(database, Outbox(database))
 
 
 def test_of_many_at_once_each_is_stored_and_a_key_makes_one_booking(

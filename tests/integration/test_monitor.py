@@ -101,7 +101,7 @@ def start(config: dict[str, Any], container_factory: Any) -> Iterator[Start]:
 
 @pytest.fixture
 def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database["bookings"], 60))
+    return BookingStore(database, Outbox(database, 60))
 
 
 @pytest.fixture

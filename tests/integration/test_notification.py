@@ -49,7 +49,7 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
 
 @pytest.fixture
 def bookings(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database["bookings"], 60))
+    return BookingStore(database, Outbox(database, 60))
 
 
 @pytest.fixture

@@ -19,9 +19,12 @@ from pymongo.database import Database
 from werkzeug.test import TestResponse
 
 from clinic.assembly import relayed_store
+from clinic.clock import now
 from clinic.config import settings
 from clinic.database import durable_uri
+from clinic.outbox import Outbox
 from clinic.relay import Relay
+from clinic.relays import Progress
 from clinic.store import BookingStore
 from gateway.app import create_app
 from gateway.requests import MAX_BODY_BYTES
@@ -313,58 +316,37 @@ def gauge(samples: Samples, name: str) -> float | None:
     return samples.get((name, frozenset()))
 
 
-def put(store: BookingStore) -> str:
-    booking = put_booking(store)
-    return booking.id
-
-
 def test_an_empty_outbox_has_no_backlog_and_no_age(client: FlaskClient) -> None:
     samples = scraped(client)
     assert gauge(samples, "clinic_outbox_backlog") == 0
     assert gauge(samples, "clinic_outbox_oldest_seconds") == 0
 
 
-def test_the_backlog_counts_the_bookings_that_have_something_to_send(
+def test_the_backlog_is_what_all_relays_have_to_send(
     client: FlaskClient, store: BookingStore, database: Database[Any]
 ) -> None:
-    ids = [put(store) for _ in range(5)]
-    assert gauge(scraped(client), "clinic_outbox_backlog") == 5
-    database["bookings"].update_one({"_id": ids[0]}, {"$set": {"outbox": []}})
-    assert gauge(scraped(client), "clinic_outbox_backlog") == 4
-
-
-def age(database: Database[Any], booking_id: str, seconds: float) -> None:
-    """Make a stored entry look older than it is."""
-    found: Any = database["bookings"].find_one({"_id": booking_id})
-    entries = [
-        {
-            name: value - timedelta(seconds=seconds) if name in ("dueAt", "storedAt") else value
-            for name, value in entry.items()
-        }
-        for entry in found["outbox"]
-    ]
-    database["bookings"].update_one({"_id": booking_id}, {"$set": {"outbox": entries}})
+    other = BookingStore(database, Outbox(database))
+    for written in (store, store, other):
+        put_booking(written)
+    for noted in (store, other):
+        noted.outbox.note()
+    assert gauge(scraped(client), "clinic_outbox_backlog") == 3
+    store.outbox.backlog.settle([1])
+    store.outbox.note()
+    assert gauge(scraped(client), "clinic_outbox_backlog") == 2
 
 
 def test_the_age_is_that_of_the_oldest_message(
     client: FlaskClient, store: BookingStore, database: Database[Any]
 ) -> None:
-    for seconds in (100, 1000, 0):
-        age(database, put(store), seconds)
+    ages = {"a": 100, "b": 1000, "c": 0}
+    for relay_id, seconds in ages.items():
+        at = now() - timedelta(seconds=seconds)
+        store.outbox.relays.note(Progress(relay_id, 0, at, 1, at))
+    store.outbox.relays.note(Progress("idle", 7, now()))
     oldest = gauge(scraped(client), "clinic_outbox_oldest_seconds")
     assert oldest is not None
     assert 980 <= oldest < 1100
-
-
-def test_the_age_goes_on_growing_while_sweeps_find_no_broker(
-    client: FlaskClient, store: BookingStore, database: Database[Any]
-) -> None:
-    age(database, put(store), 1000)
-    # A sweep takes the entry, can't publish it, and leaves it for the next.
-    assert len(store.outbox.claim_overdue(100)) == 1
-    oldest = gauge(scraped(client), "clinic_outbox_oldest_seconds")
-    assert oldest is not None
-    assert oldest >= 980
 
 
 def test_a_scrape_works_while_the_database_is_away_and_leaves_out_what_it_does_not_know(
@@ -380,7 +362,8 @@ def test_a_scrape_works_while_the_database_is_away_and_leaves_out_what_it_does_n
 def test_each_application_tells_of_its_own_outbox(
     client: FlaskClient, cut_off_client: FlaskClient, store: BookingStore
 ) -> None:
-    put(store)
+    put_booking(store)
+    store.outbox.note()
     assert gauge(scraped(client), "clinic_outbox_backlog") == 1
     assert "clinic_outbox" not in cut_off_client.get("/metrics").text
 

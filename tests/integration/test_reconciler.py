@@ -20,10 +20,11 @@ from clinic import booking as steps
 from clinic import strict_json, topology
 from clinic.clock import now
 from clinic.database import durable_uri
+from clinic.entry import Entry
 from clinic.errors import ClinicError
 from clinic.journal import Journal
 from clinic.messages import BookingStateChanged
-from clinic.outbox import Entry, Outbox
+from clinic.outbox import Outbox
 from clinic.publisher import Publisher
 from clinic.retry import REPLAYED_HEADER
 from clinic.store import BookingStore
@@ -50,7 +51,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 @pytest.fixture
 def bookings(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database["bookings"], 60))
+    return BookingStore(database, Outbox(database, 60))
 
 
 @pytest.fixture
@@ -115,9 +116,7 @@ def at_once(
 
 def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
-    event = BookingStateChanged.of(transition)
-    bookings.outbox.settle_sent([Entry.of_change(event)])
-    return event
+    return BookingStateChanged.of(transition)
 
 
 def settle(ledger: Ledger, event: BookingStateChanged, state: State = State.SENT) -> None:
@@ -233,17 +232,6 @@ def test_a_recent_step_is_left_alone(
     put_booking(bookings, at=now() - AGO)  # pending: nobody is to be told anything
     reconciler.round()
     assert queued(amqp_uri) == []
-
-
-def test_what_is_still_in_its_outbox_is_not_lost(
-    reconciler: Reconciler, bookings: BookingStore, database: Database[Any], amqp_uri: str
-) -> None:
-    at = now() - AGO
-    booking = put_booking(bookings, at=at, date=at)
-    bookings.apply(steps.reject(booking, reason="past", at=at, by="test"))
-    reconciler.round()
-    assert queued(amqp_uri) == []
-    assert watermark(database) == at - MILLISECOND
 
 
 def test_every_step_of_a_booking_is_looked_after(
@@ -367,16 +355,6 @@ def test_no_page_leaves_out_bookings_of_one_instant(
     events = [at_once(bookings, at).event_id for at in instants for _ in range(together)]
     make(database, amqp_uri, page=3).round()
     assert Counter(queued(amqp_uri)) == Counter(events)
-
-
-def test_pages_are_found_by_the_index(bookings: BookingStore, database: Database[Any]) -> None:
-    rejected(bookings)
-    cursor = database["bookings"].find({"updatedAt": {"$gte": now() - AGO, "$lte": now()}})
-    plan = cursor.sort("updatedAt", 1).limit(10).explain()["queryPlanner"]["winningPlan"]
-    while "inputStage" in plan:
-        assert plan["stage"] != "SORT"
-        plan = plan["inputStage"]
-    assert (plan["stage"], plan["indexName"]) == ("IXSCAN", "updated")
 
 
 def test_nothing_is_added_to_a_long_queue(

@@ -2,29 +2,28 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import eventlet
 import pytest
 from kombu import Connection
-from pymongo import MongoClient
 from pymongo.database import Database
 
 from clinic import booking as steps
 from clinic import topology
 from clinic.booking import Booking
 from clinic.clock import now
-from clinic.database import durable_uri
+from clinic.errors import DatabaseUnavailable
 from clinic.outbox import Outbox
 from clinic.publisher import Publisher
 from clinic.relay import Relay
 from clinic.store import BookingStore
 from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, subscriber, take
-from tests.bookings import put_booking
+from tests.bookings import put_booking, unsent
 from tests.conftest import eventually
-from tests.operations import Operations
 from tests.proxy import Proxy, proxied
 
 QUEUE = topology.BOOKING_REQUESTS.name
@@ -40,10 +39,10 @@ class Process:
         grace_seconds: float = 60,
         resend_seconds: float = 600,
     ) -> None:
-        outbox = Outbox(database["bookings"], grace_seconds, resend_seconds)
+        outbox = Outbox(database, grace_seconds, resend_seconds)
         publisher = Publisher(amqp_uri, topology.declare, timeout_seconds=2)
-        self.relay = Relay(outbox, publisher, sweep_seconds=0.1)
-        self.store = BookingStore(database, outbox, self.relay.offer)
+        self.relay = Relay(outbox, publisher, sweep_seconds=0.1, grace_seconds=grace_seconds)
+        self.store = BookingStore(database, outbox)
 
     def book(self) -> Booking:
         return put_booking(self.store)
@@ -59,49 +58,145 @@ def through(proxy: Proxy) -> str:
     return f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
 
 
-def backlog(database: Database[Any]) -> int:
-    """Count what is not sent yet; a request that was sent is put off for 600 s."""
-    return Outbox(database["bookings"], grace_seconds=60).backlog()
+def silence(database: Database[Any], process: Process) -> None:
+    """Let it be long ago that the process was heard of."""
+    long_ago = now() - timedelta(hours=1)
+    query = {"_id": process.store.outbox.relay_id}
+    assert database["relays"].update_one(query, {"$set": {"aliveAt": long_ago}}).matched_count
 
 
-def test_an_offered_entry_is_published_and_removed(database: Database[Any], amqp_uri: str) -> None:
+def make_overdue(database: Database[Any]) -> None:
+    requested = {"outbox.dueAt": {"$exists": True}}
+    database["bookings"].update_many(requested, {"$set": {"outbox.$[].dueAt": now()}})
+
+
+def ids_in_queue(amqp_uri: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    while message := take(amqp_uri, QUEUE):
+        found[body_of(message)["bookingId"]] += 1
+    return found
+
+
+def test_what_is_written_is_published_and_noted(database: Database[Any], amqp_uri: str) -> None:
     process = Process(database, amqp_uri)
     process.relay.start()
     booking = process.book()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == booking.id
-    eventually(lambda: backlog(database) == 0)
+    eventually(lambda: unsent(database) == [])
     process.relay.stop()
     assert depth(amqp_uri, QUEUE) == 0
 
 
-def test_an_entry_whose_writer_died_is_found_by_a_sweep_of_another(
-    database: Database[Any], amqp_uri: str
-) -> None:
-    dead = Process(database, amqp_uri, grace_seconds=0)
+def test_what_a_dead_writer_left_is_sent_by_an_heir(database: Database[Any], amqp_uri: str) -> None:
+    dead = Process(database, amqp_uri)
     booking = dead.book()
-    assert depth(amqp_uri, QUEUE) == 0
-    living = Process(database, amqp_uri)
-    living.relay.start()
+    silence(database, dead)
+    heir = Process(database, amqp_uri)
+    heir.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == booking.id
-    eventually(lambda: backlog(database) == 0)
-    living.relay.stop()
+    eventually(lambda: database["relays"].count_documents({"_id": dead.store.outbox.relay_id}) == 0)
+    heir.relay.stop()
+    assert depth(amqp_uri, QUEUE) == 0
 
 
-def test_a_sweep_leaves_a_young_entry_to_its_writer(database: Database[Any], amqp_uri: str) -> None:
-    Process(database, amqp_uri, grace_seconds=60).book()
-    outbox = Outbox(database["bookings"], 60)
-    assert outbox.claim_overdue(100) == []
-
-
-def test_a_claimed_entry_is_out_of_sight_for_the_next_sweep(
+def test_an_heir_sends_events_and_what_was_written_after_the_last_note_only(
     database: Database[Any], amqp_uri: str
 ) -> None:
-    booking = Process(database, amqp_uri, grace_seconds=0).book()
-    outbox = Outbox(database["bookings"], 60)
-    assert [entry.booking_id for entry in outbox.claim_overdue(100)] == [booking.id]
-    assert outbox.claim_overdue(100) == []
+    dead = Process(database, amqp_uri)
+    decided, sent, left = dead.book(), dead.book(), dead.book()
+    dead.store.outbox.backlog.settle([1, 2])
+    dead.store.outbox.note()
+    dead.store.apply(steps.reject(decided, reason="past", at=now(), by="test"))
+    silence(database, dead)
+    with subscriber(amqp_uri, "booking_notifications") as received:
+        heir = Process(database, amqp_uri)
+        heir.relay.start()
+        eventually(lambda: unsent(database) == [])
+        heir.relay.stop()
+        assert [body_of(message)["eventId"] for message in received()] == [f"{decided.id}:2"]
+    assert ids_in_queue(amqp_uri) == {left.id: 1}
+    assert sent.id != left.id
+
+
+def test_nobody_inherits_from_the_living(database: Database[Any], amqp_uri: str) -> None:
+    silent = Process(database, amqp_uri)
+    silent.book()
+    other = Process(database, amqp_uri)
+    other.relay.start()
+    eventually(lambda: other.relay.is_broker_up)
+    eventlet.sleep(0.5)  # some sweeps
+    other.relay.stop()
+    assert depth(amqp_uri, QUEUE) == 0
+
+
+def test_a_relay_that_lives_after_all_takes_its_place_again(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    process, heir = Process(database, amqp_uri), Process(database, amqp_uri)
+    process.book()
+    silence(database, process)
+    relays, heir_id = heir.store.outbox.relays, heir.store.outbox.relay_id
+    dead = relays.inherit(heir_id)
+    assert dead is not None
+    process.store.outbox.note()
+    relays.bury(heir_id, [dead.relay_id])
+    assert database["relays"].count_documents({"_id": dead.relay_id}) == 1
+
+
+def test_an_heir_that_dies_is_inherited_in_turn(database: Database[Any], amqp_uri: str) -> None:
+    dead, heir, last = (Process(database, amqp_uri) for _ in range(3))
+    booking = dead.book()
+    silence(database, dead)
+    assert heir.store.outbox.relays.inherit(heir.store.outbox.relay_id) is not None
+    assert last.store.outbox.relays.inherit(last.store.outbox.relay_id) is None
+    silence(database, dead)
+    last.relay.start()
+    message = eventually(lambda: take(amqp_uri, QUEUE))
+    assert body_of(message)["bookingId"] == booking.id
+    last.relay.stop()
+
+
+def test_several_heirs_send_each_message_once(database: Database[Any], amqp_uri: str) -> None:
+    dead = Process(database, amqp_uri)
+    for _ in range(250):
+        dead.book()
+    silence(database, dead)
+    heirs = [Process(database, amqp_uri) for _ in range(3)]
+    for heir in heirs:
+        heir.relay.start()
+    eventually(lambda: unsent(database) == [])
+    for heir in heirs:
+        heir.relay.stop()
+    assert depth(amqp_uri, QUEUE) == 250
+
+
+def test_who_leaves_with_nothing_to_send_leaves_no_trace(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    process = Process(database, amqp_uri)
+    process.relay.start()
+    for _ in range(120):
+        process.book()
+    process.relay.stop()
+    assert depth(amqp_uri, QUEUE) == 120
+    assert database["relays"].count_documents({}) == 0
+
+
+def test_who_leaves_while_the_broker_is_away_is_inherited_at_once(
+    database: Database[Any], proxy: Proxy, amqp_uri: str
+) -> None:
+    proxy.refuse()
+    leaving = Process(database, through(proxy))
+    leaving.relay.start()
+    booking = leaving.book()
+    leaving.relay.stop()
+    heir = Process(database, amqp_uri)
+    heir.relay.start()
+    message = eventually(lambda: take(amqp_uri, QUEUE))
+    assert body_of(message)["bookingId"] == booking.id
+    heir.relay.stop()
 
 
 def test_a_request_that_the_broker_lost_is_sent_again(
@@ -114,42 +209,90 @@ def test_a_request_that_the_broker_lost_is_sent_again(
         message = eventually(lambda: take(amqp_uri, QUEUE))
         assert body_of(message)["bookingId"] == booking.id
     process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
-    eventually(lambda: backlog(database) == 0)
     process.relay.stop()
-    assert Outbox(database["bookings"]).claim_overdue(100) == []
+    make_overdue(database)
+    assert Outbox(database).claim_overdue(100) == []
+
+
+def test_nothing_is_asked_for_again_while_much_waits_in_the_queue(
+    database: Database[Any], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clinic.relay.ROOM", 1)
+    process = Process(database, amqp_uri, resend_seconds=1)
+    process.relay.start()
+    booking = process.book()
+    eventually(lambda: depth(amqp_uri, QUEUE) == 1)
+    eventlet.sleep(2)
+    assert ids_in_queue(amqp_uri) == {booking.id: 1}
+    eventually(lambda: depth(amqp_uri, QUEUE) == 1)  # now that it is gone, it may be lost
+    process.relay.stop()
+
+
+def test_a_claimed_request_is_out_of_sight_for_the_next_sweep(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    booking = Process(database, amqp_uri).book()
+    outbox = Outbox(database)
+    assert outbox.claim_overdue(100) == []
+    make_overdue(database)
+    assert [entry.booking_id for entry in outbox.claim_overdue(100)] == [booking.id]
+    assert outbox.claim_overdue(100) == []
 
 
 def test_a_booking_that_waits_for_a_person_is_not_asked_for_again(
     database: Database[Any], amqp_uri: str
 ) -> None:
-    process = Process(database, amqp_uri, grace_seconds=0)
+    process = Process(database, amqp_uri)
     booking = process.book()
     process.store.mark_attention(booking.id, "check_unavailable")
-    assert Outbox(database["bookings"]).claim_overdue(100) == []
+    make_overdue(database)
+    assert Outbox(database).claim_overdue(100) == []
 
 
-def test_settling_one_entry_keeps_the_later_one(database: Database[Any], amqp_uri: str) -> None:
-    process = Process(database, amqp_uri, grace_seconds=0)
-    booking = process.book()
-    outbox = Outbox(database["bookings"], 0)
-    (requested,) = outbox.claim_overdue(100)
-    process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
-    outbox.settle_sent([requested])
-    assert [entry.event_id for entry in outbox.claim_overdue(100)] == [f"{booking.id}:2"]
+def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    process = Process(database, amqp_uri, grace_seconds=0.2)
+    insert = process.store._inserts.insert
+    process.store._inserts.insert = _answer_lost(insert)  # type: ignore[method-assign]
+    with pytest.raises(DatabaseUnavailable):
+        process.book()
+    process.store._inserts.insert = _never_arrived  # type: ignore[method-assign]
+    with pytest.raises(DatabaseUnavailable):
+        process.book()
+    (stored,) = database["bookings"].find()
+    process.relay.start()
+    message = eventually(lambda: take(amqp_uri, QUEUE))
+    assert body_of(message)["bookingId"] == stored["_id"]
+    eventually(lambda: len(process.store.outbox.backlog) == 0)
+    process.relay.stop()
+    assert depth(amqp_uri, QUEUE) == 0
+
+
+def _answer_lost(insert: Callable[[Any], None]) -> Callable[[Any], None]:
+    def insert_and_fail(document: Any) -> None:
+        insert(document)
+        raise DatabaseUnavailable("no answer")
+
+    return insert_and_fail
+
+
+def _never_arrived(_document: Any) -> None:
+    raise DatabaseUnavailable("no answer")
 
 
 def test_writing_goes_on_while_the_broker_is_away_and_all_arrives_later(
     database: Database[Any], proxy: Proxy, amqp_uri: str
 ) -> None:
     proxy.refuse()
-    process = Process(database, through(proxy), grace_seconds=0)
+    process = Process(database, through(proxy))
     process.relay.start()
     for _ in range(250):
         process.book()
-    assert backlog(database) == 250
+    assert len(unsent(database)) == 250
     assert not process.relay.is_broker_up
     proxy.restore()
-    eventually(lambda: backlog(database) == 0)
+    eventually(lambda: unsent(database) == [])
     assert process.relay.is_broker_up
     process.relay.stop()
     assert depth(amqp_uri, QUEUE) >= 250
@@ -158,82 +301,36 @@ def test_writing_goes_on_while_the_broker_is_away_and_all_arrives_later(
 def test_a_frozen_broker_loses_nothing(
     database: Database[Any], proxy: Proxy, amqp_uri: str
 ) -> None:
-    process = Process(database, through(proxy), grace_seconds=0)
+    process = Process(database, through(proxy))
     process.relay.start()
     process.book()
-    eventually(lambda: backlog(database) == 0)
+    eventually(lambda: unsent(database) == [])
     proxy.freeze()
     process.book()
     eventually(lambda: not process.relay.is_broker_up)
     proxy.restore()
-    eventually(lambda: backlog(database) == 0)
+    eventually(lambda: unsent(database) == [])
     process.relay.stop()
     assert depth(amqp_uri, QUEUE) >= 2
 
 
-def test_stopping_sends_what_was_offered(database: Database[Any], amqp_uri: str) -> None:
-    process = Process(database, amqp_uri)
+def test_a_relay_is_alive_while_the_broker_is_away(database: Database[Any], proxy: Proxy) -> None:
+    proxy.refuse()
+    process = Process(database, through(proxy), grace_seconds=2)
     process.relay.start()
-    for _ in range(120):
-        process.book()
+    process.book()
+    eventlet.sleep(4)
+    assert Outbox(database, grace_seconds=2).relays.inherit("other") is None
     process.relay.stop()
-    assert depth(amqp_uri, QUEUE) == 120
-    assert backlog(database) == 0
 
 
-def test_much_that_was_sent_is_settled_in_small_updates(
-    database: Database[Any], mongodb_uri: str, amqp_uri: str
-) -> None:
-    process = Process(database, amqp_uri, grace_seconds=0)
-    for _ in range(60):
-        decided = process.book()
-        process.store.apply(steps.reject(decided, reason="past", at=now(), by="test"))
-        process.book()
-    overdue = Outbox(database["bookings"], 0).claim_overdue(200)
-    assert len(overdue) == 120
-    updates = Operations("update")
-    with MongoClient[Any](durable_uri(mongodb_uri), event_listeners=[updates]) as client:
-        outbox = Outbox(client.get_default_database()["bookings"])
-        outbox.settle_sent(overdue)
-        outbox.settle_sent([])
-    assert updates.names == ["update"] * 4  # 50 and 10 requests, 50 and 10 events
-    assert backlog(database) == 0
-
-
-def test_the_relay_learns_of_the_broker_before_anything_is_offered(
+def test_the_relay_learns_of_the_broker_before_anything_is_written(
     database: Database[Any], amqp_uri: str
 ) -> None:
     process = Process(database, amqp_uri)
     process.relay.start()
     eventually(lambda: process.relay.is_broker_up)
     process.relay.stop()
-
-
-def test_several_sweeps_send_each_entry_once(database: Database[Any], amqp_uri: str) -> None:
-    dead = Process(database, amqp_uri, grace_seconds=0)
-    for _ in range(250):
-        dead.book()
-    processes = [Process(database, amqp_uri, grace_seconds=30) for _ in range(3)]
-    for process in processes:
-        process.relay.start()
-    eventually(lambda: backlog(database) == 0)
-    for process in processes:
-        process.relay.stop()
-    assert depth(amqp_uri, QUEUE) == 250
-
-
-def test_a_claim_puts_an_entry_off_longer_each_time(database: Database[Any], amqp_uri: str) -> None:
-    booking = Process(database, amqp_uri, grace_seconds=0).book()
-    outbox = Outbox(database["bookings"], grace_seconds=8, resend_seconds=30)
-    pauses = []
-    for _ in range(4):
-        database["bookings"].update_one({}, {"$set": {"outbox.0.dueAt": now()}})
-        before = now()
-        assert [entry.booking_id for entry in outbox.claim_overdue(1)] == [booking.id]
-        (entry,) = database["bookings"].find_one({})["outbox"]
-        pauses.append(round((entry["dueAt"] - before).total_seconds()))
-    # Doubling, but never longer than a request is left alone for.
-    assert pauses == [8, 16, 30, 30]
 
 
 def test_one_subscriber_that_refuses_does_not_flood_the_others(
@@ -254,7 +351,7 @@ def test_one_subscriber_that_refuses_does_not_flood_the_others(
             booking = process.book()
             process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
         eventually(lambda: channel.queue_declare("full", passive=True).message_count == 1)
-        # The refused ones are claimed after 2, 4 and 8 s more: at most three rounds in this time.
+        # The refused ones are offered after 2, 4 and 8 s more: at most three rounds in this time.
         eventlet.sleep(10)
         copies = Counter(body_of(message)["eventId"] for message in received())
     process.relay.stop()

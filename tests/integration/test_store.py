@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from clinic import booking as steps
 from clinic.booking import Booking, Status
 from clinic.clock import now
 from clinic.errors import (
+    BacklogFull,
     BookingNotFound,
     IdempotencyConflict,
     IdempotencyKeyUsed,
@@ -19,7 +19,7 @@ from clinic.errors import (
 )
 from clinic.listing import Listing, Position
 from clinic.manage_token import derive, issue
-from clinic.outbox import Entry, Outbox
+from clinic.outbox import Outbox
 from clinic.store import BookingStore
 from tests.bookings import requested
 
@@ -31,13 +31,8 @@ def make_booking(date: datetime = SLOT, at: datetime | None = None) -> Booking:
 
 
 @pytest.fixture
-def announced() -> list[Entry]:
-    return []
-
-
-@pytest.fixture
-def store(database: Database[Any], announced: list[Entry]) -> Iterator[BookingStore]:
-    return BookingStore(database, Outbox(database["bookings"], 10), announced.append)
+def store(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database))
 
 
 def stored(store: BookingStore, **fields: Any) -> Booking:
@@ -81,16 +76,40 @@ def test_a_step_reads_back_with_its_history(store: BookingStore) -> None:
     ]
 
 
-def test_each_write_announces_its_outbox_entry(
-    store: BookingStore, announced: list[Entry], database: Database[Any]
+def test_each_write_has_its_outbox_entry_ready_to_be_sent(
+    store: BookingStore, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
-    assert [(entry.type, entry.event_id) for entry in announced] == [
-        ("booking_requested", f"{booking.id}:1"),
-        ("booking_state_changed", f"{booking.id}:2"),
+    ready = store.outbox.backlog.take(10, 0)
+    assert [(number, entry.type, entry.event_id) for number, entry in ready.items()] == [
+        (1, "booking_requested", f"{booking.id}:1"),
+        (2, "booking_state_changed", f"{booking.id}:2"),
     ]
     (kept,) = database["bookings"].find_one({"_id": booking.id})["outbox"]
-    assert (kept["eventId"], kept["body"]) == (announced[1].event_id, announced[1].body)
+    assert (kept["eventId"], kept["body"]) == (ready[2].event_id, ready[2].body)
+    assert (kept["relay"], kept["number"]) == (store.outbox.relay_id, 2)
+
+
+def test_a_refused_write_leaves_nothing_to_send(store: BookingStore) -> None:
+    booking = confirmed(store)
+    store.outbox.backlog.settle([1, 2])
+    with pytest.raises(SeatTaken):
+        store.apply(steps.confirm(stored(store), seat=0, at=now(), by="test"))
+    with pytest.raises(StaleBooking):
+        store.apply(steps.cancel(make_older(booking), reason="x", at=now(), by="test"))
+    store.outbox.backlog.settle([3])
+    assert len(store.outbox.backlog) == 0
+
+
+def test_a_booking_for_which_there_is_no_room_is_not_stored(database: Database[Any]) -> None:
+    store = BookingStore(database, Outbox(database, limit=2))
+    for _ in range(2):
+        stored(store)
+    with pytest.raises(BacklogFull):
+        stored(store)
+    assert database["bookings"].count_documents({}) == 2
+    store.outbox.backlog.settle([1])
+    stored(store)
 
 
 def test_a_later_event_joins_an_earlier_one_that_is_not_sent(
@@ -123,14 +142,12 @@ def make_older(booking: Booking) -> Booking:
     return replace(booking, version=booking.version - 1)
 
 
-def test_two_bookings_never_hold_one_seat(store: BookingStore, announced: list[Entry]) -> None:
+def test_two_bookings_never_hold_one_seat(store: BookingStore) -> None:
     confirmed(store, seat=0)
     rival = stored(store)
-    announced.clear()
     with pytest.raises(SeatTaken):
         store.apply(steps.confirm(rival, seat=0, at=now(), by="test"))
     assert store.get(rival.id).status is Status.PENDING
-    assert announced == []
 
 
 def test_seats_of_a_slot_are_told_apart(store: BookingStore) -> None:

@@ -136,6 +136,7 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
     "EMAIL_MAX_ATTEMPTS": ("4", lambda: settings(loaded()).email_retry.max_attempts, 4),
     "EMAIL_RETRY_TTL_SECONDS": ("2", lambda: settings(loaded()).email_retry.ttl_seconds, 2),
     "OUTBOX_GRACE_SECONDS": ("1.5", lambda: settings(loaded()).outbox_grace_seconds, 1.5),
+    "OUTBOX_LIMIT": ("7", lambda: settings(loaded()).outbox_limit, 7),
     "OUTBOX_SWEEP_SECONDS": ("0.2", lambda: settings(loaded()).outbox_sweep_seconds, 0.2),
     "STAFF_API_KEY": (
         "one, two,",

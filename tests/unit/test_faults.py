@@ -52,6 +52,7 @@ def _state(**changes: object) -> State:
         "bookings": [],
         "ledger": {},
         "letters": [],
+        "unsent": [],
         "depths": {},
         "logs": "",
     }
@@ -85,7 +86,7 @@ def _booking(**fields: object) -> dict[str, object]:
         ("I3", _state(bookings=[_booking(), _booking()])),
         ("I3", _state(bookings=[_booking(seat=0), _booking(seat=1), _booking(seat=2)])),
         ("I4", _state(bookings=[_booking(version=3)])),
-        ("I5", _state(bookings=[_booking(outbox=[{}])])),
+        ("I5", _state(unsent=["x:1"])),
         ("I6", _state(bookings=[_booking()])),
         ("I6", _state(ledger={"x:2:email": {"state": "sent", "tries": 1}})),
         ("I7", _state(ledger={"x:2:email": {"state": "sent", "tries": 1}})),

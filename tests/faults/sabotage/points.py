@@ -7,12 +7,11 @@ from dataclasses import dataclass
 GATEWAY = "gateway"
 WORKER = "booking_service"
 NOTIFIER = "notification_service"
-#: Whose relays look for what others have left behind.
-SWEEPERS = "gateway, booking_service"
 
-#: What has to be wrong already for the point to be reached: the relay is given nothing to send,
-#: the availability check fails, the mail server says "later", or no for good.
-RELAY_IS_DEAF = "relay_is_deaf"
+#: What has to be wrong already for the point to be reached: a gateway has died between storing a
+#: request and sending it, the availability check fails, the mail server says "later", or no for
+#: good.
+GATEWAY_HAS_DIED = "gateway_has_died"
 CHECK_FAILS = "check_fails"
 MAIL_COMES_LATER = "mail_comes_later"
 MAIL_IS_REFUSED = "mail_is_refused"
@@ -40,11 +39,12 @@ class Point:
 
 _INSERT = "clinic.store:BookingStore.insert"
 _APPLY = "clinic.store:BookingStore.apply"
-_OFFER = "clinic.relay:Relay.offer"
+_READY = "clinic.backlog:Backlog.ready"
 _PUBLISH = "clinic.publisher:Publisher.publish"
 _CONFIRM = "clinic.confirms:Confirms.wait"
-_SETTLE_SENT = "clinic.outbox:Outbox.settle_sent"
-_CLAIM_OVERDUE = "clinic.outbox:Outbox.claim_overdue"
+_SENT = "clinic.backlog:Backlog.settle"
+_INHERIT = "clinic.relays:Relays.inherit"
+_BURY = "clinic.relays:Relays.bury"
 _RECEIVE = "clinic.consumer:WorkConsumer.handle_message"
 _AGAIN = "clinic.consumer:WorkConsumer._again"
 _PARK = "clinic.consumer:WorkConsumer._park"
@@ -58,28 +58,29 @@ _SEND = "notification_service.channels:SmtpChannel.send"
 
 POINTS = (
     Point("request not stored", GATEWAY, _INSERT),
-    Point("request stored, not offered", GATEWAY, _OFFER),
-    Point("request offered, not answered", GATEWAY, _INSERT, is_after=True),
+    Point("request stored, not handed on", GATEWAY, _READY),
+    Point("request handed on, not answered", GATEWAY, _INSERT, is_after=True),
     Point("request relayed, not published", GATEWAY, _PUBLISH),
     Point("request published, not confirmed", GATEWAY, _CONFIRM),
-    Point("request confirmed, not put off", GATEWAY, _SETTLE_SENT),
-    Point("request put off", GATEWAY, _SETTLE_SENT, is_after=True),
+    Point("request confirmed, not forgotten", GATEWAY, _SENT),
+    Point("request sent, not noted", GATEWAY, _SENT, is_after=True),
     Point(
-        "overdue message claimed by a sweep",
-        SWEEPERS,
-        _CLAIM_OVERDUE,
+        "inherited from a dead relay, not sent",
+        WORKER,
+        _INHERIT,
         is_after=True,
-        trouble=RELAY_IS_DEAF,
+        trouble=GATEWAY_HAS_DIED,
         needs_result=True,
     ),
+    Point("inheritance sent, not noted", WORKER, _BURY, trouble=GATEWAY_HAS_DIED),
     Point("message received", WORKER, _RECEIVE),
     Point("decision not begun", WORKER, _DECIDE),
     Point("checked, not decided", WORKER, _APPLY, hang_seconds=LONG_SECONDS),
-    Point("decided, event not offered", WORKER, _OFFER),
+    Point("decided, event not handed on", WORKER, _READY),
     Point("event relayed, not published", WORKER, _PUBLISH),
     Point("event published, not confirmed", WORKER, _CONFIRM),
-    Point("event confirmed, not removed", WORKER, _SETTLE_SENT),
-    Point("event removed", WORKER, _SETTLE_SENT, is_after=True),
+    Point("event confirmed, not forgotten", WORKER, _SENT),
+    Point("event sent, not noted", WORKER, _SENT, is_after=True),
     Point("decided, not acked", WORKER, _ACK, hang_seconds=LONG_SECONDS),
     Point("decided and acked", WORKER, _ACK, is_after=True),
     Point("failed, not sent round", WORKER, _AGAIN, trouble=CHECK_FAILS),

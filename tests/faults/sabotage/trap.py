@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from clinic.errors import CheckUnavailable, DeliveryUncertain
-from tests.faults.sabotage.points import CHECK_FAILS, POINTS, RELAY_IS_DEAF, WORKER, Point
+from tests.faults.sabotage.points import (
+    CHECK_FAILS,
+    GATEWAY,
+    GATEWAY_HAS_DIED,
+    POINTS,
+    WORKER,
+    Point,
+)
 
 KILL, RAISE, HANG = "kill", "raise", "hang"
 MODES = (KILL, RAISE, HANG)
@@ -38,7 +45,8 @@ class Trap:
 
     def install(self, service: str) -> None:
         """Wrap the methods that the points of this service are about."""
-        self._replace("clinic.relay:Relay.offer", self._deaf)
+        if service == GATEWAY:
+            self._replace("clinic.backlog:Backlog.ready", self._deadly)
         if service == WORKER:
             self._replace("booking_service.check:AvailabilityCheck.run", self._unwell)
         for point in POINTS:
@@ -51,8 +59,14 @@ class Trap:
         owner = getattr(import_module(module), owner_name)
         setattr(owner, method, wrap(getattr(owner, method)))
 
-    def _deaf(self, offer: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda relay, entry: None if self._has(RELAY_IS_DEAF) else offer(relay, entry)
+    def _deadly(self, ready: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(ready)
+        def die_or_go_on(*args: Any) -> None:
+            if self._has(GATEWAY_HAS_DIED):
+                os.kill(os.getpid(), signal.SIGKILL)
+            ready(*args)
+
+        return die_or_go_on
 
     def _unwell(self, run: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(run)

@@ -1,0 +1,74 @@
+"""One message that a booking has to send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from clinic import strict_json
+from clinic.document import Document
+from clinic.logs import request_id
+from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.outgoing import Outgoing
+from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHANGED
+
+BOOKING_REQUESTED = "booking_requested"
+REQUEST_ID_HEADER = "nameko.request_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`event_id` is "<bookingId>:<version>", `type` names the route.
+
+    It remembers the request that it began with, so that whoever handles it can log that too.
+    """
+
+    booking_id: str
+    event_id: str
+    type: str
+    body: dict[str, Any]
+    request_id: str = field(default_factory=request_id.get)
+
+    @classmethod
+    def of_request(cls, message: BookingRequested) -> Entry:
+        return cls(message.booking_id, message.event_id, BOOKING_REQUESTED, message.to_body())
+
+    @classmethod
+    def of_change(cls, event: BookingStateChanged) -> Entry:
+        return cls(event.booking_id, event.event_id, STATE_CHANGED, event.to_body())
+
+    @classmethod
+    def of_document(cls, booking_id: str, document: Document) -> Entry:
+        return cls(
+            booking_id,
+            document["eventId"],
+            document["type"],
+            document["body"],
+            document["requestId"],
+        )
+
+    def to_document(self, relay_id: str, number: int, due_at: datetime) -> Document:
+        """Lay the entry out for the database, with who is to send it.
+
+        A request goes with the decision; until then it is sent again at `dueAt`.
+        """
+        document = {
+            "eventId": self.event_id,
+            "type": self.type,
+            "body": self.body,
+            "requestId": self.request_id,
+            "relay": relay_id,
+            "number": number,
+        }
+        return document | ({"dueAt": due_at} if self.type == BOOKING_REQUESTED else {})
+
+    def to_message(self) -> Outgoing:
+        body = strict_json.dumps(self.body)
+        # As nameko sends its context data: handlers find it in theirs.
+        headers: dict[str, Any] = {REQUEST_ID_HEADER: self.request_id} if self.request_id else {}
+        if self.type == BOOKING_REQUESTED:
+            return Outgoing("", BOOKING_REQUESTS.name, body, headers)
+        # What nameko's EventDispatcher of booking_service would send.
+        headers["nameko.call_id_stack"] = [f"{BOOKING_SERVICE}.{STATE_CHANGED}.{self.event_id}"]
+        return Outgoing(EVENTS.name, STATE_CHANGED, body, headers)

@@ -1,0 +1,55 @@
+"""Sends what relays that have died have left behind."""
+
+from __future__ import annotations
+
+import logging
+
+from clinic.outbox import Outbox
+
+logger = logging.getLogger(__name__)
+
+#: Messages that are read at once.
+BATCH = 100
+
+
+class Heir:
+    """What a relay leaves goes into our own backlog; until it is sent, the estate is ours.
+
+    Should we die meanwhile, the estate falls silent again, and another inherits it.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        #: For each dead relay the last of our numbers that one of its messages got.
+        self._estates: dict[str, int] = {}
+
+    @property
+    def is_free(self) -> bool:
+        """Whether all that was inherited has been sent."""
+        return not self._estates
+
+    def inherit(self) -> bool:
+        """Take over from one dead relay. False when there is none. Raises: DatabaseUnavailable."""
+        dead = self._outbox.relays.inherit(self._outbox.relay_id)
+        if dead is None:
+            return False
+        last = count = 0
+        for entries in self._outbox.left_by(dead, BATCH):
+            for entry in entries:
+                last = self._outbox.backlog.add(entry)
+            count += len(entries)
+        self._estates[dead.relay_id] = last
+        if count:
+            logger.info("messages of a dead relay were found", extra={"count": count})
+        return True
+
+    def look_after(self) -> None:
+        """Keep what is ours, and end what is done. Raises: DatabaseUnavailable."""
+        sent_through = self._outbox.backlog.sent_through()
+        done = [relay_id for relay_id, last in self._estates.items() if last <= sent_through]
+        if done:
+            self._outbox.relays.bury(self._outbox.relay_id, done)
+        for relay_id in done:
+            del self._estates[relay_id]
+        if self._estates:
+            self._outbox.relays.keep(self._outbox.relay_id, list(self._estates))

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from clinic.backlog import Backlog
+from clinic.entry import Entry
+from clinic.errors import BacklogFull
+
+
+def entry(name: str) -> Entry:
+    return Entry(name, f"{name}:1", "booking_requested", {})
+
+
+@pytest.fixture
+def backlog() -> Backlog:
+    return Backlog(limit=3, pause_seconds=0.05)
+
+
+def test_entries_are_numbered_and_taken_in_the_order_in_which_they_became_ready(
+    backlog: Backlog,
+) -> None:
+    first, second = backlog.begin(entry("a")), backlog.begin(entry("b"))
+    backlog.ready(second)
+    backlog.ready(first)
+    assert (first, second) == (1, 2)
+    assert backlog.take(10, 0) == {2: entry("b"), 1: entry("a")}
+    assert backlog.take(10, 0) == {}
+
+
+def test_no_more_is_taken_than_asked_for(backlog: Backlog) -> None:
+    for name in "abc":
+        backlog.add(entry(name))
+    assert list(backlog.take(2, 0)) == [1, 2]
+    assert not backlog.is_idle
+    assert list(backlog.take(2, 0)) == [3]
+    assert backlog.is_idle
+
+
+def test_what_was_put_back_is_taken_first(backlog: Backlog) -> None:
+    for name in "abc":
+        backlog.add(entry(name))
+    backlog.put_back(list(backlog.take(2, 0)))
+    assert list(backlog.take(3, 0)) == [1, 2, 3]
+
+
+def test_all_is_sent_up_to_the_first_that_waits(backlog: Backlog) -> None:
+    assert backlog.sent_through() == 0
+    numbers = [backlog.begin(entry(name)) for name in "abc"]
+    assert backlog.sent_through() == 0
+    backlog.settle([numbers[1]])
+    assert backlog.sent_through() == 0
+    backlog.settle([numbers[0]])
+    assert backlog.sent_through() == 2
+    backlog.settle([numbers[2]])
+    assert backlog.sent_through() == 3
+
+
+def test_the_oldest_is_the_first_that_waits(backlog: Backlog) -> None:
+    assert backlog.oldest_at() is None
+    first = backlog.begin(entry("a"))
+    began_at = backlog.oldest_at()
+    time.sleep(0.01)
+    backlog.begin(entry("b"))
+    assert backlog.oldest_at() == began_at
+    backlog.settle([first])
+    assert backlog.oldest_at() != began_at
+
+
+def test_there_is_no_room_when_the_limit_waits(backlog: Backlog) -> None:
+    for name in "abc":
+        backlog.require_room()
+        backlog.begin(entry(name))
+    with pytest.raises(BacklogFull):
+        backlog.require_room()
+    backlog.settle([2])
+    backlog.require_room()
+
+
+def test_what_was_refused_comes_back_each_time_later(backlog: Backlog) -> None:
+    number = backlog.add(entry("a"))
+    pauses = []
+    for _ in range(3):
+        assert _wait_for(backlog) == number
+        backlog.postpone([number])
+        pauses.append(backlog._refused[0][0] - time.monotonic())
+    assert pauses[0] <= 0.05 < pauses[1] <= 0.1 < pauses[2] <= 0.2
+
+
+def test_doubtful_entries_are_looked_for_after_a_while(backlog: Backlog) -> None:
+    number = backlog.begin(entry("a"))
+    backlog.doubt(number)
+    deadline = time.monotonic() + 10
+    assert backlog.take_doubtful() == {}
+    while not (doubtful := backlog.take_doubtful()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert doubtful == {number: entry("a")}
+    assert backlog.sent_through() == 0
+
+
+def test_a_taker_is_woken_by_what_becomes_ready(backlog: Backlog) -> None:
+    taken: list[int] = []
+    taker = threading.Thread(target=lambda: taken.extend(backlog.take(1, 60)))
+    taker.start()
+    number = backlog.add(entry("a"))
+    taker.join(30)
+    assert taken == [number]
+
+
+def _wait_for(backlog: Backlog) -> int:
+    deadline = time.monotonic() + 10
+    while not (taken := backlog.take(1, 0.01)):
+        assert time.monotonic() < deadline
+    (number,) = taken
+    return number
