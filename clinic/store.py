@@ -21,7 +21,7 @@ from clinic.errors import (
     SeatTaken,
     StaleBooking,
 )
-from clinic.group_commit import GroupCommit
+from clinic.inserts import Inserts
 from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
 from clinic.messages import BookingRequested, BookingStateChanged
@@ -73,7 +73,7 @@ class BookingStore:
         announce: Callable[[Entry], None] = _leave_to_the_sweep,
     ) -> None:
         self._bookings = database["bookings"]
-        self._inserts = GroupCommit(self._bookings)
+        self._inserts = Inserts(self._bookings)
         self._has_indexes = False
         self._announce = announce
         self.outbox = outbox
