@@ -27,6 +27,7 @@ from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
 from clinic.messages import BookingRequested, BookingStateChanged
 from clinic.outbox import Entry, Outbox
+from clinic.step_writer import StepWriter
 
 #: Stops double booking, and frees the seat when a booking is cancelled.
 _SEAT_INDEX = IndexModel(
@@ -78,6 +79,7 @@ class BookingStore:
         self._bookings = database["bookings"]
         self._inserts = Inserts(self._bookings)
         self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read)
+        self._steps = StepWriter(self._bookings)
         self._has_indexes = False
         self._announce = announce
         self.outbox = outbox
@@ -160,10 +162,10 @@ class BookingStore:
         self._ensure_indexes()
         with database_errors(ANSWER_SECONDS):
             try:
-                result = self._bookings.update_one(before, self._step(transition, entry))
+                found = self._steps.write(transition, before, self._step(transition, entry))
             except DuplicateKeyError:
                 raise SeatTaken(f"seat {transition.seat} is taken") from None
-        if not result.matched_count:
+        if not found:
             raise StaleBooking(f"booking {transition.booking_id} has moved on")
         self._announce(entry)
 

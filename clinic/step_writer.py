@@ -1,0 +1,81 @@
+"""Steps of bookings on their way into the database; those that come at once share a write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError, WriteError
+
+from clinic import document
+from clinic.booking import Transition
+from clinic.database import database_errors
+from clinic.document import Document
+from clinic.group_commit import GroupCommit
+from clinic.write_faults import write_faults
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    transition: Transition
+    update: UpdateOne
+
+    @property
+    def booking_id(self) -> str:
+        return self.transition.booking_id
+
+    def is_in(self, history: Sequence[Document]) -> bool:
+        """Whether the history has just this row in the place of this step."""
+        version = self.transition.version
+        return history[version - 1 : version] == [document.of_change(self.transition.change)]
+
+
+class StepWriter:
+    def __init__(self, bookings: Collection[Document]) -> None:
+        self._bookings = bookings
+        self._group: GroupCommit[_Step, bool] = GroupCommit(self._run)
+
+    def write(self, transition: Transition, before: Document, update: Document) -> bool:
+        """Update the booking that is as in `before`; False when there is none.
+
+        `update` has to append the change to the history. Raises: DuplicateKeyError,
+        DatabaseUnavailable.
+        """
+        # Encoded by its own writer, so that what can't be encoded fails nobody else.
+        encoded = UpdateOne(_encoded(before), _encoded(update))
+        return self._group.submit(_Step(transition, encoded))
+
+    def _run(self, steps: Sequence[_Step]) -> Sequence[bool | WriteError]:
+        with database_errors():
+            matched, faults = self._send(steps)
+            rest = [step for place, step in enumerate(steps) if place not in faults]
+            # The answer counts what was matched, and does not say which.
+            taken = set(rest) if matched == len(rest) else self._taken(rest if matched else ())
+        return [faults.get(place, step in taken) for place, step in enumerate(steps)]
+
+    def _send(self, steps: Sequence[_Step]) -> tuple[int, dict[int, WriteError]]:
+        """How many updates found their booking as it should be, and those that were refused."""
+        try:
+            result = self._bookings.bulk_write([step.update for step in steps], ordered=False)
+        except BulkWriteError as error:
+            return (error.details or {})["nMatched"], write_faults(error)
+        return result.matched_count, {}
+
+    def _taken(self, steps: Iterable[_Step]) -> set[_Step]:
+        """Pick the steps that are in the histories of their bookings.
+
+        Of two that are alike to the millisecond one was taken, and either may stand for it.
+        """
+        ids = sorted({step.booking_id for step in steps})
+        found = self._bookings.find({"_id": {"$in": ids}}, {"history": True}) if ids else ()
+        histories = {each["_id"]: each["history"] for each in found}
+        present = [step for step in steps if step.is_in(histories.get(step.booking_id, ()))]
+        return set({step.transition.event_id: step for step in present}.values())
+
+
+def _encoded(part: Document) -> RawBSONDocument:
+    return RawBSONDocument(bson.encode(part))
