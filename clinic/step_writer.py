@@ -35,8 +35,13 @@ class _Step:
 
 
 class StepWriter:
-    def __init__(self, bookings: Collection[Document]) -> None:
+    """`answer_seconds` bounds each write, and not the wait for those before it: a line that is long
+    moves on, where a bound of its leader's own would fail all of it.
+    """
+
+    def __init__(self, bookings: Collection[Document], answer_seconds: float) -> None:
         self._bookings = bookings
+        self._answer_seconds = answer_seconds
         self._group: GroupCommit[_Step, bool] = GroupCommit(self._run)
 
     def write(self, transition: Transition, before: Document, update: Document) -> bool:
@@ -50,7 +55,7 @@ class StepWriter:
         return self._group.submit(_Step(transition, encoded))
 
     def _run(self, steps: Sequence[_Step]) -> Sequence[bool | WriteError]:
-        with database_errors():
+        with database_errors(self._answer_seconds):
             matched, faults = self._send(steps)
             rest = [step for place, step in enumerate(steps) if place not in faults]
             # The answer counts what was matched, and does not say which.

@@ -79,7 +79,7 @@ class BookingStore:
         self._bookings = database["bookings"]
         self._inserts = Inserts(self._bookings)
         self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read)
-        self._steps = StepWriter(self._bookings)
+        self._steps = StepWriter(self._bookings, ANSWER_SECONDS)
         self._has_indexes = False
         self._announce = announce
         self.outbox = outbox
@@ -160,7 +160,7 @@ class BookingStore:
             "version": transition.version - 1,
         }
         self._ensure_indexes()
-        with database_errors(ANSWER_SECONDS):
+        with database_errors():
             try:
                 found = self._steps.write(transition, before, self._step(transition, entry))
             except DuplicateKeyError:

@@ -15,7 +15,7 @@ _DUPLICATE_KEY = 11000
 def write_faults(error: BulkWriteError) -> dict[int, WriteError]:
     """Say of each refused document, by its place, what a write of it alone would have raised.
 
-    Raises: DatabaseUnavailable when nothing that was written is durable yet.
+    Raises: DatabaseUnavailable when what was written is not durable yet.
     """
     details: Mapping[str, Any] = error.details or {}
     if details.get("writeConcernErrors"):
