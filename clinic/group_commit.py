@@ -1,25 +1,20 @@
-"""Inserts what many writers bring at once in one operation: the operation is what costs."""
+"""Does what many callers ask for at once in one operation: the operation is what costs."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
-import bson
-from bson.raw_bson import RawBSONDocument
-from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
-
-from clinic.database import database_errors
-from clinic.document import Document
 from clinic.errors import DatabaseUnavailable
 
-#: Documents in one operation; bounded so that one insert never stalls the database.
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: Items in one operation; bounded so that no operation ever stalls the database.
 LIMIT = 50
-_DUPLICATE_KEY = 11000
 
 
 def _silent_bell() -> Any:
@@ -29,41 +24,47 @@ def _silent_bell() -> Any:
 
 
 @dataclass(slots=True, eq=False)
-class _Insert:
-    """A document in line. The bell wakes its writer: it is settled, or its turn to lead."""
+class _Turn(Generic[Item, Result]):
+    """An item in line. The bell wakes its owner: it is settled, or its turn to lead."""
 
-    document: RawBSONDocument
+    item: Item
     bell: Any = field(default_factory=_silent_bell)
     leads: bool = False
     is_settled: bool = False
-    error: Exception | None = None
+    outcome: Result | Exception | None = None
 
     def settle(self) -> None:
         self.is_settled = True
         self.bell.release()
 
 
-class GroupCommit:
+class GroupCommit(Generic[Item, Result]):
     """One operation at a time, for all who came while the one before it ran.
 
-    The first in line leads: it writes for a group, then has the next one lead. Nobody waits for
-    company. For threads, and for greenthreads where eventlet has patched `threading`.
+    The first in line leads: it runs the operation for a group, in its own context, then has the
+    next one lead. Nobody waits for company. For threads, and for greenthreads where eventlet has
+    patched `threading`.
+
+    `run` is given the items of a group and answers each in its place, with a result or with the
+    error that its owner alone shall get. What it raises itself is everybody's.
     """
 
-    def __init__(self, collection: Collection[Document], limit: int = LIMIT) -> None:
-        self._collection = collection
+    def __init__(
+        self, run: Callable[[Sequence[Item]], Sequence[Result | Exception]], limit: int = LIMIT
+    ) -> None:
+        self._run = run
         self._limit = limit
         self._lock = threading.Lock()
-        self._line: deque[_Insert] = deque()
+        self._line: deque[_Turn[Item, Result]] = deque()
         self._has_leader = False
 
-    def insert(self, document: Document) -> None:
-        """Return once this document is stored, whatever becomes of the others in its group.
+    def submit(self, item: Item) -> Result:
+        """Return the item's own result, whatever becomes of the others in its group.
 
-        Raises: DuplicateKeyError, DatabaseUnavailable.
+        Raises: the item's own error; what `run` raised, when this one led; DatabaseUnavailable
+        when another did.
         """
-        # Encoded by its own writer, so that what can't be encoded fails nobody else.
-        mine = _Insert(RawBSONDocument(bson.encode(document)))
+        mine: _Turn[Item, Result] = _Turn(item)
         with self._lock:
             self._line.append(mine)
             mine.leads, self._has_leader = not self._has_leader, True
@@ -71,10 +72,11 @@ class GroupCommit:
             self._wait(mine)
         if not mine.is_settled:
             self._lead()
-        if mine.error:
-            raise mine.error
+        if isinstance(mine.outcome, Exception):
+            raise mine.outcome
+        return cast(Result, mine.outcome)
 
-    def _wait(self, mine: _Insert) -> None:
+    def _wait(self, mine: _Turn[Item, Result]) -> None:
         try:
             mine.bell.acquire()
         except BaseException:
@@ -88,32 +90,23 @@ class GroupCommit:
     def _lead(self) -> None:
         group = self._take(self._limit)
         try:
-            self._write(group)
+            outcomes = self._run([each.item for each in group])
+            for each, outcome in zip(group, outcomes, strict=True):
+                each.outcome = outcome
         except BaseException as error:
-            # Nobody knows what was stored; and who came meanwhile would wait as long, in vain.
+            # Nobody knows what was done; and who came meanwhile would wait as long, in vain.
             group += self._take(len(self._line))
             for each in group:
-                each.error = DatabaseUnavailable(f"{type(error).__name__} of its group")
+                each.outcome = DatabaseUnavailable(f"{type(error).__name__} of its group")
             raise
         finally:
             self._hand_over()
             for each in group:
                 each.settle()
 
-    def _take(self, limit: int) -> list[_Insert]:
+    def _take(self, limit: int) -> list[_Turn[Item, Result]]:
         with self._lock:
             return [self._line.popleft() for _ in range(min(limit, len(self._line)))]
-
-    def _write(self, group: Sequence[_Insert]) -> None:
-        try:
-            with database_errors():
-                self._collection.insert_many([each.document for each in group], ordered=False)
-        except BulkWriteError as error:
-            details: Mapping[str, Any] = error.details or {}
-            if details.get("writeConcernErrors"):
-                raise DatabaseUnavailable("stored, but not durably yet") from None
-            for fault in details["writeErrors"]:
-                group[fault["index"]].error = _to_error(fault)
 
     def _hand_over(self) -> None:
         with self._lock:
@@ -121,11 +114,3 @@ class GroupCommit:
             if self._line:
                 self._line[0].leads = True
                 self._line[0].bell.release()
-
-
-def _to_error(fault: Mapping[str, Any]) -> WriteError:
-    """Say what `insert_one` would have said."""
-    kind = DuplicateKeyError if fault["code"] == _DUPLICATE_KEY else WriteError
-    # The operation itself holds personal data, and errors are logged.
-    details = {name: value for name, value in fault.items() if name != "op"}
-    return kind(fault["errmsg"], fault["code"], details)

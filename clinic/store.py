@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo import ASCENDING, IndexModel
@@ -22,10 +23,12 @@ from clinic.errors import (
     StaleBooking,
 )
 from clinic.group_commit import GroupCommit
+from clinic.inserts import Inserts
 from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
 from clinic.messages import BookingRequested, BookingStateChanged
 from clinic.outbox import STEPPED, Outbox
+from clinic.step_writer import StepWriter
 
 #: Stops double booking, and frees the seat when a booking is cancelled.
 _SEAT_INDEX = IndexModel(
@@ -51,6 +54,8 @@ _INDEXES = [
     IndexModel([("outbox.dueAt", ASCENDING)], name="outbox_due", sparse=True),
 ]
 
+_WITHOUT_OUTBOX = {"outbox": False}
+
 #: How long one question may take: the gateway answers within 3 seconds.
 ANSWER_SECONDS = 2.5
 
@@ -64,7 +69,9 @@ class BookingStore:
 
     def __init__(self, database: Database[Document], outbox: Outbox) -> None:
         self._bookings = database["bookings"]
-        self._inserts = GroupCommit(self._bookings)
+        self._inserts = Inserts(self._bookings)
+        self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read)
+        self._steps = StepWriter(self._bookings, ANSWER_SECONDS)
         self._has_indexes = False
         self.outbox = outbox
 
@@ -95,7 +102,11 @@ class BookingStore:
 
         Raises: IdempotencyConflict, BookingNotFound.
         """
-        found = self._find_one({"access.keyFingerprint": access.key_fingerprint})
+        with database_errors(ANSWER_SECONDS):
+            query = {"access.keyFingerprint": access.key_fingerprint}
+            found = self._bookings.find_one(query, _WITHOUT_OUTBOX)
+        if found is None:
+            raise BookingNotFound("no booking of that key")
         stored = document.to_access(found["access"])
         if stored.request_fingerprint != access.request_fingerprint:
             raise IdempotencyConflict("the key was used for another request")
@@ -105,7 +116,11 @@ class BookingStore:
         """Raises: BookingNotFound, also for what is no id at all and must not become a query."""
         if not is_booking_id(booking_id):
             raise BookingNotFound("that is not the id of a booking")
-        return document.to_booking(self._find_one({"_id": booking_id}))
+        with database_errors(ANSWER_SECONDS):
+            found = self._reads.submit(booking_id)
+        if found is None:
+            raise BookingNotFound(f"no booking {booking_id}")
+        return document.to_booking(found)
 
     def list(self, listing: Listing) -> list[Booking]:
         """Return one page, newest first."""
@@ -113,7 +128,7 @@ class BookingStore:
         with database_errors(ANSWER_SECONDS):
             for query in listing.to_filters():
                 if room := listing.limit - len(page):
-                    found = self._bookings.find(query, {"outbox": False})
+                    found = self._bookings.find(query, _WITHOUT_OUTBOX)
                     page += found.sort(NEWEST_FIRST).limit(room)
         return [document.to_booking(each) for each in page]
 
@@ -136,12 +151,12 @@ class BookingStore:
         }
         self._ensure_indexes()
         entry = Entry.of_change(BookingStateChanged.of(transition))
-        with self.outbox.writing(entry) as outgoing, database_errors(ANSWER_SECONDS):
+        with self.outbox.writing(entry) as outgoing, database_errors():
             try:
-                result = self._bookings.update_one(before, _step(transition, outgoing))
+                found = self._steps.write(before, _step(transition, outgoing), outgoing)
             except DuplicateKeyError:
                 raise SeatTaken(f"seat {transition.seat} is taken") from None
-            if not result.matched_count:
+            if not found:
                 raise StaleBooking(f"booking {transition.booking_id} has moved on")
 
     def mark_attention(self, booking_id: str, code: str) -> None:
@@ -154,12 +169,13 @@ class BookingStore:
                 {"$set": {"attention": attention, "outbox": []}},
             )
 
-    def _find_one(self, query: Document) -> Document:
-        with database_errors(ANSWER_SECONDS):
-            found = self._bookings.find_one(query, {"outbox": False})
-        if found is None:
-            raise BookingNotFound(f"no booking {query.get('_id', 'of that key')}")
-        return found
+    def _read(self, ids: Sequence[str]) -> Sequence[Document | None]:
+        with database_errors():
+            if len(ids) == 1:
+                return [self._bookings.find_one({"_id": ids[0]}, _WITHOUT_OUTBOX)]
+            found = self._bookings.find({"_id": {"$in": sorted(set(ids))}}, _WITHOUT_OUTBOX)
+            by_id = {each["_id"]: each for each in found}
+        return [by_id.get(each) for each in ids]
 
     def _ensure_indexes(self) -> None:
         if not self._has_indexes:

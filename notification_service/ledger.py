@@ -16,6 +16,8 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from clinic.clock import now
 from clinic.database import database_errors
 from clinic.errors import DatabaseUnavailable, LeaseHeld
+from clinic.group_commit import GroupCommit
+from clinic.inserts import Inserts
 from clinic.messages import BookingStateChanged
 from clinic.metrics import AMBIGUOUS_NOTIFICATIONS, NOTIFICATIONS
 
@@ -58,6 +60,15 @@ class Claim:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Settlement:
+    """What is to be written down of the row `key`, if it still has that many `tries`."""
+
+    key: str
+    tries: int
+    state: State
+
+
 class Ledger:
     """The deliveries of one channel. Every method may raise DatabaseUnavailable.
 
@@ -69,6 +80,8 @@ class Ledger:
         self, database: Database[dict[str, Any]], channel: str, lease_seconds: float
     ) -> None:
         self._rows = database["notifications"]
+        self._inserts = Inserts(self._rows)
+        self._settlements: GroupCommit[_Settlement, None] = GroupCommit(self._settle)
         self._channel = channel
         self._lease = timedelta(seconds=lease_seconds)
         self._has_indexes = False
@@ -81,7 +94,7 @@ class Ledger:
         with database_errors():
             self._ensure_indexes()
             try:
-                self._rows.insert_one(self._new_row(event))
+                self._inserts.insert(self._new_row(event))
             except DuplicateKeyError:
                 return self._claim_again(event, is_replay)
         return Claim(event, tries=1)
@@ -102,16 +115,7 @@ class Ledger:
 
         A claim that was postponed may still be given up.
         """
-        mine = {
-            "_id": self._key(claim.event),
-            "state": {"$in": _UNSETTLED},
-            "tries": claim.tries,
-        }
-        with database_errors():
-            outcome = {"state": state.value, "updatedAt": now()}
-            result = self._rows.update_one(mine, {"$set": outcome})
-        if result.matched_count:
-            NOTIFICATIONS.labels(self._channel, state.value).inc()
+        self._settlements.submit(_Settlement(self._key(claim.event), claim.tries, state))
 
     def rows(self, events: Sequence[BookingStateChanged]) -> dict[str, Row]:
         """Look events up; the rows that there are, by event id."""
@@ -144,6 +148,21 @@ class Ledger:
             self._rows.update_many(stale, {"$set": claim, "$inc": {"reclaims": 1}})
             found = list(self._rows.find({"_id": {"$in": list(by_key)}, "reclaim": mine}))
         return [by_key[row["_id"]] for row in found]
+
+    def _settle(self, settlements: Sequence[_Settlement]) -> Sequence[None]:
+        keys: dict[tuple[int, State], list[str]] = {}
+        for each in settlements:
+            keys.setdefault((each.tries, each.state), []).append(each.key)
+        with database_errors():
+            for (tries, state), some in keys.items():
+                self._settle_alike(some, tries, state)
+        return [None] * len(settlements)
+
+    def _settle_alike(self, keys: Sequence[str], tries: int, state: State) -> None:
+        mine = {"_id": {"$in": keys}, "state": {"$in": _UNSETTLED}, "tries": tries}
+        outcome = {"state": state.value, "updatedAt": now()}
+        result = self._rows.update_many(mine, {"$set": outcome})
+        NOTIFICATIONS.labels(self._channel, state.value).inc(result.matched_count)
 
     def _insert_missing(self, events: Sequence[BookingStateChanged]) -> None:
         # Nobody has touched them since the step itself, and nobody has tried.

@@ -25,17 +25,18 @@ from clinic.errors import (
     RecipientRejected,
 )
 from clinic.messages import BookingStateChanged
+from clinic.metrics import NOTIFICATIONS
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
 from notification_service.channels import Envelope, SmtpChannel
 from notification_service.delivery import Delivery
-from notification_service.ledger import Ledger, State
+from notification_service.ledger import Claim, Ledger, State
 from notification_service.letter import Letter
 from notification_service.service import NotificationService
 from notification_service.settings import notification_settings
 from runner.ports import free_port
 from tests.amqp import depth, put, take
-from tests.bookings import put_booking
+from tests.bookings import put_booking, requested
 from tests.conftest import eventually
 from tests.mailbox import Mailbox, running_mailbox
 
@@ -252,6 +253,57 @@ def test_who_lost_the_lease_can_not_overwrite_what_came_after(
     quick.settle(taken, State.SENT)
     late.settle(lost, State.FAILED)
     assert rows(database) == {f"{event.event_id}:email": "sent"}
+
+
+def test_of_a_crowd_each_learns_of_its_own_notification(
+    ledger: Ledger, database: Database[Any]
+) -> None:
+    settled, held, fresh = (
+        BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
+        for _ in range(3)
+    )
+    done = ledger.claim(settled)
+    assert done is not None
+    ledger.settle(done, State.SENT)
+    ledger.claim(held)
+    events = [settled, held, fresh, fresh]
+    claims = [eventlet.spawn(outcome, ledger.claim, event) for event in events]
+    found = [each.wait() for each in claims]
+    assert [type(each) for each in found] == [type(None), LeaseHeld, Claim, LeaseHeld]
+
+
+def test_of_a_crowd_only_those_with_their_claim_settle(
+    ledger: Ledger, database: Database[Any]
+) -> None:
+    lost, kept, other = (
+        BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
+        for _ in range(3)
+    )
+    for event in (lost, kept, other):
+        ledger.claim(event)
+    database["notifications"].update_one({"_id": f"{lost.event_id}:email"}, {"$set": {"tries": 2}})
+    before = settled_count("sent")
+    ends = [(lost, State.SENT), (kept, State.SENT), (other, State.FAILED), (lost, State.SENT)]
+    settling = [eventlet.spawn(ledger.settle, Claim(event, 1), state) for event, state in ends]
+    for each in settling:
+        each.wait()
+    assert rows(database) == {
+        f"{lost.event_id}:email": "sending",
+        f"{kept.event_id}:email": "sent",
+        f"{other.event_id}:email": "failed",
+    }
+    assert settled_count("sent") == before + 1
+
+
+def outcome(call: Any, *arguments: Any) -> Any:
+    try:
+        return call(*arguments)
+    except LeaseHeld as error:
+        return error
+
+
+def settled_count(state: str) -> float:
+    return float(NOTIFICATIONS.labels("email", state)._value.get())
 
 
 def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(

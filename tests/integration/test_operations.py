@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -19,7 +20,7 @@ from booking_service.decision import Decider
 from booking_service.settings import booking_settings
 from clinic import booking as steps
 from clinic.assembly import relayed_store
-from clinic.booking import Status
+from clinic.booking import Booking, Status
 from clinic.clock import now, to_wire
 from clinic.config import settings
 from clinic.confirms import Confirms
@@ -28,6 +29,7 @@ from clinic.journal import Journal
 from clinic.listing import Listing, Position
 from clinic.manage_token import issue
 from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.outbox import Outbox
 from clinic.outgoing import Outgoing
 from clinic.relay import Relay
 from clinic.relays import Progress
@@ -35,7 +37,7 @@ from clinic.store import BookingStore
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from notification_service.delivery import Delivery
-from notification_service.ledger import Ledger
+from notification_service.ledger import Claim, Ledger, State
 from notification_service.settings import notification_settings
 from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
@@ -185,6 +187,58 @@ def test_a_sweep_that_finds_nothing_costs_one_operation(
 ) -> None:
     assert store.outbox.claim_overdue(100) == []
     assert operations.names == ["find"]
+
+
+# --- what a crowd costs
+
+#: The first alone, then two full groups.
+CROWD = 101
+
+
+@pytest.fixture
+def crowded(counted: Database[Any]) -> tuple[BookingStore, list[Booking]]:
+    """A store without a relay, and its bookings."""
+    store = BookingStore(counted, Outbox(counted))
+    dates = [TOMORROW + timedelta(minutes=number) for number in range(CROWD)]
+    return store, [put_booking(store, date=date) for date in dates]
+
+
+def test_a_crowd_of_readers_shares_few_operations(
+    crowded: tuple[BookingStore, list[Booking]], operations: Operations
+) -> None:
+    store, bookings = crowded
+    operations.clear()
+    assert operations.crowd(partial(store.get, each.id) for each in bookings) == bookings
+    assert operations.names == ["find"] * 3
+
+
+def test_a_crowd_of_decisions_shares_few_operations(
+    crowded: tuple[BookingStore, list[Booking]], operations: Operations
+) -> None:
+    store, bookings = crowded
+    taken = [steps.confirm(each, seat=0, at=now(), by="test") for each in bookings]
+    operations.clear()
+    assert set(operations.crowd(partial(store.apply, each) for each in taken)) == {None}
+    assert operations.names == ["update"] * 3
+    assert [len(command["updates"]) for command in operations.commands] == [1, 50, 50]
+    assert {store.get(each.id).status for each in bookings} == {Status.CONFIRMED}
+
+
+def test_a_crowd_of_notifications_shares_few_operations(
+    counted: Database[Any], operations: Operations
+) -> None:
+    ledger = Ledger(counted, "email", lease_seconds=60)
+    ledger._ensure_indexes()
+    taken = [steps.reject(requested(), reason="past", at=now(), by="") for _ in range(CROWD)]
+    events = [BookingStateChanged.of(each) for each in taken]
+    operations.clear()
+    claims = operations.crowd(partial(ledger.claim, each) for each in events)
+    assert operations.names == ["insert"] * 3
+    assert claims == [Claim(event, tries=1) for event in events]
+    operations.clear()
+    operations.crowd(partial(ledger.settle, each, State.SENT) for each in claims)
+    assert operations.names == ["update"] * 3
+    assert {row.state for row in ledger.rows(events).values()} == {State.SENT}
 
 
 # --- how it is found

@@ -95,7 +95,7 @@ def test_mail_goes_to_the_log_by_default() -> None:
 
 def test_the_list_is_open_and_workers_are_many_by_default() -> None:
     assert loaded()["STAFF_API_KEY"] == ""
-    assert loaded()["max_workers"] == 100
+    assert loaded()["max_workers"] == 200
 
 
 def test_the_gateway_limits_nobody_and_believes_no_proxy_by_default() -> None:

@@ -1,0 +1,206 @@
+"""Callers that share an operation, with an operation made of memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import eventlet
+import pytest
+from eventlet import patcher
+from greenlet import GreenletExit
+
+from clinic import group_commit
+from clinic.errors import DatabaseUnavailable, SeatTaken
+from clinic.group_commit import LIMIT, GroupCommit
+
+#: More than one group, as many as the gateway has threads.
+CROWD = 128
+
+
+class Memory:
+    """An operation that knows which items came together, and can be held up.
+
+    An item's result is its text.
+    """
+
+    def __init__(self) -> None:
+        self.groups: list[list[Any]] = []
+        self.faults: dict[Any, Exception] = {}
+        self.failure: BaseException | None = None
+        self.running = self.most_running = 0
+        self.is_held = False
+        self.sleep: Callable[[float], None] = eventlet.sleep
+
+    def run(self, items: Sequence[Any]) -> list[str | Exception]:
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        self.groups.append(list(items))
+        self.sleep(0.001)
+        while self.is_held:
+            self.sleep(0.001)
+        self.running -= 1
+        if self.failure:
+            raise self.failure
+        return [self.faults.get(each, str(each)) for each in items]
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def commit(memory: Memory) -> GroupCommit[Any, str]:
+    return GroupCommit(memory.run)
+
+
+def outcome(commit: GroupCommit[Any, str], item: Any) -> Any:
+    """The result of an item, or its error."""
+    try:
+        return commit.submit(item)
+    except (Exception, GreenletExit) as error:
+        return error
+
+
+class Crowd:
+    """Callers that came while the first one's operation ran, in this order."""
+
+    def __init__(self, commit: GroupCommit[Any, str], memory: Memory, items: Sequence[Any]) -> None:
+        self._memory = memory
+        memory.is_held = True
+        self.leader = eventlet.spawn(outcome, commit, "first")
+        eventlet.sleep(0)
+        self.callers = [eventlet.spawn(outcome, commit, each) for each in items]
+        eventlet.sleep(0.01)
+
+    def outcomes(self) -> list[Any]:
+        """Let the first one finish; what the callers got, the first one last."""
+        self._memory.is_held = False
+        with eventlet.Timeout(10):
+            return [each.wait() for each in [*self.callers, self.leader]]
+
+
+def test_a_lone_item_is_done_at_once(commit: GroupCommit[Any, str], memory: Memory) -> None:
+    assert [commit.submit(number) for number in range(3)] == ["0", "1", "2"]
+    assert memory.groups == [[0], [1], [2]]
+
+
+def test_who_comes_meanwhile_shares_an_operation(
+    commit: GroupCommit[Any, str], memory: Memory
+) -> None:
+    crowd = Crowd(commit, memory, range(LIMIT))
+    assert memory.groups == [["first"]]
+    assert crowd.outcomes() == [*map(str, range(LIMIT)), "first"]
+    assert memory.groups == [["first"], list(range(LIMIT))]
+
+
+def test_a_long_line_is_worked_off_in_its_order_and_in_bounded_groups(
+    commit: GroupCommit[Any, str], memory: Memory
+) -> None:
+    crowd = Crowd(commit, memory, range(2 * LIMIT + 1))
+    assert crowd.outcomes() == [*map(str, range(2 * LIMIT + 1)), "first"]
+    assert [len(group) for group in memory.groups] == [1, LIMIT, LIMIT, 1]
+    assert [each for group in memory.groups[1:] for each in group] == list(range(2 * LIMIT + 1))
+
+
+def test_nobody_leads_for_more_than_a_group(commit: GroupCommit[Any, str], memory: Memory) -> None:
+    def keep_coming() -> None:
+        while len(memory.groups) < 20:
+            commit.submit("another")
+
+    others = [eventlet.spawn(keep_coming) for _ in range(2 * LIMIT)]
+    eventlet.sleep(0)
+    before = len(memory.groups)
+    commit.submit("mine")
+    # The one that runs, the two groups that were in line, and perhaps one more.
+    assert len(memory.groups) - before <= 4
+    for each in others:
+        each.wait()
+
+
+def test_threads_have_one_operation_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    threading, real_time = patcher.original("threading"), patcher.original("time")
+    monkeypatch.setattr(group_commit, "threading", threading)
+    memory = Memory()
+    memory.sleep = real_time.sleep
+    commit: GroupCommit[str, str] = GroupCommit(memory.run)
+    got: list[tuple[str, str]] = []
+
+    def come(caller: int) -> None:
+        for number in range(20):
+            item = f"{caller}.{number}"
+            got.append((item, commit.submit(item)))
+
+    threads = [threading.Thread(target=come, args=(each,), daemon=True) for each in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert all(item == result for item, result in got)
+    done = Counter(each for group in memory.groups for each in group)
+    assert set(done.values()) == {1}
+    assert len(done) == len(got) == 2000
+    assert memory.most_running == 1
+    assert len(memory.groups) < 1000
+
+
+def test_each_caller_learns_of_its_own_item(commit: GroupCommit[Any, str], memory: Memory) -> None:
+    memory.faults = {3: SeatTaken("3"), 5: ValueError("5")}
+    outcomes = Crowd(commit, memory, range(7)).outcomes()
+    assert outcomes[3] is memory.faults[3]
+    assert outcomes[5] is memory.faults[5]
+    assert [each for each in outcomes if isinstance(each, str)] == [*"01246", "first"]
+
+
+@pytest.mark.parametrize("failure", [DatabaseUnavailable("x"), RuntimeError("x"), GreenletExit()])
+def test_a_leader_that_fails_releases_all(
+    commit: GroupCommit[Any, str], memory: Memory, failure: BaseException
+) -> None:
+    crowd = Crowd(commit, memory, range(CROWD))
+    memory.failure = failure
+    *others, leader = crowd.outcomes()
+    assert leader is failure
+    assert {type(each) for each in others} == {DatabaseUnavailable}
+    # Nothing more was tried for those in line: they would have waited twice.
+    assert memory.groups == [["first"]]
+    memory.failure = None
+    assert commit.submit("later") == "later"
+
+
+def test_an_operation_that_leaves_somebody_without_an_answer_answers_nobody(
+    memory: Memory,
+) -> None:
+    commit: GroupCommit[Any, str] = GroupCommit(lambda items: memory.run(items)[1:])
+    assert isinstance(outcome(commit, 1), ValueError)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_caller_that_is_killed_in_line_holds_up_nobody(
+    commit: GroupCommit[Any, str], memory: Memory, place: int
+) -> None:
+    crowd = Crowd(commit, memory, range(3))
+    crowd.callers.pop(place).kill()
+    left = [str(each) for each in range(3) if each != place]
+    assert crowd.outcomes() == [*left, "first"]
+    assert place not in memory.groups[1]
+
+
+def test_a_caller_that_is_killed_in_its_turn_holds_up_nobody(
+    commit: GroupCommit[Any, str], memory: Memory
+) -> None:
+    crowd = Crowd(commit, memory, range(3))
+    leader, kept = crowd.callers[0], crowd.callers[1:]
+    hand_over = commit._hand_over
+
+    def hand_over_to_the_dying() -> None:
+        hand_over()
+        if not leader.dead:
+            leader.kill()
+
+    commit._hand_over = hand_over_to_the_dying  # type: ignore[method-assign]
+    crowd.callers = kept
+    assert crowd.outcomes() == ["1", "2", "first"]
+    assert memory.groups == [["first"], [1, 2]]
