@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, WriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
+from clinic import document
+from clinic.booking import Status, Transition
 from clinic.database import database_errors
 from clinic.document import Document
 from clinic.group_commit import GroupCommit
@@ -19,9 +22,29 @@ from clinic.write_faults import write_faults
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    booking_id: str
-    update: UpdateOne
+    """`values` holds what the booking becomes: {"fields", "row", "event"}."""
+
+    transition: Transition
+    values: RawBSONDocument
     mark: tuple[str, int]  #: of its outbox entry, and of no other
+
+    @property
+    def booking_id(self) -> str:
+        return self.transition.booking_id
+
+    @property
+    def before(self) -> Document:
+        """What the booking has to be like, or somebody else has moved it first."""
+        return {
+            "status": self.transition.change.previous,
+            "version": self.transition.version - 1,
+        }
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What no two steps of one update may share."""
+        seat = self.transition.seat
+        return (self.booking_id,) if seat is None else (self.transition.date, seat)
 
 
 class StepWriter:
@@ -34,31 +57,48 @@ class StepWriter:
         self._answer_seconds = answer_seconds
         self._group: GroupCommit[_Step, bool] = GroupCommit(self._run)
 
-    def write(self, before: Document, update: Document, outgoing: Document) -> bool:
-        """Update the booking that is as in `before`; False when there is none.
+    def write(self, transition: Transition, event: Document) -> bool:
+        """Take the step, if the booking is as it was when that was decided; False if it is not.
 
-        `outgoing` is the outbox entry that `update` adds. Raises: DuplicateKeyError,
+        `event` is the outbox entry that goes with it. Raises: DuplicateKeyError,
         DatabaseUnavailable.
         """
         # Encoded by its own writer, so that what can't be encoded fails nobody else.
-        encoded = UpdateOne(_encoded(before), _encoded(update))
-        return self._group.submit(_Step(before["_id"], encoded, _mark(outgoing)))
+        values = RawBSONDocument(bson.encode(_values(transition, event)))
+        return self._group.submit(_Step(transition, values, _mark(event)))
 
     def _run(self, steps: Sequence[_Step]) -> Sequence[bool | WriteError]:
         with database_errors(self._answer_seconds):
-            matched, faults = self._send(steps)
-            rest = [step for place, step in enumerate(steps) if place not in faults]
-            # The answer counts what was matched, and does not say which.
-            taken = set(rest) if matched == len(rest) else self._taken(rest if matched else ())
-        return [faults.get(place, step in taken) for place, step in enumerate(steps)]
+            alike = _alike(steps)
+            taken = self._write_together(alike) if len(alike) > 1 else set()
+            rest = [step for step in steps if step not in taken]
+            faults = self._write_each(rest, taken) if rest else {}
+        return [faults.get(step, step in taken) for step in steps]
 
-    def _send(self, steps: Sequence[_Step]) -> tuple[int, dict[int, WriteError]]:
-        """How many updates found their booking as it should be, and those that were refused."""
+    def _write_together(self, steps: Sequence[_Step]) -> set[_Step]:
+        """Take what can be taken in one update, which costs half of one for each."""
+        ids = [step.booking_id for step in steps]
+        query = {"_id": {"$in": ids}, **steps[0].before}
         try:
-            result = self._bookings.bulk_write([step.update for step in steps], ordered=False)
+            matched = self._bookings.update_many(query, _update(steps)).matched_count
+        except DuplicateKeyError:
+            return self._taken(steps)  # it has stopped at the first seat that is gone
+        return set(steps) if matched == len(steps) else self._taken(steps)
+
+    def _write_each(self, steps: Sequence[_Step], taken: set[_Step]) -> dict[_Step, WriteError]:
+        """Add to `taken` what can be taken; return what the others were refused for."""
+        faults: dict[int, WriteError] = {}
+        updates = [
+            UpdateOne({"_id": step.booking_id, **step.before}, _update([step])) for step in steps
+        ]
+        try:
+            matched = self._bookings.bulk_write(updates, ordered=False).matched_count
         except BulkWriteError as error:
-            return (error.details or {})["nMatched"], write_faults(error)
-        return result.matched_count, {}
+            matched, faults = (error.details or {})["nMatched"], write_faults(error)
+        rest = [step for place, step in enumerate(steps) if place not in faults]
+        # The answer counts what was matched, and does not say which.
+        taken |= set(rest) if matched == len(rest) else self._taken(rest if matched else ())
+        return {steps[place]: fault for place, fault in faults.items()}
 
     def _taken(self, steps: Iterable[_Step]) -> set[_Step]:
         """Pick the steps whose outbox entries are in their bookings."""
@@ -68,9 +108,45 @@ class StepWriter:
         return {step for step in steps if step.mark in marks}
 
 
+def _alike(steps: Sequence[_Step]) -> list[_Step]:
+    """Pick those that can share an update with the first."""
+    places: dict[tuple[Any, ...], _Step] = {}
+    for step in steps:
+        if step.before == steps[0].before:
+            places.setdefault(step.place, step)
+    return list({step.booking_id: step for step in places.values()}.values())
+
+
+def _values(transition: Transition, event: Document) -> Document:
+    change = transition.change
+    fields: Document = {
+        "status": change.status.value,
+        "reason": change.reason,
+        "version": transition.version,
+        "updatedAt": change.at,
+    }
+    if transition.seat is not None:
+        fields |= {"slot": transition.date, "seat": transition.seat}
+    return {"fields": fields, "row": document.of_change(change), "event": event}
+
+
+def _update(steps: Sequence[_Step]) -> list[Document]:
+    """Write the update of bookings that are alike, each with the values of its own step."""
+    ids, values = [step.booking_id for step in steps], [step.values for step in steps]
+    mine = {"$arrayElemAt": [{"$literal": values}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}
+    # The request for a decision has served its purpose; an event may not have been sent yet.
+    is_decision = steps[0].transition.change.previous is Status.PENDING
+    kept = [] if is_decision else ["$outbox"]
+    grown = {
+        "history": {"$concatArrays": ["$history", ["$$step.row"]]},
+        "outbox": {"$concatArrays": [*kept, ["$$step.event"]]},
+    }
+    booking = {"$mergeObjects": ["$$ROOT", "$$step.fields", grown]}
+    return [
+        {"$replaceWith": {"$let": {"vars": {"step": mine}, "in": booking}}},
+        {"$unset": ["attention"]},
+    ]
+
+
 def _mark(entry: Document) -> tuple[str, int]:
     return entry["relay"], entry["number"]
-
-
-def _encoded(part: Document) -> RawBSONDocument:
-    return RawBSONDocument(bson.encode(part))

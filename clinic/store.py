@@ -144,19 +144,14 @@ class BookingStore:
 
         Raises: StaleBooking when the booking has moved on, SeatTaken when its seat is gone.
         """
-        before = {
-            "_id": transition.booking_id,
-            "status": transition.change.previous,
-            "version": transition.version - 1,
-        }
         self._ensure_indexes()
         entry = Entry.of_change(BookingStateChanged.of(transition))
         with self.outbox.writing(entry) as outgoing, database_errors():
             try:
-                found = self._steps.write(before, _step(transition, outgoing), outgoing)
+                is_taken = self._steps.write(transition, outgoing)
             except DuplicateKeyError:
                 raise SeatTaken(f"seat {transition.seat} is taken") from None
-            if not found:
+            if not is_taken:
                 raise StaleBooking(f"booking {transition.booking_id} has moved on")
 
     def mark_attention(self, booking_id: str, code: str) -> None:
@@ -182,21 +177,3 @@ class BookingStore:
             with database_errors():  # where many bookings are stored it takes its time
                 self._bookings.create_indexes(_INDEXES)
             self._has_indexes = True
-
-
-def _step(transition: Transition, event: Document) -> Document:
-    change = transition.change
-    fields: Document = {
-        "status": change.status.value,
-        "reason": change.reason,
-        "version": transition.version,
-        "updatedAt": change.at,
-    }
-    if transition.seat is not None:
-        fields |= {"slot": transition.date, "seat": transition.seat}
-    pushed: Document = {"history": document.of_change(change)}
-    if change.previous is Status.PENDING:
-        fields["outbox"] = [event]  # the request for a decision has served its purpose
-    else:
-        pushed["outbox"] = event  # the one before may not have been sent yet
-    return {"$set": fields, "$unset": {"attention": True}, "$push": pushed}

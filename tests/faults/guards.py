@@ -30,12 +30,13 @@ GUARDS = (
     Guard(
         "status guard: an update names the status and the version that it steps from",
         ("I3", "I4"),
-        "clinic/store.py",
-        """            "_id": transition.booking_id,
-            "status": transition.change.previous,
-            "version": transition.version - 1,
+        "clinic/step_writer.py",
+        """        return {
+            "status": self.transition.change.previous,
+            "version": self.transition.version - 1,
+        }
 """,
-        """            "_id": transition.booking_id,
+        """        return {}
 """,
     ),
     Guard(
