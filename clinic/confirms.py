@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from amqp import Message
+from amqp.exceptions import RecoverableConnectionError
 from kombu import Connection
 from kombu.transport.base import StdChannel
 
+from clinic import frames
 from clinic.outgoing import Outgoing
 
 
@@ -26,12 +29,16 @@ class Confirms:
         channel.events["basic_nack"].add(self._refuse)
         channel.events["basic_return"].add(self._return)
 
-    def publish(self, message: Outgoing) -> None:
-        self._last_tag += 1
-        self._waiting[self._last_tag] = message
-        self._channel.basic_publish(
-            message.to_amqp(), message.exchange, message.routing_key, mandatory=True
-        )
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Raises: whatever the connection raises; nothing is known of any of them then."""
+        connection = self._channel.connection
+        if connection is None:
+            raise RecoverableConnectionError("the channel is closed")
+        for message in messages:
+            self._last_tag += 1
+            self._waiting[self._last_tag] = message
+        data = frames.encode(messages, self._channel.channel_id, connection.frame_max)
+        connection.transport.write(data)
 
     def wait(self, connection: Connection, timeout_seconds: float) -> list[Outgoing]:
         """Return what was refused of all that was published since the last call.

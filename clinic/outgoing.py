@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from amqp import Message
 from kombu.message import Message as Received
-
-_PERSISTENT = 2
 
 #: Headers that the broker writes on delivery, and that mean nothing on another message.
 _OF_ONE_DELIVERY = frozenset(
@@ -48,16 +45,6 @@ class Outgoing:
     def without_headers(self, names: Sequence[str]) -> Self:
         kept = {name: value for name, value in self.headers.items() if name not in names}
         return replace(self, headers=kept)
-
-    def to_amqp(self) -> Message:
-        return Message(
-            self.body,
-            content_type=self.content_type,
-            content_encoding=self.content_encoding,
-            delivery_mode=_PERSISTENT,
-            priority=0,
-            application_headers=dict(self.headers),
-        )
 
 
 def original_bytes(message: Received) -> bytes:

@@ -115,8 +115,7 @@ class Publisher:
 
     def _send(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         def publish_and_wait(confirms: Confirms) -> list[Outgoing]:
-            for message in messages:
-                confirms.publish(message)
+            confirms.publish(messages)
             return confirms.wait(self._connection, self._timeout_seconds)
 
         return self._guarded(publish_and_wait)

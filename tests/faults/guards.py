@@ -81,9 +81,9 @@ GUARDS = (
     Guard(
         "mandatory: a message that no queue takes comes back",
         ("I6",),
-        "clinic/confirms.py",
-        "mandatory=True",
-        "mandatory=False",
+        "clinic/frames.py",
+        "reserved, mandatory, immediate = 0, True, False",
+        "reserved, mandatory, immediate = 0, False, False",
     ),
     Guard(
         "retry before ack: a message is acked when its copy is safe",

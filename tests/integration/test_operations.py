@@ -5,7 +5,7 @@ The numbers are exact, so that a change which adds an operation has to say so he
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import combinations
@@ -67,9 +67,9 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[Outgoing]:
     messages: list[Outgoing] = []
     publish = Confirms.publish
 
-    def publish_and_note(confirms: Confirms, message: Outgoing) -> None:
-        messages.append(message)
-        publish(confirms, message)
+    def publish_and_note(confirms: Confirms, some: Sequence[Outgoing]) -> None:
+        messages.extend(some)
+        publish(confirms, some)
 
     monkeypatch.setattr(Confirms, "publish", publish_and_note)
     return messages
