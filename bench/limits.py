@@ -81,7 +81,7 @@ def _documents(numbers: Iterator[int], size: int) -> list[Document]:
 
 
 def _outbox(booking_id: str) -> Document:
-    entry = {"eventId": f"{booking_id}:1", "type": "booking_requested", "dueAt": None}
+    entry = {"eventId": f"{booking_id}:1", "type": "booking_requested", "number": 1}
     return {"outbox": [entry | {"body": {"bookingId": booking_id}}]}
 
 

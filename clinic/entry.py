@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from clinic import strict_json
@@ -48,12 +47,9 @@ class Entry:
             document["requestId"],
         )
 
-    def to_document(self, relay_id: str, number: int, due_at: datetime) -> Document:
-        """Lay the entry out for the database, with who is to send it.
-
-        A request goes with the decision; until then it is sent again at `dueAt`.
-        """
-        document = {
+    def to_document(self, relay_id: str, number: int) -> Document:
+        """Lay the entry out for the database, with who is to send it."""
+        return {
             "eventId": self.event_id,
             "type": self.type,
             "body": self.body,
@@ -61,7 +57,6 @@ class Entry:
             "relay": relay_id,
             "number": number,
         }
-        return document | ({"dueAt": due_at} if self.type == BOOKING_REQUESTED else {})
 
     def to_message(self) -> Outgoing:
         body = strict_json.dumps(self.body)

@@ -12,6 +12,7 @@ from typing import Any
 from pymongo.database import Database
 
 from clinic.backlog import Backlog
+from clinic.booking import Status
 from clinic.clock import now
 from clinic.database import database_errors
 from clinic.document import Document
@@ -29,9 +30,8 @@ class Outbox:
     """The entries of all bookings, as one process writes and reads them.
 
     Each names the relay that is to send it, and its number there. That one was sent is written
-    nowhere: the relay notes how far it is. An event stays until the next step, which it serves as
-    a record; a request stays until the decision, and is sent again after `resend_seconds`, should
-    the broker have lost it.
+    nowhere: the relay notes how far it is. Events stay; a request goes with the decision, and is
+    sent again after `resend_seconds`, should the broker have lost it.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Outbox:
             self.note()  # so that an heir finds what we write, should we die
         number = self.backlog.begin(entry)
         try:
-            yield entry.to_document(self.relay_id, number, now() + self._resend)
+            yield entry.to_document(self.relay_id, number)
             self.backlog.ready(number)
         except (IdempotencyKeyUsed, SeatTaken, StaleBooking):
             self.backlog.settle([number])
@@ -90,15 +90,17 @@ class Outbox:
 
         Raises: DatabaseUnavailable.
         """
-        overdue = {"outbox.dueAt": {"$lte": now()}}
+        long_ago = {"$lte": now() - self._resend}
+        # There is an index on the former two.
+        overdue = {"status": Status.PENDING.value, "createdAt": long_ago, "askedAt": long_ago}
         claim = secrets.token_hex(8)
         with database_errors():
             ids = [each["_id"] for each in self._bookings.find(overdue, {"_id": True}).limit(limit)]
             if not ids:
                 return []
-            marks = {"outbox.$[].dueAt": now() + self._resend, "outbox.$[].claim": claim}
+            marks = {"askedAt": now(), "claim": claim}
             self._bookings.update_many({"_id": {"$in": ids}, **overdue}, {"$set": marks})
-            mine = {"_id": {"$in": ids}, "outbox.claim": claim}
+            mine = {"_id": {"$in": ids}, "claim": claim}
             return [
                 Entry.of_document(found["_id"], entry)
                 for found in self._bookings.find(mine, {"outbox": True})

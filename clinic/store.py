@@ -51,7 +51,6 @@ _INDEXES = [
     IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="newest_by_status"),
     IndexModel([("date", ASCENDING)], name="date"),
     IndexModel([("updatedAt", ASCENDING)], name="last_step", partialFilterExpression=STEPPED),
-    IndexModel([("outbox.dueAt", ASCENDING)], name="outbox_due", sparse=True),
 ]
 
 _WITHOUT_OUTBOX = {"outbox": False}
@@ -90,7 +89,8 @@ class BookingStore:
         entry = Entry.of_request(BookingRequested.of(booking))
         with self.outbox.writing(entry) as outgoing, database_errors(ANSWER_SECONDS):
             try:
-                self._inserts.insert(document.of_booking(booking, access) | {"outbox": [outgoing]})
+                asked = {"askedAt": booking.created_at, "outbox": [outgoing]}
+                self._inserts.insert(document.of_booking(booking, access) | asked)
             except DuplicateKeyError as error:
                 # Else our own random id is there: an earlier try of the driver had arrived.
                 clash = (error.details or {}).get("keyPattern", {})

@@ -387,7 +387,7 @@ def test_the_outbox_is_swept_by_its_index(
 ) -> None:
     operations.clear()
     stored.outbox.claim_overdue(100)
-    assert_along(Plans(counted, operations), "outbox_due")
+    assert_along(Plans(counted, operations), "newest_by_status")
 
 
 def test_what_a_relay_left_is_found_by_the_time_of_its_writing(
