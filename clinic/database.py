@@ -46,6 +46,11 @@ _UNAVAILABLE_CODES = frozenset({13, 18, 8000, 14031, 11600, 11601, 11602, 91, 18
 
 DATABASE_NAME = "clinic"
 
+#: How long one question may take: the gateway answers within 3 seconds.
+ANSWER_SECONDS = 2.5
+#: How long a search in the background may take, where much has piled up.
+SEARCH_SECONDS = 30
+
 
 def durable_uri(uri: str) -> str:
     """Complete a MongoDB URL with durable writes, aware times and bounded waits.

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from clinic.backlog import Backlog
 from clinic.booking import Status
 from clinic.clock import now
-from clinic.database import database_errors
+from clinic.database import SEARCH_SECONDS, database_errors
 from clinic.document import Document
 from clinic.entry import Entry
 from clinic.errors import IdempotencyKeyUsed, SeatTaken, StaleBooking
@@ -94,7 +94,7 @@ class Outbox:
         # There is an index on the former two.
         overdue = {"status": Status.PENDING.value, "createdAt": long_ago, "askedAt": long_ago}
         claim = secrets.token_hex(8)
-        with database_errors():
+        with database_errors(SEARCH_SECONDS):
             ids = [each["_id"] for each in self._bookings.find(overdue, {"_id": True}).limit(limit)]
             if not ids:
                 return []
@@ -109,7 +109,7 @@ class Outbox:
 
     def left_by(self, dead: Progress, limit: int) -> Iterator[tuple[Entry, ...]]:
         """Yield what a relay has left unsent, in batches. Raises: DatabaseUnavailable."""
-        with database_errors():
+        with database_errors(SEARCH_SECONDS):
             left = self._find_left(dead)
             yield from iter(lambda: tuple(islice(left, limit)), ())
 

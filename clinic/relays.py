@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.database import Database
 
 from clinic.clock import now
-from clinic.database import database_errors
+from clinic.database import ANSWER_SECONDS, database_errors
 from clinic.document import Document
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ class Relays:
             self.forget(progress.relay_id)
             return
         alive_at = _LONG_AGO if is_leaving else now()
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             self._relays.update_one(
                 {"_id": progress.relay_id},
                 {"$set": _layout(progress) | {"aliveAt": alive_at}, "$unset": {"heir": True}},
@@ -53,14 +53,14 @@ class Relays:
             )
 
     def forget(self, relay_id: str) -> None:
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             self._relays.delete_one({"_id": relay_id})
 
     def inherit(self, heir: str) -> Progress | None:
         """Take over from one that has fallen silent; None when there is none, or another was
         quicker. It stays silent for the others as long as it is kept."""
         silent = {"_id": {"$ne": heir}, "aliveAt": {"$lte": now() - self._silence}}
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             found = self._relays.find_one(silent)
             if found is None:
                 return None
@@ -71,18 +71,18 @@ class Relays:
 
     def keep(self, heir: str, relay_ids: Sequence[str]) -> None:
         """Go on being the heir of these."""
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             mine = {"_id": {"$in": list(relay_ids)}, "heir": heir}
             self._relays.update_many(mine, {"$set": {"aliveAt": now()}})
 
     def bury(self, heir: str, relay_ids: Sequence[str]) -> None:
         """Forget those whose messages are sent, unless they live after all."""
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             self._relays.delete_many({"_id": {"$in": list(relay_ids)}, "heir": heir})
 
     def waiting(self) -> tuple[int, float]:
         """Count what is not sent, and say how many seconds the oldest has waited; 0 for nothing."""
-        with database_errors():
+        with database_errors(ANSWER_SECONDS):
             found = list(self._relays.find({"waiting": {"$gt": 0}}))
         ages = [(now() - each["oldestAt"]).total_seconds() for each in found if each["oldestAt"]]
         return sum(each["waiting"] for each in found), max(ages, default=0.0)

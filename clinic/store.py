@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from clinic import document
 from clinic.booking import Booking, Status, Transition, is_booking_id
 from clinic.clock import now
-from clinic.database import database_errors
+from clinic.database import ANSWER_SECONDS, database_errors
 from clinic.document import Document
 from clinic.entry import Entry
 from clinic.errors import (
@@ -54,9 +54,6 @@ _INDEXES = [
 ]
 
 _WITHOUT_OUTBOX = {"outbox": False}
-
-#: How long one question may take: the gateway answers within 3 seconds.
-ANSWER_SECONDS = 2.5
 
 
 class BookingStore:
