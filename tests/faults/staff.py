@@ -9,6 +9,7 @@ import sys
 from runner.services import ROOT
 from tests.conftest import eventually
 from tests.faults.house import ENVIRONMENT, House
+from tests.faults.state import DEAD_LETTERS
 
 _PENDING = {"status": "pending"}
 
@@ -19,8 +20,9 @@ def replay(house: House) -> subprocess.Popen[bytes]:
 
 
 def drop(house: House) -> None:
-    """Delete all dead letters."""
-    _dead_letters(house, "drop", "--all", "--yes").wait()
+    """Delete all dead letters, and wait until the broker has counted again."""
+    assert _dead_letters(house, "drop", "--all", "--yes").wait() == 0
+    eventually(lambda: not any(house.depths()[queue] for queue in DEAD_LETTERS))
 
 
 def _dead_letters(house: House, *arguments: str) -> subprocess.Popen[bytes]:
