@@ -13,7 +13,7 @@ run: setup ## Run everything on this machine; Ctrl-C stops it
 
 test: ## Run all tests
 	@env -u AMQP_URI scripts/setup # whatever broker is named, the tests start one of their own
-	@exec .venv/bin/python -m pytest
+	@exec scripts/test
 
 compose-test: ## Run the tests of docker-compose.yml; needs a Docker engine
 	@env -u AMQP_URI scripts/setup
