@@ -19,12 +19,14 @@ from bench.accept import accept
 from bench.backends import Backends
 from bench.checks import checks
 from bench.drain import drain
+from bench.overload import overload
+from bench.past import past
 from bench.report import tables, write_between
 from bench.stacks import OURS, STACKS
 from bench.trial import trial
 
 ROOT = Path(__file__).resolve().parent.parent
-_PHASES = ("accept", "drain", "checks", "limits")
+_PHASES = ("accept", "drain", "checks", "overload", "past", "limits")
 
 
 def main() -> None:
@@ -59,6 +61,10 @@ class _Run:
                     found[phase][stack].append(self._measure(phase, stack, number))
         if "checks" in self._options.phases:
             found["checks"] = {str(count): self._checks(count) for count in (1, 2)}
+        if "overload" in self._options.phases:
+            found["overload"] = self._overload()
+        if "past" in self._options.phases:
+            found["past"] = {str(stored): self._past(stored) for stored in self._options.past}
         if "limits" in self._options.phases:
             found["limits"] = limits.measure(self._backends, self._options.probe_seconds)
         return found
@@ -93,6 +99,19 @@ class _Run:
         _say(f"checks, {processes} processes", found)
         return found
 
+    def _overload(self) -> dict[str, Any]:
+        with trial(OURS, self._backends, self._options.directory / "overload") as one:
+            found = asdict(overload(one, self._options.seconds))
+        _say("overload", found)
+        return found
+
+    def _past(self, stored: int) -> dict[str, Any]:
+        with trial(OURS, self._backends, self._options.directory / f"past-{stored}") as one:
+            costs = {name: asdict(cost) for name, cost in past(one, stored).items()}
+        for name, cost in costs.items():
+            _say(f"{stored} stored, {name}", cost)
+        return costs
+
 
 def _say(what: str, found: dict[str, Any]) -> None:
     numbers = {name: value for name, value in found.items() if isinstance(value, int | float)}
@@ -117,6 +136,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=15, help="of load on POST /book")
     parser.add_argument("--backlog", type=int, default=5000, help="bookings to drain")
     parser.add_argument("--check-seconds", type=int, default=30)
+    parser.add_argument("--past", type=int, nargs="+", default=[1000, 200_000], help="bookings")
     parser.add_argument("--probe-seconds", type=float, default=3, help="for each raw limit")
     parser.add_argument("--stacks", nargs="+", choices=STACKS, default=list(STACKS))
     parser.add_argument("--phases", nargs="+", choices=_PHASES, default=list(_PHASES))

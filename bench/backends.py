@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from runner.mongodb import MongoServer
 from runner.process import Running, start
 from runner.rabbitmq import RabbitNode, require_programs
+from runner.server import Server
 
 START_SECONDS = 120
 
@@ -50,14 +51,23 @@ class Backends:
     def running(self) -> Iterator[None]:
         try:
             for server in self._node.servers + self._mongo.servers:
-                log = self._directory / f"{server.name}.log"
-                self._running[server.name] = start(server, log)
+                self._start(server)
             wait_until(self._node.is_ready, START_SECONDS)
             wait_until(self._mongo.is_ready, START_SECONDS)
             yield
         finally:
             for running in reversed(self._running.values()):
                 running.stop()
+
+    @contextmanager
+    def no_broker(self) -> Iterator[None]:
+        """The broker is stopped within, and back with all it had afterwards."""
+        self._running["rabbitmq"].stop()
+        try:
+            yield
+        finally:
+            self._start(self._node.server)
+            wait_until(self._node.is_ready, START_SECONDS)
 
     @contextmanager
     def corner(self) -> Iterator[Corner]:
@@ -72,6 +82,9 @@ class Backends:
             client: MongoClient[dict[str, Any]] = MongoClient(mongodb_uri)
             client.drop_database(name)
             client.close()
+
+    def _start(self, server: Server) -> None:
+        self._running[server.name] = start(server, self._directory / f"{server.name}.log")
 
 
 def wait_until(condition: Callable[[], object], seconds: float, every: float = 0.1) -> bool:

@@ -35,6 +35,18 @@ _DRAIN: Sequence[Column] = (
     ("not told", ".0f", "untold"),
     ("told again", ".0f", "told_again"),
 )
+_OVERLOAD: Sequence[Column] = (
+    ("offered/s", ",.0f", "offered"),
+    ("accepted", ",.0f", "accepted"),
+    ("refused", ",.0f", "refused"),
+    ("refusals looked at", ",.0f", "looked_at"),
+    ("unclear ones", ".0f", "unclear"),
+    ("p99 ms", ".0f", "p99_ms"),
+    ("MiB before", ".0f", "before_mib"),
+    ("peak MiB", ".0f", "peak_mib"),
+    ("lost", ".0f", "lost"),
+    ("last message after s", ".1f", "sent_after_seconds"),
+)
 #: What must not be smoothed away: one bad round is shown, not the median.
 _WORST = {"errors", "lost", "undecided", "untold", "told_again"}
 
@@ -52,6 +64,10 @@ def tables(results: Mapping[str, Any]) -> str:
         sections += [_ratios(results["drain"], ("rate", "cpu_ms"))]
     if results.get("checks"):
         sections += ["### Slow checks", _checks_table(results["checks"])]
+    if results.get("overload"):
+        sections += ["### More than it can pass on", _one_row(results["overload"], _OVERLOAD)]
+    if results.get("past"):
+        sections += ["### The past", _past_table(results["past"])]
     if results.get("limits"):
         sections += ["### Limits", limits_table(results["limits"])]
     return "\n\n".join(section.strip() for section in sections) + "\n"
@@ -126,6 +142,35 @@ def _checks_table(found: Mapping[str, Mapping[str, Any]]) -> str:
         for processes, one in found.items()
     ]
     return _table(headings, rows)
+
+
+def _one_row(found: Mapping[str, float], columns: Sequence[Column]) -> str:
+    row = [format(found[name], style) for _, style, name in columns]
+    return _table([heading for heading, _, _ in columns], [row])
+
+
+def _past_table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Two columns of each kind, and how the last stands to the first."""
+    sizes = list(found)
+    headings = ["operation"]
+    for kind in ("ms", "database CPU ms"):
+        headings += [*(f"{kind}, {int(size):,} stored" for size in sizes), "ratio"]
+    rows = []
+    for name in found[sizes[0]]:
+        costs = [found[size][name] for size in sizes]
+        told = [f"{cost['ms']:,.1f}" + " (503)" * cost["is_refused"] for cost in costs]
+        cpu = [f"{cost['database_cpu_ms']:,.1f}" for cost in costs]
+        ratios = [_ratio(costs, kind) for kind in ("ms", "database_cpu_ms")]
+        rows.append([name, *told, ratios[0], *cpu, ratios[1]])
+    refusing = (
+        "503: the gateway has given the database up. The time is that of its questions alone."
+    )
+    return _table(headings, rows) + (f"\n{refusing}\n" if "503" in str(rows) else "")
+
+
+def _ratio(costs: Sequence[Mapping[str, Any]], name: str) -> str:
+    first, last = costs[0][name], costs[-1][name]
+    return f"{last / first:.1f}×" if first else ""
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

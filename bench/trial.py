@@ -34,7 +34,7 @@ class Trial:
     def __init__(self, stack: str, backends: Backends, corner: Corner, directory: Path) -> None:
         self.stack = stack
         self.backends = backends
-        self.amqp_uri = corner.amqp_uri
+        self.amqp_uri, self.mongodb_uri = corner.amqp_uri, corner.mongodb_uri
         self.port = free_port()
         self.directory = directory
         self._servers = STACKS[stack](self.port, corner.amqp_uri, corner.mongodb_uri)
@@ -59,8 +59,8 @@ class Trial:
         self.running.append(running)
         return running
 
-    def start_api(self) -> Running:
-        api = self.start("api")
+    def start_api(self, **environment: str) -> Running:
+        api = self.start("api", **environment)
         if not wait_until(self._is_ready, READY_SECONDS):
             raise RuntimeError(f"{self.stack}: the API did not start, see {self.directory}")
         return api

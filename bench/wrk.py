@@ -10,6 +10,8 @@ from pathlib import Path
 from bench.slots import first_midnight
 
 CONNECTIONS = 64
+# One thread: it is not the bottleneck, and its script can count for all connections.
+_WRK = ("wrk", "-t1", "--timeout", "10s")
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 
 
@@ -29,26 +31,22 @@ class Load:
         return self.requests - self.refused
 
 
-def post_bookings(url: str, seconds: int, first_slot: int) -> Load:
-    """Keep 64 connections busy with POST /book."""
+def post_bookings(url: str, seconds: int, first_slot: int, connections: int = CONNECTIONS) -> Load:
+    """Keep so many connections busy with POST /book."""
     arguments = [str(first_slot), str(int(first_midnight().timestamp()))]
-    return _run([f"-d{seconds}", "-s", str(_SCRIPT), url, "--", *arguments])
+    load = [f"-d{seconds}", f"-c{connections}", "-s", str(_SCRIPT)]
+    return _run([*load, url, "--", *arguments])
 
 
 def get(url: str, seconds: int) -> float:
     """Answers a second to plain GETs."""
     text = subprocess.run(
-        [*_command(), f"-d{seconds}", url], check=True, capture_output=True, text=True
+        [*_WRK, f"-d{seconds}", f"-c{CONNECTIONS}", url], check=True, capture_output=True, text=True
     ).stdout
     line = next(line for line in text.splitlines() if line.startswith("Requests/sec:"))
     return float(line.split()[1])
 
 
 def _run(arguments: list[str]) -> Load:
-    done = subprocess.run([*_command(), *arguments], check=True, capture_output=True, text=True)
+    done = subprocess.run([*_WRK, *arguments], check=True, capture_output=True, text=True)
     return Load(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def _command() -> list[str]:
-    # One thread: it is not the bottleneck, and its script can count for all connections.
-    return ["wrk", "-t1", f"-c{CONNECTIONS}", "--timeout", "10s"]
