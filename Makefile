@@ -27,7 +27,7 @@ prove-faults: ## Take away one guard at a time: the faults must find it out each
 	@env -u AMQP_URI scripts/setup
 	@exec .venv/bin/python -W ignore -m tests.faults.prove $(GUARDS)
 
-bench: setup ## Compare with what a user would write instead; takes some minutes
+bench: setup ## Compare with what a user would write instead; takes half an hour
 	@bench/setup
 	@exec .venv/bin/python -W ignore -m bench
 

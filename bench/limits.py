@@ -5,42 +5,56 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+import bson
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, UpdateOne
-from pymongo.collection import Collection
+from pymongo.database import Database
 
 from bench.backends import Backends, Corner, wait_until
 from bench.report import limits_table
 from bench.slots import body
 from bench.wrk import get
+from clinic import booking as steps
 from clinic import document, topology
+from clinic.booking import Booking
+from clinic.clock import now
 from clinic.database import durable_uri
+from clinic.document import Document
+from clinic.entry import Entry
 from clinic.manage_token import issue
+from clinic.messages import BookingRequested, BookingStateChanged
 from clinic.outbox import Outbox
 from clinic.outgoing import Outgoing
 from clinic.publisher import Publisher
 from clinic.schema import new_booking
+from clinic.step_writer import _Step, _update, _values
 from clinic.store import BookingStore
+from notification_service.ledger import Ledger, State
 from runner.ports import free_port, is_taken
 from runner.process import start
 from runner.server import Server
 
-Document = dict[str, Any]
+#: As group commit and the relay bound what they do at once.
+_CHUNK, _BATCH = 50, 100
 
-_THREADS = 64
-_CHUNK = 50
-_BATCH = 100
+_FIND = f"bookings by find $in of {_CHUNK}"
+_STEP = f"steps by one update_many of {_CHUNK}"
+_CLAIM = f"rows of the ledger by insert_many of {_CHUNK}"
+_SETTLE = f"rows settled by update_many of {_CHUNK}"
+_DECIDED_AND_TOLD = "all that one booking's decision and letter ask of the database, from these"
+
+Prepared = TypeVar("Prepared")
 
 
 def measure(backends: Backends, seconds: float) -> dict[str, float]:
-    """Operations a second, by what they are."""
+    """Operations a second, by what they are; one of them at a time."""
     with backends.corner() as corner:
         return _database(corner, seconds) | _broker(corner, seconds) | _python(int(seconds) + 1)
 
@@ -48,102 +62,152 @@ def measure(backends: Backends, seconds: float) -> dict[str, float]:
 def _database(corner: Corner, seconds: float) -> dict[str, float]:
     client: MongoClient[Document] = MongoClient(durable_uri(corner.mongodb_uri))
     database = client.get_default_database()
-    # The first booking makes the indexes, whose upkeep is part of what a write costs.
-    store = BookingStore(database, Outbox(database))
-    store.insert(new_booking(body(0), language="es", by="bench"), issue()[1])
-    bookings = database["bookings"]
-    numbers = count(1)
-    found: dict[str, float] = {}
-    one = lambda: _insert(bookings, _documents(numbers, 1))  # noqa: E731
-    many = lambda: _insert(bookings, _documents(numbers, _CHUNK))  # noqa: E731
-    found["insert_one, 1 thread"] = _rate(one, seconds)
-    found[f"insert_one, {_THREADS} threads"] = _rate(one, seconds, _THREADS)
-    found[f"insert_many of {_CHUNK}"] = _rate(many, seconds)
-    ids = [each["_id"] for each in bookings.find({}, {"_id": True})]
-    found["find by _id"] = _rate(_over(ids, 1, lambda some: _find(bookings, some)), seconds)
-    found[f"find $in of {_BATCH}"] = _rate(
-        _over(ids, _BATCH, lambda some: _find(bookings, some)), seconds
-    )
-    found["guarded update_one"] = _rate(_over(ids, 1, lambda some: _step(bookings, some)), seconds)
-    found[f"bulk_write of {_CHUNK} guarded updates"] = _rate(
-        _over(ids, _CHUNK, lambda some: _bulk(bookings, some)), seconds
-    )
-    found[f"update_many by $in of {_BATCH}, marking sent"] = _rate(
-        _over(ids, _BATCH, lambda some: _mark(bookings, some)), seconds
-    )
-    client.close()
-    return found
+    try:
+        found = _of_bookings(_Bookings(database), seconds) | _of_the_ledger(database, seconds)
+    finally:
+        client.close()
+    return found | {_DECIDED_AND_TOLD: _in_turn(found)}
 
 
-def _documents(numbers: Iterator[int], size: int) -> list[Document]:
-    made = [new_booking(body(next(numbers)), language="es", by="bench") for _ in range(size)]
-    return [document.of_booking(booking, issue()[1]) | _outbox(booking.id) for booking in made]
+def _of_bookings(bookings: _Bookings, seconds: float) -> dict[str, float]:
+    documents, ids, steps_of = bookings.documents, bookings.some_ids, bookings.steps
+    return {
+        "insert_one of a booking": _rate(documents, bookings.insert, 1, seconds),
+        f"bookings by insert_many of {_CHUNK}": _rate(documents, bookings.insert, _CHUNK, seconds),
+        "find by _id": _rate(ids, bookings.find, 1, seconds),
+        _FIND: _rate(ids, bookings.find, _CHUNK, seconds),
+        "guarded update_one": _rate(steps_of, bookings.take_one, 1, seconds),
+        f"steps by bulk_write of {_CHUNK}": _rate(steps_of, bookings.take_in_bulk, _CHUNK, seconds),
+        _STEP: _rate(steps_of, bookings.take_together, _CHUNK, seconds),
+    }
 
 
-def _outbox(booking_id: str) -> Document:
-    entry = {"eventId": f"{booking_id}:1", "type": "booking_requested", "number": 1}
-    return {"outbox": [entry | {"body": {"bookingId": booking_id}}]}
+def _of_the_ledger(database: Database[Document], seconds: float) -> dict[str, float]:
+    rows = _Rows(database)
+    return {
+        _CLAIM: _rate(rows.events, rows.insert, _CHUNK, seconds),
+        _SETTLE: _rate(rows.claimed, rows.settle, _CHUNK, seconds),
+    }
 
 
-def _insert(bookings: Collection[Document], documents: list[Document]) -> int:
-    if len(documents) == 1:
-        bookings.insert_one(documents[0])
-    else:
-        bookings.insert_many(documents, ordered=False)
-    return len(documents)
+def _in_turn(found: Mapping[str, float]) -> float:
+    """How many bookings could be decided and told if the database did these one by one."""
+    # The worker reads the booking, and so does the notifier.
+    return 1 / sum(1 / found[name] for name in (_FIND, _STEP, _FIND, _CLAIM, _SETTLE))
 
 
-def _find(bookings: Collection[Document], ids: Sequence[str]) -> int:
-    return len(list(bookings.find({"_id": {"$in": list(ids)}})))
+class _Bookings:
+    """Bookings as the store writes them, with its indexes and their outbox."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        BookingStore(database, Outbox(database))._ensure_indexes()
+        self._collection = database["bookings"]
+        self._numbers = count()
+        self._made: list[Booking] = []
+
+    def documents(self, size: int) -> list[Document]:
+        made = [_booking(next(self._numbers)) for _ in range(size)]
+        self._made += made
+        return [_document(booking) for booking in made]
+
+    def insert(self, documents: list[Document]) -> int:
+        if len(documents) == 1:
+            return int(self._collection.insert_one(documents[0]).acknowledged)
+        return len(self._collection.insert_many(documents, ordered=False).inserted_ids)
+
+    def some_ids(self, size: int) -> list[str]:
+        first = next(self._numbers) * size % (len(self._made) - size)
+        return [booking.id for booking in self._made[first : first + size]]
+
+    def find(self, ids: list[str]) -> int:
+        query: Document = {"_id": ids[0] if len(ids) == 1 else {"$in": ids}}
+        return len(list(self._collection.find(query, {"outbox": False})))
+
+    def steps(self, size: int) -> list[_Step]:
+        """Confirmations of bookings that are stored for them: each can be taken once."""
+        self.insert(self.documents(size))
+        return [_step(booking) for booking in self._made[-size:]]
+
+    def take_one(self, some: list[_Step]) -> int:
+        return self._collection.update_one(*_guarded(some[0])).modified_count
+
+    def take_in_bulk(self, some: list[_Step]) -> int:
+        updates = [UpdateOne(*_guarded(step)) for step in some]
+        return self._collection.bulk_write(updates, ordered=False).modified_count
+
+    def take_together(self, some: list[_Step]) -> int:
+        query = {"_id": {"$in": [step.booking_id for step in some]}, **some[0].before}
+        return self._collection.update_many(query, _update(some)).modified_count
 
 
-def _guarded(booking_id: str) -> tuple[Document, Document]:
-    step = {"$set": {"status": "rejected"}, "$push": {"history": {"to": "rejected"}}}
-    return {"_id": booking_id, "version": 1}, step
+def _booking(number: int) -> Booking:
+    return new_booking(body(number), language="es", by="bench")
 
 
-def _step(bookings: Collection[Document], ids: Sequence[str]) -> int:
-    for booking_id in ids:
-        bookings.update_one(*_guarded(booking_id))
-    return len(ids)
+def _document(booking: Booking) -> Document:
+    request = Entry.of_request(BookingRequested.of(booking)).to_document("bench", 1)
+    asked = {"askedAt": booking.created_at, "outbox": [request]}
+    return document.of_booking(booking, issue()[1]) | asked
 
 
-def _bulk(bookings: Collection[Document], ids: Sequence[str]) -> int:
-    bookings.bulk_write([UpdateOne(*_guarded(each)) for each in ids], ordered=False)
-    return len(ids)
+def _step(booking: Booking) -> _Step:
+    step = steps.confirm(booking, seat=0, at=now(), by="bench")
+    event = Entry.of_change(BookingStateChanged.of(step)).to_document("bench", 2)
+    return _Step(step, RawBSONDocument(bson.encode(_values(step, event))), ("bench", 2))
 
 
-def _mark(bookings: Collection[Document], ids: Sequence[str]) -> int:
-    bookings.update_many({"_id": {"$in": list(ids)}}, {"$set": {"outbox.0.sent": True}})
-    return len(ids)
+def _guarded(step: _Step) -> tuple[Document, list[Document]]:
+    return {"_id": step.booking_id, **step.before}, _update([step])
+
+
+class _Rows:
+    """Rows of the ledger, as claims and their settlements write them."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._ledger = Ledger(database, "email", lease_seconds=60)
+        self._ledger._ensure_indexes()
+        self._collection = database["notifications"]
+
+    def events(self, size: int) -> list[BookingStateChanged]:
+        return [BookingStateChanged.of(_step(_booking(0)).transition) for _ in range(size)]
+
+    def insert(self, events: Sequence[BookingStateChanged]) -> int:
+        rows = [self._ledger._new_row(event) for event in events]
+        return len(self._collection.insert_many(rows, ordered=False).inserted_ids)
+
+    def claimed(self, size: int) -> list[str]:
+        events = self.events(size)
+        self.insert(events)
+        return [self._ledger._key(event) for event in events]
+
+    def settle(self, keys: list[str]) -> int:
+        self._ledger._settle_alike(keys, 1, State.SENT)
+        return len(keys)
 
 
 def _broker(corner: Corner, seconds: float) -> dict[str, float]:
     publisher = Publisher(corner.amqp_uri, topology.declare)
     message = Outgoing("", topology.BOOKING_REQUESTS.name, b'{"bookingId":"' + b"x" * 80 + b'"}')
 
-    def publish() -> int:
-        publisher.publish([replace(message) for _ in range(_BATCH)])
-        return _BATCH
+    def messages(size: int) -> list[Outgoing]:
+        return [replace(message) for _ in range(size)]
 
-    rate = _rate(publish, seconds)
-    publisher.close()
-    return {f"confirmed publish to a quorum queue, {_BATCH} at a time": rate}
+    def publish(some: list[Outgoing]) -> int:
+        return len(some) - len(publisher.publish(some))
+
+    try:
+        rate = _rate(messages, publish, _BATCH, seconds)
+    finally:
+        publisher.close()
+    return {f"messages confirmed by a quorum queue, {_BATCH} at a time": rate}
 
 
 def _python(seconds: int) -> dict[str, float]:
     port = free_port()
     program = str(Path(sys.executable).with_name("granian"))
-    serving = [
-        "--interface",
-        "wsgi",
-        "--no-ws",
-        "--blocking-threads",
-        "128",
-        "--log-level",
-        "error",
-    ]
-    command = [program, *serving, "--host", "127.0.0.1", "--port", str(port), "bench.hello:app"]
+    serving = ["--interface", "wsgi", "--no-ws", "--blocking-threads", "128"]
+    address = ["--log-level", "error", "--host", "127.0.0.1", "--port", str(port)]
+    command = [program, *serving, *address, "bench.hello:app"]
     granian = start(Server("hello", command, {}, Path(__file__).resolve().parent.parent))
     try:
         wait_until(lambda: is_taken(port), 30)
@@ -152,32 +216,23 @@ def _python(seconds: int) -> dict[str, float]:
         granian.stop()
 
 
-def _over(
-    ids: Sequence[str], size: int, action: Callable[[Sequence[str]], int]
-) -> Callable[[], int]:
-    """Hand the ids to an action, so many a time, and begin again at the end."""
-    position = count()
-
-    def act() -> int:
-        first = next(position) * size % max(len(ids) - size, 1)
-        return action(ids[first : first + size])
-
-    return act
-
-
-def _rate(action: Callable[[], int], seconds: float, threads: int = 1) -> float:
-    """What the action counts, a second, when it is repeated for so long."""
-    began = time.perf_counter()
-
-    def repeat(_: int) -> int:
-        done = 0
-        while time.perf_counter() - began < seconds:
-            done += action()
-        return done
-
-    with ThreadPoolExecutor(threads) as pool:
-        total = sum(pool.map(repeat, range(threads)))
-    return total / (time.perf_counter() - began)
+def _rate(
+    prepare: Callable[[int], Prepared],
+    action: Callable[[Prepared], int],
+    size: int,
+    seconds: float,
+) -> float:
+    """Repeat the action until it has taken so long; what is prepared for it is not timed."""
+    spent, done = 0.0, 0
+    while spent < seconds:
+        prepared = prepare(size)
+        began = time.perf_counter()
+        count_done = action(prepared)
+        spent += time.perf_counter() - began
+        if count_done != size:
+            raise RuntimeError(f"{count_done} of {size} were done")
+        done += size
+    return done / spent
 
 
 @contextmanager
