@@ -121,10 +121,7 @@ def _say(what: str, found: dict[str, Any]) -> None:
 
 
 def _publish(text: str, results: Path) -> None:
-    document = ROOT / "docs" / "performance.md"
-    if not document.exists():
-        document = ROOT / "bench" / "results.md"
-    write_between(document, "bench", text)
+    write_between(ROOT / "docs" / "performance.md", "bench", text)
     python = ROOT / "bench" / ".venv" / "bin" / "python"
     plots = [str(python), str(ROOT / "bench" / "plots.py"), str(results)]
     subprocess.run([*plots, str(ROOT / "docs" / "images")], check=True)
