@@ -163,7 +163,8 @@ def _past_table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         ratios = [_ratio(costs, kind) for kind in ("ms", "database_cpu_ms")]
         rows.append([name, *told, ratios[0], *cpu, ratios[1]])
     refusing = (
-        "503: the gateway has given the database up. The time is that of its questions alone."
+        "503: at least one took the database longer than the gateway waits, which is 2.5 s. "
+        "The time is that of the questions alone, without a bound."
     )
     return _table(headings, rows) + (f"\n{refusing}\n" if "503" in str(rows) else "")
 
