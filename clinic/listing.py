@@ -12,6 +12,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from clinic.booking import Booking, Status
+from clinic.clock import now
 from clinic.schema import Instant
 
 DEFAULT_LIMIT = 50
@@ -19,6 +20,11 @@ MAX_LIMIT = 100
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+#: How far a page looks back before it looks further: some databases read all that a query could
+#: give before they cut it off at its limit.
+_WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 
 #: Ids break the tie between bookings of one millisecond.
 NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
@@ -43,22 +49,41 @@ class Listing:
     date_to: datetime | None = None
 
     def to_filters(self) -> list[dict[str, Any]]:
-        """Return the queries that find the page one after the other, each along an index."""
+        """Return the queries that find the page one after the other, each along an index.
+
+        The later ones are needed only while the page is not full.
+        """
         wanted: dict[str, Any] = {}
         if self.status:
             wanted["status"] = self.status.value
         if bounds := self._date_bounds():
             wanted["date"] = bounds
+        return [wanted | place for place in self._places()]
+
+    def _places(self) -> list[dict[str, Any]]:
+        at = self.after.created_at if self.after else now()
+        older = {"$lt": at} if self.after else {}
+        # Where the date bounds the query, it is found along that.
+        windows = [_span(older)] if self._date_bounds() else self._windows(at, older)
         if self.after is None:
-            return [wanted]
+            return windows
         # What shares the millisecond of the last page's end, and then what is older.
-        at = self.after.created_at
-        ties = {"createdAt": at, "_id": {"$lt": self.after.booking_id}}
-        return [wanted | ties, wanted | {"createdAt": {"$lt": at}}]
+        return [{"createdAt": at, "_id": {"$lt": self.after.booking_id}}, *windows]
+
+    @staticmethod
+    def _windows(until: datetime, newest: dict[str, datetime]) -> list[dict[str, Any]]:
+        edges = [until - window for window in _WINDOWS if until - _BEGINNING > window]
+        uppers = [newest, *({"$lt": edge} for edge in edges)]
+        lowers: list[dict[str, datetime]] = [*({"$gte": edge} for edge in edges), {}]
+        return [_span(upper | lower) for upper, lower in zip(uppers, lowers, strict=True)]
 
     def _date_bounds(self) -> dict[str, datetime]:
         bounds = {"$gte": self.date_from, "$lt": self.date_to}
         return {name: date for name, date in bounds.items() if date}
+
+
+def _span(bounds: dict[str, datetime]) -> dict[str, Any]:
+    return {"createdAt": bounds} if bounds else {}
 
 
 class Cursor(fields.Field[Position]):

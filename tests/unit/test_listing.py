@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from clinic.booking import Booking, Status
-from clinic.listing import DEFAULT_LIMIT, Listing, Position, cursor, read_listing
+from clinic.listing import _BEGINNING, DEFAULT_LIMIT, Listing, Position, cursor, read_listing
 from tests.bookings import requested
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -34,7 +35,9 @@ def errors(**query: Any) -> dict[str, list[str]]:
 
 def test_without_a_query_it_is_the_first_page_of_everything() -> None:
     assert read_listing({}) == Listing(limit=DEFAULT_LIMIT)
-    assert Listing().to_filters() == [{}]
+    first, *_, last = Listing().to_filters()
+    assert list(first["createdAt"]) == ["$gte"]
+    assert list(last["createdAt"]) == ["$lt"]
 
 
 @pytest.mark.parametrize(("text", "limit"), [("1", 1), ("50", 50), ("100", 100), (7, 7)])
@@ -191,3 +194,18 @@ def test_all_faults_are_told_at_once() -> None:
         "after",
         "page",
     }
+
+
+@pytest.mark.parametrize("after", [None, Position(NOON, "x"), Position(_BEGINNING, "x")])
+def test_the_windows_of_a_page_touch_and_leave_nothing_out(after: Position | None) -> None:
+    spans = [each["createdAt"] for each in Listing(after=after).to_filters()]
+    if after:
+        assert spans.pop(0) == after.created_at
+        assert spans[0]["$lt"] == after.created_at
+    for newer, older in pairwise(spans):
+        assert newer["$gte"] == older["$lt"]
+    assert "$gte" not in spans[-1]
+
+
+def test_what_is_bounded_by_its_date_has_no_windows() -> None:
+    assert Listing(date_from=NOON).to_filters() == [{"date": {"$gte": NOON}}]
