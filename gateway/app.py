@@ -15,6 +15,7 @@ from gateway import observation, problems
 from gateway.bookings import bookings
 from gateway.breaker import Breaker
 from gateway.health import health
+from gateway.openapi.routes import documents
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 
@@ -32,6 +33,7 @@ def create_app(store: BookingStore, relay: Relay, settings: GatewaySettings) -> 
     Breaker(app, bookings.name)
     app.register_blueprint(bookings)
     app.register_blueprint(health)
+    app.register_blueprint(documents)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
