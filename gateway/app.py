@@ -22,6 +22,7 @@ from gateway.settings import GatewaySettings
 
 def create_app(store: BookingStore, relay: Relay, settings: GatewaySettings) -> Flask:
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
     app.config.update(
         BOOKINGS=store,
         RELAY=relay,
