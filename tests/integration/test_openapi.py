@@ -94,9 +94,10 @@ def test_the_document_names_no_machine() -> None:
 @BOTH
 def test_only_the_staffs_calls_ask_for_a_key_and_only_if_there_are_keys(has_keys: bool) -> None:
     operations = dict(CONTRACTS[has_keys].operations())
-    guarded = {call for call, operation in operations.items() if operation["security"]}
-    refused = {call for call, operation in operations.items() if "401" in operation["responses"]}
-    assert guarded == refused == (STAFF_CALLS if has_keys else set())
+    guarded = {call: each["security"] for call, each in operations.items() if each["security"]}
+    staffs = {call for call, schemes in guarded.items() if schemes == [{"staffKey": []}]}
+    assert staffs == (STAFF_CALLS if has_keys else set())
+    assert set(guarded) == {call for call, each in operations.items() if "401" in each["responses"]}
 
 
 @BOTH
