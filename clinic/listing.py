@@ -107,10 +107,12 @@ class ListingSchema(Schema):
     error_messages = {"unknown": "is not a filter"}
 
     limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
-    after = Cursor()
-    status = fields.Enum(Status, by_value=True)
-    date_from = Instant(data_key="from")
-    date_to = Instant(data_key="to")
+    after = Cursor(metadata={"description": "Where the last page ended, from its Link header."})
+    status = fields.Enum(Status, by_value=fields.String)
+    date_from = Instant(
+        data_key="from", metadata={"description": "Appointments that begin then or later."}
+    )
+    date_to = Instant(data_key="to", metadata={"description": "Appointments that begin earlier."})
 
     @post_load
     def to_listing(self, data: dict[str, Any], **_kwargs: Any) -> Listing:

@@ -44,6 +44,8 @@ _TEXTS: dict[str, dict[str, str]] = {
     },
 }
 
+CODES = tuple(_TEXTS)
+
 
 def text(code: str, language: str) -> str:
     """Explain a reason code in `language`, or in Spanish where there is no such translation."""

@@ -72,6 +72,14 @@ class Instant(fields.Field[datetime]):
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+# What the HTTP document tells of a field beside what its type and validators say.
+_NAME = {
+    "description": "Printable and not blank, without control or invisible characters.",
+    "examples": ["Juan Pérez"],
+}
+_EMAIL = {"description": "Exactly one address.", "examples": ["juan@example.com"]}
+
+
 class BookingRequestSchema(Schema):
     """{"patientName", "patientEmail", "date"}, and nothing else."""
 
@@ -80,9 +88,16 @@ class BookingRequestSchema(Schema):
 
     error_messages = {"type": "must be a JSON object", "unknown": "is not a field of a booking"}
 
-    patient_name = PersonName(data_key="patientName", required=True)
-    patient_email = EmailAddress(data_key="patientEmail", required=True)
-    date = Instant(required=True)
+    patient_name = PersonName(data_key="patientName", required=True, metadata=_NAME)
+    patient_email = EmailAddress(data_key="patientEmail", required=True, metadata=_EMAIL)
+    date = Instant(
+        required=True,
+        metadata={
+            "description": "When the appointment shall begin, with any offset. Whether that is"
+            " possible is decided afterwards.",
+            "examples": ["2026-12-01T10:00:00+01:00"],
+        },
+    )
 
 
 _REQUEST = BookingRequestSchema()

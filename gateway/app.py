@@ -15,12 +15,14 @@ from gateway import observation, problems
 from gateway.bookings import bookings
 from gateway.breaker import Breaker
 from gateway.health import health
+from gateway.openapi.routes import documents
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 
 
 def create_app(store: BookingStore, relay: Relay, settings: GatewaySettings) -> Flask:
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
     app.config.update(
         BOOKINGS=store,
         RELAY=relay,
@@ -32,6 +34,7 @@ def create_app(store: BookingStore, relay: Relay, settings: GatewaySettings) -> 
     Breaker(app, bookings.name)
     app.register_blueprint(bookings)
     app.register_blueprint(health)
+    app.register_blueprint(documents)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

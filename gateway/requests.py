@@ -14,7 +14,7 @@ from clinic import reasons, strict_json
 
 MAX_BODY_BYTES = 16 * 1024
 
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 def json_body() -> tuple[bytes, Any]:
@@ -32,7 +32,7 @@ def json_body() -> tuple[bytes, Any]:
 def idempotency_key() -> str | None:
     """Raises: ValidationError for a key that is empty, too long or not plain ASCII."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not _KEY.fullmatch(key):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise ValidationError({"Idempotency-Key": ["must be 1 to 200 visible ASCII characters"]})
     return key
 

@@ -1,0 +1,100 @@
+"""The JSON that the gateway answers with, as schemas.
+
+They only document: `clinic.schema.view` and the routes write the objects by hand, which is much
+quicker. The integration tests hold every answer against them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from clinic import reasons
+from clinic.booking import Status
+from clinic.schema import EmailAddress, Instant, PersonName
+from gateway.openapi.refusals import CODES
+
+_TO_WIRE = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z$"  #: as `clinic.clock.to_wire` writes
+
+
+class AnswerSchema(Schema):
+    class Meta:
+        unknown = RAISE  # said of the document: no field goes without a description
+
+
+def _told(description: str, **keywords: Any) -> dict[str, Any]:
+    """What every field of an answer is: there, and described."""
+    return {"required": True, "metadata": {"description": description} | keywords}
+
+
+class AttentionSchema(AnswerSchema):
+    code = fields.String(**_told("What kept it from being decided."))
+    at = Instant(**_told("Since when.", pattern=_TO_WIRE))
+
+
+class BookingSchema(AnswerSchema):
+    id = fields.UUID(**_told("Random; whoever has it may read the booking."))
+    status = fields.Enum(
+        Status, by_value=fields.String, **_told("`rejected` and `cancelled` are final.")
+    )
+    reason = fields.String(
+        validate=validate.OneOf(reasons.CODES),
+        allow_none=True,
+        **_told("Why it was rejected or cancelled."),
+    )
+    reason_text = fields.String(
+        data_key="reasonText", allow_none=True, **_told("The same in the patient's language.")
+    )
+    patient_name = PersonName(data_key="patientName", **_told("In normal form C."))
+    patient_email = EmailAddress(data_key="patientEmail", **_told("In its normal form."))
+    date = Instant(**_told("When the appointment begins.", pattern=_TO_WIRE))
+    language = fields.String(
+        validate=validate.OneOf(reasons.LANGUAGES), **_told("In which the patient is written to.")
+    )
+    version = fields.Integer(
+        validate=validate.Range(min=1), **_told("1 at first; each step adds 1.")
+    )
+    created_at = Instant(data_key="createdAt", **_told("When it was stored.", pattern=_TO_WIRE))
+    updated_at = Instant(
+        data_key="updatedAt", **_told("When its last step was taken.", pattern=_TO_WIRE)
+    )
+    attention = fields.Nested(
+        AttentionSchema, allow_none=True, **_told("Why a person has to look at it.")
+    )
+
+
+class ManagedBookingSchema(BookingSchema):
+    manage_token = fields.String(
+        data_key="manageToken", **_told("Proves that the booking is yours. Nothing else shows it.")
+    )
+
+
+class AcceptedSchema(AnswerSchema):
+    booking = fields.Nested(ManagedBookingSchema, required=True)
+
+
+class LiveSchema(AnswerSchema):
+    status = fields.String(validate=validate.Equal("live"), required=True)
+
+
+class ReadySchema(AnswerSchema):
+    status = fields.String(validate=validate.OneOf(["ready", "unready"]), required=True)
+    database = fields.String(validate=validate.OneOf(["up", "down"]), required=True)
+    broker = fields.String(
+        validate=validate.OneOf(["up", "down"]), **_told("Bookings are accepted without it.")
+    )
+
+
+class ProblemSchema(AnswerSchema):
+    """RFC 9457."""
+
+    type = fields.String(validate=validate.Equal("about:blank"), required=True)
+    title = fields.String(**_told("For people; may change."))
+    status = fields.Integer(**_told("The status of the answer."))
+    code = fields.String(validate=validate.OneOf(CODES), **_told("For programs; stays."))
+    errors = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={"description": "Each field or parameter at fault, with what is wrong with it."},
+    )

@@ -1,0 +1,254 @@
+"""The table of all calls of the gateway: what each takes and answers.
+
+A route without a row here, or a row without a route, fails a test. HEAD is not written down: it
+is there wherever GET is, and answers the same without the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+
+from marshmallow import Schema
+
+from clinic.listing import ListingSchema
+from clinic.schema import BookingRequestSchema
+from gateway.openapi import answers, refusals
+from gateway.openapi.components import EXAMPLE_ID, STAFF
+from gateway.openapi.refusals import Refusal
+
+TAGS = {
+    "Bookings": "Asking for an appointment, and what became of it.",
+    "Operation": "For whoever runs the clinic's system.",
+    "Documents": "This contract.",
+}
+
+REQUEST = {
+    "patientName": "Juan Pérez",
+    "patientEmail": "juan@example.com",
+    "date": "2026-12-01T10:00:00+01:00",
+}
+PENDING = {
+    "id": EXAMPLE_ID,
+    "status": "pending",
+    "reason": None,
+    "reasonText": None,
+    "patientName": "Juan Pérez",
+    "patientEmail": "juan@example.com",
+    "date": "2026-12-01T09:00:00Z",
+    "language": "en",
+    "version": 1,
+    "createdAt": "2026-11-24T04:53:41.016Z",
+    "updatedAt": "2026-11-24T04:53:41.016Z",
+    "attention": None,
+}
+REJECTED = PENDING | {
+    "status": "rejected",
+    "reason": "slot_full",
+    "reasonText": "There are no places left at that time.",
+    "version": 2,
+    "updatedAt": "2026-11-24T04:53:43.928Z",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One that is no refusal. `schema` is a marshmallow schema or, if `None`, there is no JSON."""
+
+    status: HTTPStatus = HTTPStatus.OK
+    description: str
+    schema: type[Schema] | None = None
+    many: bool = False
+    media_type: str | None = "application/json"
+    example: Any = None
+    headers: tuple[str, ...] = ()
+    links: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """`parameters` are names of components. `access` names the schemes of which any opens it; the
+    refusal 401 comes by itself."""
+
+    name: str
+    method: str
+    path: str
+    tag: str
+    summary: str
+    description: str = ""
+    parameters: tuple[str, ...] = ()
+    query: type[Schema] | None = None
+    body: type[Schema] | None = None
+    example: Any = None
+    answers: tuple[Answer, ...]
+    refusals: tuple[Refusal, ...] = ()
+    access: tuple[str, ...] = ()
+
+
+UNCHANGED = Answer(
+    status=HTTPStatus.NOT_MODIFIED,
+    description="The ETag that you know still holds.",
+    media_type=None,
+    headers=("ETag",),
+)
+
+BOOK = Operation(
+    name="book",
+    method="POST",
+    path="/book",
+    tag="Bookings",
+    summary="Ask for an appointment",
+    description="The request is stored and will be decided, whatever happens next. A date that"
+    " can't be had is accepted too, and rejected afterwards.",
+    parameters=("IdempotencyKey", "AcceptLanguage"),
+    body=BookingRequestSchema,
+    example=REQUEST,
+    answers=(
+        Answer(
+            status=HTTPStatus.CREATED,
+            description="Stored. Read it some seconds later to see what became of it.",
+            schema=answers.AcceptedSchema,
+            example={
+                "booking": PENDING | {"manageToken": "jfO9K0EQAnQrW2FhKAVBhlb2UBK0FAezVcVcvZoQlEc"}
+            },
+            headers=("Location",),
+            links={
+                "read": {
+                    "operationId": "readBooking",
+                    "parameters": {"id": "$response.body#/booking/id"},
+                }
+            },
+        ),
+    ),
+    refusals=(
+        refusals.INVALID_BODY,
+        refusals.TOO_LARGE,
+        refusals.NOT_JSON,
+        refusals.KEY_USED,
+        refusals.TOO_MANY,
+        refusals.UNAVAILABLE_OR_FULL,
+    ),
+)
+
+READ = Operation(
+    name="readBooking",
+    method="GET",
+    path="/booking/{id}",
+    tag="Bookings",
+    summary="Read one booking",
+    description="Whoever knows the id may read it.",
+    parameters=("BookingId", "IfNoneMatch"),
+    answers=(
+        Answer(
+            description="The booking as it is now.",
+            schema=answers.BookingSchema,
+            example=REJECTED,
+            headers=("ETag",),
+        ),
+        UNCHANGED,
+    ),
+    refusals=(refusals.NO_SUCH_BOOKING, refusals.UNAVAILABLE),
+)
+
+LIST = Operation(
+    name="listBookings",
+    method="GET",
+    path="/bookings/",
+    tag="Bookings",
+    summary="List bookings, newest first",
+    query=ListingSchema,
+    answers=(
+        Answer(
+            description="One page. A `Link` header leads to the next.",
+            schema=answers.BookingSchema,
+            many=True,
+            example=[REJECTED],
+            headers=("Link",),
+        ),
+    ),
+    refusals=(refusals.INVALID_QUERY, refusals.UNAVAILABLE),
+    access=(STAFF,),
+)
+
+LIVE = Operation(
+    name="isLive",
+    method="GET",
+    path="/health/live",
+    tag="Operation",
+    summary="Whether the process lives",
+    answers=(
+        Answer(description="It does.", schema=answers.LiveSchema, example={"status": "live"}),
+    ),
+)
+
+_READY = {"status": "ready", "database": "up", "broker": "up"}
+READY = Operation(
+    name="isReady",
+    method="GET",
+    path="/health/ready",
+    tag="Operation",
+    summary="Whether bookings can be taken",
+    answers=(
+        Answer(description="The database answers.", schema=answers.ReadySchema, example=_READY),
+        Answer(
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            description="The database is away.",
+            schema=answers.ReadySchema,
+            example=_READY | {"status": "unready", "database": "down"},
+        ),
+    ),
+)
+
+METRICS = Operation(
+    name="readMetrics",
+    method="GET",
+    path="/metrics",
+    tag="Operation",
+    summary="Metrics of this process",
+    answers=(Answer(description="The text format of Prometheus.", media_type="text/plain"),),
+    access=(STAFF,),
+)
+
+DOCUMENT = Operation(
+    name="readDocument",
+    method="GET",
+    path="/openapi.json",
+    tag="Documents",
+    summary="This contract for programs",
+    parameters=("IfNoneMatch",),
+    answers=(
+        Answer(description="An OpenAPI 3.1 document.", headers=("ETag", "Cache-Control")),
+        UNCHANGED,
+    ),
+)
+
+PAGE = Operation(
+    name="readPage",
+    method="GET",
+    path="/docs",
+    tag="Documents",
+    summary="This contract for people",
+    parameters=("IfNoneMatch",),
+    answers=(
+        Answer(
+            description="A page that needs nothing else.",
+            media_type="text/html",
+            headers=("ETag", "Cache-Control"),
+        ),
+        UNCHANGED,
+    ),
+)
+
+OPERATIONS = (
+    BOOK,
+    READ,
+    LIST,
+    replace(LIST, path="/bookings", name="listBookingsWithoutSlash"),
+    LIVE,
+    READY,
+    METRICS,
+    DOCUMENT,
+    PAGE,
+)

@@ -1,0 +1,116 @@
+"""How the gateway says no: which codes come with which status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from clinic.errors import BacklogFull, BookingNotFound, DatabaseUnavailable, IdempotencyConflict
+from gateway.requests import MAX_BODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`name` is that of its component in the document; without codes it has that of HTTP."""
+
+    name: str
+    status: HTTPStatus
+    description: str
+    codes: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+    def all_codes(self) -> tuple[str, ...]:
+        return self.codes or (self.status.name.lower(),)
+
+
+INVALID_QUERY = Refusal(
+    "InvalidQuery",
+    HTTPStatus.BAD_REQUEST,
+    "A parameter is wrong, unknown or given twice.",
+    ("invalid_request",),
+)
+INVALID_BODY = Refusal(
+    "InvalidBody",
+    HTTPStatus.BAD_REQUEST,
+    "The body is not JSON, or a field of it or a header is wrong.",
+    ("malformed_json", "invalid_request"),
+)
+UNAUTHORIZED = Refusal(
+    "Unauthorized",
+    HTTPStatus.UNAUTHORIZED,
+    "The key is missing or wrong.",
+    headers=("WWW-Authenticate",),
+)
+NO_SUCH_BOOKING = Refusal(
+    "NoSuchBooking",
+    HTTPStatus.NOT_FOUND,
+    "There is no such booking. An id that can't be one looks the same.",
+    # An id that holds a slash is another path, and of that the gateway knows nothing.
+    (BookingNotFound.code, "not_found"),
+)
+TOO_LARGE = Refusal(
+    "TooLarge",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    f"The body has more than {MAX_BODY_BYTES // 1024} KiB.",
+)
+NOT_JSON = Refusal(
+    "NotJson", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not `application/json`."
+)
+KEY_USED = Refusal(
+    "KeyUsed",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "The Idempotency-Key came with another body before.",
+    (IdempotencyConflict.code,),
+)
+TOO_MANY = Refusal(
+    "TooMany",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "More requests than the clinic takes from one address.",
+    headers=("Retry-After",),
+)
+UNAVAILABLE = Refusal(
+    "Unavailable",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The database is away.",
+    (DatabaseUnavailable.code,),
+    ("Retry-After",),
+)
+UNAVAILABLE_OR_FULL = Refusal(
+    "UnavailableOrFull",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The database is away, or too many requests wait for the broker.",
+    (DatabaseUnavailable.code, BacklogFull.code),
+    ("Retry-After",),
+)
+# What belongs to no operation, but can come back from any path.
+NO_SUCH_PATH = Refusal("NoSuchPath", HTTPStatus.NOT_FOUND, "There is no such path.")
+WRONG_METHOD = Refusal(
+    "WrongMethod",
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    "The path has other methods.",
+    headers=("Allow",),
+)
+OUR_FAULT = Refusal(
+    "OurFault",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Something is broken in the gateway.",
+    ("internal_error",),
+)
+
+REFUSALS = (
+    INVALID_QUERY,
+    INVALID_BODY,
+    UNAUTHORIZED,
+    NO_SUCH_BOOKING,
+    NO_SUCH_PATH,
+    WRONG_METHOD,
+    TOO_LARGE,
+    NOT_JSON,
+    KEY_USED,
+    TOO_MANY,
+    OUR_FAULT,
+    UNAVAILABLE,
+    UNAVAILABLE_OR_FULL,
+)
+
+CODES = tuple(dict.fromkeys(code for refusal in REFUSALS for code in refusal.all_codes()))

@@ -1,0 +1,64 @@
+"""Serves the document and the page, which anybody may read and keep for a while."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, render_template, request
+from markupsafe import Markup
+
+from clinic import strict_json
+from gateway.openapi.document import document
+from gateway.openapi.page import Reader, marked
+
+documents = Blueprint("documents", __name__, template_folder="templates")
+
+_CACHED = {"Cache-Control": "public, max-age=300"}
+
+_STYLE = Path(__file__).with_name("templates").joinpath("docs.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+#: The page has a style of its own and wants nothing else from anywhere.
+_POLICY = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+
+@documents.get("/openapi.json", provide_automatic_options=False)
+def read_document() -> Response:
+    body = _document(has_staff_keys=_has_staff_keys())
+    return _conditional(Response(body, headers=_CACHED, mimetype="application/json"))
+
+
+@documents.get("/docs", provide_automatic_options=False)
+def read_page() -> Response:
+    body = _page(has_staff_keys=_has_staff_keys())
+    return _conditional(Response(body, headers=_CACHED | _POLICY, mimetype="text/html"))
+
+
+def _has_staff_keys() -> bool:
+    return bool(current_app.config["STAFF_API_KEYS"])
+
+
+def _conditional(answer: Response) -> Response:
+    answer.add_etag()
+    answer.make_conditional(request)
+    return answer
+
+
+@cache
+def _document(*, has_staff_keys: bool) -> bytes:
+    return strict_json.dumps(document(has_staff_keys=has_staff_keys))
+
+
+@cache
+def _page(*, has_staff_keys: bool) -> str:
+    content = document(has_staff_keys=has_staff_keys)
+    style = Markup(_STYLE)  # noqa: S704 - a file of ours
+    return render_template(
+        "docs.html", document=content, reader=Reader(content), marked=marked, style=style
+    )

@@ -1,0 +1,67 @@
+"""Schemathesis reads `/openapi.json` of a running gateway and sends what it makes of it: valid and
+invalid requests, and chains of them. It runs in a process of its own, without eventlet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import eventually
+from tests.e2e.stack import Stack
+
+NO_BROKER = "amqp://guest:guest@127.0.0.1:1/"
+KEY = "staff-key-1"
+EXAMPLES = 10  # for each operation and phase, besides the edge cases that it always tries
+
+#: What else there is to check holds. This does not, since JSON Schema can't say all that a name, an
+#: e-mail address or a cursor has to be.
+UNKEPT = "positive_data_acceptance"
+
+ACCEPTED_ONCE = {
+    "POST /book",
+    "GET /booking/{id}",
+    "GET /bookings",
+    "GET /bookings/",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /metrics",
+    "GET /docs",
+}
+
+
+def explored(url: str, directory: Path) -> tuple[str, dict[str, Any]]:
+    """What it printed, and its report."""
+    report = directory / "report.json"
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"]
+    command += ["--generation-deterministic", "--max-examples", str(EXAMPLES), "--no-color"]
+    command += ["--header", f"Authorization: Bearer {KEY}", "--exclude-checks", UNKEPT]
+    command += ["--report", "json", "--report-json-path", str(report)]
+    environment = {"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore"}
+    run = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    return run.stdout + run.stderr, json.loads(report.read_text())
+
+
+def test_the_gateway_keeps_its_contract_whatever_it_is_sent(
+    make_stack: Callable[..., Stack], mongodb_uri: str, tmp_path: Path
+) -> None:
+    stack = make_stack(NO_BROKER, mongodb_uri, STAFF_API_KEY=KEY)
+    stack.start("gateway")
+    eventually(stack.is_ready)
+    output, report = explored(stack.url, tmp_path)
+    assert report["exit_code"] == 0, output
+    assert {phase["status"] for phase in report["phases"].values()} == {"success"}
+    # All but `/openapi.json`, which it leaves out, have answered something else than a refusal.
+    rates = report["valid_rates"]
+    assert {name for name in rates if _accepted(rates[name])} >= ACCEPTED_ONCE
+    assert "unexpected error" not in stack.logs("gateway")
+
+
+def _accepted(rates: dict[str, dict[str, int]]) -> bool:
+    return any(phase["accepted"] for phase in rates.values())

@@ -1,0 +1,301 @@
+"""The OpenAPI document and its page. That answers are as documented is checked by the client of
+all tests in this folder; here it is seen that the client finds out what is not."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+from flask.testing import FlaskClient
+from jsonschema import ValidationError
+from openapi_spec_validator import validate
+from pymongo import MongoClient
+
+from clinic.assembly import relayed_store
+from clinic.config import settings
+from clinic.database import durable_uri
+from gateway.app import create_app
+from gateway.openapi import refusals
+from gateway.settings import GatewaySettings
+from runner.services import ROOT
+from tests.contract import CONTRACTS, routes
+
+STAFF = frozenset({"staff-key-1"})
+DOCUMENTS = ("/openapi.json", "/docs")
+BOTH = pytest.mark.parametrize("has_keys", [False, True], ids=["open", "staff keys"])
+#: The operations that only the staff may call, once it has keys.
+STAFF_CALLS = {("GET", "/bookings"), ("GET", "/bookings/"), ("GET", "/metrics")}
+
+
+@pytest.fixture
+def make_app() -> Iterator[Callable[..., Flask]]:
+    """Makes gateways whose database is not there: what is read here needs none."""
+    uri = "mongodb://127.0.0.1:1/clinic?serverSelectionTimeoutMS=100"
+    config = {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": uri}
+    with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
+        parts = relayed_store(mongo.get_default_database(), settings(config))
+        yield lambda keys=frozenset(): create_app(*parts, GatewaySettings(staff_api_keys=keys))
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+# --- the document
+
+
+@BOTH
+def test_the_document_is_openapi_3_1(has_keys: bool) -> None:
+    validate(CONTRACTS[has_keys].document)
+    assert CONTRACTS[has_keys].document["openapi"].startswith("3.1.")
+
+
+@BOTH
+def test_every_route_is_in_the_document_and_nothing_else(app: Flask, has_keys: bool) -> None:
+    assert {call for call, _ in CONTRACTS[has_keys].operations()} == routes(app)
+
+
+def test_a_route_without_a_description_is_found(app: Flask) -> None:
+    app.add_url_rule("/slots", view_func=lambda: "", methods=["GET"])
+    described = {call for call, _ in CONTRACTS[False].operations()}
+    assert ("GET", "/slots") in routes(app) - described
+
+
+def test_what_is_answered_is_the_document(make_app: Callable[..., Flask]) -> None:
+    for keys in (frozenset(), STAFF):
+        answer = make_app(keys).test_client().get("/openapi.json")
+        assert answer.get_json() == CONTRACTS[bool(keys)].document
+
+
+def test_the_version_is_the_projects() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert CONTRACTS[False].document["info"]["version"] == project["version"]
+
+
+def test_the_document_names_no_machine() -> None:
+    assert [server["url"] for server in CONTRACTS[False].document["servers"]] == ["/"]
+
+
+@BOTH
+def test_only_the_staffs_calls_ask_for_a_key_and_only_if_there_are_keys(has_keys: bool) -> None:
+    operations = dict(CONTRACTS[has_keys].operations())
+    guarded = {call: each["security"] for call, each in operations.items() if each["security"]}
+    staffs = {call for call, schemes in guarded.items() if schemes == [{"staffKey": []}]}
+    assert staffs == (STAFF_CALLS if has_keys else set())
+    assert set(guarded) == {call for call, each in operations.items() if "401" in each["responses"]}
+
+
+@BOTH
+def test_every_example_is_valid(has_keys: bool) -> None:
+    contract = CONTRACTS[has_keys]
+    found = list(examples(contract.document))
+    assert len(found) > 5
+    for holder in found:
+        contract.validator(holder["schema"]).validate(holder["example"])
+
+
+def test_every_code_of_a_problem_comes_with_a_refusal() -> None:
+    problem = CONTRACTS[False].document["components"]["schemas"]["Problem"]
+    assert problem["properties"]["code"]["enum"] == list(refusals.CODES)
+
+
+def examples(node: Any) -> Iterator[dict[str, Any]]:
+    """Everything with a schema and an example for it."""
+    if isinstance(node, dict):
+        if "schema" in node and "example" in node:
+            yield node
+        for each in node.values():
+            yield from examples(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from examples(each)
+
+
+# --- answers that are not as documented
+
+
+def broken(change: Callable[[Response], Any]) -> FlaskClient:
+    """A gateway whose answers are changed on their way out."""
+    app = Flask(__name__)
+    app.config["STAFF_API_KEYS"] = frozenset()
+
+    @app.get("/health/live")
+    def live() -> Response:
+        answer = Response('{"status":"live"}', mimetype="application/json")
+        answer.headers["X-Request-ID"] = "r-1"
+        change(answer)
+        return answer
+
+    return app.test_client()
+
+
+def test_an_answer_as_documented_passes() -> None:
+    assert broken(lambda answer: None).get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda answer: answer.set_data("{}"), id="a field is missing"),
+        pytest.param(lambda answer: answer.set_data('{"status":1}'), id="another type"),
+        pytest.param(
+            lambda answer: answer.set_data('{"status":"live","x":1}'), id="a field too many"
+        ),
+        pytest.param(lambda answer: setattr(answer, "status_code", 202), id="another status"),
+        pytest.param(lambda answer: setattr(answer, "mimetype", "text/plain"), id="another type"),
+        pytest.param(lambda answer: answer.headers.pop("X-Request-ID"), id="no header"),
+        pytest.param(lambda answer: answer.headers.set("X-Request-ID", "ñ"), id="another header"),
+    ],
+)
+def test_an_answer_that_is_not_is_found_out(change: Callable[[Response], Any]) -> None:
+    with pytest.raises((AssertionError, ValidationError)):
+        broken(change).get("/health/live")
+
+
+# --- how both are served
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_both_may_be_kept_for_a_while(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert re.fullmatch(r"public, max-age=\d+", answer.headers["Cache-Control"])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_known_etag_saves_the_body(client: FlaskClient, path: str) -> None:
+    etag = client.get(path).headers["ETag"]
+    answer = client.get(path, headers={"If-None-Match": etag})
+    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", etag)
+    assert answer.headers["Cache-Control"].startswith("public")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_head_answers_as_get_without_the_body(client: FlaskClient, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.data) == (200, b"")
+    for name in ("ETag", "Content-Length", "Content-Type"):
+        assert head.headers[name] == get.headers[name]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_other_methods_are_refused(client: FlaskClient, path: str, method: str) -> None:
+    assert client.open(path, method=method).status_code == 405
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_both_need_neither_key_nor_database(make_app: Callable[..., Flask], path: str) -> None:
+    assert make_app(STAFF).test_client().get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_both_have_the_other_security_headers(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+# --- the page
+
+
+class Page(HTMLParser):
+    """What a page is made of: its tags with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [value for _, each in self.tags if (value := each.get(attribute)) is not None]
+
+    def names(self) -> list[str]:
+        return [tag for tag, _ in self.tags]
+
+
+@pytest.fixture(params=[frozenset(), STAFF], ids=["open", "staff keys"])
+def page(make_app: Callable[..., Flask], request: pytest.FixtureRequest) -> Page:
+    return Page(make_app(request.param).test_client().get("/docs").text)
+
+
+def test_the_page_tells_its_language_and_title(page: Page) -> None:
+    assert page.tags[0] == ("html", {"lang": "en"})
+    assert "title" in page.names()
+
+
+def test_the_page_shows_every_operation_and_every_code(page: Page) -> None:
+    for path, methods in CONTRACTS[True].document["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}" in page.text
+    for code in refusals.CODES:
+        assert code in page.text
+
+
+def test_the_page_has_a_command_for_every_operation(page: Page) -> None:
+    commands = re.findall(r"curl -s .*", page.text)
+    assert len(commands) == len(list(CONTRACTS[True].operations()))
+    assert "{" not in "".join(each for each in commands if " -d " not in each)
+
+
+def test_the_page_wants_nothing_from_elsewhere(page: Page) -> None:
+    assert not {"script", "link", "img", "iframe", "form", "object"} & set(page.names())
+    assert page.values("src") == page.values("style") == []
+    assert {each for each in page.values("href") if not each.startswith("#")} == {"/openapi.json"}
+
+
+def test_the_policy_lets_in_the_style_of_the_page_and_nothing_else(client: FlaskClient) -> None:
+    answer = client.get("/docs")
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    allowed = f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
+    policy = answer.headers["Content-Security-Policy"]
+    assert f"default-src 'none'; style-src {allowed};" in policy
+    assert "unsafe" not in policy
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_every_link_inside_the_page_leads_somewhere(page: Page) -> None:
+    ids = Counter(page.values("id"))
+    assert set(ids.values()) == {1}
+    targets = {each[1:] for each in page.values("href") if each.startswith("#")}
+    assert targets | set(page.values("aria-labelledby")) <= set(ids)
+
+
+def test_the_page_can_be_walked_by_its_headings(page: Page) -> None:
+    levels = [int(tag[1]) for tag in page.names() if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+
+
+def test_the_page_can_be_used_without_a_mouse_and_without_eyes(page: Page) -> None:
+    assert {"header", "nav", "main"} <= set(page.names())
+    assert page.names().count("caption") == page.names().count("table")
+    assert all("scope" in each for tag, each in page.tags if tag == "th")
+    # What scrolls must be reachable by keyboard, and then has to have a name.
+    scrolling = [each for _, each in page.tags if each.get("tabindex") == "0"]
+    assert len(scrolling) > 20
+    assert all(each.get("aria-label") for each in scrolling)
