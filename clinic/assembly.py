@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pymongo.database import Database
 
 from clinic import topology
@@ -17,7 +15,7 @@ from clinic.store import BookingStore
 
 def relayed_store(database: Database[Document], settings: Settings) -> tuple[BookingStore, Relay]:
     """Return a store whose messages leave through the relay once that is started."""
-    declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
+    declare = topology.declarer(settings)
     publisher = Publisher(settings.amqp_uri, declare, heartbeat_seconds=10)
     outbox = Outbox(
         database,

@@ -30,6 +30,8 @@ class Settings:
     mongodb_uri: str
     booking_retry: RetryPolicy
     email_retry: RetryPolicy
+    webhook_retry: RetryPolicy
+    has_webhook: bool
     outbox_grace_seconds: float
     outbox_sweep_seconds: float
     outbox_resend_seconds: float
@@ -38,6 +40,11 @@ class Settings:
     @property
     def retry_delays_seconds(self) -> list[int]:
         return self.booking_retry.delays_seconds + self.email_retry.delays_seconds
+
+    @property
+    def webhook_delays_seconds(self) -> list[int] | None:
+        """None while the webhook is off."""
+        return self.webhook_retry.delays_seconds if self.has_webhook else None
 
 
 class ConfigSchema(Schema):
@@ -65,6 +72,8 @@ class Zone(fields.Field[ZoneInfo]):
 
 
 _DEFAULT_RETRY = RetryPolicy(max_attempts=3, ttl_seconds=10)
+#: 21 minutes in all: a receiver is deployed, or rolled back, in that time.
+_DEFAULT_WEBHOOK_RETRY = RetryPolicy(max_attempts=8, ttl_seconds=10)
 
 
 class RetrySchema(ConfigSchema):
@@ -80,6 +89,20 @@ class RetrySchema(ConfigSchema):
         return RetryPolicy(**data)
 
 
+class WebhookRetrySchema(RetrySchema):
+    max_attempts = fields.Integer(
+        strict=True,
+        load_default=_DEFAULT_WEBHOOK_RETRY.max_attempts,
+        validate=validate.Range(1, 10),
+    )
+
+
+class WebhookSchema(ConfigSchema):
+    """Whether there is one is for all to know; the rest, for the notification service."""
+
+    url = fields.String(load_default="")
+
+
 class SettingsSchema(ConfigSchema):
     amqp_uri = fields.String(data_key="AMQP_URI", required=True)
     mongodb_uri = fields.String(data_key="MONGODB_CONNECTION_URL", required=True)
@@ -87,6 +110,10 @@ class SettingsSchema(ConfigSchema):
         RetrySchema, data_key="BOOKING_RETRY", load_default=_DEFAULT_RETRY
     )
     email_retry = fields.Nested(RetrySchema, data_key="EMAIL_RETRY", load_default=_DEFAULT_RETRY)
+    webhook_retry = fields.Nested(
+        WebhookRetrySchema, data_key="WEBHOOK_RETRY", load_default=_DEFAULT_WEBHOOK_RETRY
+    )
+    webhook = fields.Nested(WebhookSchema, data_key="WEBHOOK", load_default={"url": ""})
     outbox_grace_seconds = fields.Float(
         data_key="OUTBOX_GRACE_SECONDS", load_default=10.0, validate=validate.Range(0)
     )
@@ -102,7 +129,8 @@ class SettingsSchema(ConfigSchema):
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> Settings:
-        return Settings(**data)
+        webhook = data.pop("webhook")
+        return Settings(**data, has_webhook=bool(webhook["url"]))
 
 
 def load(path: str) -> dict[str, Any]:

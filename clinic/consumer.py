@@ -34,8 +34,9 @@ class WorkConsumer(Consumer):
     """An entrypoint that decodes, runs, and then acks, retries or parks a message.
 
     `read` turns a body into the handler's argument or raises PoisonMessage. `policy` picks the
-    retry policy out of the settings. `on_parked` names a method of the service that is told of a
-    message which was read and is parked: `(argument, code)`.
+    retry policy out of the settings, and `is_on` whether to consume at all. `on_parked` names a
+    method of the service that is told of a message which was read and is parked: `(argument,
+    code)`.
     """
 
     queue_consumer = DrainingQueueConsumer()
@@ -46,21 +47,28 @@ class WorkConsumer(Consumer):
         work: WorkQueue,
         read: Callable[[Mapping[str, Any]], Any],
         policy: Callable[[config.Settings], RetryPolicy],
+        is_on: Callable[[config.Settings], bool] = lambda _settings: True,
         on_parked: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.work = work
         self.read = read
         self.pick_policy = policy
+        self.pick_is_on = is_on
         self.on_parked = on_parked
         super().__init__(work.queue(), **kwargs)
 
     def setup(self) -> None:
         settings = config.settings(self.container.config)
         self.policy = self.pick_policy(settings)
-        declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
-        self.publisher = Publisher(settings.amqp_uri, declare)
-        super().setup()
+        self.publisher = Publisher(settings.amqp_uri, topology.declarer(settings))
+        self.is_on = self.pick_is_on(settings)
+        if self.is_on:
+            super().setup()
+
+    def stop(self) -> None:
+        if self.is_on:
+            super().stop()
 
     def handle_message(self, _body: None, message: Message) -> None:
         try:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Self
 
 from kombu import Connection
@@ -96,7 +95,7 @@ class DeadLetters:
     @contextmanager
     def opened(cls, settings: Settings) -> Iterator[Self]:
         """Connect; letters that were only looked at are back in their queues afterwards."""
-        declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
+        declare = topology.declarer(settings)
         publisher = Publisher(settings.amqp_uri, declare)
         with Connection(settings.amqp_uri, connect_timeout=_CONNECT_SECONDS) as connection:
             connect_once(connection)

@@ -59,6 +59,11 @@ class DrainingQueueConsumer(QueueConsumer):
     def _is_stopping(self) -> bool:
         return bool(self.should_stop or self._unregistered)
 
+    def start(self) -> None:
+        """Connect, unless no entrypoint of the service consumes: one may be switched off."""
+        if self._providers_registered:
+            super().start()
+
     def run(self, **kwargs: Any) -> None:
         with suppress(_Stopping):
             super().run(**kwargs)
@@ -66,6 +71,8 @@ class DrainingQueueConsumer(QueueConsumer):
 
     def stop(self) -> None:
         """End also before the first connection; nameko would kill the thread, and log a crash."""
+        if not self._providers_registered:
+            return
         if not self._consumers_ready.ready():
             self._stop_waiting_for_the_start()
             self.should_stop = True
@@ -165,8 +172,7 @@ class DrainingQueueConsumer(QueueConsumer):
 
         Called on every new connection, so the topology survives a broker that lost it.
         """
-        delays = config.settings(self.container.config).retry_delays_seconds
-        topology.declare(channel, delays)
+        topology.declarer(config.settings(self.container.config))(channel)
         channel.auto_decode = False  # a parked message keeps its bytes, whatever they claim to be
         # Deliveries of an earlier connection can't be settled any more: the broker has them back.
         self.unsettled.clear()

@@ -10,8 +10,10 @@
     ├── IdempotencyConflict     same key, other request
     ├── CheckUnavailable        an availability check failed; counts as an attempt
     ├── DeliveryUncertain       a letter may have been sent; counts as an attempt
+    ├── ReceiverFailed          a webhook's receiver has a fault; counts as an attempt
     ├── PoisonMessage           no attempt can ever succeed
     │   ├── RecipientRejected   the mail server refuses that address or message
+    │   ├── ReceiverRefused     a webhook's receiver does not want that event
     │   └── DeliveryExpired     the channel stayed away for too long
     ├── ConfigError
     └── TryLater                nothing wrong with the message: goes round without counting
@@ -76,12 +78,20 @@ class DeliveryUncertain(ClinicError):
     code = "delivery_uncertain"
 
 
+class ReceiverFailed(ClinicError):
+    code = "receiver_failed"
+
+
 class PoisonMessage(ClinicError):
     code = "poison_message"
 
 
 class RecipientRejected(PoisonMessage):
     code = "recipient_rejected"
+
+
+class ReceiverRefused(PoisonMessage):
+    code = "receiver_refused"
 
 
 class DeliveryExpired(PoisonMessage):

@@ -7,11 +7,14 @@ first day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from kombu import Exchange, Queue
 from kombu.transport.base import StdChannel
+
+from clinic.config import Settings
 
 BOOKING_SERVICE = "booking_service"
 STATE_CHANGED = "booking_state_changed"
@@ -67,22 +70,55 @@ EMAIL = WorkQueue(
     "notification_service.email.dead_letter",
     source=NOTIFICATIONS,
 )
-WORK_QUEUES = (BOOKING_REQUESTS, EMAIL)
+#: Hangs on the fanout only while the webhook is on; see `declare`.
+WEBHOOK = WorkQueue(
+    "notification_service.webhook",
+    "notification_service.webhook.retry",
+    "notification_service.webhook.dead_letter",
+)
+WORK_QUEUES = (BOOKING_REQUESTS, EMAIL, WEBHOOK)
 
 
-def declare(channel: StdChannel, delays_seconds: Iterable[int] = ()) -> None:
-    """Declare everything, idempotently. `delays_seconds` adds retry tiers to the plain one.
+def declarer(settings: Settings) -> Callable[[StdChannel], None]:
+    """Return what declares everything on a new channel, as the settings say."""
+    return partial(
+        declare,
+        delays_seconds=settings.retry_delays_seconds,
+        webhook_delays_seconds=settings.webhook_delays_seconds,
+    )
+
+
+def declare(
+    channel: StdChannel,
+    delays_seconds: Iterable[int] = (),
+    webhook_delays_seconds: Iterable[int] | None = None,
+) -> None:
+    """Declare everything, idempotently. Delays add retry tiers to the plain one.
 
     Queues come before anything is published through the exchanges, so that no event meets a
-    fanout without queues and is dropped.
+    fanout without queues and is dropped. The webhook's queue is always there, so that its dead
+    letters can be looked at. It is bound if `webhook_delays_seconds` is not None, and never
+    unbound here: a process that was not told of the webhook must not take it away from one that
+    was.
     """
     delays = list(delays_seconds)
     for exchange in (EVENTS, NOTIFICATIONS):
         exchange(channel).declare()
     NOTIFICATIONS(channel).bind_to(EVENTS, routing_key=STATE_CHANGED)
-    for work in WORK_QUEUES:
-        for queue in work.queues(delays):
-            queue(channel).declare()
+    queues = [*BOOKING_REQUESTS.queues(delays), *EMAIL.queues(delays)]
+    for queue in [*queues, *WEBHOOK.queues(webhook_delays_seconds or ())]:
+        queue(channel).declare()
+    if webhook_delays_seconds is not None:
+        WEBHOOK.queue()(channel).bind_to(NOTIFICATIONS)
+
+
+def unbind_webhook(channel: StdChannel) -> None:
+    """Take the webhook's queue off the fanout: bound and read by nobody, it would grow for ever.
+
+    What is in it stays.
+    """
+    declare(channel)  # one that is not there can't be unbound
+    WEBHOOK.queue()(channel).unbind_from(NOTIFICATIONS)
 
 
 def _quorum(

@@ -74,7 +74,8 @@ def amqp_uri(rabbit_node: RabbitNode) -> Iterator[str]:
 def empty_queues(uri: str) -> None:
     with Connection(uri) as connection:
         channel = connection.default_channel
-        topology.declare(channel, RETRY_SECONDS)
+        topology.declare(channel, RETRY_SECONDS, RETRY_SECONDS)
+        topology.unbind_webhook(channel)
         for work in topology.WORK_QUEUES:
             for queue in work.queues(RETRY_SECONDS):
                 channel.queue_purge(queue.name)
@@ -106,6 +107,8 @@ def config(amqp_uri: str, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch) -> 
         "AVAILABILITY_DELAY_SECONDS": "0",
         "BOOKING_RETRY_TTL_SECONDS": "1",
         "EMAIL_RETRY_TTL_SECONDS": "1",
+        "WEBHOOK_RETRY_TTL_SECONDS": "1",
+        "WEBHOOK_MAX_ATTEMPTS": "3",
         "OUTBOX_SWEEP_SECONDS": "0.2",
         "BOOKING_MAX_WORKERS": "20",
     }

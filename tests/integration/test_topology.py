@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from amqp.exceptions import NotFound
 from kombu import Connection
 from nameko.events import EventDispatcher
 from nameko.standalone.events import get_event_exchange
@@ -17,6 +18,7 @@ from clinic.publisher import Publisher
 from tests.amqp import depth, put, subscriber
 from tests.conftest import eventually
 
+WEBHOOK = "notification_service.webhook"
 DOCUMENTED_QUEUES = [
     "booking_requests",
     "booking_retry",
@@ -26,6 +28,9 @@ DOCUMENTED_QUEUES = [
     "notification_service.email.retry",
     "notification_service.email.retry.20s",
     "notification_service.email.dead_letter",
+    "notification_service.webhook",
+    "notification_service.webhook.retry",
+    "notification_service.webhook.dead_letter",
 ]
 
 
@@ -109,6 +114,46 @@ def test_an_event_reaches_the_fanout_and_the_email_queue(declared: str) -> None:
         assert len(eventually(received)) == 1
     publisher.close()
     assert depth(declared, "notification_service.email") == 1
+
+
+def test_the_webhook_hears_of_an_event_only_while_it_is_on(declared: str) -> None:
+    publisher = Publisher(declared, topology.declare)
+    publisher.publish([Entry.of_change(event()).to_message()])
+    assert depth(declared, WEBHOOK) == 0
+    with Connection(declared) as connection:
+        topology.declare(connection.default_channel, [], [1])
+    publisher.publish([Entry.of_change(event()).to_message()])
+    assert depth(declared, WEBHOOK) == 1
+    with Connection(declared) as connection:
+        topology.unbind_webhook(connection.default_channel)
+    publisher.publish([Entry.of_change(event()).to_message()])
+    publisher.close()
+    assert depth(declared, WEBHOOK) == 1
+    assert depth(declared, "notification_service.email") == 3
+
+
+def test_a_webhook_that_is_not_bound_can_be_unbound(declared: str) -> None:
+    with Connection(declared) as connection:
+        for _ in range(2):
+            topology.unbind_webhook(connection.default_channel)
+
+
+def test_who_knows_of_no_webhook_leaves_it_bound(declared: str) -> None:
+    with Connection(declared) as connection:
+        topology.declare(connection.default_channel, [], [1])
+        topology.declare(connection.default_channel, [])
+    publisher = Publisher(declared, topology.declare)
+    publisher.publish([Entry.of_change(event()).to_message()])
+    publisher.close()
+    assert depth(declared, WEBHOOK) == 1
+
+
+def test_the_waits_of_the_webhook_are_its_own(declared: str) -> None:
+    with Connection(declared) as connection:
+        topology.declare(connection.default_channel, [10], [3])
+        assert connection.default_channel.queue_declare(f"{WEBHOOK}.retry.3s", passive=True)
+        with pytest.raises(NotFound):
+            connection.default_channel.queue_declare("booking_retry.3s", passive=True)
 
 
 class Dispatcher:
