@@ -1,4 +1,4 @@
-"""Ways to reach a patient by e-mail: a mail server, or the log where none is configured."""
+"""What a channel is, and two of e-mail: a mail server, or the log where none is configured."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from email_validator import validate_email
 from eventlet import Timeout
 
+from clinic.booking import Booking
 from clinic.errors import ChannelUnavailable, DeliveryUncertain, RecipientRejected
-from notification_service.letter import Letter
+from clinic.messages import BookingStateChanged
+from notification_service.letter import Letter, compose
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +27,8 @@ logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 20
 VERDICT_SECONDS = 120
 SEND_SECONDS = 180
+
+Content = TypeVar("Content", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +41,37 @@ class Envelope:
     language: str
     letter: Letter
 
+    @classmethod
+    def of(cls, booking: Booking, event: BookingStateChanged, zone: ZoneInfo) -> Self:
+        """Write what the event tells the patient, with the times of the clinic's zone."""
+        return cls(
+            recipient=booking.patient_email,
+            reference=f"{event.booking_id}.{event.version}",
+            language=booking.language,
+            letter=compose(booking, event, zone),
+        )
 
-class Channel(Protocol):
-    """`longest_send_seconds` bounds `send`: whoever takes longer has died."""
+
+class Channel(Protocol[Content]):
+    """Sends to an `addressee`. `longest_send_seconds` bounds `send`: whoever takes longer has
+    died."""
 
     @property
     def longest_send_seconds(self) -> float: ...
 
-    def send(self, envelope: Envelope) -> None:
-        """Raises: ChannelUnavailable (try later), RecipientRejected (never), DeliveryUncertain
-        (it may have been sent)."""
+    @property
+    def addressee(self) -> str: ...
+
+    def send(self, content: Content, /) -> None:
+        """Raises: ChannelUnavailable (try later), PoisonMessage (never), DeliveryUncertain (it may
+        have been sent), or another error that counts as an attempt."""
 
 
 class LogChannel:
     """Simulates a mail server: logs that a letter went out, without its text."""
 
     longest_send_seconds = 10.0
+    addressee = "patient"
 
     def send(self, envelope: Envelope) -> None:
         logger.info(
@@ -77,6 +97,7 @@ class MailServer(smtplib.SMTP):
 @dataclass(frozen=True, slots=True)
 class SmtpChannel:
     longest_send_seconds: ClassVar[float] = SEND_SECONDS
+    addressee: ClassVar[str] = "patient"
 
     host: str
     port: int

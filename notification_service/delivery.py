@@ -1,13 +1,14 @@
-"""Delivers one event to one patient over one channel, at most once as far as that is possible."""
+"""Delivers one event over one channel, at most once as far as that is possible."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from zoneinfo import ZoneInfo
+from typing import Generic, TypeVar
 
 from clinic.booking import Booking
 from clinic.clock import now
@@ -22,9 +23,8 @@ from clinic.errors import (
 )
 from clinic.messages import BookingStateChanged
 from clinic.store import BookingStore
-from notification_service.channels import Channel, Envelope
+from notification_service.channels import Channel
 from notification_service.ledger import Claim, Ledger, State
-from notification_service.letter import compose
 
 logger = logging.getLogger(__name__)
 
@@ -33,41 +33,45 @@ GIVE_UP_AFTER = timedelta(hours=24)
 #: Tries to write down that a letter was sent.
 NOTE_ATTEMPTS = 3
 
+Content = TypeVar("Content")
+
 
 @dataclass(slots=True)
-class Delivery:
+class Delivery(Generic[Content]):
     """The delivery of one event; `claim` is its own, once it has one.
 
-    `zone` is the clinic's: letters say times as the clinic's clocks show them.
+    `prepare` makes what the channel sends. A channel that `tells_every_step` tells those as well
+    that a later one has overtaken.
     """
 
     bookings: BookingStore
     ledger: Ledger
-    channel: Channel
-    zone: ZoneInfo
+    channel: Channel[Content]
+    prepare: Callable[[Booking, BookingStateChanged], Content]
+    tells_every_step: bool = False
     claim: Claim | None = field(default=None, init=False)
 
     def deliver(self, event: BookingStateChanged, *, is_replay: bool = False) -> None:
-        """Tell the patient, unless that has been done.
+        """Tell the addressee, unless that has been done.
 
-        Raises: PoisonMessage for an event that the booking doesn't know, RecipientRejected,
-        DeliveryExpired; what counts as an attempt: DeliveryUncertain; and what goes round again:
+        Raises: PoisonMessage for an event that the booking doesn't know or that nobody takes; what
+        counts as an attempt: DeliveryUncertain, ReceiverFailed; and what goes round again:
         ChannelUnavailable, LeaseHeld, DatabaseUnavailable.
         """
         booking = self.bookings.get(event.booking_id)
         _require_genuine(event, booking)
-        envelope = self._envelope(event, booking)
+        content = self.prepare(booking, event)
         claim = self.claim = self.ledger.claim(event, is_replay=is_replay)
         if claim is None:
             return
         # Letters follow steps: while this was the last step, no later one had been told. One that
         # is taken and told since we read the booking may overtake us, as it may while we send.
-        if booking.version > event.version and self.ledger.is_superseded(event):
+        if self._is_overtaken(event, booking):
             self.ledger.settle(claim, State.SUPERSEDED)
             return
-        self._send(claim, envelope)
+        self._send(claim, content)
         self._note_sent(claim)
-        logger.info("patient notified", extra={"event_id": event.event_id})
+        logger.info("%s notified", self.channel.addressee, extra={"event_id": event.event_id})
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
         """Note that the event is parked, so that only a person sends it again.
@@ -75,10 +79,15 @@ class Delivery:
         Raises: DatabaseUnavailable.
         """
         if code in (BookingNotFound.code, PoisonMessage.code):
-            return  # there is no such step, and so no patient who waits for it
+            return  # there is no such step, and so nobody who waits for it
         with suppress(LeaseHeld):  # whoever holds it writes down what becomes of it
             if claim := self.claim or self.ledger.claim(event):
                 self.ledger.settle(claim, State.FAILED)
+
+    def _is_overtaken(self, event: BookingStateChanged, booking: Booking) -> bool:
+        if self.tells_every_step or booking.version == event.version:
+            return False
+        return self.ledger.is_superseded(event)
 
     def _note_sent(self, claim: Claim) -> None:
         """Insist a little: a letter whose sending is not written down is sent a second time."""
@@ -91,14 +100,14 @@ class Delivery:
                 time.sleep(attempt)
         return None
 
-    def _send(self, claim: Claim, envelope: Envelope) -> None:
-        """Free the claim when the letter was not sent and may be later.
+    def _send(self, claim: Claim, content: Content) -> None:
+        """Free the claim when nothing was sent and it may be later.
 
         An uncertain one stays under its lease, so that the next try knows that it may be sending a
         second copy. So does what will be parked, until it is: see `give_up`.
         """
         try:
-            self.channel.send(envelope)
+            self.channel.send(content)
         except (DeliveryUncertain, PoisonMessage):
             raise
         except ChannelUnavailable:
@@ -109,14 +118,6 @@ class Delivery:
         except Exception:
             self.ledger.settle(claim, State.POSTPONED)
             raise
-
-    def _envelope(self, event: BookingStateChanged, booking: Booking) -> Envelope:
-        return Envelope(
-            recipient=booking.patient_email,
-            reference=f"{event.booking_id}.{event.version}",
-            language=booking.language,
-            letter=compose(booking, event, self.zone),
-        )
 
 
 def _require_genuine(event: BookingStateChanged, booking: Booking) -> None:

@@ -82,7 +82,7 @@ class Ledger:
         self._rows = database["notifications"]
         self._inserts = Inserts(self._rows)
         self._settlements: GroupCommit[_Settlement, None] = GroupCommit(self._settle)
-        self._channel = channel
+        self.channel = channel
         self._lease = timedelta(seconds=lease_seconds)
         self._has_indexes = False
 
@@ -103,7 +103,7 @@ class Ledger:
         """Whether the patient has been told of a later step already."""
         later = {
             "bookingId": event.booking_id,
-            "channel": self._channel,
+            "channel": self.channel,
             "version": {"$gt": event.version},
             "state": State.SENT.value,
         }
@@ -162,7 +162,7 @@ class Ledger:
         mine = {"_id": {"$in": keys}, "state": {"$in": _UNSETTLED}, "tries": tries}
         outcome = {"state": state.value, "updatedAt": now()}
         result = self._rows.update_many(mine, {"$set": outcome})
-        NOTIFICATIONS.labels(self._channel, state.value).inc(result.matched_count)
+        NOTIFICATIONS.labels(self.channel, state.value).inc(result.matched_count)
 
     def _insert_missing(self, events: Sequence[BookingStateChanged]) -> None:
         # Nobody has touched them since the step itself, and nobody has tried.
@@ -182,12 +182,12 @@ class Ledger:
         expired = {"state": State.SENDING.value, "leaseUntil": {"$lte": now()}}
         if claim := self._take(event, expired, ambiguous=1):
             # Its holder may have sent. The channel gives every copy the same reference.
-            AMBIGUOUS_NOTIFICATIONS.labels(self._channel).inc()
+            AMBIGUOUS_NOTIFICATIONS.labels(self.channel).inc()
             return claim
         row = self._rows.find_one({"_id": self._key(event)}, {"state": True})
         if row and row["state"] == State.SENDING.value:
             raise LeaseHeld("another process is sending this notification")
-        NOTIFICATIONS.labels(self._channel, "duplicate").inc()
+        NOTIFICATIONS.labels(self.channel, "duplicate").inc()
         return None
 
     def _take(
@@ -206,7 +206,7 @@ class Ledger:
             "_id": self._key(event),
             "bookingId": event.booking_id,
             "version": event.version,
-            "channel": self._channel,
+            "channel": self.channel,
             "state": State.SENDING.value,
             "leaseUntil": now() + self._lease,
             "tries": 1,
@@ -215,7 +215,7 @@ class Ledger:
         }
 
     def _key(self, event: BookingStateChanged) -> str:
-        return f"{event.event_id}:{self._channel}"
+        return f"{event.event_id}:{self.channel}"
 
     def _ensure_indexes(self) -> None:
         if not self._has_indexes:

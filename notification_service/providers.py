@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
+from typing import Any, Protocol
 
 from nameko.containers import WorkerContext
 
@@ -12,50 +14,100 @@ from clinic.journal import Journal
 from clinic.outbox import Outbox
 from clinic.providers import ClinicDatabase
 from clinic.publisher import Publisher
+from clinic.retry import RetryPolicy
 from clinic.store import BookingStore
+from clinic.topology import EMAIL, WEBHOOK, WorkQueue
+from notification_service.channels import Channel, Envelope
 from notification_service.delivery import Delivery
 from notification_service.ledger import Ledger
-from notification_service.reconciler import Reconciler
+from notification_service.reconciler import GIVE_UP_AFTER, Reconciler
+from notification_service.retirement import Retirement
 from notification_service.settings import notification_settings
 from notification_service.watermark import Watermark
+from notification_service.webhook import WebhookChannel, as_in_history
 
-_CHANNEL = "email"
+_EMAIL = "email"
+_WEBHOOK = "webhook"
 
 #: What a lease is longer than the longest send: room for slow clocks and a slow database.
 _MARGIN_SECONDS = 30
 
 
-class EmailDelivery(ClinicDatabase):
-    """Gives each message a `Delivery` by e-mail, and runs the reconciler of its ledger."""
+class Background(Protocol):
+    """What a provider runs beside the messages."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class ChannelDelivery(ClinicDatabase):
+    """Gives each message a `Delivery` over one channel, and looks after that channel."""
+
+    delivery: Delivery[Any]
+    background: Background
 
     def setup(self) -> None:
         super().setup()
-        settings = notification_settings(self.container.config)
-        bookings = BookingStore(self.database, Outbox(self.database))
-        lease_seconds = settings.channel.longest_send_seconds + _MARGIN_SECONDS
-        ledger = Ledger(self.database, _CHANNEL, lease_seconds)
-        self.delivery = Delivery(bookings, ledger, settings.channel, settings.zone)
-        self.reconciler = self._reconciler(ledger)
+        self.settings = config.settings(self.container.config)
+        self.own = notification_settings(self.container.config)
+        self.bookings = BookingStore(self.database, Outbox(self.database))
 
     def start(self) -> None:
-        self.reconciler.start()
+        self.background.start()
 
     def stop(self) -> None:
-        self.reconciler.stop()
+        self.background.stop()
         super().stop()
 
-    def get_dependency(self, worker_ctx: WorkerContext) -> Delivery:
+    def get_dependency(self, worker_ctx: WorkerContext) -> Delivery[Any]:
         return replace(self.delivery)
 
-    def _reconciler(self, ledger: Ledger) -> Reconciler:
-        settings = config.settings(self.container.config)
+    def _ledger(self, name: str, channel: Channel[Any]) -> Ledger:
+        return Ledger(self.database, name, channel.longest_send_seconds + _MARGIN_SECONDS)
+
+    def _reconciler(
+        self, ledger: Ledger, work: WorkQueue, policy: RetryPolicy, reach: timedelta
+    ) -> Reconciler:
         # What waits for its next run is not lost.
-        patience_seconds = max(settings.outbox_resend_seconds, *settings.email_retry.delays_seconds)
-        declare = partial(topology.declare, delays_seconds=settings.retry_delays_seconds)
+        patience_seconds = max(self.settings.outbox_resend_seconds, *policy.delays_seconds)
         return Reconciler(
             Journal(self.database),
             ledger,
-            Watermark(self.database, _CHANNEL),
-            Publisher(settings.amqp_uri, declare),
+            Watermark(self.database, ledger.channel),
+            Publisher(self.settings.amqp_uri, topology.declarer(self.settings)),
+            work.name,
             patience_seconds,
+            reach,
         )
+
+
+class EmailDelivery(ChannelDelivery):
+    def setup(self) -> None:
+        super().setup()
+        ledger = self._ledger(_EMAIL, self.own.channel)
+        letter = partial(Envelope.of, zone=self.own.zone)
+        self.delivery = Delivery(self.bookings, ledger, self.own.channel, letter)
+        policy = self.settings.email_retry
+        self.background = self._reconciler(ledger, EMAIL, policy, reach=GIVE_UP_AFTER)
+
+
+class WebhookDelivery(ChannelDelivery):
+    """Without a `WEBHOOK_URL`, it only sees to it that nothing waits for one."""
+
+    def setup(self) -> None:
+        super().setup()
+        if self.own.webhook:
+            self._open(self.own.webhook)
+        else:
+            publisher = Publisher(self.settings.amqp_uri, topology.unbind_webhook)
+            self.background = Retirement(publisher, Watermark(self.database, _WEBHOOK))
+
+    def _open(self, channel: WebhookChannel) -> None:
+        ledger = self._ledger(_WEBHOOK, channel)
+        self.delivery = Delivery(
+            self.bookings, ledger, channel, as_in_history, tells_every_step=True
+        )
+        policy = self.settings.webhook_retry
+        # Steps of the time before it was switched on are not told.
+        self.background = self._reconciler(ledger, WEBHOOK, policy, reach=timedelta(0))

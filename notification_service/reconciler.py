@@ -17,14 +17,12 @@ from clinic.messages import BookingStateChanged
 from clinic.metrics import LOST_EVENTS
 from clinic.outgoing import Outgoing
 from clinic.publisher import Publisher
-from clinic.topology import EMAIL
 from notification_service.ledger import Ledger, Row
 from notification_service.watermark import Watermark
 
 logger = logging.getLogger(__name__)
 
-#: How long a step that nobody can be told of holds the watermark back, and where the first round
-#: begins.
+#: How long a step that nobody can be told of holds the watermark back.
 GIVE_UP_AFTER = timedelta(hours=48)
 #: Events that are claimed and published at once.
 BATCH = 100
@@ -38,7 +36,8 @@ class Reconciler:
     """One background greenthread of each notifier; several agree through the ledger.
 
     A step that was taken `patience_seconds` ago is lost when nobody has noted what became of it,
-    and nobody has had it in hand for as long. Whatever goes wrong here, a later round sees it.
+    and nobody has had it in hand for as long. It is published to `queue` again. The first round of
+    all reaches back `reach`. Whatever goes wrong here, a later round sees it.
     """
 
     def __init__(
@@ -47,12 +46,16 @@ class Reconciler:
         ledger: Ledger,
         watermark: Watermark,
         publisher: Publisher,
+        queue: str,
         patience_seconds: float,
+        reach: timedelta = GIVE_UP_AFTER,
     ) -> None:
         self._journal = journal
         self._ledger = ledger
         self._watermark = watermark
         self._publisher = publisher
+        self._queue = queue
+        self._reach = reach
         self._patience = timedelta(seconds=patience_seconds)
         self._interval_seconds = min(max(patience_seconds / 10, 1.0), 60.0)
         self._is_resting = False
@@ -96,7 +99,7 @@ class Reconciler:
         """Look at all steps from the watermark on. Raises: DatabaseUnavailable, BrokerUnavailable;
         the watermark stays below what was not looked at."""
         until = now() - self._patience
-        since = self._watermark.read() or now() - GIVE_UP_AFTER
+        since = self._watermark.read() or self._begin()
         holding: datetime | None = None
         while since <= until and not self._stopping.is_set():
             page = self._journal.read(since, until)
@@ -104,6 +107,12 @@ class Reconciler:
             holding = holding or unsettled
             self._watermark.rise(holding - _MILLISECOND if holding else page.reached)
             since = page.reached + _MILLISECOND
+
+    def _begin(self) -> datetime:
+        """Write down where the first round begins: it may find nothing that is old enough."""
+        beginning = now() - self._reach
+        self._watermark.rise(beginning)
+        return beginning
 
     def _review(self, bookings: Sequence[Steps]) -> datetime | None:
         """Publish again what was lost. Return when the first booking was changed of which
@@ -139,19 +148,23 @@ class Reconciler:
 
         Nothing is claimed for a broker that is away. False when the service stops.
         """
-        while self._publisher.depth(EMAIL.name) >= ROOM:
+        while self._publisher.depth(self._queue) >= ROOM:
             if self._stopping.wait(_TICK_SECONDS):
                 return False
         return not self._stopping.is_set()
 
     def _publish(self, events: Sequence[BookingStateChanged]) -> None:
-        refused = self._publisher.publish([_message(event) for event in events])
+        refused = self._publisher.publish([self._message(event) for event in events])
         for event in events:
             logger.info("event published again", extra={"event_id": event.event_id})
         logger.warning("events were lost and published again", extra={"count": len(events)})
-        LOST_EVENTS.labels(EMAIL.name).inc(len(events))
+        LOST_EVENTS.labels(self._queue).inc(len(events))
         if refused:
             logger.error("the broker refused messages", extra={"count": len(refused)})
+
+    def _message(self, event: BookingStateChanged) -> Outgoing:
+        """What the relay would send, but to one queue: other subscribers have lost nothing."""
+        return replace(Entry.of_change(event).to_message(), exchange="", routing_key=self._queue)
 
     def _work_again(self) -> None:
         if self._is_resting:
@@ -181,8 +194,3 @@ def _first_that_holds(unsettled: Sequence[tuple[Steps, BookingStateChanged]]) ->
             "not told for two days, no longer looked after", extra={"event_id": event.event_id}
         )
     return None
-
-
-def _message(event: BookingStateChanged) -> Outgoing:
-    """What the relay would send, but to our queue only: other subscribers have lost nothing."""
-    return replace(Entry.of_change(event).to_message(), exchange="", routing_key=EMAIL.name)

@@ -29,6 +29,11 @@ class Watermark:
         self._known = mark["until"] if mark else None
         return self._known
 
+    def forget(self) -> None:
+        with database_errors():
+            self._marks.delete_one({"_id": self._channel})
+        self._known = None
+
     def rise(self, until: datetime) -> None:
         if self._known is not None and until <= self._known:
             return

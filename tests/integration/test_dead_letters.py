@@ -29,7 +29,7 @@ from clinic.outbox import Outbox
 from clinic.retry import ATTEMPT_HEADER
 from clinic.store import BookingStore
 from clinic.topology import WorkQueue
-from notification_service.service import NotificationService
+from notification_service.service import NotificationService, WebhookService
 from runner.ports import free_port
 from runner.rabbitmq import RabbitNode
 from runner.services import ROOT
@@ -37,9 +37,11 @@ from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.mailbox import Mailbox, running_mailbox
+from tests.receiver import receiving
 
 REQUESTS = topology.BOOKING_REQUESTS
 EMAIL = topology.EMAIL
+WEBHOOK = topology.WEBHOOK
 MANY = 300
 PARKED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -390,6 +392,35 @@ def test_all_letters_go_back_to_the_queue_that_each_came_from(
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, EMAIL.name)) == (2, 1)
 
 
+def test_a_webhook_that_was_given_up_is_told_when_a_person_replays_it(
+    clinic: Clinic,
+    store: BookingStore,
+    config: dict[str, Any],
+    container_factory: Any,
+    amqp_uri: str,
+) -> None:
+    with receiving() as receiver:
+        receiver.answers = [410]
+        config["WEBHOOK"] = {"url": receiver.url, "secret": "s3cret"}
+        service = container_factory(WebhookService, config)
+        service.start()
+        event = rejection_of(pending(store, "ana@example.com"), store)
+        put(amqp_uri, WEBHOOK.name, event, content_type="application/json")
+        (row,) = eventually(clinic.listed)
+        assert row[1:3] == [WEBHOOK.dead_letter, "receiver_refused"]
+        clinic.letters("replay", row[0])
+        eventually(lambda: len(receiver.calls) == 2)
+        service.stop()
+    assert receiver.told[0] == receiver.told[1]
+    assert clinic.listed() == []
+
+
+def test_letters_of_a_webhook_that_is_off_can_be_looked_at(clinic: Clinic, amqp_uri: str) -> None:
+    park(amqp_uri, work=WEBHOOK)
+    assert clinic.listed()[0][1] == WEBHOOK.dead_letter
+    assert clinic.letters("drop", "--all", "--yes")[-1] == "Dropped: 1"
+
+
 def test_an_id_and_a_cause_must_both_fit(clinic: Clinic, amqp_uri: str) -> None:
     id_ = park(amqp_uri)
     assert clinic.letters("replay", id_, "--cause", "poison_message")[-1] == "Replayed: 0"
@@ -467,6 +498,13 @@ def test_a_replayed_booking_is_decided_and_asks_for_attention_no_more(
     assert clinic.listed() == []
 
 
+def rejection_of(booking: Booking, store: BookingStore) -> bytes:
+    """Reject it and return the event."""
+    transition = steps.reject(booking, reason="past", at=now(), by="test")
+    store.apply(transition)
+    return strict_json.dumps(BookingStateChanged.of(transition).to_body())
+
+
 def decided(store: BookingStore, booking: Booking) -> Booking | None:
     current = store.get(booking.id)
     return current if current.status is not Status.PENDING else None
@@ -484,9 +522,7 @@ def test_a_replayed_letter_to_a_patient_is_tried_again(
     service = container_factory(NotificationService, config)
     service.start()
     booking = pending(store, "refused@example.com")
-    transition = steps.reject(booking, reason="past", at=now(), by="test")
-    store.apply(transition)
-    event = strict_json.dumps(BookingStateChanged.of(transition).to_body())
+    event = rejection_of(booking, store)
     put(amqp_uri, EMAIL.name, event, content_type="application/json")
     eventually(lambda: depth(amqp_uri, EMAIL.dead_letter) == 1)
     # Still refused, it is parked again; mended, it goes out.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,9 @@ def ledger(database: Database[Any]) -> Ledger:
 @pytest.fixture
 def delivery(
     bookings: BookingStore, ledger: Ledger, config: dict[str, Any], mailbox: Mailbox
-) -> Delivery:
+) -> Delivery[Envelope]:
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
-    settings = notification_settings(config)
-    return Delivery(bookings, ledger, settings.channel, settings.zone)
+    return delivery_by_mail(config, bookings, ledger)
 
 
 @pytest.fixture
@@ -74,6 +74,14 @@ def service(config: dict[str, Any], mailbox: Mailbox, container_factory: Any) ->
     container.start()
     yield container
     container.stop()
+
+
+def delivery_by_mail(
+    config: dict[str, Any], bookings: BookingStore, ledger: Ledger
+) -> Delivery[Envelope]:
+    settings = notification_settings(config)
+    letter = partial(Envelope.of, zone=settings.zone)
+    return Delivery(bookings, ledger, settings.channel, letter)
 
 
 def confirmed(
@@ -103,7 +111,7 @@ def send(uri: str, event: BookingStateChanged) -> None:
 
 
 def test_a_patient_is_told_in_their_language_and_in_both_forms(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
@@ -117,7 +125,7 @@ def test_a_patient_is_told_in_their_language_and_in_both_forms(
 
 
 def test_english_is_spoken_to_those_who_prefer_it(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings, language="en")
     delivery.deliver(event)
@@ -126,7 +134,7 @@ def test_english_is_spoken_to_those_who_prefer_it(
 
 
 def test_a_cancellation_says_why(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
 ) -> None:
     booking, _ = confirmed(bookings)
     current = bookings.get(booking.id)
@@ -139,7 +147,7 @@ def test_a_cancellation_says_why(
 
 
 def test_a_duplicate_event_mails_nobody_twice(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     _, event = confirmed(bookings)
     for _ in range(3):
@@ -149,7 +157,7 @@ def test_a_duplicate_event_mails_nobody_twice(
 
 
 def test_racing_deliveries_of_one_event_send_one_letter(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings)
 
@@ -165,7 +173,7 @@ def test_racing_deliveries_of_one_event_send_one_letter(
 
 
 def test_every_step_of_a_booking_is_told(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
@@ -179,7 +187,7 @@ def test_every_step_of_a_booking_is_told(
 
 
 def test_an_older_step_is_not_told_after_a_later_one(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking, confirmation = confirmed(bookings)
     current = bookings.get(booking.id)
@@ -193,7 +201,7 @@ def test_an_older_step_is_not_told_after_a_later_one(
 
 
 def test_a_forged_event_is_poison(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
 ) -> None:
     booking, _ = confirmed(bookings)
     current = bookings.get(booking.id)
@@ -204,7 +212,7 @@ def test_a_forged_event_is_poison(
 
 
 def test_a_refused_address_is_final(
-    delivery: Delivery, bookings: BookingStore, database: Database[Any]
+    delivery: Delivery[Envelope], bookings: BookingStore, database: Database[Any]
 ) -> None:
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
@@ -216,7 +224,7 @@ def test_a_refused_address_is_final(
 
 
 def test_a_refused_address_is_tried_again_only_when_a_person_replays_its_event(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
@@ -230,7 +238,7 @@ def test_a_refused_address_is_tried_again_only_when_a_person_replays_its_event(
 
 
 def test_a_server_that_gives_no_verdict_leaves_the_letter_uncertain(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     _, event = confirmed(bookings, address="silent@example.com")
     with pytest.raises(DeliveryUncertain):
@@ -307,7 +315,10 @@ def settled_count(state: str) -> float:
 
 
 def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    delivery: Delivery[Envelope],
+    bookings: BookingStore,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, event = confirmed(bookings)
     settle, faults = Ledger.settle, [DatabaseUnavailable("away")]
@@ -324,7 +335,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(
 
 
 def test_a_server_that_says_later_is_tried_later(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings, address="later@example.com")
     with pytest.raises(ChannelUnavailable):
@@ -335,7 +346,7 @@ def test_a_server_that_says_later_is_tried_later(
 
 
 def test_a_server_that_is_away_for_a_day_is_given_up(
-    delivery: Delivery, bookings: BookingStore, database: Database[Any]
+    delivery: Delivery[Envelope], bookings: BookingStore, database: Database[Any]
 ) -> None:
     booking, _ = confirmed(bookings, address="later@example.com")
     current = bookings.get(booking.id)
@@ -358,7 +369,7 @@ def test_a_server_that_nobody_reaches_is_unavailable() -> None:
 
 
 def test_a_sender_that_died_is_waited_out_and_then_replaced(
-    delivery: Delivery,
+    delivery: Delivery[Envelope],
     bookings: BookingStore,
     mailbox: Mailbox,
     database: Database[Any],
@@ -380,7 +391,7 @@ def test_a_sender_that_died_is_waited_out_and_then_replaced(
 
 
 def test_a_second_copy_has_the_message_id_of_the_first(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
@@ -397,10 +408,9 @@ def test_the_log_channel_hides_who_it_is(
     config: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    settings = notification_settings(config)
     _, event = confirmed(bookings)
     with caplog.at_level(logging.INFO):
-        Delivery(bookings, ledger, settings.channel, settings.zone).deliver(event)
+        delivery_by_mail(config, bookings, ledger).deliver(event)
     assert "a***@e***.com" in caplog.text
     assert "ana@example.com" not in caplog.text
     assert "García" not in caplog.text

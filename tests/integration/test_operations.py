@@ -36,6 +36,7 @@ from clinic.relays import Progress
 from clinic.store import BookingStore
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
+from notification_service.channels import Envelope
 from notification_service.delivery import Delivery
 from notification_service.ledger import Claim, Ledger, State
 from notification_service.settings import notification_settings
@@ -113,7 +114,7 @@ def delivery(counted: Database[Any], store: BookingStore, config: dict[str, Any]
     own = notification_settings(config)
     ledger = Ledger(counted, "email", lease_seconds=60)
     ledger.claim(BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="")))
-    return Delivery(store, ledger, own.channel, own.zone)
+    return Delivery(store, ledger, own.channel, partial(Envelope.of, zone=own.zone))
 
 
 def test_a_booking_costs_six_operations_and_two_messages(

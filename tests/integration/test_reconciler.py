@@ -96,6 +96,7 @@ def make(
         Ledger(database, "email", lease_seconds=60),
         Watermark(database, "email"),
         Publisher(amqp_uri, topology.declare, timeout_seconds=2),
+        QUEUE,
         seconds,
     )
 

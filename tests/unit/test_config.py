@@ -17,7 +17,9 @@ from clinic.retry import RetryPolicy
 from gateway.settings import GatewaySettings, gateway_settings
 from notification_service.channels import LogChannel, SmtpChannel
 from notification_service.settings import NotificationSettings, notification_settings
+from notification_service.webhook import WebhookChannel
 
+RECEIVER = "https://example.org/hook?a=b"
 FILE = Path(__file__).parents[2] / "config.yaml"
 VARIABLES = sorted(re.findall(r"^[^#\n]*\$\{([A-Z_]+):", FILE.read_text("utf-8"), re.MULTILINE))
 
@@ -51,6 +53,15 @@ def mail(config: dict[str, Any] | None = None) -> NotificationSettings:
     return notification_settings(config or loaded())
 
 
+def hook(url: str, secret: str = "") -> WebhookChannel:
+    """The webhook's channel; without a secret here, one of the environment's or a default."""
+    config = changed("WEBHOOK", "url", to=url)
+    config["WEBHOOK"]["secret"] = secret or config["WEBHOOK"]["secret"] or "s3cret"
+    channel = mail(config).webhook
+    assert channel is not None
+    return channel
+
+
 def web(config: dict[str, Any] | None = None) -> GatewaySettings:
     return gateway_settings(config or loaded())
 
@@ -73,6 +84,15 @@ def test_messages_are_tried_three_times_with_10_and_20_seconds_between() -> None
     read = settings(loaded())
     assert read.booking_retry == read.email_retry == RetryPolicy(3, 10)
     assert read.retry_delays_seconds == [10, 20, 10, 20]
+
+
+def test_a_webhook_is_off_by_default_and_tried_for_21_minutes_when_it_is_on() -> None:
+    read = settings(loaded())
+    assert mail().webhook is None
+    assert (read.has_webhook, read.webhook_delays_seconds) == (False, None)
+    on = settings(changed("WEBHOOK", "url", to="http://localhost"))
+    assert on.webhook_delays_seconds == [10, 20, 40, 80, 160, 320, 640]
+    assert sum(on.webhook_delays_seconds) // 60 == 21
 
 
 def test_the_clinic_is_open_every_day_by_default() -> None:
@@ -135,6 +155,10 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
     "BOOKING_RETRY_TTL_SECONDS": ("1", lambda: settings(loaded()).booking_retry.ttl_seconds, 1),
     "EMAIL_MAX_ATTEMPTS": ("4", lambda: settings(loaded()).email_retry.max_attempts, 4),
     "EMAIL_RETRY_TTL_SECONDS": ("2", lambda: settings(loaded()).email_retry.ttl_seconds, 2),
+    "WEBHOOK_MAX_ATTEMPTS": ("4", lambda: settings(loaded()).webhook_retry.max_attempts, 4),
+    "WEBHOOK_RETRY_TTL_SECONDS": ("2", lambda: settings(loaded()).webhook_retry.ttl_seconds, 2),
+    "WEBHOOK_URL": (RECEIVER, lambda: settings(loaded()).has_webhook, True),
+    "WEBHOOK_SECRET": ("one, two,", lambda: hook(RECEIVER).secrets, ("one", "two")),
     "OUTBOX_GRACE_SECONDS": ("1.5", lambda: settings(loaded()).outbox_grace_seconds, 1.5),
     "OUTBOX_LIMIT": ("7", lambda: settings(loaded()).outbox_limit, 7),
     "OUTBOX_SWEEP_SECONDS": ("0.2", lambda: settings(loaded()).outbox_sweep_seconds, 0.2),
@@ -195,7 +219,12 @@ def test_one_zone_serves_calendar_and_letters(monkeypatch: pytest.MonkeyPatch) -
 )
 @pytest.mark.parametrize(
     ("name", "path"),
-    [("SMTP_PASSWORD", ("SMTP", "password")), ("STAFF_API_KEY", ("STAFF_API_KEY",))],
+    [
+        ("SMTP_PASSWORD", ("SMTP", "password")),
+        ("STAFF_API_KEY", ("STAFF_API_KEY",)),
+        ("WEBHOOK_SECRET", ("WEBHOOK", "secret")),
+        ("WEBHOOK_URL", ("WEBHOOK", "url")),
+    ],
 )
 def test_a_secret_stays_the_text_it_is(
     name: str, path: tuple[str, ...], value: str, monkeypatch: pytest.MonkeyPatch
@@ -257,7 +286,7 @@ def test_an_address_must_be_a_text(key: str, value: Any) -> None:
         settings(changed(key, to=value))
 
 
-@pytest.mark.parametrize("part", ["BOOKING_RETRY", "EMAIL_RETRY"])
+@pytest.mark.parametrize("part", ["BOOKING_RETRY", "EMAIL_RETRY", "WEBHOOK_RETRY"])
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -288,6 +317,8 @@ def test_a_wrong_retry_is_told_with_its_key(part: str, key: str, value: Any) -> 
         ("OUTBOX_SWEEP_SECONDS", []),
         ("BOOKING_RETRY", 3),
         ("EMAIL_RETRY", ["x"]),
+        ("WEBHOOK_RETRY", "x"),
+        ("WEBHOOK", "x"),
     ],
 )
 def test_a_wrong_shared_setting_is_told_with_its_key(key: str, value: Any) -> None:
@@ -366,6 +397,49 @@ def test_a_wrong_check_is_told_with_its_key(key: str, value: Any) -> None:
 def test_a_wrong_mail_setting_is_told_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"SMTP.*{key}"):
         mail(changed("SMTP", key, to=value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "example.org/hook",
+        "ftp://example.org/",
+        "https://",
+        "https:/hook",
+        "https://example.org:99999/",
+        "https://exa mple.org/",
+        "https://user:password@example.org/",
+        "https://example.org/hook#part",
+        7,
+        ["https://example.org/"],
+    ],
+)
+def test_a_wrong_url_of_a_webhook_is_told_and_not_quoted(url: Any) -> None:
+    config = changed("WEBHOOK", "url", to=url)
+    config["WEBHOOK"]["secret"] = "s3cret"
+    with pytest.raises(ConfigError, match=r"WEBHOOK.*url") as told:
+        mail(config)
+    assert "example" not in str(told.value).replace("https://example.org/path", "")
+
+
+@pytest.mark.parametrize("secret", ["", " ", ",", None])
+def test_a_webhook_without_a_secret_is_told(secret: Any) -> None:
+    config = changed("WEBHOOK", "url", to=RECEIVER)
+    config["WEBHOOK"]["secret"] = secret
+    with pytest.raises(ConfigError, match=r"WEBHOOK.*secret"):
+        mail(config)
+
+
+def test_a_webhook_does_not_show_its_secrets_nor_its_url() -> None:
+    shown = repr(hook(RECEIVER, "s3cret"))
+    assert "s3cret" not in shown
+    assert "example.org" not in shown
+
+
+def test_a_secret_alone_turns_no_webhook_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOK_SECRET", "s3cret")
+    assert mail().webhook is None
+    assert not settings(loaded()).has_webhook
 
 
 @pytest.mark.parametrize(

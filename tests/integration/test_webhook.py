@@ -1,0 +1,609 @@
+"""The second channel: what a receiver is told, and that neither channel waits for the other."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import pytest
+from eventlet import patcher
+from pymongo.database import Database
+from urllib3.util import parse_url
+
+from clinic import booking as steps
+from clinic import strict_json, topology
+from clinic.clock import now
+from clinic.entry import Entry
+from clinic.errors import (
+    BrokerUnavailable,
+    ChannelUnavailable,
+    ReceiverFailed,
+    ReceiverRefused,
+)
+from clinic.journal import Journal
+from clinic.messages import BookingStateChanged
+from clinic.outbox import Outbox
+from clinic.publisher import Publisher
+from clinic.store import BookingStore
+from notification_service import retirement, webhook
+from notification_service.ledger import Ledger
+from notification_service.reconciler import Reconciler
+from notification_service.retirement import Retirement
+from notification_service.service import NotificationService, WebhookService
+from notification_service.signature import sign
+from notification_service.watermark import Watermark
+from notification_service.webhook import WebhookChannel
+from runner.ports import free_port
+from tests.amqp import body_of, consumers, depth, put, take
+from tests.bookings import put_booking, requested
+from tests.conftest import eventually
+from tests.mailbox import Mailbox, running_mailbox
+from tests.receiver import Receiver, receiving
+
+WEBHOOK, EMAIL = topology.WEBHOOK, topology.EMAIL
+SECRETS = ("the-secret", "the-next-one")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def channel(receiver: Receiver) -> WebhookChannel:
+    return to(receiver.url)
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
+    for mailbox in running_mailbox(tmp_path):
+        config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+        yield mailbox
+
+
+@pytest.fixture
+def bookings(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database, 60))
+
+
+@pytest.fixture
+def start(config: dict[str, Any], container_factory: Any) -> Iterator[Callable[..., Any]]:
+    """Start a service with a few workers; it is stopped in the end."""
+    containers: list[Any] = []
+
+    def start(service: type, url: str = "") -> Any:
+        config["WEBHOOK"] = {"url": url, "secret": ",".join(SECRETS)}
+        config["max_workers"] = 5
+        containers.append(container_factory(service, config))
+        containers[-1].start()
+        return containers[-1]
+
+    yield start
+    for container in containers:
+        container.stop()
+
+
+@pytest.fixture
+def publish(amqp_uri: str) -> Iterator[Callable[..., None]]:
+    """Publish events as a relay does: through the exchanges, to whoever is bound."""
+    publisher = Publisher(amqp_uri, topology.declare)
+
+    def publish(*events: BookingStateChanged) -> None:
+        refused = publisher.publish([Entry.of_change(event).to_message() for event in events])
+        assert refused == []
+
+    yield publish
+    publisher.close()
+
+
+def to(url: str) -> WebhookChannel:
+    return WebhookChannel(parse_url(url), SECRETS)
+
+
+def rejection() -> BookingStateChanged:
+    return BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
+
+
+def rejected(bookings: BookingStore, ago: timedelta = timedelta(0)) -> BookingStateChanged:
+    at = now() - ago
+    booking = put_booking(bookings, at=at)
+    return take_step(bookings, steps.reject(booking, reason="past", at=at, by="test"))
+
+
+def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+    bookings.apply(transition)
+    return BookingStateChanged.of(transition)
+
+
+def send(uri: str, event: BookingStateChanged, **properties: Any) -> None:
+    body = strict_json.dumps(event.to_body())
+    put(uri, WEBHOOK.name, body, content_type="application/json", **properties)
+
+
+def states(database: Database[Any], channel: str = "webhook") -> dict[str, str]:
+    rows = database["notifications"].find({"channel": channel})
+    return {row["_id"].removesuffix(f":{channel}"): row["state"] for row in rows}
+
+
+# --- one request
+
+
+def test_a_receiver_is_told_with_a_signature_of_each_secret(
+    channel: WebhookChannel, receiver: Receiver
+) -> None:
+    event = rejection()
+    channel.send(event)
+    (call,) = receiver.calls
+    timestamp = int(call.headers["X-Clinic-Timestamp"])
+    assert call.event == event.to_body()
+    assert call.headers["X-Clinic-Event-Id"] == event.event_id
+    assert call.headers["X-Clinic-Signature"] == sign(call.raw, timestamp, SECRETS)
+    assert abs(timestamp - time.time()) < 60
+    assert call.headers["Content-Type"] == "application/json"
+    assert call.headers["User-Agent"] == "clinic-booking"
+    assert call.headers["Host"] == f"127.0.0.1:{receiver.port}"
+    assert call.headers["Path"] == "/hook"
+
+
+def test_a_receiver_learns_no_name_and_no_address(
+    channel: WebhookChannel, receiver: Receiver
+) -> None:
+    channel.send(rejection())
+    (call,) = receiver.calls
+    assert set(call.event) == {
+        *("eventId", "bookingId", "version", "status", "previousStatus"),
+        *("reason", "date", "occurredAt"),
+    }
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_an_answer_of_2xx_is_all_that_is_asked_for(
+    channel: WebhookChannel, receiver: Receiver, status: int
+) -> None:
+    receiver.status = status
+    channel.send(rejection())
+    assert len(receiver.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        *((status, ChannelUnavailable) for status in (408, 429, 502, 503, 504)),
+        *((status, ReceiverFailed) for status in (500, 501, 599)),
+        *((status, ReceiverRefused) for status in (300, 301, 307, 308, 400, 401, 404, 410, 422)),
+    ],
+)
+def test_any_other_answer_says_what_becomes_of_the_event(
+    channel: WebhookChannel, receiver: Receiver, status: int, error: type[Exception]
+) -> None:
+    receiver.status = status
+    with pytest.raises(error, match=f"the receiver answered {status}"):
+        channel.send(rejection())
+    # Nobody has followed the Location that comes with it.
+    assert len(receiver.calls) == 1
+
+
+def test_a_receiver_that_nobody_reaches_is_unavailable() -> None:
+    with pytest.raises(ChannelUnavailable):
+        to(f"http://127.0.0.1:{free_port()}/").send(rejection())
+
+
+def test_a_host_that_has_no_address_is_unavailable() -> None:
+    with pytest.raises(ChannelUnavailable, match="gaierror"):
+        to("http://nobody.invalid/").send(rejection())
+
+
+def test_a_receiver_is_tried_at_each_of_its_addresses(
+    channel: WebhookChannel, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "_addresses", lambda *_: ["127.0.0.2", "127.0.0.1"])
+    channel.send(rejection())
+    assert len(receiver.calls) == 1
+
+
+def test_a_resolver_that_hangs_stops_nobody_else(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, ended = [], []
+
+    def hang(*_: Any, **__: Any) -> list[Any]:
+        began.append(True)
+        patcher.original("time").sleep(0.5)
+        ended.append(True)
+        return [(socket.AF_INET, None, None, "", ("127.0.0.1", receiver.port))]
+
+    monkeypatch.setattr(webhook._system_socket, "getaddrinfo", hang)
+    sending = eventlet.spawn(to(f"http://slow.example:{receiver.port}/").send, rejection())
+    while not began:
+        eventlet.sleep(0.01)
+    assert not ended
+    sending.wait()
+    assert len(receiver.calls) == 1
+
+
+def test_a_receiver_that_hangs_is_given_up(
+    channel: WebhookChannel, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "SEND_SECONDS", 0.2)
+    receiver.hang()
+    with pytest.raises(ChannelUnavailable):
+        channel.send(rejection())
+
+
+def test_a_receiver_that_drips_is_given_up_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "SEND_SECONDS", 0.5)
+
+    def drip(listener: Any) -> None:
+        connection, _ = listener.accept()
+        with closing(connection), suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+            while True:
+                connection.sendall(b"x")
+                eventlet.sleep(0.05)
+
+    with closing(eventlet.listen(("127.0.0.1", 0))) as listener:
+        dripping = eventlet.spawn(drip, listener)
+        with pytest.raises(ChannelUnavailable):
+            to(f"http://127.0.0.1:{listener.getsockname()[1]}/").send(rejection())
+        dripping.wait()  # we hang up
+
+
+def test_an_answer_without_an_end_is_not_read(channel: WebhookChannel, receiver: Receiver) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"x" * 65_536
+            eventlet.sleep(0.01)
+
+    receiver.body = endless()
+    channel.send(rejection())
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    if not shutil.which("openssl"):
+        pytest.skip("makes its certificate with openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "1"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made, *names, *files], check=True, capture_output=True)
+    return key, certificate
+
+
+class PrivateReceiver:
+    """Takes requests over TLS, and keeps what it could decrypt."""
+
+    def __init__(self, listener: Any, key: Path, certificate: Path) -> None:
+        self._listener = listener
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        self.port = listener.getsockname()[1]
+        self.requests: list[bytes] = []
+
+    def serve(self) -> None:
+        while True:
+            raw, _ = self._listener.accept()
+            secure = self._context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
+            with closing(secure), suppress(OSError):
+                secure.do_handshake()
+                for part in iter(partial(secure.recv, 65_536), b""):
+                    self.requests.append(part)
+                    if part.endswith(b"}"):
+                        secure.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+@pytest.fixture
+def private_receiver(certificate: tuple[Path, Path]) -> Iterator[PrivateReceiver]:
+    with closing(eventlet.listen(("127.0.0.1", 0))) as listener:
+        receiver = PrivateReceiver(listener, *certificate)
+        serving = eventlet.spawn(receiver.serve)
+        yield receiver
+        serving.kill()
+
+
+def test_a_receiver_with_a_certificate_that_is_trusted_is_told(
+    private_receiver: PrivateReceiver, certificate: tuple[Path, Path]
+) -> None:
+    trusting = ssl.create_default_context(cafile=str(certificate[1]))
+    channel = replace(to(f"https://localhost:{private_receiver.port}/"), tls=trusting)
+    channel.send(rejection())
+    assert private_receiver.requests[0].startswith(b"POST / HTTP/1.1\r\n")
+
+
+# eventlet leaves the socket of a handshake that failed to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_receiver_that_can_not_prove_who_it_is_is_told_nothing(
+    private_receiver: PrivateReceiver, certificate: tuple[Path, Path], is_trusted: bool
+) -> None:
+    cafile = str(certificate[1]) if is_trusted else None
+    host = "127.0.0.1" if is_trusted else "localhost"  # the certificate has no such address
+    channel = replace(
+        to(f"https://{host}:{private_receiver.port}/"),
+        tls=ssl.create_default_context(cafile=cafile),
+    )
+    with pytest.raises(ChannelUnavailable, match="SSL"):
+        channel.send(rejection())
+    gc.collect()
+    assert b"".join(private_receiver.requests) == b""
+
+
+# --- the service
+
+
+def test_an_event_is_told_once_however_often_it_comes(
+    start: Callable[..., Any],
+    publish: Callable[..., None],
+    bookings: BookingStore,
+    receiver: Receiver,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    start(WebhookService, receiver.url)
+    event = rejected(bookings)
+    publish(event)
+    eventually(lambda: states(database) == {event.event_id: "sent"})
+    publish(event, event)
+    eventually(lambda: depth(amqp_uri, WEBHOOK.name) == 0)
+    assert receiver.told == [event.event_id]
+    assert receiver.calls[0].event == event.to_body()
+
+
+def test_what_is_signed_is_what_the_booking_knows(
+    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+) -> None:
+    start(WebhookService, receiver.url)
+    event = rejected(bookings)
+    send(amqp_uri, replace(event, date=now(), occurred_at=now()))
+    (call,) = eventually(lambda: receiver.calls)
+    assert call.event == event.to_body()
+
+
+def test_a_forged_event_is_not_told(
+    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+) -> None:
+    start(WebhookService, receiver.url)
+    send(amqp_uri, replace(rejected(bookings), reason="closed"))
+    parked = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
+    assert parked.headers["x-cause"] == "poison_message"
+    assert receiver.calls == []
+
+
+def test_each_step_is_told_also_after_a_later_one(
+    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+) -> None:
+    start(WebhookService, receiver.url)
+    booking = put_booking(bookings)
+    first = take_step(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+    cancelled = steps.cancel(
+        bookings.get(booking.id), reason="cancelled_by_patient", at=now(), by="patient"
+    )
+    second = take_step(bookings, cancelled)
+    for event in (second, first):
+        send(amqp_uri, event)
+        eventually(lambda event=event: event.event_id in receiver.told)
+    assert receiver.told == [second.event_id, first.event_id]
+
+
+def test_a_fault_of_the_receiver_is_tried_again_with_the_same_event_id(
+    start: Callable[..., Any],
+    bookings: BookingStore,
+    receiver: Receiver,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    receiver.answers = [500, 500]
+    start(WebhookService, receiver.url)
+    event = rejected(bookings)
+    send(amqp_uri, event)
+    eventually(lambda: states(database) == {event.event_id: "sent"})
+    assert receiver.told == [event.event_id] * 3
+    assert depth(amqp_uri, WEBHOOK.dead_letter) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "runs"), [(500, "receiver_failed", 3), (410, "receiver_refused", 1)]
+)
+def test_what_a_receiver_does_not_take_is_parked_with_its_cause(
+    start: Callable[..., Any],
+    bookings: BookingStore,
+    receiver: Receiver,
+    database: Database[Any],
+    amqp_uri: str,
+    status: int,
+    cause: str,
+    runs: int,
+) -> None:
+    receiver.status = status
+    start(WebhookService, receiver.url)
+    event = rejected(bookings)
+    send(amqp_uri, event)
+    parked = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
+    assert (parked.headers["x-cause"], parked.headers["x-queue"]) == (cause, WEBHOOK.name)
+    assert parked.headers["x-cause-detail"] == f"the receiver answered {status}"
+    assert len(receiver.calls) == runs
+    eventually(lambda: states(database) == {event.event_id: "failed"})
+
+
+def test_a_receiver_that_is_away_is_waited_for_longer_than_all_attempts(
+    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+) -> None:
+    receiver.status = 503
+    start(WebhookService, receiver.url)
+    send(amqp_uri, rejected(bookings))
+    eventually(lambda: len(receiver.calls) > 4)  # three would be all
+    receiver.status = 200
+    eventually(lambda: depth(amqp_uri, WEBHOOK.name) == depth(amqp_uri, RETRY) == 0)
+    assert depth(amqp_uri, WEBHOOK.dead_letter) == 0
+
+
+RETRY = f"{WEBHOOK.retry}.1s"
+
+
+# --- two channels
+
+
+def test_a_receiver_that_hangs_delays_no_letter(
+    start: Callable[..., Any],
+    publish: Callable[..., None],
+    bookings: BookingStore,
+    receiver: Receiver,
+    mailbox: Mailbox,
+    database: Database[Any],
+) -> None:
+    receiver.hang()
+    start(WebhookService, receiver.url)
+    start(NotificationService, receiver.url)
+    events = [rejected(bookings) for _ in range(20)]  # of which five fill its workers
+    publish(*events)
+    eventually(lambda: len(receiver.calls) == 5)
+    eventually(lambda: list(states(database, "email").values()) == ["sent"] * 20)
+    assert len(mailbox.letters()) == 20
+    assert set(states(database).values()) == {"sending"}
+    receiver.go_on()
+    eventually(lambda: list(states(database).values()) == ["sent"] * 20)
+
+
+def test_a_mail_server_that_is_away_delays_no_webhook(
+    start: Callable[..., Any],
+    publish: Callable[..., None],
+    bookings: BookingStore,
+    receiver: Receiver,
+    config: dict[str, Any],
+    database: Database[Any],
+) -> None:
+    config["SMTP"] |= {"host": "127.0.0.1", "port": free_port()}
+    start(WebhookService, receiver.url)
+    start(NotificationService, receiver.url)
+    events = [rejected(bookings) for _ in range(20)]
+    publish(*events)
+    eventually(lambda: list(states(database).values()) == ["sent"] * 20)
+    assert "sent" not in states(database, "email").values()
+
+
+# --- off
+
+
+def test_without_a_url_nothing_is_bound_and_nothing_consumed(
+    start: Callable[..., Any], publish: Callable[..., None], amqp_uri: str
+) -> None:
+    service = start(WebhookService)
+    publish(rejection())
+    assert depth(amqp_uri, EMAIL.name) == 1
+    assert depth(amqp_uri, WEBHOOK.name) == consumers(amqp_uri, WEBHOOK.name) == 0
+    service.stop()
+
+
+def test_a_queue_that_is_left_from_before_is_unbound_and_keeps_what_it_holds(
+    start: Callable[..., Any],
+    publish: Callable[..., None],
+    bookings: BookingStore,
+    receiver: Receiver,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    start(WebhookService, receiver.url).stop()
+    event = rejected(bookings)
+    publish(event)
+    assert depth(amqp_uri, WEBHOOK.name) == 1
+    Watermark(database, "webhook").rise(now())
+    start(WebhookService)
+    eventually(lambda: Watermark(database, "webhook").read() is None)
+    publish(rejected(bookings))
+    assert depth(amqp_uri, WEBHOOK.name) == 1
+    start(WebhookService, receiver.url)
+    eventually(lambda: receiver.told == [event.event_id])
+
+
+def test_a_broker_that_is_away_is_waited_for_to_unbind(
+    database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retirement, "_PAUSE_SECONDS", 0.01)
+    outages = [BrokerUnavailable("away")] * 3
+
+    class Broker:
+        def keep_alive(self) -> None:
+            if outages:
+                raise outages.pop()
+
+        def close(self) -> None:
+            pass
+
+    watermark = Watermark(database, "webhook")
+    watermark.rise(now())
+    retiring = Retirement(Broker(), watermark)  # type: ignore[arg-type]
+    retiring.start()
+    eventually(lambda: watermark.read() is None)
+    assert outages == []
+    retiring.stop()
+
+
+# --- what the broker loses
+
+
+def reconciler(database: Database[Any], amqp_uri: str) -> Reconciler:
+    return Reconciler(
+        Journal(database),
+        Ledger(database, "webhook", lease_seconds=60),
+        Watermark(database, "webhook"),
+        Publisher(amqp_uri, topology.declare, timeout_seconds=2),
+        WEBHOOK.name,
+        patience_seconds=1,
+        reach=timedelta(0),
+    )
+
+
+def test_a_lost_event_comes_back_to_the_webhook_only(
+    database: Database[Any], bookings: BookingStore, amqp_uri: str
+) -> None:
+    reconciling = reconciler(database, amqp_uri)
+    reconciling.round()  # switched on
+    event = rejected(bookings)
+
+    def found() -> Any:
+        reconciling.round()
+        return take(amqp_uri, WEBHOOK.name)
+
+    assert body_of(eventually(found)) == event.to_body()
+    assert depth(amqp_uri, EMAIL.name) == 0
+
+
+def test_what_was_before_it_was_switched_on_is_not_told(
+    database: Database[Any], bookings: BookingStore, amqp_uri: str
+) -> None:
+    rejected(bookings, ago=timedelta(hours=1))
+    for _ in range(2):
+        reconciler(database, amqp_uri).round()
+    eventlet.sleep(1.1)  # longer than it is patient
+    reconciler(database, amqp_uri).round()
+    assert depth(amqp_uri, WEBHOOK.name) == 0
+
+
+def test_events_that_were_purged_from_its_queue_are_told_all_the_same(
+    start: Callable[..., Any],
+    publish: Callable[..., None],
+    bookings: BookingStore,
+    receiver: Receiver,
+    config: dict[str, Any],
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    config["OUTBOX_RESEND_SECONDS"] = 1
+    start(WebhookService, receiver.url)
+    eventually(lambda: Watermark(database, "webhook").read())
+    event = rejected(bookings)  # and its event never reaches the broker
+    eventually(lambda: states(database) == {event.event_id: "sent"})
+    assert receiver.told == [event.event_id]
