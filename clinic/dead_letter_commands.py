@@ -14,7 +14,7 @@ from clinic import config
 from clinic.dead_letters import DeadLetters, Letter
 from clinic.errors import ClinicError
 
-_COLUMNS = "{id:<13} {queue:<38} {cause:<22} {attempt:>7} {replayed:>8}  {parkedAt}"
+_COLUMNS = "{id:<13} {queue:<40} {cause:<22} {attempt:>7} {replayed:>8}  {parkedAt}"
 _HEADINGS = {
     "id": "ID",
     "queue": "QUEUE",
