@@ -53,8 +53,10 @@ class WebhookChannel:
         time), ReceiverRefused; what counts as an attempt: ReceiverFailed.
         """
         body = strict_json.dumps(content.to_body())
+        # No TimeoutError: urllib3 would take it for its own, and we would go on to another address.
+        too_slow = ChannelUnavailable("the receiver is too slow")
         try:
-            with Timeout(SEND_SECONDS, TimeoutError("the receiver is too slow")):
+            with Timeout(SEND_SECONDS, too_slow):
                 status = self._post(body, self._headers(content, body))
         except (HTTPError, OSError) as error:
             # Also when we don't trust its certificate: that is no event's fault.

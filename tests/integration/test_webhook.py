@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -259,6 +259,35 @@ def test_a_receiver_that_drips_is_given_up_as_well(monkeypatch: pytest.MonkeyPat
         with pytest.raises(ChannelUnavailable):
             to(f"http://127.0.0.1:{listener.getsockname()[1]}/").send(rejection())
         dripping.wait()  # we hang up
+
+
+def test_all_addresses_together_have_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "SEND_SECONDS", 0.3)
+    monkeypatch.setattr(webhook, "_addresses", lambda *_: ["127.0.0.1"] * 3)
+    pool, tried = WebhookChannel._pool, []
+
+    def note(channel: WebhookChannel, address: str) -> Any:
+        tried.append(address)
+        return pool(channel, address)
+
+    monkeypatch.setattr(WebhookChannel, "_pool", note)
+    with full_listener() as port, pytest.raises(ChannelUnavailable, match="too slow"):
+        to(f"http://127.0.0.1:{port}/").send(rejection())
+    assert len(tried) == 1
+
+
+@contextmanager
+def full_listener() -> Iterator[int]:
+    """Lets nobody in and refuses nobody: as many wait as may."""
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(closing(socket.socket())) for _ in range(4)]
+        listener, *waiting = sockets
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 def test_an_answer_without_an_end_is_not_read(channel: WebhookChannel, receiver: Receiver) -> None:

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from notification_service.signature import sign
+from tests.conftest import eventually
+from tests.e2e.stack import Stack
+from tests.mailbox import Mailbox, running_mailbox
+from tests.receiver import Receiver, receiving
+
+
+def test_a_receiver_that_hangs_hears_of_a_booking_after_its_patient(
+    make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, tmp_path: Path
+) -> None:
+    for mailbox in running_mailbox(tmp_path):
+        with receiving() as receiver:
+            receiver.hang()
+            stack = make_stack(
+                amqp_uri,
+                mongodb_uri,
+                SMTP_HOST="127.0.0.1",
+                SMTP_PORT=str(mailbox.port),
+                WEBHOOK_URL=receiver.url,
+                WEBHOOK_SECRET="the-secret",
+            )
+            stack.start_all()
+            assert_patient_first(stack, mailbox, receiver)
+
+
+def assert_patient_first(stack: Stack, mailbox: Mailbox, receiver: Receiver) -> None:
+    booking_id = stack.book()
+    eventually(mailbox.letters)
+    assert "receiver notified" not in stack.logs("notification_service")
+    receiver.go_on()
+    eventually(lambda: "receiver notified" in stack.logs("notification_service"))
+    call = receiver.calls[-1]
+    timestamp = int(call.headers["X-Clinic-Timestamp"])
+    assert call.headers["X-Clinic-Signature"] == sign(call.raw, timestamp, ["the-secret"])
+    assert set(receiver.told) == {f"{booking_id}:2"}
+    assert "the-secret" not in stack.logs()
