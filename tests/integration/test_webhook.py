@@ -34,6 +34,7 @@ from clinic.errors import (
 )
 from clinic.journal import Journal
 from clinic.messages import BookingStateChanged
+from clinic.metrics import NOTIFICATIONS
 from clinic.outbox import Outbox
 from clinic.publisher import Publisher
 from clinic.store import BookingStore
@@ -382,9 +383,11 @@ def test_an_event_is_told_once_however_often_it_comes(
     amqp_uri: str,
 ) -> None:
     start(WebhookService, receiver.url)
-    event = rejected(bookings)
+    event, sent = rejected(bookings), NOTIFICATIONS.labels("webhook", "sent")._value
+    before = sent.get()
     publish(event)
     eventually(lambda: states(database) == {event.event_id: "sent"})
+    assert sent.get() == before + 1
     publish(event, event)
     eventually(lambda: depth(amqp_uri, WEBHOOK.name) == 0)
     assert receiver.told == [event.event_id]
