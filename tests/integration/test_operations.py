@@ -43,6 +43,7 @@ from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
 from tests.conftest import eventually
 from tests.operations import Operations
+from tests.rpc import NO_SERVICE
 
 #: Noon of a day on which the default calendar is open.
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -94,7 +95,7 @@ def parts(
 
 @pytest.fixture
 def client(parts: tuple[BookingStore, Relay]) -> FlaskClient:
-    return create_app(*parts, GatewaySettings()).test_client()
+    return create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
 
 
 @pytest.fixture
