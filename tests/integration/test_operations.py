@@ -16,7 +16,9 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from booking_service.changes import Changes
 from booking_service.decision import Decider
+from booking_service.seats import Seats
 from booking_service.settings import booking_settings
 from clinic import booking as steps
 from clinic.assembly import relayed_store
@@ -200,6 +202,15 @@ def test_a_sweep_that_finds_nothing_costs_one_operation(
 ) -> None:
     assert store.outbox.claim_overdue(100) == []
     assert operations.names == ["find"]
+
+
+def test_moving_a_booking_costs_a_read_and_a_step(decider: Decider, operations: Operations) -> None:
+    booking = put_booking(decider.store, date=TOMORROW)
+    decider.decide(booking.id)
+    operations.clear()
+    seats = Seats(decider.store, decider.calendar)
+    Changes(seats, "patient").reschedule(booking.id, TOMORROW + timedelta(days=1))
+    assert operations.names == ["find", "update"]
 
 
 # --- what a crowd costs
@@ -395,6 +406,14 @@ def test_seats_are_found_by_their_index(
 ) -> None:
     operations.clear()
     stored.taken_seats(TOMORROW)
+    assert_along(Plans(counted, operations), "one_confirmed_booking_per_seat")
+
+
+def test_the_seats_of_a_day_are_found_by_their_index(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    stored.taken_seats_between(TOMORROW, TOMORROW + timedelta(hours=8))
     assert_along(Plans(counted, operations), "one_confirmed_booking_per_seat")
 
 
