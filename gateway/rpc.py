@@ -29,9 +29,9 @@ from clinic.topology import BOOKING_SERVICE
 #: How long a request that needs an answer of the service may take in all; it has to come in 3 s.
 ANSWER_SECONDS = 2.7
 #: Calls in flight at once. With the service away they would hold all threads of the server.
-LIMIT = 16
-#: How long a call waits for one of those to end.
-LINE_SECONDS = 0.3
+LIMIT = 32
+#: How long a call waits for one of those to end; not at all when one has just failed.
+LINE_SECONDS = 1.5
 #: How long each node of the broker may take to let us in.
 CONNECT_SECONDS = 0.8
 #: A connection that was idle for longer may have been forgotten by a firewall on the way.
@@ -57,6 +57,7 @@ class RpcPool:
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(LIMIT)
         self._failures = 0
+        self._failed_at = -ANSWER_SECONDS
 
     def call(self, method: str, *, until: float, **arguments: Any) -> Any:
         """Return what the method returns. It is sent once, and not run after its time is over.
@@ -64,13 +65,15 @@ class RpcPool:
         Raises: the error that the method raised, if it is one of ours; ServiceUnavailable when
         there is no answer, or the service itself lacks what it needs.
         """
-        if not self._room.acquire(timeout=LINE_SECONDS):
+        has_failed = time.monotonic() - self._failed_at < ANSWER_SECONDS
+        if not self._room.acquire(timeout=0 if has_failed else LINE_SECONDS):
             raise ServiceUnavailable("too many calls are waiting")
         try:
             with self._line(until) as line:
                 reply = line.call(method, arguments, until)
         except _BROKER_ERRORS as error:
             self._failures += 1
+            self._failed_at = time.monotonic()
             raise ServiceUnavailable(f"{type(error).__name__} from the broker") from error
         finally:
             self._room.release()
