@@ -126,7 +126,13 @@ class ReschedulingSchema(Schema):
 
     error_messages = {"type": "must be a JSON object", "unknown": "can't be changed"}
 
-    date = Instant(required=True)
+    date = Instant(
+        required=True,
+        metadata={
+            "description": "When the appointment shall begin instead, with any offset.",
+            "examples": ["2026-12-02T16:30:00+01:00"],
+        },
+    )
 
 
 class CancellationSchema(Schema):
@@ -146,7 +152,10 @@ class SlotsQuerySchema(Schema):
 
     error_messages = {"unknown": "is not a parameter of slots"}
 
-    date = Day(required=True)
+    date = Day(
+        required=True,
+        metadata={"description": "A day of the clinic, in its zone.", "examples": ["2026-12-01"]},
+    )
 
 
 _REQUEST = BookingRequestSchema()
