@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from booking_service.availability import objection
 from booking_service.calendar import Calendar
 from booking_service.check import AvailabilityCheck
+from booking_service.seats import Seats
 from clinic import booking as steps
 from clinic import reasons
-from clinic.booking import Booking, Change, Status, Transition
+from clinic.booking import Booking, Change, Status
 from clinic.clock import now
 from clinic.errors import SeatTaken, StaleBooking
 from clinic.metrics import CHECK_SECONDS, DECISIONS
@@ -56,18 +57,15 @@ class Decider:
     def _settle(self, booking: Booking, at: datetime) -> Change:
         reason = objection(booking.date, self.calendar, at)
         if reason is None:
-            for seat in self._seats_to_try(booking):
-                with suppress(SeatTaken):
-                    return self._apply(steps.confirm(booking, seat=seat, at=at, by=self.name))
+            with suppress(SeatTaken):
+                return self._confirm(booking, at)
             reason = reasons.SLOT_FULL
-        return self._apply(steps.reject(booking, reason=reason, at=at, by=self.name))
-
-    def _seats_to_try(self, booking: Booking) -> Iterator[int]:
-        """The first seat blindly, since it is free in a calm clinic; then those seen free."""
-        yield 0
-        taken = self.store.taken_seats(booking.date)
-        yield from (seat for seat in range(1, self.calendar.seats_per_slot) if seat not in taken)
-
-    def _apply(self, step: Transition) -> Change:
+        step = steps.reject(booking, reason=reason, at=at, by=self.name)
         self.store.apply(step)
         return step.change
+
+    def _confirm(self, booking: Booking, at: datetime) -> Change:
+        """Raises: SeatTaken when the slot is full, StaleBooking, DatabaseUnavailable."""
+        confirm = partial(steps.confirm, booking, at=at, by=self.name)
+        seats = Seats(self.store, self.calendar)
+        return seats.take(booking.date, lambda seat: confirm(seat=seat)).change

@@ -1,9 +1,11 @@
-"""What the worker is given beyond the shared providers."""
+"""What the services are given beyond the shared providers."""
 
 from __future__ import annotations
 
 from nameko.containers import WorkerContext
+from nameko.extensions import DependencyProvider
 
+from booking_service.calendar import Calendar
 from booking_service.decision import Decider
 from booking_service.settings import booking_settings
 from clinic.providers import RelayedDatabase
@@ -21,3 +23,13 @@ class Decisions(RelayedDatabase):
 
     def get_dependency(self, worker_ctx: WorkerContext) -> Decider:
         return self.decider
+
+
+class ClinicCalendar(DependencyProvider):
+    """Gives each entrypoint the clinic's `Calendar`."""
+
+    def setup(self) -> None:
+        self.calendar = booking_settings(self.container.config).calendar
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> Calendar:
+        return self.calendar

@@ -6,12 +6,18 @@ They are two, each with its own pool of workers: in one, a backlog of checks wou
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from marshmallow import ValidationError
 
+from booking_service.calendar import Calendar
+from booking_service.changes import Changes
 from booking_service.decision import Decider
-from booking_service.providers import Decisions
+from booking_service.providers import ClinicCalendar, Decisions
+from booking_service.seats import Seats
+from clinic.clock import now, to_wire
 from clinic.consumer import work
 from clinic.draining import rpc
 from clinic.errors import ClinicError, InvalidBooking
@@ -20,12 +26,21 @@ from clinic.manage_token import issue
 from clinic.messages import BookingRequested
 from clinic.monitor import Monitor
 from clinic.providers import Bookings, RequestId
-from clinic.reasons import DEFAULT_LANGUAGE
-from clinic.schema import new_booking, view
+from clinic.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
+from clinic.schema import new_booking, read_day, read_rescheduling, view
 from clinic.store import BookingStore
 from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE
 
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def _invalid_booking() -> Iterator[None]:
+    """Name the fields at fault in an error that survives the way to the caller."""
+    try:
+        yield
+    except ValidationError as error:
+        raise InvalidBooking(str(error.normalized_messages())) from None
 
 
 class BookingService:
@@ -34,6 +49,7 @@ class BookingService:
     name = BOOKING_SERVICE
 
     bookings: BookingStore = Bookings()
+    calendar: Calendar = ClinicCalendar()
     request_id = RequestId()
 
     @rpc(expected_exceptions=ClinicError)
@@ -45,10 +61,8 @@ class BookingService:
         Raises: InvalidBooking, DatabaseUnavailable.
         """
         payload = {"patientName": patientName, "patientEmail": patientEmail, "date": date}
-        try:
+        with _invalid_booking():
             booking = new_booking(payload, language=language, by="rpc")
-        except ValidationError as error:
-            raise InvalidBooking(str(error.normalized_messages())) from None
         token, access = issue()
         self.bookings.insert(booking, access)
         logger.info("booking accepted", extra={"booking_id": booking.id})
@@ -69,11 +83,44 @@ class BookingService:
 
         Raises: InvalidBooking, DatabaseUnavailable.
         """
-        try:
+        with _invalid_booking():
             listing = read_listing(query)
-        except ValidationError as error:
-            raise InvalidBooking(str(error.normalized_messages())) from None
         return [view(booking) for booking in self.bookings.list(listing)]
+
+    @rpc(expected_exceptions=ClinicError)
+    def list_free_slots(self, date: str) -> list[str]:
+        """Return the free starts of a day of the clinic, "2026-12-01", in UTC and in order.
+
+        Raises: InvalidBooking, DatabaseUnavailable.
+        """
+        with _invalid_booking():
+            day = read_day({"date": date})
+        return [to_wire(start) for start in self._seats().free_starts(day, now())]
+
+    @rpc(expected_exceptions=ClinicError)
+    def cancel_booking(
+        self, booking_id: str, reason: str = CANCELLED_BY_CLINIC, by: str = "rpc"
+    ) -> dict[str, Any]:
+        """Call a booking off and return it; again by the same, it is returned as it is.
+
+        Raises: BookingNotFound, IllegalTransition, StaleBooking, InvalidBooking,
+        DatabaseUnavailable.
+        """
+        return view(Changes(self._seats(), by).cancel(booking_id, reason))
+
+    @rpc(expected_exceptions=ClinicError)
+    def reschedule_booking(self, booking_id: str, date: str, by: str = "rpc") -> dict[str, Any]:
+        """Move a confirmed booking to another date and return it; at that date, as it is.
+
+        Raises: BookingNotFound, IllegalTransition, DateNotAvailable (the message is the reason's
+        code), StaleBooking, InvalidBooking, DatabaseUnavailable.
+        """
+        with _invalid_booking():
+            start = read_rescheduling({"date": date})
+        return view(Changes(self._seats(), by).reschedule(booking_id, start))
+
+    def _seats(self) -> Seats:
+        return Seats(self.bookings, self.calendar)
 
 
 class BookingWorker:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -17,6 +18,9 @@ class Status(StrEnum):
     REJECTED = "rejected"  #: final
     CANCELLED = "cancelled"  #: final; the seat is free again
 
+
+#: Each is a letter, and a row of the one document: a patient may not fill either without end.
+MAX_RESCHEDULES = 50
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -35,13 +39,18 @@ def is_booking_id(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of a booking's history; `previous` is None for the request itself."""
+    """One row of a booking's history; `previous` is None for the request itself.
+
+    The dates are None but for a rescheduling, which leads from `confirmed` to `confirmed`.
+    """
 
     at: datetime
     previous: Status | None
     status: Status
     reason: str | None
     by: str
+    date: datetime | None = None
+    previous_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A legal step not yet stored: `version` is the booking's version after it."""
+    """A legal step not yet stored: `date` and `version` are the booking's after it."""
 
     booking_id: str
     date: datetime
@@ -115,6 +124,49 @@ def reject(booking: Booking, *, reason: str, at: datetime, by: str) -> Transitio
 def cancel(booking: Booking, *, reason: str, at: datetime, by: str) -> Transition:
     """Call the booking off; its seat becomes free. Raises: IllegalTransition."""
     return _step(booking, Status.CANCELLED, reason=reason, at=at, by=by)
+
+
+def reschedule(booking: Booking, *, date: datetime, seat: int, at: datetime, by: str) -> Transition:
+    """Move a confirmed booking to a seat of another slot, and free the one it holds.
+
+    Raises: IllegalTransition.
+    """
+    if booking.status is not Status.CONFIRMED:
+        raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be moved")
+    if sum(row.date is not None for row in booking.history) >= MAX_RESCHEDULES:
+        raise IllegalTransition(f"booking {booking.id} was moved {MAX_RESCHEDULES} times")
+    change = Change(
+        at=at,
+        previous=booking.status,
+        status=booking.status,
+        reason=None,
+        by=by,
+        date=date,
+        previous_date=booking.date,
+    )
+    return Transition(booking.id, date, booking.version + 1, change, seat)
+
+
+def after(booking: Booking, transition: Transition) -> Booking:
+    """Return the booking as it is once the step is stored."""
+    change = transition.change
+    return replace(
+        booking,
+        date=transition.date,
+        status=change.status,
+        reason=change.reason,
+        version=transition.version,
+        updated_at=change.at,
+        history=(*booking.history, change),
+        seat=booking.seat if transition.seat is None else transition.seat,
+        attention=None,
+    )
+
+
+def date_at(version: int, history: Sequence[Change], date: datetime) -> datetime:
+    """Return the date that a booking had at one of its versions; `date` is its present one."""
+    moved = (row.previous_date for row in history[version:] if row.previous_date is not None)
+    return next(moved, date)
 
 
 def _step(

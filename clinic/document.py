@@ -62,15 +62,26 @@ def to_booking(document: Document) -> Booking:
 
 def of_change(change: Change) -> Document:
     previous = change.previous.value if change.previous else None
-    return {
+    row: Document = {
         "at": change.at,
         "from": previous,
         "to": change.status.value,
         "reason": change.reason,
         "by": change.by,
     }
+    if change.date is not None:
+        row |= {"date": change.date, "previousDate": change.previous_date}
+    return row
 
 
 def to_change(row: Document) -> Change:
     previous = Status(row["from"]) if row["from"] else None
-    return Change(row["at"], previous, Status(row["to"]), row["reason"], row["by"])
+    return Change(
+        at=row["at"],
+        previous=previous,
+        status=Status(row["to"]),
+        reason=row["reason"],
+        by=row["by"],
+        date=row.get("date"),
+        previous_date=row.get("previousDate"),
+    )

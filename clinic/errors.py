@@ -6,6 +6,7 @@
     ├── IllegalTransition       the booking's state forbids the step
     ├── StaleBooking            somebody else moved the booking first
     ├── SeatTaken               another confirmed booking holds that seat
+    ├── DateNotAvailable        a booking can't be moved to that date; the message is the reason
     ├── IdempotencyKeyUsed      that key has made a booking before
     ├── IdempotencyConflict     same key, other request
     ├── CheckUnavailable        an availability check failed; counts as an attempt
@@ -20,6 +21,7 @@
         ├── BacklogFull         too much waits for the broker already
         ├── DatabaseUnavailable
         ├── BrokerUnavailable
+        ├── ServiceUnavailable  another service gave no answer; nobody knows what it has done
         ├── ChannelUnavailable
         └── LeaseHeld
 
@@ -60,6 +62,12 @@ class StaleBooking(ClinicError):
 
 class SeatTaken(ClinicError):
     code = "seat_taken"
+
+
+class DateNotAvailable(ClinicError):
+    """A booking can't be moved to that date. The message is a code of `clinic.reasons`."""
+
+    code = "date_not_available"
 
 
 class IdempotencyKeyUsed(ClinicError):
@@ -116,6 +124,12 @@ class DatabaseUnavailable(TryLater):
 
 class BrokerUnavailable(TryLater):
     code = "broker_unavailable"
+
+
+class ServiceUnavailable(TryLater):
+    """Another service can't be asked, or has not answered; it may have done what it was asked."""
+
+    code = "service_unavailable"
 
 
 class ChannelUnavailable(TryLater):

@@ -23,6 +23,10 @@ class Access:
     key_fingerprint: str | None = None
     request_fingerprint: str | None = None
 
+    def is_opened_by(self, token: str) -> bool:
+        """Whether that is the booking's token; takes as long for each wrong one."""
+        return hmac.compare_digest(fingerprint(token), self.token_fingerprint)
+
 
 def issue(idempotency_key: str | None = None, request: bytes = b"") -> tuple[str, Access]:
     """Make a booking's token and what to store of it. `request` tells one body from another."""

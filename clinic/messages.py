@@ -90,6 +90,11 @@ class BookingStateChanged:
     def event_id(self) -> str:
         return f"{self.booking_id}:{self.version}"
 
+    @property
+    def is_rescheduling(self) -> bool:
+        """Whether it tells of another date, and of no other status."""
+        return self.status is self.previous_status
+
     def to_body(self) -> dict[str, Any]:
         return {
             "eventId": self.event_id,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -21,6 +22,7 @@ MAX_EMAIL = 254  #: RFC 5321, section 4.5.3.1.3, less the angle brackets
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
 )
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: Clocks of any zone can show what lies between; in the first and last days some would overflow.
 _EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 29, tzinfo=UTC)
@@ -72,6 +74,22 @@ class Instant(fields.Field[datetime]):
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+class Day(fields.Field[date]):
+    """A day of the calendar, as 2026-12-01."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
+        text = _text(value)
+        if not _DAY.fullmatch(text):
+            raise ValidationError("must be a day like 2026-12-01")
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise ValidationError("is not a day of the calendar") from None
+        if not _EARLIEST.date() <= day < _LATEST.date():
+            raise ValidationError("is not a day of the calendar")
+        return day
+
+
 # What the HTTP document tells of a field beside what its type and validators say.
 _NAME = {
     "description": "Printable and not blank, without control or invisible characters.",
@@ -100,7 +118,50 @@ class BookingRequestSchema(Schema):
     )
 
 
+class ReschedulingSchema(Schema):
+    """{"date"}, and nothing else."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"type": "must be a JSON object", "unknown": "can't be changed"}
+
+    date = Instant(
+        required=True,
+        metadata={
+            "description": "When the appointment shall begin instead, with any offset.",
+            "examples": ["2026-12-02T16:30:00+01:00"],
+        },
+    )
+
+
+class CancellationSchema(Schema):
+    """{}: who asks is known, and with it the reason."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"type": "must be a JSON object", "unknown": "is not needed to cancel"}
+
+
+class SlotsQuerySchema(Schema):
+    """{"date"}: a day of the clinic."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "is not a parameter of slots"}
+
+    date = Day(
+        required=True,
+        metadata={"description": "A day of the clinic, in its zone.", "examples": ["2026-12-01"]},
+    )
+
+
 _REQUEST = BookingRequestSchema()
+_RESCHEDULING = ReschedulingSchema()
+_CANCELLATION = CancellationSchema()
+_SLOTS_QUERY = SlotsQuerySchema()
 
 
 def new_booking(payload: Any, *, language: str, by: str) -> Booking:
@@ -111,6 +172,23 @@ def new_booking(payload: Any, *, language: str, by: str) -> Booking:
     if language not in reasons.LANGUAGES:
         raise ValidationError({"language": [f"must be one of: {', '.join(reasons.LANGUAGES)}"]})
     return steps.request(**_REQUEST.load(payload), language=language, at=now(), by=by)
+
+
+def read_rescheduling(payload: Any) -> datetime:
+    """Read `{"date"}`, the date that a booking shall be moved to. Raises: ValidationError."""
+    moment: datetime = _RESCHEDULING.load(payload)["date"]
+    return moment
+
+
+def read_cancellation(payload: Any) -> None:
+    """Raises: ValidationError for anything but an empty object."""
+    _CANCELLATION.load(payload)
+
+
+def read_day(query: Mapping[str, Any]) -> date:
+    """Read `{"date"}`, a day of the clinic. Raises: ValidationError."""
+    day: date = _SLOTS_QUERY.load(query)["date"]
+    return day
 
 
 def view(booking: Booking) -> dict[str, Any]:

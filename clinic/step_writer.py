@@ -126,7 +126,8 @@ def _values(transition: Transition, event: Document) -> Document:
         "updatedAt": change.at,
     }
     if transition.seat is not None:
-        fields |= {"slot": transition.date, "seat": transition.seat}
+        # The date changes when a booking is rescheduled, in the update that takes the new seat.
+        fields |= {"date": transition.date, "slot": transition.date, "seat": transition.seat}
     return {"fields": fields, "row": document.of_change(change), "event": event}
 
 

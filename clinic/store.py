@@ -110,14 +110,12 @@ class BookingStore:
         return document.to_booking(found), stored
 
     def get(self, booking_id: str) -> Booking:
-        """Raises: BookingNotFound, also for what is no id at all and must not become a query."""
-        if not is_booking_id(booking_id):
-            raise BookingNotFound("that is not the id of a booking")
-        with database_errors(ANSWER_SECONDS):
-            found = self._reads.submit(booking_id)
-        if found is None:
-            raise BookingNotFound(f"no booking {booking_id}")
-        return document.to_booking(found)
+        """Raises: BookingNotFound."""
+        return document.to_booking(self._find(booking_id))
+
+    def access(self, booking_id: str) -> Access:
+        """Return what is stored of a booking's secrets. Raises: BookingNotFound."""
+        return document.to_access(self._find(booking_id)["access"])
 
     def list(self, listing: Listing) -> list[Booking]:
         """Return one page, newest first."""
@@ -135,6 +133,15 @@ class BookingStore:
                 {"slot": slot, "status": Status.CONFIRMED.value}, {"seat": True, "_id": False}
             )
             return {each["seat"] for each in taken}
+
+    def taken_seats_between(self, first: datetime, last: datetime) -> dict[datetime, set[int]]:
+        """Return the taken seats of each slot, both ends included, that has one."""
+        taken: dict[datetime, set[int]] = {}
+        confirmed = {"slot": {"$gte": first, "$lte": last}, "status": Status.CONFIRMED.value}
+        with database_errors(ANSWER_SECONDS):
+            for each in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
+                taken.setdefault(each["slot"], set()).add(each["seat"])
+        return taken
 
     def apply(self, transition: Transition) -> None:
         """Store a step together with the event that tells of it.
@@ -160,6 +167,16 @@ class BookingStore:
                 # Without its outbox entry no sweep asks for a decision again; a replay does.
                 {"$set": {"attention": attention, "outbox": []}},
             )
+
+    def _find(self, booking_id: str) -> Document:
+        """Raises: BookingNotFound, also for what is no id at all and must not become a query."""
+        if not is_booking_id(booking_id):
+            raise BookingNotFound("that is not the id of a booking")
+        with database_errors(ANSWER_SECONDS):
+            found = self._reads.submit(booking_id)
+        if found is None:
+            raise BookingNotFound(f"no booking {booking_id}")
+        return found
 
     def _read(self, ids: Sequence[str]) -> Sequence[Document | None]:
         with database_errors():

@@ -14,27 +14,32 @@ from clinic.store import BookingStore
 from gateway import observation, problems
 from gateway.bookings import bookings
 from gateway.breaker import Breaker
+from gateway.changes import changes
 from gateway.health import health
 from gateway.openapi.routes import documents
 from gateway.requests import MAX_BODY_BYTES
+from gateway.rpc import RpcPool
 from gateway.settings import GatewaySettings
+from gateway.slots import slots
 
 
-def create_app(store: BookingStore, relay: Relay, settings: GatewaySettings) -> Flask:
+def create_app(
+    store: BookingStore, relay: Relay, settings: GatewaySettings, booking_service: RpcPool
+) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
     app.config.update(
         BOOKINGS=store,
         RELAY=relay,
+        BOOKING_SERVICE=booking_service,
         STAFF_API_KEYS=settings.staff_api_keys,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     observation.register(app, store.outbox)
     problems.register(app)
-    Breaker(app, bookings.name)
-    app.register_blueprint(bookings)
-    app.register_blueprint(health)
-    app.register_blueprint(documents)
+    Breaker(app, bookings.name, changes.name)
+    for each in (bookings, changes, slots, health, documents):
+        app.register_blueprint(each)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, request
 
-from clinic import strict_json
 from clinic.booking import Booking
 from clinic.errors import IdempotencyKeyUsed
 from clinic.listing import cursor, read_listing
 from clinic.manage_token import derive, issue
 from clinic.schema import new_booking, view
 from clinic.store import BookingStore
+from gateway.answers import json_answer
 from gateway.requests import idempotency_key, json_body, language, query
 from gateway.staff import require_staff
 
@@ -30,13 +30,13 @@ def book() -> Response:
     booking = new_booking(payload, language=language(), by="patient")
     booking, token = _store(booking, data, idempotency_key())
     body = {"booking": view(booking) | {"manageToken": token}}
-    return _json(body, 201, Location=f"/booking/{booking.id}")
+    return json_answer(body, 201, Location=f"/booking/{booking.id}")
 
 
 @bookings.get("/booking/<booking_id>", provide_automatic_options=False)
 def read(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
-    answer = _json(view(booking))
+    answer = json_answer(view(booking))
     answer.set_etag(f"{booking.version}.{int(booking.attention is not None)}")
     answer.make_conditional(request)
     return answer
@@ -51,7 +51,7 @@ def read_all() -> Response:
     # One more than asked for, to know whether there is a next page.
     found = _bookings().list(replace(listing, limit=listing.limit + 1))
     page = found[: listing.limit]
-    answer = _json([view(booking) for booking in page])
+    answer = json_answer([view(booking) for booking in page])
     if len(found) > len(page):
         following = urlencode(parameters | {"after": cursor(page[-1])})
         answer.headers["Link"] = f'</bookings/?{following}>; rel="next"'
@@ -73,7 +73,3 @@ def _store(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str
 def _bookings() -> BookingStore:
     store: BookingStore = current_app.config["BOOKINGS"]
     return store
-
-
-def _json(body: object, status: int = 200, **headers: str) -> Response:
-    return Response(strict_json.dumps(body), status, headers, mimetype="application/json")

@@ -9,35 +9,35 @@ from flask import Flask, Response, request
 from clinic.errors import DatabaseUnavailable
 
 #: Answers that no request gets before the database has had its say.
-_FROM_THE_DATABASE = frozenset({200, 201, 304, 404, 422})
+_FROM_THE_DATABASE = frozenset({200, 201, 304, 403, 404, 409, 422})
 
 #: How long a failure is taken to last, and the pause between two requests that look again.
 PAUSE_SECONDS = 1.0
 
 
 class Breaker:
-    """Refuses requests of a blueprint after the database has failed one, but for one a second.
+    """Refuses requests of some blueprints after the database has failed one, but for one a second.
 
     Without it a frozen database would hold every thread of the server for its whole timeout, and
     nothing could be answered any more, not even whether the process lives.
     """
 
-    def __init__(self, app: Flask, blueprint: str) -> None:
-        self._blueprint = blueprint
+    def __init__(self, app: Flask, *blueprints: str) -> None:
+        self._blueprints = blueprints
         self._is_open = False
         self._next_try = 0.0
         app.before_request(self._refuse)
         app.after_request(self._observe)
 
     def _refuse(self) -> None:
-        if not self._is_open or request.blueprint != self._blueprint:
+        if not self._is_open or request.blueprint not in self._blueprints:
             return
         if time.monotonic() < self._next_try:
             raise DatabaseUnavailable("it has failed another request")
         self._next_try = time.monotonic() + PAUSE_SECONDS  # this request looks, others don't wait
 
     def _observe(self, answer: Response) -> Response:
-        if request.blueprint == self._blueprint:
+        if request.blueprint in self._blueprints:
             if answer.status_code in _FROM_THE_DATABASE:
                 self._is_open = False
             elif not self._is_open and _is_failed_by_the_database(answer):
@@ -47,5 +47,6 @@ class Breaker:
 
 
 def _is_failed_by_the_database(answer: Response) -> bool:
-    """Too many waiting messages are a 503 as well, and no reason to refuse readers."""
+    """Too many waiting messages are a 503 as well, and so is a booking service that is away:
+    no reasons to refuse readers."""
     return answer.status_code == 503 and answer.get_json()["code"] == DatabaseUnavailable.code

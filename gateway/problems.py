@@ -11,14 +11,20 @@ from flask import Flask, Response
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from clinic import strict_json
+from clinic import reasons, strict_json
 from clinic.errors import (
     BacklogFull,
     BookingNotFound,
     ClinicError,
     DatabaseUnavailable,
+    DateNotAvailable,
     IdempotencyConflict,
+    IllegalTransition,
+    InvalidBooking,
+    ServiceUnavailable,
+    StaleBooking,
 )
+from gateway.requests import language
 
 logger = logging.getLogger(__name__)
 
@@ -28,16 +34,26 @@ _TELLING_HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
 
 #: The only place that maps an error of the house to HTTP; anything else of ours is a 500.
 _STATUS: dict[type[ClinicError], HTTPStatus] = {
+    InvalidBooking: HTTPStatus.BAD_REQUEST,
     BookingNotFound: HTTPStatus.NOT_FOUND,
+    IllegalTransition: HTTPStatus.CONFLICT,
+    StaleBooking: HTTPStatus.CONFLICT,
+    DateNotAvailable: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     BacklogFull: HTTPStatus.SERVICE_UNAVAILABLE,
+    ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _TITLES = {
+    InvalidBooking: "The request has invalid values",
     BookingNotFound: "There is no such booking",
+    IllegalTransition: "The state of the booking does not allow that",
+    StaleBooking: "The booking was changed by somebody else at the same time",
+    DateNotAvailable: "The booking can't be moved to that date",
     IdempotencyConflict: "The Idempotency-Key was used for another request",
     DatabaseUnavailable: "The clinic can't take requests at the moment",
     BacklogFull: "Too many requests are waiting, the clinic can't take more at the moment",
+    ServiceUnavailable: "The booking service did not answer; to ask again is safe",
 }
 
 
@@ -48,11 +64,15 @@ def problem(
     *,
     errors: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    reason: str | None = None,
 ) -> Response:
-    """Build an answer. `code` is stable; `errors` maps each field at fault to its messages."""
+    """Build an answer. `code` is stable; `errors` maps each field at fault to its messages;
+    `reason` is a code of `clinic.reasons`, whose text is said in the client's language."""
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "code": code}
     if errors:
         body["errors"] = errors
+    if reason:
+        body |= {"reason": reason, "reasonText": reasons.text(reason, language())}
     answer = Response(strict_json.dumps(body), status=status, mimetype="application/problem+json")
     answer.headers.extend(dict(headers or {}))
     return answer
@@ -80,7 +100,8 @@ def _refused(error: ClinicError) -> Response:
     if status is None:
         return _unexpected(error)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
-    return problem(status, error.code, _TITLES[type(error)], headers=retry)
+    reason = str(error) if isinstance(error, DateNotAvailable) else None
+    return problem(status, error.code, _TITLES[type(error)], headers=retry, reason=reason)
 
 
 def _http(error: HTTPException) -> Response:

@@ -29,6 +29,11 @@ def json_body() -> tuple[bytes, Any]:
     return data, strict_json.loads(data)
 
 
+def optional_json_body() -> Any:
+    """Return the body decoded; of none, an empty object. Raises: as `json_body`."""
+    return json_body()[1] if request.get_data(cache=True) else {}
+
+
 def idempotency_key() -> str | None:
     """Raises: ValidationError for a key that is empty, too long or not plain ASCII."""
     key = request.headers.get("Idempotency-Key")
@@ -52,8 +57,13 @@ def query() -> dict[str, str]:
     return request.args.to_dict()
 
 
-def bears_any(keys: frozenset[str]) -> bool:
-    """Whether the bearer token is one of the keys; takes as long for each wrong one."""
+def bearer() -> str:
+    """Return the bearer token, or nothing where there is none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    given = token.strip().encode() if scheme.lower() == "bearer" else b""
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def is_any(token: str, keys: frozenset[str]) -> bool:
+    """Whether the token is one of the keys; takes as long for each wrong one."""
+    given = token.encode()
     return True in {hmac.compare_digest(given, key.encode()) for key in keys}

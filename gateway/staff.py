@@ -6,11 +6,11 @@ from flask import current_app
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from gateway.requests import bears_any
+from gateway.requests import bearer, is_any
 
 
 def require_staff() -> None:
     """Raises: Unauthorized without one of the staff keys; without keys everybody is let in."""
     keys: frozenset[str] = current_app.config["STAFF_API_KEYS"]
-    if keys and not bears_any(keys):
+    if keys and not is_any(bearer(), keys):
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))

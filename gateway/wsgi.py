@@ -17,6 +17,7 @@ from clinic.config import load, settings
 from clinic.database import DATABASE_NAME, durable_uri
 from clinic.errors import ConfigError
 from gateway.app import create_app
+from gateway.rpc import RpcPool
 from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ def start(config: dict[str, Any]) -> Flask:
     relay.start()
     # Granian's workers are processes of multiprocessing, which runs no atexit handlers.
     Finalize(None, relay.stop, exitpriority=1)
-    return create_app(store, relay, own)
+    booking_service = RpcPool(read.amqp_uri)
+    Finalize(None, booking_service.close, exitpriority=1)
+    return create_app(store, relay, own, booking_service)
 
 
 _path = os.environ.get("CLINIC_CONFIG") or "config.yaml"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from clinic.booking import Booking
+from clinic.booking import Booking, date_at
 from clinic.clock import now
 from clinic.errors import (
     BookingNotFound,
@@ -122,6 +122,8 @@ class Delivery(Generic[Content]):
 
 def _require_genuine(event: BookingStateChanged, booking: Booking) -> None:
     """Refuse an event that is not in the booking's history: forged, or from another database."""
+    told = (event.previous_status, event.status, event.reason, event.date)
+    date = date_at(event.version, booking.history, booking.date)
     steps = booking.history[event.version - 1 : event.version]
-    if not steps or steps[0].status is not event.status or steps[0].reason != event.reason:
+    if told not in [(step.previous, step.status, step.reason, date) for step in steps]:
         raise PoisonMessage("the booking's history has no such step")

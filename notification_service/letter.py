@@ -10,7 +10,7 @@ from babel.dates import format_date, format_time
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from clinic import reasons
-from clinic.booking import Booking
+from clinic.booking import Booking, date_at
 from clinic.messages import BookingStateChanged
 
 _TEMPLATES = Environment(
@@ -33,10 +33,15 @@ def compose(booking: Booking, event: BookingStateChanged, zone: ZoneInfo) -> Let
 
     Says no more than time, outcome and reference: an appointment is health data.
     """
-    template = _TEMPLATES.get_template(f"{booking.language}/{event.status}.txt")
+    name = "rescheduled" if event.is_rescheduling else event.status
+    template = _TEMPLATES.get_template(f"{booking.language}/{name}.txt")
     filled = template.render(
         name=booking.patient_name,
-        when=spoken(booking.date, booking.language, zone),
+        # As it was at that step: the booking may have been moved since then.
+        when=spoken(event.date, booking.language, zone),
+        before=spoken(
+            date_at(event.version - 1, booking.history, booking.date), booking.language, zone
+        ),
         reason=reasons.text(event.reason, booking.language) if event.reason else "",
         reference=booking.id,
     )

@@ -74,6 +74,10 @@ class AcceptedSchema(AnswerSchema):
     booking = fields.Nested(ManagedBookingSchema, required=True)
 
 
+#: A free start, as `clinic.clock.to_wire` writes it.
+START = {"type": "string", "format": "date-time", "pattern": _TO_WIRE}
+
+
 class LiveSchema(AnswerSchema):
     status = fields.String(validate=validate.Equal("live"), required=True)
 
@@ -97,4 +101,12 @@ class ProblemSchema(AnswerSchema):
         keys=fields.String(),
         values=fields.List(fields.String()),
         metadata={"description": "Each field or parameter at fault, with what is wrong with it."},
+    )
+    reason = fields.String(
+        validate=validate.OneOf(reasons.CODES),
+        metadata={"description": "Why a booking can't be moved to that date."},
+    )
+    reason_text = fields.String(
+        data_key="reasonText",
+        metadata={"description": "The same in the language of Accept-Language."},
     )

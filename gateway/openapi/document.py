@@ -13,7 +13,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import fields
 
 from clinic.listing import Cursor
-from clinic.schema import MAX_EMAIL, MAX_NAME, EmailAddress, Instant, PersonName
+from clinic.schema import MAX_EMAIL, MAX_NAME, Day, EmailAddress, Instant, PersonName
 from gateway.openapi.answers import ProblemSchema
 from gateway.openapi.components import HEADERS, PARAMETERS, SCHEMES, STAFF
 from gateway.openapi.operations import OPERATIONS, TAGS, Answer, Operation
@@ -34,6 +34,7 @@ _KEYWORDS: dict[type[fields.Field[Any]], dict[str, Any]] = {
     PersonName: {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
     EmailAddress: {"type": "string", "format": "email", "maxLength": MAX_EMAIL},
     Instant: {"type": "string", "format": "date-time"},
+    Day: {"type": "string", "format": "date"},
     Cursor: {"type": "string", "minLength": 1},
 }
 
@@ -152,7 +153,8 @@ def _content(answer: Answer) -> dict[str, Any]:
     if answer.schema is None:
         kind = "object" if answer.media_type == "application/json" else "string"
         return {"schema": {"type": kind}}
-    schema = {"type": "array", "items": answer.schema} if answer.many else answer.schema
+    one = dict(answer.schema) if isinstance(answer.schema, dict) else answer.schema
+    schema = {"type": "array", "items": one} if answer.many else one
     return {"schema": schema, "example": answer.example}
 
 

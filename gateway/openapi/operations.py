@@ -14,9 +14,9 @@ from typing import Any
 from marshmallow import Schema
 
 from clinic.listing import ListingSchema
-from clinic.schema import BookingRequestSchema
+from clinic.schema import BookingRequestSchema, ReschedulingSchema, SlotsQuerySchema
 from gateway.openapi import answers, refusals
-from gateway.openapi.components import EXAMPLE_ID, STAFF
+from gateway.openapi.components import EXAMPLE_ID, PATIENT, STAFF
 from gateway.openapi.refusals import Refusal
 
 TAGS = {
@@ -51,15 +51,29 @@ REJECTED = PENDING | {
     "version": 2,
     "updatedAt": "2026-11-24T04:53:43.928Z",
 }
+CANCELLED = PENDING | {
+    "status": "cancelled",
+    "reason": "cancelled_by_patient",
+    "reasonText": "The appointment was cancelled by the patient.",
+    "version": 3,
+    "updatedAt": "2026-11-25T08:12:00.301Z",
+}
+MOVED = PENDING | {
+    "status": "confirmed",
+    "date": "2026-12-02T15:30:00Z",
+    "version": 3,
+    "updatedAt": "2026-11-25T08:12:00.301Z",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One that is no refusal. `schema` is a marshmallow schema or, if `None`, there is no JSON."""
+    """One that is no refusal. `schema` is one of marshmallow or JSON Schema; without one its JSON
+    is any object."""
 
     status: HTTPStatus = HTTPStatus.OK
     description: str
-    schema: type[Schema] | None = None
+    schema: type[Schema] | dict[str, Any] | None = None
     many: bool = False
     media_type: str | None = "application/json"
     example: Any = None
@@ -118,7 +132,11 @@ BOOK = Operation(
                 "read": {
                     "operationId": "readBooking",
                     "parameters": {"id": "$response.body#/booking/id"},
-                }
+                },
+                "cancel": {
+                    "operationId": "cancelBooking",
+                    "parameters": {"id": "$response.body#/booking/id"},
+                },
             },
         ),
     ),
@@ -170,6 +188,81 @@ LIST = Operation(
     ),
     refusals=(refusals.INVALID_QUERY, refusals.UNAVAILABLE),
     access=(STAFF,),
+)
+
+SLOTS = Operation(
+    name="listFreeSlots",
+    method="GET",
+    path="/slots",
+    tag="Bookings",
+    summary="See the free starts of a day",
+    query=SlotsQuerySchema,
+    answers=(
+        Answer(
+            description="In UTC and in order; none for a day that can't be booked.",
+            schema=answers.START,
+            many=True,
+            example=["2026-12-01T09:00:00Z", "2026-12-01T09:30:00Z"],
+        ),
+    ),
+    refusals=(refusals.INVALID_QUERY, refusals.NO_SERVICE),
+)
+
+CANCEL = Operation(
+    name="cancelBooking",
+    method="POST",
+    path="/booking/{id}/cancel",
+    tag="Bookings",
+    summary="Cancel a booking",
+    description="Wants no body, or `{}`. Asking again for what is done answers the same.",
+    parameters=("BookingId",),
+    answers=(
+        Answer(
+            description="Cancelled; its seat is free.",
+            schema=answers.BookingSchema,
+            example=CANCELLED,
+        ),
+    ),
+    refusals=(
+        refusals.INVALID_BODY,
+        refusals.FORBIDDEN,
+        refusals.NO_SUCH_BOOKING,
+        refusals.NOT_CANCELLED,
+        refusals.TOO_LARGE,
+        refusals.NOT_JSON,
+        refusals.UNAVAILABLE_OR_NO_SERVICE,
+    ),
+    access=(PATIENT, STAFF),
+)
+
+RESCHEDULE = Operation(
+    name="rescheduleBooking",
+    method="POST",
+    path="/booking/{id}/reschedule",
+    tag="Bookings",
+    summary="Move a confirmed booking to another date",
+    description="The old slot stands until the new one is had. Asking again for what is done"
+    " answers the same.",
+    parameters=("BookingId", "AcceptLanguage"),
+    body=ReschedulingSchema,
+    example={"date": "2026-12-02T16:30:00+01:00"},
+    answers=(
+        Answer(
+            description="At its new date, and still confirmed.",
+            schema=answers.BookingSchema,
+            example=MOVED,
+        ),
+    ),
+    refusals=(
+        refusals.INVALID_BODY,
+        refusals.FORBIDDEN,
+        refusals.NO_SUCH_BOOKING,
+        refusals.NOT_RESCHEDULED,
+        refusals.TOO_LARGE,
+        refusals.NOT_JSON,
+        refusals.UNAVAILABLE_OR_NO_SERVICE,
+    ),
+    access=(PATIENT, STAFF),
 )
 
 LIVE = Operation(
@@ -244,6 +337,9 @@ PAGE = Operation(
 OPERATIONS = (
     BOOK,
     READ,
+    SLOTS,
+    CANCEL,
+    RESCHEDULE,
     LIST,
     replace(LIST, path="/bookings", name="listBookingsWithoutSlash"),
     LIVE,

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from clinic.errors import BacklogFull, BookingNotFound, DatabaseUnavailable, IdempotencyConflict
+from clinic.errors import (
+    BacklogFull,
+    BookingNotFound,
+    DatabaseUnavailable,
+    DateNotAvailable,
+    IdempotencyConflict,
+    IllegalTransition,
+    ServiceUnavailable,
+    StaleBooking,
+)
 from gateway.requests import MAX_BODY_BYTES
 
 
@@ -41,12 +50,30 @@ UNAUTHORIZED = Refusal(
     "The key is missing or wrong.",
     headers=("WWW-Authenticate",),
 )
+FORBIDDEN = Refusal(
+    "Forbidden",
+    HTTPStatus.FORBIDDEN,
+    "The token does not open the booking. An id of no booking looks the same.",
+)
 NO_SUCH_BOOKING = Refusal(
     "NoSuchBooking",
     HTTPStatus.NOT_FOUND,
     "There is no such booking. An id that can't be one looks the same.",
     # An id that holds a slash is another path, and of that the gateway knows nothing.
     (BookingNotFound.code, "not_found"),
+)
+NOT_CANCELLED = Refusal(
+    "NotCancelled",
+    HTTPStatus.CONFLICT,
+    "It is rejected, or somebody else has cancelled it, or others change it again and again.",
+    (IllegalTransition.code, StaleBooking.code),
+)
+NOT_RESCHEDULED = Refusal(
+    "NotRescheduled",
+    HTTPStatus.CONFLICT,
+    "It is not confirmed, or was moved too often, or others change it again and again; or the date"
+    " can't be had, and `reason` says why. The booking is as it was.",
+    (IllegalTransition.code, StaleBooking.code, DateNotAvailable.code),
 )
 TOO_LARGE = Refusal(
     "TooLarge",
@@ -82,6 +109,21 @@ UNAVAILABLE_OR_FULL = Refusal(
     (DatabaseUnavailable.code, BacklogFull.code),
     ("Retry-After",),
 )
+NO_SERVICE = Refusal(
+    "NoService",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The booking service did not answer.",
+    (ServiceUnavailable.code,),
+    ("Retry-After",),
+)
+UNAVAILABLE_OR_NO_SERVICE = Refusal(
+    "UnavailableOrNoService",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The database is away, or the booking service did not answer. Of what it was asked for nobody"
+    " knows whether it was done; to ask again is safe.",
+    (DatabaseUnavailable.code, ServiceUnavailable.code),
+    ("Retry-After",),
+)
 # What belongs to no operation, but can come back from any path.
 NO_SUCH_PATH = Refusal("NoSuchPath", HTTPStatus.NOT_FOUND, "There is no such path.")
 WRONG_METHOD = Refusal(
@@ -101,9 +143,12 @@ REFUSALS = (
     INVALID_QUERY,
     INVALID_BODY,
     UNAUTHORIZED,
+    FORBIDDEN,
     NO_SUCH_BOOKING,
     NO_SUCH_PATH,
     WRONG_METHOD,
+    NOT_CANCELLED,
+    NOT_RESCHEDULED,
     TOO_LARGE,
     NOT_JSON,
     KEY_USED,
@@ -111,6 +156,8 @@ REFUSALS = (
     OUR_FAULT,
     UNAVAILABLE,
     UNAVAILABLE_OR_FULL,
+    NO_SERVICE,
+    UNAVAILABLE_OR_NO_SERVICE,
 )
 
 CODES = tuple(dict.fromkeys(code for refusal in REFUSALS for code in refusal.all_codes()))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.amqp import consumers
 from tests.conftest import eventually
 from tests.e2e.stack import Stack
 
-NO_BROKER = "amqp://guest:guest@127.0.0.1:1/"
 KEY = "staff-key-1"
 EXAMPLES = 10  # for each operation and phase, besides the edge cases that it always tries
 
@@ -25,6 +25,8 @@ UNKEPT = "positive_data_acceptance"
 ACCEPTED_ONCE = {
     "POST /book",
     "GET /booking/{id}",
+    "GET /slots",
+    "POST /booking/{id}/cancel",
     "GET /bookings",
     "GET /bookings/",
     "GET /health/live",
@@ -49,11 +51,13 @@ def explored(url: str, directory: Path) -> tuple[str, dict[str, Any]]:
 
 
 def test_the_gateway_keeps_its_contract_whatever_it_is_sent(
-    make_stack: Callable[..., Stack], mongodb_uri: str, tmp_path: Path
+    make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, tmp_path: Path
 ) -> None:
-    stack = make_stack(NO_BROKER, mongodb_uri, STAFF_API_KEY=KEY)
+    stack = make_stack(amqp_uri, mongodb_uri, STAFF_API_KEY=KEY)
     stack.start("gateway")
+    stack.start("booking_service")
     eventually(stack.is_ready)
+    eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
     output, report = explored(stack.url, tmp_path)
     assert report["exit_code"] == 0, output
     assert {phase["status"] for phase in report["phases"].values()} == {"success"}

@@ -19,6 +19,7 @@ from clinic.assembly import relayed_store
 from gateway.app import create_app
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
+from tests.rpc import NO_SERVICE
 
 EXAMPLE = {
     "patientName": "Juan Pérez",
@@ -38,7 +39,7 @@ def client(database: Database[Any], mongodb_uri: str) -> FlaskClient:
     read = config.settings(
         {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": mongodb_uri}
     )
-    return create_app(*relayed_store(database, read), GatewaySettings()).test_client()
+    return create_app(*relayed_store(database, read), GatewaySettings(), NO_SERVICE).test_client()
 
 
 def post(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from pymongo.database import Database
 
 from clinic import booking as steps
 from clinic import strict_json
-from clinic.booking import Booking
+from clinic.booking import Booking, Status
 from clinic.clock import now
 from clinic.errors import (
     ChannelUnavailable,
@@ -198,6 +199,48 @@ def test_an_older_step_is_not_told_after_a_later_one(
     delivery.deliver(confirmation)
     assert len(mailbox.letters()) == 1
     assert rows(database)[f"{confirmation.event_id}:email"] == "superseded"
+
+
+def test_another_date_is_told(delivery: Delivery, bookings: BookingStore, mailbox: Mailbox) -> None:
+    booking, event = confirmed(bookings, language="en")
+    delivery.deliver(event)
+    delivery.deliver(moved(bookings, booking.id))
+    first, second = mailbox.letters()
+    assert second["Subject"] == "Your appointment was moved"
+    assert second["Message-ID"] != first["Message-ID"]
+    was = first.get_body(("plain",)).get_content().partition("Date: ")[2].splitlines()[0]
+    assert f"It was before: {was}." in second.get_body(("plain",)).get_content()
+
+
+def moved(bookings: BookingStore, booking_id: str) -> BookingStateChanged:
+    current = bookings.get(booking_id)
+    date = current.date + timedelta(days=1)
+    return take_step(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
+
+
+def test_a_confirmation_is_not_told_after_the_date_has_changed(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    booking, confirmation = confirmed(bookings)
+    delivery.deliver(moved(bookings, booking.id))
+    delivery.deliver(confirmation)
+    assert [letter["Subject"] for letter in mailbox.letters()] == ["Su cita ha cambiado de fecha"]
+    assert rows(database)[f"{confirmation.event_id}:email"] == "superseded"
+
+
+def test_an_event_with_another_date_than_the_step_had_is_poison(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    booking, confirmation = confirmed(bookings)
+    move = moved(bookings, booking.id)
+    for forged in (
+        replace(confirmation, date=move.date),
+        replace(move, date=confirmation.date),
+        replace(move, previous_status=Status.PENDING),
+    ):
+        with pytest.raises(PoisonMessage):
+            delivery.deliver(forged)
+    assert mailbox.letters() == []
 
 
 def test_a_forged_event_is_poison(

@@ -33,6 +33,7 @@ from runner.ports import free_port
 from runner.services import ROOT
 from tests.bookings import put_booking
 from tests.integration.test_gateway import EXAMPLE, book, booked, problem
+from tests.rpc import NO_SERVICE
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 STAFF = GatewaySettings(staff_api_keys=frozenset({"staff-key-1", "staff-key-2"}))
@@ -62,7 +63,7 @@ def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
 @pytest.fixture
 def make_client(relayed: tuple[BookingStore, Relay]) -> Callable[..., FlaskClient]:
     def make(own: GatewaySettings | None = None, **fields: Any) -> FlaskClient:
-        return create_app(*relayed, own or GatewaySettings(**fields)).test_client()
+        return create_app(*relayed, own or GatewaySettings(**fields), NO_SERVICE).test_client()
 
     return make
 
@@ -79,7 +80,7 @@ def cut_off_client() -> Iterator[FlaskClient]:
     config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": uri}
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
         parts = relayed_store(mongo.get_default_database(), settings(config))
-        yield create_app(*parts, GatewaySettings()).test_client()
+        yield create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
 
 
 class BrokenStore:

@@ -16,7 +16,9 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from booking_service.changes import Changes
 from booking_service.decision import Decider
+from booking_service.seats import Seats
 from booking_service.settings import booking_settings
 from clinic import booking as steps
 from clinic.assembly import relayed_store
@@ -44,6 +46,7 @@ from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
 from tests.conftest import eventually
 from tests.operations import Operations
+from tests.rpc import NO_SERVICE
 
 #: Noon of a day on which the default calendar is open.
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -95,7 +98,7 @@ def parts(
 
 @pytest.fixture
 def client(parts: tuple[BookingStore, Relay]) -> FlaskClient:
-    return create_app(*parts, GatewaySettings()).test_client()
+    return create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
 
 
 @pytest.fixture
@@ -200,6 +203,15 @@ def test_a_sweep_that_finds_nothing_costs_one_operation(
 ) -> None:
     assert store.outbox.claim_overdue(100) == []
     assert operations.names == ["find"]
+
+
+def test_moving_a_booking_costs_a_read_and_a_step(decider: Decider, operations: Operations) -> None:
+    booking = put_booking(decider.store, date=TOMORROW)
+    decider.decide(booking.id)
+    operations.clear()
+    seats = Seats(decider.store, decider.calendar)
+    Changes(seats, "patient").reschedule(booking.id, TOMORROW + timedelta(days=1))
+    assert operations.names == ["find", "update"]
 
 
 # --- what a crowd costs
@@ -395,6 +407,14 @@ def test_seats_are_found_by_their_index(
 ) -> None:
     operations.clear()
     stored.taken_seats(TOMORROW)
+    assert_along(Plans(counted, operations), "one_confirmed_booking_per_seat")
+
+
+def test_the_seats_of_a_day_are_found_by_their_index(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    stored.taken_seats_between(TOMORROW, TOMORROW + timedelta(hours=8))
     assert_along(Plans(counted, operations), "one_confirmed_booking_per_seat")
 
 

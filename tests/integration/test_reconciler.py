@@ -249,6 +249,22 @@ def test_every_step_of_a_booking_is_looked_after(
     assert queued(amqp_uri) == [confirmation.event_id]
 
 
+def test_each_lost_event_has_the_date_of_its_step(
+    reconciler: Reconciler, bookings: BookingStore, amqp_uri: str
+) -> None:
+    at = now() - AGO
+    booking = put_booking(bookings, at=at)
+    confirmation = take_step(bookings, steps.confirm(booking, seat=0, at=at, by="test"))
+    other = booking.date + timedelta(days=1)
+    current = bookings.get(booking.id)
+    move = take_step(bookings, steps.reschedule(current, date=other, seat=0, at=at, by="test"))
+    reconciler.round()
+    messages = [eventually(lambda: take(amqp_uri, QUEUE)) for _ in range(2)]
+    assert [BookingStateChanged.from_body(body_of(each)) for each in messages] == [
+        *(confirmation, move)
+    ]
+
+
 def test_what_was_published_again_waits_its_time_and_is_then_lost_a_second_time(
     reconciler: Reconciler, bookings: BookingStore, database: Database[Any], amqp_uri: str
 ) -> None:

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from clinic import booking as steps
-from clinic.booking import LEGAL_STEPS, Booking, Change, Status, Transition
+from clinic.booking import (
+    LEGAL_STEPS,
+    MAX_RESCHEDULES,
+    Attention,
+    Booking,
+    Change,
+    Status,
+    Transition,
+    date_at,
+)
 from clinic.errors import IllegalTransition
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -46,18 +55,13 @@ def take(booking: Booking, status: Status, at: datetime = NOON, seat: int = 0) -
     return steps.cancel(booking, reason="cancelled_by_patient", at=at, by="patient")
 
 
-def applied(booking: Booking, transition: Transition) -> Booking:
-    """The booking as the store has it after the transition."""
-    change = transition.change
-    return replace(
-        booking,
-        status=change.status,
-        reason=change.reason,
-        version=transition.version,
-        updated_at=change.at,
-        history=(*booking.history, change),
-        seat=booking.seat if transition.seat is None else transition.seat,
-    )
+def move(booking: Booking, date: datetime, seat: int = 0, at: datetime = NOON) -> Transition:
+    return steps.reschedule(booking, date=date, seat=seat, at=at, by="patient")
+
+
+def confirmed() -> Booking:
+    booking = make_booking()
+    return steps.after(booking, take(booking, Status.CONFIRMED, seat=3))
 
 
 class BookingLife(RuleBasedStateMachine):
@@ -77,13 +81,37 @@ class BookingLife(RuleBasedStateMachine):
         else:
             self._expect_refusal(before, status, seat)
 
+    @rule(days=st.integers(1, 9), seat=st.integers(0, 9))
+    def try_to_move(self, days: int, seat: int) -> None:
+        before, date = self.booking, self.booking.date + timedelta(days=days)
+        self.at += timedelta(minutes=1)
+        if before.status is Status.CONFIRMED:
+            transition = move(before, date, seat, self.at)
+            self.booking = steps.after(before, transition)
+            assert (self.booking.status, self.booking.date) == (Status.CONFIRMED, date)
+            assert (self.booking.seat, self.booking.version) == (seat, before.version + 1)
+        else:
+            with pytest.raises(IllegalTransition):
+                move(before, date, seat, self.at)
+
     @invariant()
     def history_is_a_legal_path_from_the_request(self) -> None:
         rows = self.booking.history
         assert (rows[0].previous, rows[0].status) == (None, Status.PENDING)
         for earlier, later in pairwise(rows):
             assert later.previous is earlier.status
-            assert (later.previous, later.status) in DOCUMENTED_STEPS
+            if later.date is None:
+                assert (later.previous, later.status) in DOCUMENTED_STEPS
+            else:
+                assert (later.previous, later.status) == (Status.CONFIRMED, Status.CONFIRMED)
+
+    @invariant()
+    def each_version_has_the_date_it_had(self) -> None:
+        date = SLOT
+        for version, row in enumerate(self.booking.history, start=1):
+            assert row.previous_date in (None, date)
+            date = row.date or date
+            assert date_at(version, self.booking.history, self.booking.date) == date
 
     @invariant()
     def the_version_counts_the_rows(self) -> None:
@@ -97,7 +125,10 @@ class BookingLife(RuleBasedStateMachine):
         assert transition.change.previous is before.status
         assert (transition.change.status, transition.change.at) == (status, self.at)
         assert transition.seat == (seat if status is Status.CONFIRMED else None)
-        self.booking = applied(before, transition)
+        assert transition.date == before.date
+        self.booking = steps.after(before, transition)
+        assert (self.booking.status, self.booking.reason) == (status, transition.change.reason)
+        assert self.booking.seat == (seat if status is Status.CONFIRMED else before.seat)
         assert len(self.booking.history) == len(before.history) + 1
 
     def _expect_refusal(self, before: Booking, status: Status, seat: int) -> None:
@@ -163,3 +194,38 @@ def test_a_refused_step_names_no_patient() -> None:
 def test_a_transition_carries_reason_and_author() -> None:
     change = take(make_booking(), Status.REJECTED).change
     assert (change.reason, change.by) == ("past", "worker")
+
+
+def test_a_rescheduling_keeps_the_status_and_says_both_dates() -> None:
+    other = SLOT + timedelta(days=1)
+    transition = move(confirmed(), other, seat=5)
+    assert (transition.version, transition.date, transition.seat) == (3, other, 5)
+    expected = Change(
+        NOON, Status.CONFIRMED, Status.CONFIRMED, None, "patient", date=other, previous_date=SLOT
+    )
+    assert transition.change == expected
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.CONFIRMED}))
+def test_only_a_confirmed_booking_is_rescheduled(status: Status) -> None:
+    with pytest.raises(IllegalTransition):
+        move(replace(make_booking(), status=status), SLOT + timedelta(days=1))
+
+
+def test_a_confirmed_booking_is_not_confirmed_again() -> None:
+    with pytest.raises(IllegalTransition):
+        take(confirmed(), Status.CONFIRMED)
+
+
+def test_a_booking_is_not_rescheduled_without_end() -> None:
+    booking = confirmed()
+    for number in range(MAX_RESCHEDULES):
+        booking = steps.after(booking, move(booking, SLOT + timedelta(days=number + 1)))
+    with pytest.raises(IllegalTransition):
+        move(booking, SLOT)
+    assert take(booking, Status.CANCELLED).version == booking.version + 1
+
+
+def test_a_step_ends_the_call_for_attention() -> None:
+    booking = replace(make_booking(), attention=Attention("check_unavailable", NOON))
+    assert steps.after(booking, take(booking, Status.CONFIRMED)).attention is None

@@ -3,7 +3,8 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -185,3 +186,57 @@ def test_html_tells_its_language(language: str) -> None:
 def test_the_letter_follows_the_event_and_not_the_booking_of_today() -> None:
     booking: Any = replace(make_booking(), status=Status.CANCELLED, reason="cancelled_by_patient")
     assert "confirmada" in letter(Status.CONFIRMED, booking).subject
+
+
+MOVED_TO = SLOT + timedelta(days=3)  # a Monday
+
+
+def moved(language: str = "es", name: str = "Juan Pérez") -> tuple[Booking, list[Letter]]:
+    """A booking that was confirmed and moved, and the letters of both steps, written today."""
+    booking = make_booking(language, name)
+    events = []
+    for step in (
+        partial(steps.confirm, seat=0, at=NOON, by="worker"),
+        partial(steps.reschedule, date=MOVED_TO, seat=0, at=NOON, by="patient"),
+    ):
+        transition = step(booking)
+        booking = steps.after(booking, transition)
+        events.append(BookingStateChanged.of(transition))
+    return booking, [compose(booking, event, MADRID) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "words"),
+    [
+        (
+            "es",
+            "Su cita ha cambiado de fecha",
+            "Su cita ha pasado a esta fecha: lunes, 14 de diciembre de 2026, 11:00 (Europe/Madrid)."
+            " Antes era: viernes, 11 de diciembre de 2026, 11:00 (Europe/Madrid).",
+        ),
+        (
+            "en",
+            "Your appointment was moved",
+            "Your appointment was moved to: Monday, December 14, 2026, 11:00 (Europe/Madrid)."
+            " It was before: Friday, December 11, 2026, 11:00 (Europe/Madrid).",
+        ),
+    ],
+)
+def test_a_letter_about_another_date_says_both(language: str, subject: str, words: str) -> None:
+    booking, (_, written) = moved(language)
+    assert written.subject == subject
+    assert words in visible(written.html)
+    assert " ".join(written.text.split()) == visible(written.html)
+    assert booking.id in written.text
+
+
+def test_a_letter_about_another_date_escapes_the_name() -> None:
+    _, (_, written) = moved(name="<b>Ana</b>")
+    assert "<b>Ana</b>" in written.text
+    assert "<b>" not in written.html
+
+
+def test_a_confirmation_says_the_date_it_confirmed() -> None:
+    _, (confirmation, _) = moved()
+    assert "viernes, 11 de diciembre" in confirmation.text
+    assert "14 de diciembre" not in confirmation.text

@@ -73,3 +73,9 @@ def test_access_has_32_random_bytes_of_salt() -> None:
 
 def test_access_equals_by_value() -> None:
     assert Access(b"s", "t") == Access(b"s", "t", None, None)
+
+
+def test_a_booking_is_opened_by_its_token_alone() -> None:
+    token, access = issue()
+    assert access.is_opened_by(token)
+    assert not any(access.is_opened_by(wrong) for wrong in (issue()[0], token[:-1], "", "ñ"))

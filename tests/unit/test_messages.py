@@ -247,3 +247,18 @@ def test_times_on_the_wire_are_utc() -> None:
         by="patient",
     )
     assert BookingRequested.of(booking).to_body()["date"] == "2026-12-01T10:00:00Z"
+
+
+def test_another_date_of_a_confirmed_booking_is_no_other_status() -> None:
+    booking = make_booking()
+    booking = steps.after(booking, steps.confirm(booking, seat=0, at=NOON, by="worker"))
+    other = SLOT + timedelta(days=1)
+    event = BookingStateChanged.of(
+        steps.reschedule(booking, date=other, seat=0, at=NOON, by="patient")
+    )
+    body = event.to_body()
+    assert (body["status"], body["previousStatus"]) == ("confirmed", "confirmed")
+    assert (body["date"], body["reason"]) == ("2026-12-02T10:00:00Z", None)
+    assert set(body) == set(make_event().to_body())
+    assert event.is_rescheduling
+    assert not make_event().is_rescheduling

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +12,15 @@ from marshmallow import ValidationError
 
 from clinic.booking import Attention, Booking, Status
 from clinic.clock import now
-from clinic.schema import MAX_EMAIL, MAX_NAME, new_booking, view
+from clinic.schema import (
+    MAX_EMAIL,
+    MAX_NAME,
+    new_booking,
+    read_cancellation,
+    read_day,
+    read_rescheduling,
+    view,
+)
 
 EXAMPLE = {
     "patientName": "Juan Pérez",
@@ -411,3 +419,54 @@ def test_a_view_tells_that_a_person_has_to_look() -> None:
     at = datetime(2026, 11, 2, 12, tzinfo=UTC)
     shown = view(replace(read(), attention=Attention("check_unavailable", at)))
     assert shown["attention"] == {"code": "check_unavailable", "at": "2026-11-02T12:00:00Z"}
+
+
+def test_a_day_is_read_as_written() -> None:
+    assert read_day({"date": "2028-02-29"}) == date(2028, 2, 29)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "today", "2026-12-1", "20261201", "2026-W49-2", "2026-02-29"),
+        *("2026-12-01T10:00:00Z", " 2026-12-01", "2026-12-01\n", "２026-12-01"),
+        *("0001-01-01", "9999-12-31"),
+    ],
+)
+def test_what_is_no_day_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read_day({"date": text})
+    assert list(caught.value.normalized_messages()) == ["date"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [({}, "date"), ({"date": None}, "date"), ({"date": "2026-12-01", "seat": "1"}, "seat")],
+)
+def test_free_slots_are_asked_for_by_day_alone(query: Any, field: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read_day(query)
+    assert list(caught.value.normalized_messages()) == [field]
+
+
+def test_a_rescheduling_names_a_date_as_a_booking_does() -> None:
+    moment = read_rescheduling({"date": "2026-12-01T11:00:00+01:00"})
+    assert moment == datetime(2026, 12, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("payload", [{}, [], None, "x", {"date": "2026-12-01"}, {"date": 1}])
+def test_a_rescheduling_without_a_date_is_refused(payload: Any) -> None:
+    with pytest.raises(ValidationError):
+        read_rescheduling(payload)
+
+
+def test_a_rescheduling_changes_nothing_but_the_date() -> None:
+    with pytest.raises(ValidationError, match="can't be changed"):
+        read_rescheduling({"date": "2026-12-01T10:00:00Z", "patientName": "Eva"})
+
+
+@pytest.mark.parametrize("payload", [[], None, "x", {"reason": "cancelled_by_patient"}])
+def test_a_cancellation_says_nothing(payload: Any) -> None:
+    read_cancellation({})
+    with pytest.raises(ValidationError):
+        read_cancellation(payload)

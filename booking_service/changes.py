@@ -1,0 +1,84 @@
+"""What becomes of a booking after it was asked for: it is cancelled, or moved to another date."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from booking_service.availability import objection
+from booking_service.seats import Seats
+from clinic import booking as steps
+from clinic import reasons
+from clinic.booking import Booking, Status
+from clinic.clock import now
+from clinic.errors import DateNotAvailable, InvalidBooking, SeatTaken, StaleBooking
+
+logger = logging.getLogger(__name__)
+
+PARTIES = ("patient", "staff", "rpc")
+_CANCELLATIONS = (reasons.CANCELLED_BY_PATIENT, reasons.CANCELLED_BY_CLINIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`by` is who asks for them, and is written into the history."""
+
+    seats: Seats
+    by: str
+
+    def __post_init__(self) -> None:
+        if self.by not in PARTIES:
+            raise InvalidBooking(f"by must be one of: {', '.join(PARTIES)}")
+
+    def cancel(self, booking_id: str, reason: str) -> Booking:
+        """Call a booking off; who has done so before gets it as it is.
+
+        Raises: BookingNotFound, IllegalTransition, StaleBooking, InvalidBooking,
+        DatabaseUnavailable.
+        """
+        if reason not in _CANCELLATIONS:
+            raise InvalidBooking(f"reason must be one of: {', '.join(_CANCELLATIONS)}")
+        return self._on_the_latest(booking_id, lambda booking: self._cancel(booking, reason))
+
+    def reschedule(self, booking_id: str, date: datetime) -> Booking:
+        """Move a confirmed booking to another slot, or leave it where it is.
+
+        Raises: BookingNotFound, IllegalTransition, DateNotAvailable, StaleBooking,
+        DatabaseUnavailable.
+        """
+        return self._on_the_latest(booking_id, lambda booking: self._reschedule(booking, date))
+
+    def _on_the_latest(self, booking_id: str, change: Callable[[Booking], Booking]) -> Booking:
+        """Look once more when somebody was quicker; who is unlucky twice is told so."""
+        store = self.seats.store
+        try:
+            return change(store.get(booking_id))
+        except StaleBooking:
+            return change(store.get(booking_id))
+
+    def _cancel(self, booking: Booking, reason: str) -> Booking:
+        latest = booking.history[-1]
+        if (latest.status, latest.reason, latest.by) == (Status.CANCELLED, reason, self.by):
+            return booking  # asked again, perhaps since the answer was lost
+        step = steps.cancel(booking, reason=reason, at=now(), by=self.by)
+        self.seats.store.apply(step)
+        logger.info("booking cancelled: %s", reason, extra={"booking_id": booking.id})
+        return steps.after(booking, step)
+
+    def _reschedule(self, booking: Booking, date: datetime) -> Booking:
+        if (booking.status, booking.date) == (Status.CONFIRMED, date):
+            return booking  # asked again, perhaps since the answer was lost
+        at = now()
+        move = partial(steps.reschedule, booking, date=date, at=at, by=self.by)
+        move(seat=0)  # whether it may be moved at all is said before the date is judged
+        if reason := objection(date, self.seats.calendar, at):
+            raise DateNotAvailable(reason)
+        try:
+            step = self.seats.take(date, lambda seat: move(seat=seat))
+        except SeatTaken:
+            raise DateNotAvailable(reasons.SLOT_FULL) from None
+        logger.info("booking rescheduled", extra={"booking_id": booking.id})
+        return steps.after(booking, step)

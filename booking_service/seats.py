@@ -1,0 +1,51 @@
+"""Finds a seat of a slot, in a clinic where others look for one as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from booking_service.availability import objection
+from booking_service.calendar import Calendar
+from clinic.booking import Transition
+from clinic.errors import SeatTaken
+from clinic.store import BookingStore
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    store: BookingStore
+    calendar: Calendar
+
+    def take(self, slot: datetime, step: Callable[[int], Transition]) -> Transition:
+        """Store the step to the first seat that can be had; `step` makes it for a seat.
+
+        Raises: SeatTaken when the slot is full, StaleBooking, DatabaseUnavailable.
+        """
+        for seat in self._to_try(slot):
+            with suppress(SeatTaken):
+                transition = step(seat)
+                self.store.apply(transition)
+                return transition
+        raise SeatTaken("all seats of the slot are taken")
+
+    def free_starts(self, day: date, now: datetime) -> list[datetime]:
+        """List the starts of a day of the clinic that can be had, in UTC and in order."""
+        starts = [
+            start
+            for start in self.calendar.slot_starts(day)
+            if objection(start, self.calendar, now) is None
+        ]
+        if not starts:
+            return []
+        taken = self.store.taken_seats_between(starts[0], starts[-1])
+        seats = set(range(self.calendar.seats_per_slot))
+        return [start for start in starts if seats - taken.get(start, set())]
+
+    def _to_try(self, slot: datetime) -> Iterator[int]:
+        """The first seat blindly, since it is free in a calm clinic; then those seen free."""
+        yield 0
+        taken = self.store.taken_seats(slot)
+        yield from (seat for seat in range(1, self.calendar.seats_per_slot) if seat not in taken)

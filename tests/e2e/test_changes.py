@@ -1,0 +1,150 @@
+"""Cancelling and rescheduling as a patient does it, and what they are told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from clinic.clock import now, to_wire
+from runner.services import ROOT
+from tests.amqp import consumers
+from tests.conftest import eventually
+from tests.e2e.stack import Stack
+from tests.mailbox import Mailbox, running_mailbox
+
+TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+LATER = TOMORROW + timedelta(days=1)
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    directory = tmp_path / "mail"
+    directory.mkdir()
+    yield from running_mailbox(directory)
+
+
+@pytest.fixture
+def stack(
+    make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, mailbox: Mailbox
+) -> Stack:
+    stack = make_stack(
+        amqp_uri,
+        mongodb_uri,
+        SMTP_HOST="127.0.0.1",
+        SMTP_PORT=str(mailbox.port),
+        STAFF_API_KEY="staff-key",
+    )
+    stack.start_all()
+    eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
+    return stack
+
+
+def confirmed(stack: Stack, slot: str) -> tuple[str, str]:
+    """Book a slot; the path of the booking, and its token."""
+    booking = stack.post(date=slot).json()["booking"]
+    assert stack.decided(booking["id"])["status"] == "confirmed"
+    return f"{stack.url}/booking/{booking['id']}", booking["manageToken"]
+
+
+def change(url: str, token: str, **body: Any) -> requests.Response:
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.post(url, json=body or None, headers=headers, timeout=30)
+
+
+def free(stack: Stack) -> list[str]:
+    answer = requests.get(f"{stack.url}/slots?date={TOMORROW.date()}", timeout=30)
+    assert answer.status_code == 200, answer.text
+    starts: list[str] = answer.json()
+    return starts
+
+
+def test_a_patient_moves_and_then_cancels_an_appointment_and_gets_a_letter_of_each_step(
+    stack: Stack, mailbox: Mailbox
+) -> None:
+    slot = to_wire(TOMORROW)
+    assert slot in free(stack)
+    url, token = confirmed(stack, slot)
+    assert slot not in free(stack)
+    eventually(lambda: len(mailbox.letters()) == 1)
+
+    moved = change(f"{url}/reschedule", token, date=to_wire(LATER))
+    assert (moved.status_code, moved.json()["date"]) == (200, to_wire(LATER))
+    assert requests.get(url, timeout=30).json() == moved.json()
+    assert slot in free(stack)
+    eventually(lambda: len(mailbox.letters()) == 2)
+
+    cancelled = change(f"{url}/cancel", token)
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    assert change(f"{url}/cancel", token).json() == cancelled.json()
+    eventually(lambda: len(mailbox.letters()) == 3)
+    assert [letter["Subject"] for letter in mailbox.letters()] == [
+        "Su cita está confirmada",
+        "Su cita ha cambiado de fecha",
+        "Su cita está anulada",
+    ]
+
+
+def test_a_slot_that_is_taken_can_not_be_moved_to(stack: Stack) -> None:
+    confirmed(stack, to_wire(LATER))
+    url, token = confirmed(stack, to_wire(TOMORROW))
+    answer = change(f"{url}/reschedule", token, date=to_wire(LATER))
+    assert (answer.status_code, answer.json()["reason"]) == (409, "slot_full")
+    assert requests.get(url, timeout=30).json()["date"] == to_wire(TOMORROW)
+    assert change(f"{url}/cancel", "wrong").status_code == 403
+    assert change(f"{url}/cancel", "staff-key").json()["reason"] == "cancelled_by_clinic"
+
+
+def test_with_the_service_away_bookings_are_taken_and_changes_are_not(
+    make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str
+) -> None:
+    stack = make_stack(amqp_uri, mongodb_uri)
+    stack.start("gateway")
+    eventually(stack.is_ready)
+    booking = stack.post(date=to_wire(TOMORROW)).json()["booking"]
+    url = f"{stack.url}/booking/{booking['id']}"
+    answer = change(f"{url}/cancel", booking["manageToken"])
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+    assert answer.headers["Retry-After"] == "5"
+    service = stack.start("booking_service")
+    eventually(lambda: change(f"{url}/cancel", booking["manageToken"]).status_code == 200)
+    service.stop()
+    assert change(f"{url}/cancel", booking["manageToken"]).status_code == 503
+    assert stack.get(booking["id"])["status"] == "cancelled"
+
+
+SHELL = """
+service = n.rpc.booking_service
+print("FREE", len(service.list_free_slots("{day}")) > 0)
+print("MOVED", service.reschedule_booking("{id}", "{later}")["date"])
+print("CANCELLED", service.cancel_booking("{id}")["reason"])
+service.reschedule_booking("{id}", "{later}")
+"""
+
+
+def test_nameko_shell_does_the_same(stack: Stack, amqp_uri: str, tmp_path: Path) -> None:
+    url, _ = confirmed(stack, to_wire(TOMORROW))
+    booking_id = url.rpartition("/")[2]
+    shell = subprocess.run(
+        [Path(sys.executable).with_name("nameko"), "shell", "--config", "config.yaml"],
+        input=SHELL.format(id=booking_id, later=to_wire(LATER), day=LATER.date()),
+        env={"AMQP_URI": amqp_uri, "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = shell.stdout + shell.stderr
+    for expected in (
+        "FREE True",
+        f"MOVED {to_wire(LATER)}",
+        "CANCELLED cancelled_by_clinic",
+        "RemoteError: IllegalTransition",
+    ):
+        assert expected in output

@@ -1,0 +1,339 @@
+"""Free slots, cancelling and rescheduling over HTTP, with the real service behind RPC."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from pymongo.database import Database
+from werkzeug.test import TestResponse
+
+from booking_service.changes import Changes
+from booking_service.service import BookingService
+from clinic import booking as steps
+from clinic.assembly import relayed_store
+from clinic.booking import Booking
+from clinic.clock import now, to_wire
+from clinic.config import settings
+from clinic.manage_token import issue
+from clinic.relay import Relay
+from clinic.schema import view
+from clinic.store import BookingStore
+from gateway.app import create_app
+from gateway.rpc import RpcPool
+from gateway.settings import GatewaySettings
+from tests.bookings import requested
+from tests.rpc import NO_SERVICE
+
+#: Noon of a day on which the default calendar is open.
+TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+LATER = TOMORROW + timedelta(days=1)
+STAFF = {"Authorization": "Bearer staff-key"}
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+CALLS = ["cancel", "reschedule"]
+
+Ask = Callable[..., TestResponse]
+
+
+@pytest.fixture
+def relayed(database: Database[Any], config: dict[str, Any]) -> tuple[BookingStore, Relay]:
+    return relayed_store(database, settings(config))
+
+
+@pytest.fixture
+def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+    return relayed[0]
+
+
+@pytest.fixture
+def client(
+    relayed: tuple[BookingStore, Relay],
+    config: dict[str, Any],
+    amqp_uri: str,
+    container_factory: Any,
+) -> Iterator[FlaskClient]:
+    container = container_factory(BookingService, config)
+    container.start()
+    pool = RpcPool(amqp_uri)
+    own = GatewaySettings(staff_api_keys=frozenset({"staff-key"}))
+    yield create_app(*relayed, own, pool).test_client()
+    pool.close()
+    container.stop()
+
+
+@pytest.fixture
+def lonely_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+    """A gateway whose broker is away; without staff keys."""
+    return create_app(*relayed, GatewaySettings(), NO_SERVICE).test_client()
+
+
+@pytest.fixture
+def mine(store: BookingStore) -> tuple[Booking, dict[str, str]]:
+    """A booking that is confirmed, and what opens it."""
+    return confirmed(store)
+
+
+def confirmed(store: BookingStore, **fields: Any) -> tuple[Booking, dict[str, str]]:
+    booking = requested(**{"date": TOMORROW} | fields)
+    token, access = issue()
+    store.insert(booking, access)
+    store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
+    return store.get(booking.id), {"Authorization": f"Bearer {token}"}
+
+
+def cancel(client: FlaskClient, booking_id: str, headers: Any = None, **body: Any) -> TestResponse:
+    return client.post(f"/booking/{booking_id}/cancel", headers=headers, **body)
+
+
+def move(
+    client: FlaskClient, booking_id: str, headers: Any = None, date: Any = LATER
+) -> TestResponse:
+    body = {"date": date if isinstance(date, str) else to_wire(date)}
+    return client.post(f"/booking/{booking_id}/reschedule", headers=headers, json=body)
+
+
+def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.data
+    assert answer.mimetype == "application/problem+json"
+    body: dict[str, Any] = json.loads(answer.data)
+    assert (body["status"], body["code"]) == (status, code)
+    return body
+
+
+def test_the_free_starts_of_a_day_are_an_array_in_utc(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    path = f"/slots?date={TOMORROW.date()}"
+    before = client.get(path).get_json()
+    confirmed(store)
+    after = client.get(path).get_json()
+    assert before[:2] == [f"{TOMORROW.date()}T08:00:00Z", f"{TOMORROW.date()}T08:30:00Z"]
+    assert set(before) - set(after) == {to_wire(TOMORROW)}
+
+
+def test_a_day_that_is_over_has_no_free_starts(client: FlaskClient) -> None:
+    answer = client.get("/slots?date=2023-12-01")
+    assert (answer.status_code, answer.get_json()) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("", "date"),
+        ("?date=", "date"),
+        ("?date=tomorrow", "date"),
+        ("?date=2026-13-01", "date"),
+        ("?date=2026-12-01&date=2026-12-02", "date"),
+        ("?date=2026-12-01&seat=1", "seat"),
+    ],
+)
+def test_a_wrong_day_is_refused_without_asking_anybody(
+    lonely_client: FlaskClient, query: str, field: str
+) -> None:
+    body = problem(lonely_client.get(f"/slots{query}"), 400, "invalid_request")
+    assert list(body["errors"]) == [field]
+
+
+@pytest.mark.parametrize("body", [{}, {"json": {}}, {"data": "", "content_type": "text/plain"}])
+def test_a_patient_cancels(
+    client: FlaskClient, store: BookingStore, mine: Any, body: dict[str, Any]
+) -> None:
+    booking, token = mine
+    answer = cancel(client, booking.id, token, **body)
+    assert answer.status_code == 200
+    assert answer.get_json() == view(store.get(booking.id))
+    assert answer.get_json()["reason"] == "cancelled_by_patient"
+    assert store.get(booking.id).history[-1].by == "patient"
+    assert "manageToken" not in answer.get_json()
+
+
+def test_staff_cancel_for_the_clinic(client: FlaskClient, store: BookingStore, mine: Any) -> None:
+    booking, _ = mine
+    assert cancel(client, booking.id, STAFF).get_json()["reason"] == "cancelled_by_clinic"
+    assert store.get(booking.id).history[-1].by == "staff"
+
+
+def test_a_pending_booking_is_cancelled(client: FlaskClient, store: BookingStore) -> None:
+    booking, (token, access) = requested(date=TOMORROW), issue()
+    store.insert(booking, access)
+    answer = cancel(client, booking.id, {"Authorization": f"bearer {token}"})
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "cancelled")
+
+
+def test_cancelling_again_answers_the_same_and_takes_no_further_step(
+    client: FlaskClient, mine: Any
+) -> None:
+    booking, token = mine
+    answers = [cancel(client, booking.id, token) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.data for answer in answers}) == 1
+
+
+def test_the_clinic_can_not_cancel_what_the_patient_has(client: FlaskClient, mine: Any) -> None:
+    booking, token = mine
+    cancel(client, booking.id, token)
+    problem(cancel(client, booking.id, STAFF), 409, "illegal_transition")
+
+
+def test_a_booking_is_moved(client: FlaskClient, store: BookingStore, mine: Any) -> None:
+    booking, token = mine
+    answer = move(client, booking.id, token)
+    assert answer.status_code == 200
+    assert answer.get_json() == view(store.get(booking.id))
+    assert (answer.get_json()["date"], answer.get_json()["version"]) == (to_wire(LATER), 3)
+    assert move(client, booking.id, token).data == answer.data
+    assert move(client, booking.id, STAFF, TOMORROW).status_code == 200
+    assert [row.by for row in store.get(booking.id).history[2:]] == ["patient", "staff"]
+
+
+def test_a_date_of_any_offset_moves_it(client: FlaskClient, mine: Any) -> None:
+    booking, token = mine
+    local = LATER.isoformat().replace("T12:00:00+00:00", "T14:00:00+02:00")
+    assert move(client, booking.id, token, local).get_json()["date"] == to_wire(LATER)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        (None, "No quedan plazas a esa hora."),
+        ("en", "There are no places left at that time."),
+    ],
+)
+def test_a_full_slot_is_a_conflict_that_says_why(
+    client: FlaskClient, store: BookingStore, mine: Any, language: str | None, text: str
+) -> None:
+    booking, token = mine
+    confirmed(store, date=LATER)
+    headers = token | ({"Accept-Language": language} if language else {})
+    body = problem(move(client, booking.id, headers), 409, "date_not_available")
+    assert (body["reason"], body["reasonText"]) == ("slot_full", text)
+    assert store.get(booking.id) == booking
+
+
+def test_a_date_that_breaks_a_rule_is_a_conflict(client: FlaskClient, mine: Any) -> None:
+    booking, token = mine
+    body = problem(
+        move(client, booking.id, token, "2023-12-01T10:00:00Z"), 409, "date_not_available"
+    )
+    assert body["reason"] == "past"
+
+
+def test_a_pending_booking_is_not_moved(client: FlaskClient, store: BookingStore) -> None:
+    booking, (token, access) = requested(date=TOMORROW), issue()
+    store.insert(booking, access)
+    answer = move(client, booking.id, {"Authorization": f"Bearer {token}"})
+    problem(answer, 409, "illegal_transition")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic dTpw", "token"])
+def test_who_shows_no_token_is_asked_for_one(
+    lonely_client: FlaskClient, mine: Any, call: str, authorization: str | None
+) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    answer = lonely_client.post(f"/booking/{mine[0].id}/{call}", headers=headers)
+    problem(answer, 401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("token", ["wrong", "ñ", "staff-key"])
+def test_a_wrong_token_and_an_unknown_booking_look_the_same(
+    lonely_client: FlaskClient, mine: Any, store: BookingStore, call: str, token: str
+) -> None:
+    """Without staff keys nobody is staff, and another booking's token opens no other."""
+    headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
+    ids = (mine[0].id, UNKNOWN, "nobody", "{}")
+    answers = [lonely_client.post(f"/booking/{each}/{call}", headers=headers) for each in ids]
+    answers.append(lonely_client.post(f"/booking/{UNKNOWN}/{call}", headers=mine[1]))
+    problem(answers[0], 403, "forbidden")
+    assert {(answer.status_code, answer.data) for answer in answers} == {(403, answers[0].data)}
+    assert store.get(mine[0].id) == mine[0]
+
+
+def test_a_token_opens_its_own_booking_only(
+    lonely_client: FlaskClient, store: BookingStore, mine: Any
+) -> None:
+    _, other = confirmed(store, date=LATER)
+    problem(cancel(lonely_client, mine[0].id, other), 403, "forbidden")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_staff_are_told_that_there_is_no_such_booking(client: FlaskClient, call: str) -> None:
+    answer = client.post(f"/booking/{UNKNOWN}/{call}", headers=STAFF, json={"date": "x"})
+    problem(answer, 404, "booking_not_found")
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "status", "code"),
+    [
+        ("cancel", {"json": {"reason": "cancelled_by_clinic"}}, 400, "invalid_request"),
+        ("cancel", {"json": []}, 400, "invalid_request"),
+        ("cancel", {"data": "{", "content_type": "application/json"}, 400, "malformed_json"),
+        ("cancel", {"data": "a=b"}, 415, "unsupported_media_type"),
+        ("reschedule", {"json": {}}, 400, "invalid_request"),
+        ("reschedule", {"json": {"date": "2026-12-01"}}, 400, "invalid_request"),
+        (
+            "reschedule",
+            {"json": {"date": "2026-12-01T10:00:00Z", "seat": 1}},
+            400,
+            "invalid_request",
+        ),
+        ("reschedule", {"data": ""}, 415, "unsupported_media_type"),
+    ],
+)
+def test_a_wrong_body_is_refused_without_asking_anybody(
+    lonely_client: FlaskClient, mine: Any, call: str, body: Any, status: int, code: str
+) -> None:
+    booking, token = mine
+    answer = lonely_client.post(f"/booking/{booking.id}/{call}", headers=token, **body)
+    problem(answer, status, code)
+
+
+def test_with_the_service_away_reading_goes_on(
+    lonely_client: FlaskClient, store: BookingStore, mine: Any
+) -> None:
+    booking, token = mine
+    before = time.monotonic()
+    for answer in (
+        cancel(lonely_client, booking.id, token),
+        move(lonely_client, booking.id, token),
+        lonely_client.get("/slots?date=2026-12-01"),
+    ):
+        problem(answer, 503, "service_unavailable")
+        assert answer.headers["Retry-After"] == "5"
+        # The breaker is for the database, and stays closed.
+        assert lonely_client.get(f"/booking/{booking.id}").status_code == 200
+    assert time.monotonic() - before < 10
+    assert store.get(booking.id) == booking
+
+
+def test_after_a_lost_answer_to_ask_again_is_safe(
+    client: FlaskClient, store: BookingStore, mine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked for is done, and then it takes too long to say so."""
+    booking, token = mine
+    for name in ("reschedule", "cancel"):
+        _delay_the_answer(monkeypatch, name)
+    problem(move(client, booking.id, token), 503, "service_unavailable")
+    problem(cancel(client, booking.id, token), 503, "service_unavailable")
+    monkeypatch.undo()
+    answer = cancel(client, booking.id, token)
+    assert (answer.status_code, answer.get_json()["date"]) == (200, to_wire(LATER))
+    assert store.get(booking.id).version == 4
+
+
+def _delay_the_answer(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    change = getattr(Changes, name)
+
+    def change_and_wait(*arguments: Any) -> Booking:
+        booking: Booking = change(*arguments)
+        time.sleep(4)
+        return booking
+
+    monkeypatch.setattr(Changes, name, change_and_wait)
