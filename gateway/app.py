@@ -16,6 +16,7 @@ from gateway.bookings import bookings
 from gateway.breaker import Breaker
 from gateway.changes import changes
 from gateway.health import health
+from gateway.listing import listing
 from gateway.openapi.routes import documents
 from gateway.requests import MAX_BODY_BYTES
 from gateway.rpc import RpcPool
@@ -38,7 +39,8 @@ def create_app(
     observation.register(app, store.outbox)
     problems.register(app)
     Breaker(app, bookings.name, changes.name)
-    for each in (bookings, changes, slots, health, documents):
+    Breaker(app, listing.name)  # a long list that is too slow keeps nobody from booking
+    for each in (bookings, listing, changes, slots, health, documents):
         app.register_blueprint(each)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies

@@ -1,22 +1,18 @@
-"""The documented calls: book, read one booking, read them all."""
+"""The documented calls about one booking: ask for it, read it."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, request
 
 from clinic.booking import Booking
 from clinic.errors import IdempotencyKeyUsed
-from clinic.listing import cursor, read_listing
 from clinic.manage_token import derive, issue
 from clinic.schema import new_booking, view
 from clinic.store import BookingStore
 from gateway.answers import json_answer
-from gateway.requests import idempotency_key, json_body, language, query
-from gateway.staff import require_staff
+from gateway.requests import idempotency_key, json_body, language
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +35,6 @@ def read(booking_id: str) -> Response:
     answer = json_answer(view(booking))
     answer.set_etag(f"{booking.version}.{int(booking.attention is not None)}")
     answer.make_conditional(request)
-    return answer
-
-
-@bookings.get("/bookings", provide_automatic_options=False)
-@bookings.get("/bookings/", provide_automatic_options=False)
-def read_all() -> Response:
-    require_staff()
-    parameters = query()
-    listing = read_listing(parameters)
-    # One more than asked for, to know whether there is a next page.
-    found = _bookings().list(replace(listing, limit=listing.limit + 1))
-    page = found[: listing.limit]
-    answer = json_answer([view(booking) for booking in page])
-    if len(found) > len(page):
-        following = urlencode(parameters | {"after": cursor(page[-1])})
-        answer.headers["Link"] = f'</bookings/?{following}>; rel="next"'
     return answer
 
 

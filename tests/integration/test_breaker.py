@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from clinic.assembly import relayed_store
 from clinic.config import settings
 from clinic.database import durable_uri
+from clinic.errors import DatabaseUnavailable
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from runner.mongodb import MongoServer
@@ -73,3 +74,15 @@ def test_a_crowd_that_meets_a_frozen_database_is_answered(
     crowd = [eventlet.spawn(status, client) for _ in range(50)]
     assert {each.wait() for each in crowd} == {503}
     proxy.restore()
+
+
+def test_a_list_that_is_too_slow_keeps_nobody_from_booking(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_slow(*_: Any) -> list[Any]:
+        raise DatabaseUnavailable("NetworkTimeout")
+
+    monkeypatch.setattr("clinic.store.BookingStore.list", too_slow)
+    for _ in range(3):
+        assert client.get("/bookings/").status_code == 503
+    assert status(client) == 201
