@@ -399,7 +399,7 @@ def test_what_is_signed_is_what_the_booking_knows(
 ) -> None:
     start(WebhookService, receiver.url)
     event = rejected(bookings)
-    send(amqp_uri, replace(event, date=now(), occurred_at=now()))
+    send(amqp_uri, replace(event, occurred_at=now()))
     (call,) = eventually(lambda: receiver.calls)
     assert call.event == event.to_body()
 
