@@ -23,13 +23,14 @@ from runner.ports import free_port, is_taken
 from runner.rabbitmq import RabbitNode
 from runner.server import Server
 from runner.services import ROOT, services
-from tests.amqp import consumers
+from tests.amqp import consumers, depth
 from tests.conftest import eventually
 from tests.faults.part import Part
 from tests.mailbox import Mailbox
 from tests.proxy import Proxy
 
 SEATS = 2
+DEAD_LETTERS = ("booking_dead_letter", "notification_service.email.dead_letter")
 ENVIRONMENT = {
     "AVAILABILITY_DELAY_SECONDS": "0.1-0.4",
     "BOOKING_RETRY_TTL_SECONDS": "1",
@@ -118,7 +119,9 @@ class House:
         """Messages of each queue of the house, those in a consumer's hands included."""
         listed = self.node.ctl("list_queues", "name", "messages", "--no-table-headers")
         rows = [line.split("\t") for line in listed.splitlines() if "\t" in line]
-        return {name: int(count) for name, count in rows if not name.startswith("rpc")}
+        counts = {name: int(count) for name, count in rows if not name.startswith("rpc")}
+        # The list is some seconds old; nobody consumes dead letters, so these can be asked for.
+        return counts | {queue: depth(self.node.uri, queue) for queue in DEAD_LETTERS}
 
     def _is_ready(self) -> bool:
         if not all(part.is_alive for part in self.parts.values()):

@@ -8,8 +8,7 @@ import sys
 
 from runner.services import ROOT
 from tests.conftest import eventually
-from tests.faults.house import ENVIRONMENT, House
-from tests.faults.state import DEAD_LETTERS
+from tests.faults.house import DEAD_LETTERS, ENVIRONMENT, House
 
 _PENDING = {"status": "pending"}
 

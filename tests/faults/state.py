@@ -10,9 +10,8 @@ from typing import Any
 import eventlet
 
 from tests.bookings import unsent
-from tests.faults.house import House
+from tests.faults.house import DEAD_LETTERS, House
 
-DEAD_LETTERS = ("booking_dead_letter", "notification_service.email.dead_letter")
 _PENDING = "pending"
 #: How long after the last fault everything must have settled: all retries, a lease, two sweeps.
 SETTLE_SECONDS = 180
