@@ -8,9 +8,6 @@ from clinic.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 
-#: Messages that are read at once.
-BATCH = 100
-
 
 class Heir:
     """What a relay leaves goes into our own backlog; until it is sent, the estate is ours.
@@ -23,24 +20,15 @@ class Heir:
         #: For each dead relay the last of our numbers that one of its messages got.
         self._estates: dict[str, int] = {}
 
-    @property
-    def is_free(self) -> bool:
-        """Whether all that was inherited has been sent."""
-        return not self._estates
-
     def inherit(self) -> bool:
         """Take over from one dead relay. False when there is none. Raises: DatabaseUnavailable."""
         dead = self._outbox.relays.inherit(self._outbox.relay_id)
         if dead is None:
             return False
-        last = count = 0
-        for entries in self._outbox.left_by(dead, BATCH):
-            for entry in entries:
-                last = self._outbox.backlog.add(entry)
-            count += len(entries)
-        self._estates[dead.relay_id] = last
-        if count:
-            logger.info("messages of a dead relay were found", extra={"count": count})
+        numbers = [self._outbox.backlog.add(entry) for entry in self._outbox.left_by(dead)]
+        self._estates[dead.relay_id] = max(numbers, default=0)
+        if numbers:
+            logger.info("messages of a dead relay were found", extra={"count": len(numbers)})
         return True
 
     def look_after(self) -> None:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from pymongo.database import Database
@@ -70,7 +70,7 @@ class Outbox:
     def note(self, *, is_leaving: bool = False) -> None:
         """Write down how far the relay of this process is. Raises: DatabaseUnavailable."""
         self.relays.note(self._progress(), is_leaving=is_leaving)
-        self._is_noted = True
+        self._is_noted = not is_leaving  # whatever is written all the same is noted anew
 
     def clear_doubts(self) -> None:
         """Find out what was stored of that of which nobody knows. Raises: DatabaseUnavailable."""
@@ -107,11 +107,10 @@ class Outbox:
                 for entry in found["outbox"]
             ]
 
-    def left_by(self, dead: Progress, limit: int) -> Iterator[tuple[Entry, ...]]:
-        """Yield what a relay has left unsent, in batches. Raises: DatabaseUnavailable."""
+    def left_by(self, dead: Progress) -> list[Entry]:
+        """Find what a relay has left unsent. Raises: DatabaseUnavailable."""
         with database_errors(SEARCH_SECONDS):
-            left = self._find_left(dead)
-            yield from iter(lambda: tuple(islice(left, limit)), ())
+            return list(self._find_left(dead))
 
     def _find_left(self, dead: Progress) -> Iterator[Entry]:
         since = {"$gte": dead.since}

@@ -24,6 +24,7 @@ from clinic.database import durable_uri  # noqa: E402
 from runner.mongodb import MongoServer  # noqa: E402
 from runner.process import start  # noqa: E402
 from runner.rabbitmq import RabbitNode  # noqa: E402
+from tests.proxy import Proxy, proxied  # noqa: E402
 
 #: How long anything may take on a shared machine before a test gives up on it.
 PATIENCE_SECONDS = 60
@@ -80,6 +81,13 @@ def empty_queues(uri: str) -> None:
             for queue in work.queues(RETRY_SECONDS):
                 channel.queue_purge(queue.name)
         channel.queue_delete("rpc-booking_service")
+
+
+@pytest.fixture
+def broker_link(rabbit_node: RabbitNode, amqp_uri: str) -> Iterator[Proxy]:
+    """The way to the broker, which a test may break."""
+    with proxied(rabbit_node.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture

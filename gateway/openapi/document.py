@@ -16,7 +16,8 @@ from clinic.listing import Cursor
 from clinic.schema import MAX_EMAIL, MAX_NAME, Day, EmailAddress, Instant, PersonName
 from gateway.openapi.answers import ProblemSchema
 from gateway.openapi.components import HEADERS, PARAMETERS, SCHEMES, STAFF
-from gateway.openapi.operations import OPERATIONS, TAGS, Answer, Operation
+from gateway.openapi.operation import Answer, Operation
+from gateway.openapi.operations import OPERATIONS, TAGS
 from gateway.openapi.refusals import REFUSALS, UNAUTHORIZED, Refusal
 
 VERSION = "0.1.0"  #: that of pyproject.toml, which the image has not

@@ -6,18 +6,15 @@ is there wherever GET is, and answers the same without the body.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
-
-from marshmallow import Schema
 
 from clinic.listing import ListingSchema
 from clinic.schema import BookingRequestSchema, ReschedulingSchema, SlotsQuerySchema
 from gateway.openapi import answers, refusals
-from gateway.openapi.components import EXAMPLE_ID, PATIENT, STAFF
-from gateway.openapi.refusals import Refusal
+from gateway.openapi.components import PATIENT, STAFF
+from gateway.openapi.examples import CANCELLED, MOVED, PENDING, REJECTED, REQUEST
+from gateway.openapi.operation import Answer, Operation
 
 TAGS = {
     "Bookings": "Asking for an appointment, and what became of it.",
@@ -25,81 +22,15 @@ TAGS = {
     "Documents": "This contract.",
 }
 
-REQUEST = {
-    "patientName": "Juan Pérez",
-    "patientEmail": "juan@example.com",
-    "date": "2026-12-01T10:00:00+01:00",
-}
-PENDING = {
-    "id": EXAMPLE_ID,
-    "status": "pending",
-    "reason": None,
-    "reasonText": None,
-    "patientName": "Juan Pérez",
-    "patientEmail": "juan@example.com",
-    "date": "2026-12-01T09:00:00Z",
-    "language": "en",
-    "version": 1,
-    "createdAt": "2026-11-24T04:53:41.016Z",
-    "updatedAt": "2026-11-24T04:53:41.016Z",
-    "attention": None,
-}
-REJECTED = PENDING | {
-    "status": "rejected",
-    "reason": "slot_full",
-    "reasonText": "There are no places left at that time.",
-    "version": 2,
-    "updatedAt": "2026-11-24T04:53:43.928Z",
-}
-CANCELLED = PENDING | {
-    "status": "cancelled",
-    "reason": "cancelled_by_patient",
-    "reasonText": "The appointment was cancelled by the patient.",
-    "version": 3,
-    "updatedAt": "2026-11-25T08:12:00.301Z",
-}
-MOVED = PENDING | {
-    "status": "confirmed",
-    "date": "2026-12-02T15:30:00Z",
-    "version": 3,
-    "updatedAt": "2026-11-25T08:12:00.301Z",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One that is no refusal. `schema` is one of marshmallow or JSON Schema; without one its JSON
-    is any object."""
-
-    status: HTTPStatus = HTTPStatus.OK
-    description: str
-    schema: type[Schema] | dict[str, Any] | None = None
-    many: bool = False
-    media_type: str | None = "application/json"
-    example: Any = None
-    headers: tuple[str, ...] = ()
-    links: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """`parameters` are names of components. `access` names the schemes of which any opens it; the
-    refusal 401 comes by itself."""
-
-    name: str
-    method: str
-    path: str
-    tag: str
-    summary: str
-    description: str = ""
-    parameters: tuple[str, ...] = ()
-    query: type[Schema] | None = None
-    body: type[Schema] | None = None
-    example: Any = None
-    answers: tuple[Answer, ...]
-    refusals: tuple[Refusal, ...] = ()
-    access: tuple[str, ...] = ()
-
+#: What may be said to whoever changes a booking.
+_OF_A_CHANGE = (
+    refusals.INVALID_BODY,
+    refusals.FORBIDDEN,
+    refusals.NO_SUCH_BOOKING,
+    refusals.TOO_LARGE,
+    refusals.NOT_JSON,
+    refusals.UNAVAILABLE_OR_NO_SERVICE,
+)
 
 UNCHANGED = Answer(
     status=HTTPStatus.NOT_MODIFIED,
@@ -223,15 +154,7 @@ CANCEL = Operation(
             example=CANCELLED,
         ),
     ),
-    refusals=(
-        refusals.INVALID_BODY,
-        refusals.FORBIDDEN,
-        refusals.NO_SUCH_BOOKING,
-        refusals.NOT_CANCELLED,
-        refusals.TOO_LARGE,
-        refusals.NOT_JSON,
-        refusals.UNAVAILABLE_OR_NO_SERVICE,
-    ),
+    refusals=(*_OF_A_CHANGE, refusals.NOT_CANCELLED),
     access=(PATIENT, STAFF),
 )
 
@@ -253,15 +176,7 @@ RESCHEDULE = Operation(
             example=MOVED,
         ),
     ),
-    refusals=(
-        refusals.INVALID_BODY,
-        refusals.FORBIDDEN,
-        refusals.NO_SUCH_BOOKING,
-        refusals.NOT_RESCHEDULED,
-        refusals.TOO_LARGE,
-        refusals.NOT_JSON,
-        refusals.UNAVAILABLE_OR_NO_SERVICE,
-    ),
+    refusals=(*_OF_A_CHANGE, refusals.NOT_RESCHEDULED),
     access=(PATIENT, STAFF),
 )
 

@@ -23,14 +23,13 @@ from nameko.standalone.rpc import ServiceRpcProxy
 
 from runner.mongodb import MongoServer
 from runner.ports import free_port
-from runner.rabbitmq import RabbitNode
 from tests.amqp import consumers, depth, subscriber
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack
 from tests.e2e.test_load import book_at_once
 from tests.e2e.test_outages import Backend
 from tests.mailbox import Mailbox, running_mailbox
-from tests.proxy import Proxy, proxied
+from tests.proxy import Proxy
 
 MakeStack = Callable[..., Stack]
 
@@ -54,12 +53,6 @@ def mongo(tmp_path: Path) -> Iterator[Backend]:
     backend.start()
     yield backend
     backend.stop()
-
-
-@pytest.fixture
-def broker_link(rabbit_node: RabbitNode) -> Iterator[Proxy]:
-    with proxied(rabbit_node.port) as proxy:
-        yield proxy
 
 
 def booked(stack: Stack, headers: dict[str, str] | None = None, **fields: Any) -> str:

@@ -1,13 +1,32 @@
-"""In these tests every answer of the gateway is held against its OpenAPI document."""
+"""Fixtures of these tests; in all of them the gateway's answers are held against its document."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from flask import Flask
+from pymongo import MongoClient
+from pymongo.database import Database
 
+from clinic.database import durable_uri
 from tests.contract import CheckingClient
+from tests.operations import Operations
 
 
 @pytest.fixture(autouse=True)
 def _checked_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Flask, "test_client_class", CheckingClient)
+
+
+@pytest.fixture
+def operations() -> Operations:
+    return Operations()
+
+
+@pytest.fixture
+def counted(mongodb_uri: str, operations: Operations) -> Iterator[Database[Any]]:
+    """The database, through a client whose operations are noted."""
+    with MongoClient[Any](durable_uri(mongodb_uri), event_listeners=[operations]) as client:
+        yield client.get_default_database()

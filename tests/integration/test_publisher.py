@@ -11,23 +11,16 @@ from clinic import topology
 from clinic.errors import BrokerUnavailable
 from clinic.outgoing import Outgoing
 from clinic.publisher import Publisher
-from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, take
 from tests.conftest import eventually
-from tests.proxy import Proxy, proxied
+from tests.proxy import Proxy
 
 QUEUE = topology.BOOKING_REQUESTS.name
 
 
 @pytest.fixture
-def proxy(rabbit_node: RabbitNode, amqp_uri: str) -> Iterator[Proxy]:
-    with proxied(rabbit_node.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def publisher(proxy: Proxy) -> Iterator[Publisher]:
-    uri = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+def publisher(broker_link: Proxy) -> Iterator[Publisher]:
+    uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
     publisher = Publisher(uri, topology.declare, timeout_seconds=2)
     yield publisher
     publisher.close()
@@ -85,52 +78,54 @@ def test_a_vanished_queue_is_declared_again(publisher: Publisher, amqp_uri: str)
 
 
 def test_a_connection_that_died_unnoticed_is_replaced(
-    publisher: Publisher, proxy: Proxy, amqp_uri: str
+    publisher: Publisher, broker_link: Proxy, amqp_uri: str
 ) -> None:
     publisher.publish([Outgoing("", QUEUE, b"1")])
-    proxy.cut()
+    broker_link.cut()
     publisher.publish([Outgoing("", QUEUE, b"2")])
     assert depth(amqp_uri, QUEUE) == 2
 
 
 def test_a_broker_that_is_away_is_an_error_and_then_forgotten(
-    publisher: Publisher, proxy: Proxy, amqp_uri: str
+    publisher: Publisher, broker_link: Proxy, amqp_uri: str
 ) -> None:
-    proxy.refuse()
+    broker_link.refuse()
     with pytest.raises(BrokerUnavailable):
         publisher.publish([Outgoing("", QUEUE, b"{}")])
-    proxy.restore()
+    broker_link.restore()
     publisher.publish([Outgoing("", QUEUE, b"{}")])
     assert depth(amqp_uri, QUEUE) == 1
 
 
-def test_a_frozen_broker_does_not_hang_the_publisher(publisher: Publisher, proxy: Proxy) -> None:
+def test_a_frozen_broker_does_not_hang_the_publisher(
+    publisher: Publisher, broker_link: Proxy
+) -> None:
     publisher.publish([Outgoing("", QUEUE, b"{}")])
-    proxy.freeze()
+    broker_link.freeze()
     before = time.monotonic()
     with pytest.raises(BrokerUnavailable):
         publisher.publish([Outgoing("", QUEUE, b"{}")])
     # Two bounded tries; without the bound it would hang until the test's own limit.
     assert time.monotonic() - before < 30
-    proxy.restore()
+    broker_link.restore()
 
 
 def test_a_broker_that_freezes_before_it_answers_at_all_does_not_hang_the_publisher(
-    publisher: Publisher, proxy: Proxy
+    publisher: Publisher, broker_link: Proxy
 ) -> None:
-    proxy.freeze_at(b"booking_service.events")
+    broker_link.freeze_at(b"booking_service.events")
     before = time.monotonic()
     with pytest.raises(BrokerUnavailable):
         publisher.publish([Outgoing("", QUEUE, b"{}")])
     assert time.monotonic() - before < 30
-    proxy.restore()
+    broker_link.restore()
 
 
 def test_who_waits_in_line_behind_a_failure_fails_with_it(
-    publisher: Publisher, proxy: Proxy
+    publisher: Publisher, broker_link: Proxy
 ) -> None:
     publisher.keep_alive()
-    proxy.freeze()
+    broker_link.freeze()
     before = time.monotonic()
 
     def publish() -> str:
@@ -143,13 +138,15 @@ def test_who_waits_in_line_behind_a_failure_fails_with_it(
     assert sum("first in this line" in reason for reason in reasons) == 19
     # One after the other they would take their timeouts twenty times.
     assert time.monotonic() - before < 30
-    proxy.restore()
+    broker_link.restore()
 
 
-def test_keeping_alive_notices_that_the_broker_is_gone(publisher: Publisher, proxy: Proxy) -> None:
+def test_keeping_alive_notices_that_the_broker_is_gone(
+    publisher: Publisher, broker_link: Proxy
+) -> None:
     publisher.keep_alive()
     assert publisher.is_connected
-    proxy.refuse()
+    broker_link.refuse()
 
     def noticed() -> bool:
         try:

@@ -2,31 +2,35 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import eventlet
 import pytest
 from kombu import Connection
+from pymongo import MongoClient
 from pymongo.database import Database
 
 from clinic import booking as steps
 from clinic import topology
 from clinic.booking import Booking
 from clinic.clock import now
+from clinic.database import durable_uri
 from clinic.errors import DatabaseUnavailable
+from clinic.heir import Heir
 from clinic.outbox import Outbox
 from clinic.publisher import Publisher
 from clinic.relay import Relay
 from clinic.store import BookingStore
-from runner.rabbitmq import RabbitNode
+from runner.mongodb import MongoServer
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking, unsent
 from tests.conftest import eventually
 from tests.proxy import Proxy, proxied
 
 QUEUE = topology.BOOKING_REQUESTS.name
+NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 
 
 class Process:
@@ -48,14 +52,8 @@ class Process:
         return put_booking(self.store)
 
 
-@pytest.fixture
-def proxy(rabbit_node: RabbitNode, amqp_uri: str) -> Iterator[Proxy]:
-    with proxied(rabbit_node.port) as proxy:
-        yield proxy
-
-
-def through(proxy: Proxy) -> str:
-    return f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
+def through(broker_link: Proxy) -> str:
+    return f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
 
 
 def silence(database: Database[Any], process: Process) -> None:
@@ -158,6 +156,56 @@ def test_an_heir_that_dies_is_inherited_in_turn(database: Database[Any], amqp_ur
     last.relay.stop()
 
 
+def test_an_estate_is_kept_until_all_of_it_is_sent(database: Database[Any]) -> None:
+    dead, heir = Process(database, NOWHERE), Outbox(database)
+    for _ in range(2):
+        dead.book()
+    silence(database, dead)
+    estate = Heir(heir)
+    assert estate.inherit()
+    for number in (1, 2):
+        silence(database, dead)
+        estate.look_after()
+        # Still there, and spoken for.
+        assert Outbox(database).relays.inherit("other") is None
+        assert database["relays"].count_documents({"heir": heir.relay_id}) == 1
+        heir.backlog.settle([number])
+    estate.look_after()
+    assert database["relays"].count_documents({"_id": dead.store.outbox.relay_id}) == 0
+
+
+def test_what_is_written_after_leaving_is_inherited_too(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    process = Process(database, amqp_uri)
+    process.relay.start()
+    process.relay.stop()
+    booking = process.book()
+    silence(database, process)
+    heir = Process(database, amqp_uri)
+    heir.relay.start()
+    message = eventually(lambda: take(amqp_uri, QUEUE))
+    assert body_of(message)["bookingId"] == booking.id
+    heir.relay.stop()
+
+
+def test_a_search_for_what_is_left_outlasts_the_patience_of_a_request(
+    mongo_server: MongoServer, mongodb_uri: str
+) -> None:
+    with proxied(mongo_server.port) as slow:
+        uri = mongodb_uri.replace(f":{mongo_server.port}/", f":{slow.port}/")
+        with MongoClient[Any](durable_uri(uri)) as client:
+            database = client.get_default_database()
+            writer = Process(database, NOWHERE)
+            booking = writer.book()
+            make_overdue(database)
+            slow.latency_seconds = 1.5  # there and back: longer than any single answer may take
+            with pytest.raises(DatabaseUnavailable):
+                writer.store.get(booking.id)
+            left = Outbox(database).claim_overdue(100)
+            assert [entry.booking_id for entry in left] == [booking.id]
+
+
 def test_several_heirs_send_each_message_once(database: Database[Any], amqp_uri: str) -> None:
     dead = Process(database, amqp_uri)
     for _ in range(250):
@@ -185,10 +233,10 @@ def test_who_leaves_with_nothing_to_send_leaves_no_trace(
 
 
 def test_who_leaves_while_the_broker_is_away_is_inherited_at_once(
-    database: Database[Any], proxy: Proxy, amqp_uri: str
+    database: Database[Any], broker_link: Proxy, amqp_uri: str
 ) -> None:
-    proxy.refuse()
-    leaving = Process(database, through(proxy))
+    broker_link.refuse()
+    leaving = Process(database, through(broker_link))
     leaving.relay.start()
     booking = leaving.book()
     leaving.relay.stop()
@@ -282,16 +330,16 @@ def _never_arrived(_document: Any) -> None:
 
 
 def test_writing_goes_on_while_the_broker_is_away_and_all_arrives_later(
-    database: Database[Any], proxy: Proxy, amqp_uri: str
+    database: Database[Any], broker_link: Proxy, amqp_uri: str
 ) -> None:
-    proxy.refuse()
-    process = Process(database, through(proxy))
+    broker_link.refuse()
+    process = Process(database, through(broker_link))
     process.relay.start()
     for _ in range(250):
         process.book()
     assert len(unsent(database)) == 250
     assert not process.relay.is_broker_up
-    proxy.restore()
+    broker_link.restore()
     eventually(lambda: unsent(database) == [])
     assert process.relay.is_broker_up
     process.relay.stop()
@@ -299,24 +347,26 @@ def test_writing_goes_on_while_the_broker_is_away_and_all_arrives_later(
 
 
 def test_a_frozen_broker_loses_nothing(
-    database: Database[Any], proxy: Proxy, amqp_uri: str
+    database: Database[Any], broker_link: Proxy, amqp_uri: str
 ) -> None:
-    process = Process(database, through(proxy))
+    process = Process(database, through(broker_link))
     process.relay.start()
     process.book()
     eventually(lambda: unsent(database) == [])
-    proxy.freeze()
+    broker_link.freeze()
     process.book()
     eventually(lambda: not process.relay.is_broker_up)
-    proxy.restore()
+    broker_link.restore()
     eventually(lambda: unsent(database) == [])
     process.relay.stop()
     assert depth(amqp_uri, QUEUE) >= 2
 
 
-def test_a_relay_is_alive_while_the_broker_is_away(database: Database[Any], proxy: Proxy) -> None:
-    proxy.refuse()
-    process = Process(database, through(proxy), grace_seconds=2)
+def test_a_relay_is_alive_while_the_broker_is_away(
+    database: Database[Any], broker_link: Proxy
+) -> None:
+    broker_link.refuse()
+    process = Process(database, through(broker_link), grace_seconds=2)
     process.relay.start()
     process.book()
     eventlet.sleep(4)
@@ -360,16 +410,16 @@ def test_one_subscriber_that_refuses_does_not_flood_the_others(
 
 
 def test_an_outage_is_said_once_and_so_is_its_end(
-    database: Database[Any], proxy: Proxy, caplog: pytest.LogCaptureFixture
+    database: Database[Any], broker_link: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    proxy.refuse()
-    process = Process(database, through(proxy))
+    broker_link.refuse()
+    process = Process(database, through(broker_link))
     with caplog.at_level(logging.INFO, "clinic.relay"):
         process.relay.start()
         eventually(lambda: "can't reach" in caplog.text)
         # Some rounds more, each of which fails.
         eventlet.sleep(3)
-        proxy.restore()
+        broker_link.restore()
         eventually(lambda: "reaches its peers again" in caplog.text)
     process.relay.stop()
     assert caplog.text.count("can't reach") == 1

@@ -18,10 +18,9 @@ from clinic.outgoing import Outgoing
 from clinic.providers import RequestId
 from clinic.publisher import Publisher
 from gateway.rpc import RpcPool, deadline
-from runner.rabbitmq import RabbitNode
 from tests.amqp import depth
 from tests.conftest import eventually
-from tests.proxy import Proxy, proxied
+from tests.proxy import Proxy
 
 QUEUE = "rpc-booking_service"
 
@@ -68,14 +67,8 @@ def service(config: dict[str, Any], container_factory: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def proxy(rabbit_node: RabbitNode) -> Iterator[Proxy]:
-    with proxied(rabbit_node.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def pool(proxy: Proxy, amqp_uri: str) -> Iterator[RpcPool]:
-    pool = RpcPool(f"amqp://guest:guest@127.0.0.1:{proxy.port}/")
+def pool(broker_link: Proxy, amqp_uri: str) -> Iterator[RpcPool]:
+    pool = RpcPool(f"amqp://guest:guest@127.0.0.1:{broker_link.port}/")
     yield pool
     pool.close()
 
@@ -84,8 +77,8 @@ def call(pool: RpcPool, method: str, **arguments: Any) -> Any:
     return pool.call(method, until=time.monotonic() + 30, **arguments)
 
 
-def links(proxy: Proxy) -> int:
-    return len(proxy._links)
+def links(broker_link: Proxy) -> int:
+    return len(broker_link._links)
 
 
 def refused(pool: RpcPool, method: str = "echo", **arguments: Any) -> float:
@@ -102,23 +95,23 @@ def test_a_method_answers_what_it_returns(service: Any, pool: RpcPool) -> None:
 
 
 def test_no_connection_is_made_before_one_is_needed(
-    service: Any, pool: RpcPool, proxy: Proxy
+    service: Any, pool: RpcPool, broker_link: Proxy
 ) -> None:
-    assert links(proxy) == 0
+    assert links(broker_link) == 0
     call(pool, "echo", value=1)
-    assert links(proxy) == 1
+    assert links(broker_link) == 1
 
 
 def test_a_connection_serves_one_call_after_the_other(
-    service: Any, pool: RpcPool, proxy: Proxy
+    service: Any, pool: RpcPool, broker_link: Proxy
 ) -> None:
     for number in range(20):
         assert call(pool, "echo", value=number) == number
-    assert links(proxy) == 1
+    assert links(broker_link) == 1
 
 
 def test_a_pool_that_is_closed_leaves_no_queue(
-    service: Any, pool: RpcPool, proxy: Proxy, amqp_uri: str
+    service: Any, pool: RpcPool, broker_link: Proxy, amqp_uri: str
 ) -> None:
     call(pool, "echo", value=1)
     to_the_pool = Outgoing("nameko-rpc", pool._idle[0]._key, b"{}")
@@ -127,7 +120,7 @@ def test_a_pool_that_is_closed_leaves_no_queue(
     pool.close()
     eventually(lambda: publisher.publish([to_the_pool]))  # there is no route any more
     publisher.close()
-    assert links(proxy) == 0
+    assert links(broker_link) == 0
 
 
 def test_each_of_many_callers_gets_its_own_answer(service: Any, pool: RpcPool) -> None:
@@ -175,10 +168,10 @@ def test_a_service_that_has_stopped_is_away_at_once_and_finds_no_request(
     assert StandIn.handled == ["before"]
 
 
-def test_a_broker_that_is_away_is_told_at_once(pool: RpcPool, proxy: Proxy) -> None:
-    proxy.refuse()
+def test_a_broker_that_is_away_is_told_at_once(pool: RpcPool, broker_link: Proxy) -> None:
+    broker_link.refuse()
     assert refused(pool) < 2.5
-    proxy.restore()
+    broker_link.restore()
 
 
 def test_a_slow_answer_is_not_waited_for_and_disturbs_no_later_call(
@@ -192,42 +185,42 @@ def test_a_slow_answer_is_not_waited_for_and_disturbs_no_later_call(
 
 @pytest.mark.parametrize("is_open", [True, False])
 def test_a_frozen_broker_is_not_waited_for(
-    service: Any, pool: RpcPool, proxy: Proxy, is_open: bool
+    service: Any, pool: RpcPool, broker_link: Proxy, is_open: bool
 ) -> None:
     if is_open:
         call(pool, "echo", value=1)
-    proxy.freeze()
+    broker_link.freeze()
     assert refused(pool) < 10
-    proxy.restore()
+    broker_link.restore()
     assert call(pool, "echo", value=2) == 2
 
 
 def test_a_broker_that_freezes_with_the_request_is_not_waited_for(
-    service: Any, pool: RpcPool, proxy: Proxy
+    service: Any, pool: RpcPool, broker_link: Proxy
 ) -> None:
     call(pool, "echo", value=1)
-    proxy.freeze_at(b"booking_service.echo")
+    broker_link.freeze_at(b"booking_service.echo")
     assert refused(pool) < 10
-    proxy.restore()
+    broker_link.restore()
     assert call(pool, "echo", value=2) == 2
 
 
 @pytest.mark.parametrize("break_it", [Proxy.cut, Proxy.reset])
 def test_a_connection_that_died_unnoticed_is_replaced(
-    service: Any, pool: RpcPool, proxy: Proxy, break_it: Callable[[Proxy], None]
+    service: Any, pool: RpcPool, broker_link: Proxy, break_it: Callable[[Proxy], None]
 ) -> None:
     call(pool, "echo", value=1)
-    break_it(proxy)
-    eventually(lambda: links(proxy) == 0)
+    break_it(broker_link)
+    eventually(lambda: links(broker_link) == 0)
     assert call(pool, "echo", value=2) == 2
 
 
 def test_a_link_that_is_cut_in_the_middle_of_a_call_loses_its_answer_only(
-    service: Any, pool: RpcPool, proxy: Proxy
+    service: Any, pool: RpcPool, broker_link: Proxy
 ) -> None:
     waiting = eventlet.spawn(refused, pool, "wait", seconds=1)
     eventually(lambda: StandIn.handled == [1])
-    proxy.cut()
+    broker_link.cut()
     waiting.wait()
     assert StandIn.handled == [1]
     assert call(pool, "echo", value=2) == 2
@@ -247,7 +240,7 @@ def test_a_request_whose_time_is_over_is_not_run_later(pool: RpcPool, amqp_uri: 
 
 
 def test_a_crowd_does_not_hold_all_threads(
-    service: Any, proxy: Proxy, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+    service: Any, broker_link: Proxy, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.rpc.LIMIT", 2)
     pool = RpcPool(amqp_uri)

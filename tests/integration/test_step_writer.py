@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, BulkWriteError
 
 from clinic import booking as steps
 from clinic.booking import Booking, Status, Transition
 from clinic.clock import now
-from clinic.database import durable_uri
 from clinic.errors import DatabaseUnavailable, SeatTaken, StaleBooking
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
@@ -23,17 +21,6 @@ from tests.bookings import put_booking, requested
 from tests.operations import Operations
 
 SLOT = (now() + timedelta(days=1)).replace(microsecond=0)
-
-
-@pytest.fixture
-def operations() -> Operations:
-    return Operations()
-
-
-@pytest.fixture
-def counted(mongodb_uri: str, operations: Operations) -> Iterator[Database[Any]]:
-    with MongoClient[Any](durable_uri(mongodb_uri), event_listeners=[operations]) as client:
-        yield client.get_default_database()
 
 
 @pytest.fixture
