@@ -10,7 +10,6 @@ from typing import Any
 from pymongo.database import Database
 
 from clinic import document
-from clinic.booking import Transition, date_at
 from clinic.database import SEARCH_SECONDS, database_errors
 from clinic.document import Document
 from clinic.messages import BookingStateChanged
@@ -71,10 +70,7 @@ def _page(found: Sequence[Document], reached: datetime) -> Page:
 def _steps(booking: Document) -> Steps:
     history = [document.to_change(row) for row in booking["history"]]
     events = [
-        BookingStateChanged.of(
-            Transition(booking["_id"], date_at(version, history, booking["date"]), version, change)
-        )
-        for version, change in enumerate(history, start=1)
-        if version > 1  # the first is the request, of which nobody is told
+        BookingStateChanged.in_history(booking["_id"], version, history, booking["date"])
+        for version in range(2, len(history) + 1)  # the first is the request: nobody is told of it
     ]
     return Steps(booking["updatedAt"], tuple(events))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
 from clinic import strict_json
-from clinic.booking import Booking, Status, Transition, is_booking_id
+from clinic.booking import Booking, Change, Status, Transition, date_at, is_booking_id
 from clinic.clock import to_wire
 from clinic.errors import PoisonMessage
 
@@ -68,6 +68,14 @@ class BookingStateChanged:
             date=transition.date,
             occurred_at=change.at,
         )
+
+    @classmethod
+    def in_history(
+        cls, booking_id: str, version: int, history: Sequence[Change], date: datetime
+    ) -> Self:
+        """Make the event of a step that was taken; `date` is the booking's present one."""
+        then = date_at(version, history, date)
+        return cls.of(Transition(booking_id, then, version, history[version - 1]))
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:

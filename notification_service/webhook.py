@@ -16,7 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError
 from urllib3.util import Url
 
 from clinic import strict_json
-from clinic.booking import Booking, Transition
+from clinic.booking import Booking
 from clinic.errors import ChannelUnavailable, ReceiverFailed, ReceiverRefused
 from clinic.messages import BookingStateChanged
 from notification_service.signature import sign
@@ -114,8 +114,7 @@ class WebhookChannel:
 
 def as_in_history(booking: Booking, event: BookingStateChanged) -> BookingStateChanged:
     """Return the event as the booking tells it: we sign what we know, and no message's word."""
-    change = booking.history[event.version - 1]
-    return BookingStateChanged.of(Transition(booking.id, booking.date, event.version, change))
+    return BookingStateChanged.in_history(booking.id, event.version, booking.history, booking.date)
 
 
 def _addresses(host: str, port: int | None) -> list[str]:

@@ -404,6 +404,19 @@ def test_what_is_signed_is_what_the_booking_knows(
     assert call.event == event.to_body()
 
 
+def test_a_step_is_told_with_the_date_that_it_was_about(
+    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+) -> None:
+    start(WebhookService, receiver.url)
+    booking = put_booking(bookings)
+    confirmed = take_step(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+    current, moved_to = bookings.get(booking.id), booking.date + timedelta(days=1)
+    take_step(bookings, steps.reschedule(current, date=moved_to, seat=0, at=now(), by="test"))
+    send(amqp_uri, confirmed)
+    (call,) = eventually(lambda: receiver.calls)
+    assert call.event == confirmed.to_body()
+
+
 def test_a_forged_event_is_not_told(
     start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
 ) -> None:
