@@ -156,6 +156,24 @@ def test_an_heir_that_dies_is_inherited_in_turn(database: Database[Any], amqp_ur
     last.relay.stop()
 
 
+def test_of_two_heirs_at_once_one_inherits(
+    database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = Process(database, NOWHERE)
+    dead.book()
+    silence(database, dead)
+    one, other = Outbox(database).relays, Outbox(database).relays
+    find = database["relays"].find_one
+
+    def find_late(query: Any) -> Any:
+        found = find(query)
+        assert one.inherit("one") is not None
+        return found
+
+    monkeypatch.setattr(other._relays, "find_one", find_late)
+    assert other.inherit("other") is None
+
+
 def test_an_estate_is_kept_until_all_of_it_is_sent(database: Database[Any]) -> None:
     dead, heir = Process(database, NOWHERE), Outbox(database)
     for _ in range(2):
