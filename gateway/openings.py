@@ -48,10 +48,10 @@ def week_around(asked: date | None) -> Week:
 
     Raises: ServiceUnavailable.
     """
-    first, last = today(), today() + hours().horizon
-    wanted = min(max(asked or first, first), last)
+    first, last = today(), _last()
+    wanted = _bookable(asked or first)
     begins = first + (wanted - first) // _WEEK * _WEEK
-    days = _days(begins, min(begins + _WEEK, last + timedelta(days=1)))
+    days = _days(begins, _WEEK.days)
     return Week(
         days=days,
         chosen=_chosen(days, wanted if asked else None),
@@ -64,9 +64,8 @@ def week_around(asked: date | None) -> Week:
 def nearest(moment: datetime) -> list[datetime]:
     """Return the free times that are nearest to one that could not be had, in order; none when
     nobody can be asked."""
-    first = max(day_of(moment), today())
     try:
-        days = _days(first, first + timedelta(days=_DAYS_AROUND))
+        days = _days(_bookable(day_of(moment)), _DAYS_AROUND)
     except ServiceUnavailable:
         return []
     starts = [start for day in days for start in day.starts]
@@ -80,8 +79,17 @@ def _chosen(days: tuple[Day, ...], wanted: date | None) -> Day | None:
     return next((day for day in days if day.starts), None)
 
 
-def _days(begins: date, ends: date) -> tuple[Day, ...]:
-    """Ask for each day until the one where it ends."""
+def _last() -> date:
+    """The last day that can be booked at all."""
+    return today() + hours().horizon
+
+
+def _bookable(day: date) -> date:
+    return min(max(day, today()), _last())
+
+
+def _days(begins: date, count: int) -> tuple[Day, ...]:
+    """Ask for each of so many days, but for none after the last."""
     until, rpc = deadline(), current_app.config["BOOKING_SERVICE"]
 
     def day(number: int) -> Day:
@@ -89,4 +97,5 @@ def _days(begins: date, ends: date) -> tuple[Day, ...]:
         starts = rpc.call("list_free_slots", until=until, date=current.isoformat())
         return Day(current, tuple(datetime.fromisoformat(start) for start in starts))
 
-    return tuple(day(number) for number in range((ends - begins).days))
+    bookable = (_last() - begins).days + 1
+    return tuple(day(number) for number in range(min(count, bookable)))

@@ -19,11 +19,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "ask_lead": "Elija día y hora y díganos a quién avisar. Le confirmaremos la cita por "
         "correo.",
         "day": "Día",
-        "days": "Días",
         "earlier": "Semana anterior",
         "later": "Semana siguiente",
-        "free_one": "1 hora libre",
-        "free_many": "{count} horas libres",
+        "free_one": "1 libre",
+        "free_many": "{count} libres",
         "free_none": "sin horas",
         "other_day": "Otro día",
         "show_day": "Ver horas",
@@ -47,7 +46,6 @@ TEXTS: dict[str, dict[str, str]] = {
         # The booking
         "booking_title": "Su cita",
         "pending": "Solicitud recibida",
-        "pending_mark": "Pendiente",
         "pending_text": "Todavía no está confirmada. Suele tardar unos segundos; también le "
         "avisaremos por correo.",
         "pending_attention": "Todavía no está confirmada. Una persona de la clínica la está "
@@ -55,18 +53,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "pending_live": "Esta página cambiará sola en cuanto haya respuesta.",
         "reload": "Comprobar ahora",
         "confirmed": "Cita confirmada",
-        "confirmed_mark": "Confirmada",
         "confirmed_text": "Le esperamos. Si no puede venir, anúlela para que otra persona la "
         "aproveche.",
         "rejected": "No podemos darle esa cita",
-        "rejected_mark": "Rechazada",
         "cancelled": "Cita anulada",
-        "cancelled_mark": "Anulada",
         "when": "Cuándo",
         "asked_for": "Pedida para",
         "reference": "Referencia",
-        "keep_page": "Guarde esta página o el correo que le enviemos: la referencia sola no "
-        "permite anular.",
         "add_to_calendar": "Añadir al calendario",
         "calendar_summary": "Cita en la clínica",
         "nearest": "Horas libres más cercanas",
@@ -84,6 +77,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "cancel_text": "La hora quedará libre para otra persona. No se puede deshacer.",
         "code": "Código de la cita",
         "code_hint": "Está en el correo que le enviamos.",
+        "code_needless": "Desde este navegador no hace falta ningún código. Desde otro, está en el "
+        "correo que le enviamos.",
         "cancel_send": "Sí, anular la cita",
         "code_missing": "Escriba el código que está en el correo.",
         "code_wrong": "Ese código no es el de esta cita.",
@@ -114,12 +109,11 @@ TEXTS: dict[str, dict[str, str]] = {
         "ask_title": "Book an appointment",
         "ask_lead": "Choose a day and a time and tell us whom to write to. We confirm by e-mail.",
         "day": "Day",
-        "days": "Days",
         "earlier": "Earlier week",
         "later": "Later week",
-        "free_one": "1 free time",
-        "free_many": "{count} free times",
-        "free_none": "nothing free",
+        "free_one": "1 free",
+        "free_many": "{count} free",
+        "free_none": "none free",
         "other_day": "Another day",
         "show_day": "Show times",
         "time": "Time",
@@ -140,7 +134,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "date_wrong": "Choose a day and a time.",
         "booking_title": "Your appointment",
         "pending": "Request received",
-        "pending_mark": "Pending",
         "pending_text": "It is not confirmed yet. That usually takes some seconds; we also "
         "write to you.",
         "pending_attention": "It is not confirmed yet. Somebody at the clinic is looking at "
@@ -148,18 +141,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "pending_live": "This page changes by itself as soon as there is an answer.",
         "reload": "Check now",
         "confirmed": "Appointment confirmed",
-        "confirmed_mark": "Confirmed",
         "confirmed_text": "We look forward to seeing you. If you can't come, cancel it, so "
         "that somebody else can.",
         "rejected": "We can't give you that appointment",
-        "rejected_mark": "Rejected",
         "cancelled": "Appointment cancelled",
-        "cancelled_mark": "Cancelled",
         "when": "When",
         "asked_for": "Asked for",
         "reference": "Reference",
-        "keep_page": "Keep this page or the e-mail that we send you: the reference alone "
-        "does not let you cancel.",
         "add_to_calendar": "Add to calendar",
         "calendar_summary": "Appointment at the clinic",
         "nearest": "Nearest free times",
@@ -176,6 +164,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "cancel_text": "The time becomes free for somebody else. This can't be undone.",
         "code": "Code of the appointment",
         "code_hint": "It is in the e-mail that we sent you.",
+        "code_needless": "From this browser no code is needed. From another one, it is in the "
+        "e-mail that we sent you.",
         "cancel_send": "Yes, cancel the appointment",
         "code_missing": "Enter the code that is in the e-mail.",
         "code_wrong": "That is not the code of this appointment.",
