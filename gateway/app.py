@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.relay import Relay
 from clinic.store import BookingStore
-from gateway import observation, page, page_refusals, problems
+from gateway import observation, page_refusals, problems
 from gateway.appointment import appointment
 from gateway.asking import asking, welcome
 from gateway.assets import assets
@@ -44,7 +44,6 @@ def create_app(
     )
     observation.register(app, store.outbox)
     problems.register(app)
-    page.register(app)
     Breaker(app, bookings.name, changes.name, asking.name, appointment.name)
     pages = (welcome, asking, appointment, assets)
     for each in (bookings, changes, slots, health, documents, *pages):

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from babel.dates import format_date
-from flask import Flask, Response, current_app, render_template, request
-from jinja2 import StrictUndefined
+from flask import Response, current_app, request
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from clinic.clock import to_wire
 from clinic.reasons import LANGUAGES
@@ -17,6 +17,15 @@ from gateway.requests import language as preferred_language
 from gateway.settings import Hours
 from gateway.texts import Texts
 
+_TEMPLATES = Environment(
+    loader=PackageLoader("gateway"),
+    autoescape=select_autoescape(),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals["asset"] = asset
+
 _COOKIE = "lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 _POLICY = "; ".join(
@@ -24,11 +33,6 @@ _POLICY = "; ".join(
     + [f"{each} 'self'" for each in ("style-src", "script-src", "img-src", "connect-src")]
     + ["form-action 'self'"]
 )
-
-
-def register(app: Flask) -> None:
-    app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    app.jinja_env.globals["asset"] = asset
 
 
 def page_language() -> str:
@@ -45,8 +49,7 @@ def hours() -> Hours:
 def page(template: str, status: int = 200, **context: Any) -> Response:
     language, zone = page_language(), hours().zone
     texts = Texts(language)
-    body = render_template(
-        template,
+    body = _TEMPLATES.get_template(template).render(
         t=texts,
         language=language,
         translation=_translation(language),
