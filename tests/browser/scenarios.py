@@ -34,9 +34,11 @@ def _ask(visitor: Visitor, words: Words, hour: int) -> None:
     visitor.page.wait_for_url("**/cita/*")
 
 
-def _walk(browser: Browser, clinic: Clinic, words: Words, *, script: bool, hour: int) -> None:
+def _walk(
+    browser: Browser, clinic: Clinic, words: Words, *, script: bool, hour: int, **context: str
+) -> None:
     """From booking to confirmation to cancellation, with a look at each page."""
-    with visit(browser, clinic.url, language=words.language, script=script) as visitor:
+    with visit(browser, clinic.url, language=words.language, script=script, **context) as visitor:
         visitor.open()
         assert visitor.heading() == words.title
         expect(visitor.page.locator("html")).to_have_attribute("lang", words.language[:2])
@@ -44,6 +46,8 @@ def _walk(browser: Browser, clinic: Clinic, words: Words, *, script: bool, hour:
         _see_the_decision(visitor, words, script)
         _see_the_calendar_file(visitor, words, hour)
         _cancel(visitor, words)
+        if script:
+            visitor.check_accessibility()
 
 
 def _see_the_decision(visitor: Visitor, words: Words, script: bool) -> None:
@@ -88,7 +92,7 @@ def spanish_without_script(browser: Browser, clinic: Clinic) -> None:
 
 
 def english_with_script(browser: Browser, clinic: Clinic) -> None:
-    _walk(browser, clinic, ENGLISH, script=True, hour=10)
+    _walk(browser, clinic, ENGLISH, script=True, hour=10, color_scheme="dark")
 
 
 def english_without_script(browser: Browser, clinic: Clinic) -> None:
