@@ -3,7 +3,7 @@ export PYTHON
 
 .DEFAULT_GOAL := help
 .PHONY: help run test compose-test faults prove-faults bench lint format requirements \
-	bench-requirements clean setup
+	bench-requirements screenshots clean setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -12,7 +12,7 @@ run: setup ## Run everything on this machine; Ctrl-C stops it
 	@exec .venv/bin/python -W ignore -m runner # nameko warns of what it is made of
 
 test: ## Run all tests
-	@env -u AMQP_URI scripts/setup # whatever broker is named, the tests start one of their own
+	@env -u AMQP_URI scripts/setup browser # whatever broker is named, the tests start one of their own
 	@exec scripts/test
 
 compose-test: ## Run the tests of docker-compose.yml; needs a Docker engine
@@ -26,6 +26,10 @@ faults: ## Break everything for ninety minutes and check every promise; FAULTS n
 prove-faults: ## Take away one guard at a time: the faults must find it out each time
 	@env -u AMQP_URI scripts/setup
 	@exec .venv/bin/python -W ignore -m tests.faults.prove $(GUARDS)
+
+screenshots: ## Take the pictures of the pages that are in the READMEs
+	@env -u AMQP_URI scripts/setup browser
+	@exec .venv/bin/python -m pytest -q tests/browser/take_pictures.py
 
 bench: setup ## Compare with what a user would write instead; takes half an hour
 	@bench/setup

@@ -11,7 +11,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.relay import Relay
 from clinic.store import BookingStore
-from gateway import observation, problems
+from gateway import observation, page_refusals, problems
+from gateway.appointment import appointment
+from gateway.asking import asking, welcome
+from gateway.assets import assets
 from gateway.bookings import bookings
 from gateway.breaker import Breaker
 from gateway.changes import changes
@@ -22,6 +25,8 @@ from gateway.requests import MAX_BODY_BYTES
 from gateway.rpc import RpcPool
 from gateway.settings import GatewaySettings
 from gateway.slots import slots
+
+page_refusals.register(welcome, asking, appointment)
 
 
 def create_app(
@@ -34,13 +39,16 @@ def create_app(
         RELAY=relay,
         BOOKING_SERVICE=booking_service,
         STAFF_API_KEYS=settings.staff_api_keys,
+        HOURS=settings.hours,
+        DOMAIN=settings.domain,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     observation.register(app, store.outbox)
     problems.register(app)
-    Breaker(app, bookings.name, changes.name)
+    Breaker(app, bookings.name, changes.name, asking.name, appointment.name)
     Breaker(app, listing.name)  # a long list that is too slow keeps nobody from booking
-    for each in (bookings, listing, changes, slots, health, documents):
+    pages = (welcome, asking, appointment, assets)
+    for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
@@ -51,8 +59,9 @@ def create_app(
 
 
 def _limit(app: Flask, rate: str) -> None:
-    """Count requests for each address, in the memory of this process."""
+    """Count requests for each address, of programs and of pages, in the memory of this process."""
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
-    book = "bookings.book"
-    view: Any = limiter.limit(rate)(app.view_functions[book])
-    app.view_functions[book] = view
+    limit = limiter.shared_limit(rate, scope="bookings")
+    for name in ("bookings.book", "asking.ask"):
+        view: Any = limit(app.view_functions[name])
+        app.view_functions[name] = view

@@ -19,12 +19,27 @@ logger = logging.getLogger(__name__)
 bookings = Blueprint("bookings", __name__)
 
 
+def accept(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str]:
+    """Store the booking, or find the one that the same key has made before; return its token too.
+
+    Raises: IdempotencyConflict, BacklogFull, DatabaseUnavailable.
+    """
+    token, access = issue(key, data)
+    try:
+        _bookings().insert(booking, access)
+    except IdempotencyKeyUsed:
+        booking, stored = _bookings().find_by_key(access)
+        return booking, derive(stored.salt, key or "")
+    logger.info("booking accepted", extra={"booking_id": booking.id})
+    return booking, token
+
+
 @bookings.post("/book", provide_automatic_options=False)
 def book() -> Response:
     """Accept a request: it is stored, and will be decided whatever happens next."""
     data, payload = json_body()
     booking = new_booking(payload, language=language(), by="patient")
-    booking, token = _store(booking, data, idempotency_key())
+    booking, token = accept(booking, data, idempotency_key())
     body = {"booking": view(booking) | {"manageToken": token}}
     return json_answer(body, 201, Location=f"/booking/{booking.id}")
 
@@ -36,18 +51,6 @@ def read(booking_id: str) -> Response:
     answer.set_etag(f"{booking.version}.{int(booking.attention is not None)}")
     answer.make_conditional(request)
     return answer
-
-
-def _store(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str]:
-    """Store the booking, or find the one that the same key has made before."""
-    token, access = issue(key, data)
-    try:
-        _bookings().insert(booking, access)
-    except IdempotencyKeyUsed:
-        booking, stored = _bookings().find_by_key(access)
-        return booking, derive(stored.salt, key or "")
-    logger.info("booking accepted", extra={"booking_id": booking.id})
-    return booking, token
 
 
 def _bookings() -> BookingStore:

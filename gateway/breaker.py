@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from clinic.errors import DatabaseUnavailable
 
 #: Answers that no request gets before the database has had its say.
-_FROM_THE_DATABASE = frozenset({200, 201, 304, 403, 404, 409, 422})
+_FROM_THE_DATABASE = frozenset({200, 201, 303, 304, 403, 404, 409, 422})
 
 #: How long a failure is taken to last, and the pause between two requests that look again.
 PAUSE_SECONDS = 1.0
@@ -49,4 +49,4 @@ class Breaker:
 def _is_failed_by_the_database(answer: Response) -> bool:
     """Too many waiting messages are a 503 as well, and so is a booking service that is away:
     no reasons to refuse readers."""
-    return answer.status_code == 503 and answer.get_json()["code"] == DatabaseUnavailable.code
+    return answer.status_code == 503 and g.get("refused_for") == DatabaseUnavailable.code

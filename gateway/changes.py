@@ -16,7 +16,8 @@ from gateway.rpc import deadline
 
 changes = Blueprint("changes", __name__, url_prefix="/booking/<booking_id>")
 
-_REASONS = {Party.PATIENT: CANCELLED_BY_PATIENT, Party.STAFF: CANCELLED_BY_CLINIC}
+#: What each party's cancelling is called.
+REASONS = {Party.PATIENT: CANCELLED_BY_PATIENT, Party.STAFF: CANCELLED_BY_CLINIC}
 
 
 @changes.post("/cancel", provide_automatic_options=False)
@@ -24,7 +25,7 @@ def cancel(booking_id: str) -> Response:
     until = deadline()
     party = party_of(booking_id)
     read_cancellation(optional_json_body())
-    return _change("cancel_booking", until, party, booking_id=booking_id, reason=_REASONS[party])
+    return _change("cancel_booking", until, party, booking_id=booking_id, reason=REASONS[party])
 
 
 @changes.post("/reschedule", provide_automatic_options=False)

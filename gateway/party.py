@@ -25,14 +25,19 @@ class Party(StrEnum):
 
 
 def party_of(booking_id: str) -> Party:
-    """Tell by the bearer token who asks.
-
-    Raises: Unauthorized without one; Forbidden for one that opens nothing, whether there is such a
-    booking or not; BookingNotFound for staff only; DatabaseUnavailable.
-    """
+    """Tell by the bearer token who asks. Raises: Unauthorized without one; as `holder_of`."""
     token = bearer()
     if not token:
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+    return holder_of(booking_id, token)
+
+
+def holder_of(booking_id: str, token: str) -> Party:
+    """Tell whose token that is.
+
+    Raises: Forbidden for one that opens nothing, whether there is such a booking or not;
+    BookingNotFound for staff only; DatabaseUnavailable.
+    """
     is_staff = is_any(token, current_app.config["STAFF_API_KEYS"])
     store: BookingStore = current_app.config["BOOKINGS"]
     try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -95,9 +95,15 @@ def _malformed(error: strict_json.InvalidJson) -> Response:
     return problem(400, "malformed_json", f"The body is not JSON: {error}")
 
 
+def status_of(error: ClinicError) -> HTTPStatus:
+    """Return the status of an error of the house, and note the error for the breaker."""
+    g.refused_for = error.code
+    return _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 def _refused(error: ClinicError) -> Response:
-    status = _STATUS.get(type(error))
-    if status is None:
+    status = status_of(error)
+    if status not in _STATUS.values():
         return _unexpected(error)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
     reason = str(error) if isinstance(error, DateNotAvailable) else None

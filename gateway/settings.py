@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from limits import parse_many
 from marshmallow import ValidationError, fields, post_load, validate
 
-from clinic.config import ConfigSchema, read
+from clinic.config import ConfigSchema, Zone, read
+
+_UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """What the pages say of the clinic's calendar; the rest of it the booking service knows."""
+
+    zone: ZoneInfo = _UTC
+    slot: timedelta = timedelta(minutes=30)
+    horizon: timedelta = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`staff_api_keys` may be empty: then the staff's calls are open to everybody."""
+    """`staff_api_keys` may be empty: then the staff's calls are open to everybody. `domain` is the
+    clinic's, as in the address that its letters come from."""
 
     staff_api_keys: frozenset[str] = frozenset()
     rate_limit: str = ""
     trusted_proxies: int = 0
+    hours: Hours = Hours()
+    domain: str = "clinica.example"
 
 
 class Keys(fields.Field[frozenset[str]]):
@@ -38,16 +54,37 @@ def _is_rate(text: str) -> None:
         raise ValidationError(f"{text!r} is not a rate like 20/minute") from None
 
 
+class HoursSchema(ConfigSchema):
+    timezone = Zone(load_default=_UTC)
+    slot_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 24 * 60))
+    horizon_days = fields.Integer(strict=True, load_default=365, validate=validate.Range(1, 3650))
+
+    @post_load
+    def to_hours(self, data: dict[str, Any], **_kwargs: Any) -> Hours:
+        return Hours(
+            zone=data["timezone"],
+            slot=timedelta(minutes=data["slot_minutes"]),
+            horizon=timedelta(days=data["horizon_days"]),
+        )
+
+
+class SenderSchema(ConfigSchema):
+    sender = fields.Email(load_default="citas@clinica.example")
+
+
 class GatewaySettingsSchema(ConfigSchema):
     staff_api_keys = Keys(data_key="STAFF_API_KEY", load_default=frozenset())
     rate_limit = fields.String(data_key="RATE_LIMIT", load_default="", validate=_is_rate)
     trusted_proxies = fields.Integer(
         data_key="TRUSTED_PROXIES", strict=True, load_default=0, validate=validate.Range(0, 10)
     )
+    hours = fields.Nested(HoursSchema, data_key="CALENDAR", load_default=Hours())
+    smtp = fields.Nested(SenderSchema, data_key="SMTP", load_default={"sender": "@clinica.example"})
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> GatewaySettings:
-        return GatewaySettings(**data)
+        domain = data.pop("smtp")["sender"].rpartition("@")[2]
+        return GatewaySettings(**data, domain=domain)
 
 
 def gateway_settings(config: Mapping[str, Any]) -> GatewaySettings:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from clinic import reasons
 from clinic.booking import Booking, date_at
 from clinic.messages import BookingStateChanged
+from clinic.spoken import spoken
 
 _TEMPLATES = Environment(
     loader=PackageLoader("notification_service"),
@@ -51,11 +50,3 @@ def compose(booking: Booking, event: BookingStateChanged, zone: ZoneInfo) -> Let
         language=booking.language, subject=subject, paragraphs=paragraphs
     )
     return Letter(subject, text, html)
-
-
-def spoken(moment: datetime, language: str, zone: ZoneInfo) -> str:
-    """Say an instant as people do, weekday and zone included: "viernes, 11 de diciembre de 2026,
-    11:00 (Europe/Madrid)"."""
-    local = moment.astimezone(zone)
-    day = format_date(local, "full", locale=language)
-    return f"{day}, {format_time(local, 'HH:mm', locale=language)} ({zone.key})"

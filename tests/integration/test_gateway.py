@@ -628,8 +628,8 @@ def test_head_answers_as_get_without_the_body(
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nothing",
+        "/cita",
         "/book/",
         "/book/1",
         "/booking",

@@ -1,0 +1,142 @@
+"""The page of one booking: how it stands, its calendar file, and cancelling. It names nobody: the
+address alone opens it, and addresses leak."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import Forbidden
+
+from clinic import reasons
+from clinic.booking import Booking, Change, Status
+from clinic.calendar_file import calendar_file
+from clinic.errors import IllegalTransition, ServiceUnavailable, StaleBooking
+from clinic.store import BookingStore
+from gateway.changes import REASONS
+from gateway.openings import nearest
+from gateway.page import hours, page, page_language
+from gateway.party import holder_of
+from gateway.problems import status_of
+from gateway.rpc import deadline
+from gateway.texts import Texts
+
+appointment = Blueprint("appointment", __name__, url_prefix="/cita/<booking_id>")
+
+_COOKIE = "manage"
+#: Which text tells the patient why a booking was not cancelled.
+_REFUSALS = {
+    IllegalTransition: "cancel_late",
+    StaleBooking: "cancel_away",
+    ServiceUnavailable: "cancel_away",
+}
+
+
+@appointment.get("", provide_automatic_options=False)
+def show(booking_id: str) -> Response:
+    """Answer 304 to the script that asks again, as long as nothing has changed."""
+    booking = _bookings().get(booking_id)
+    tag = f"{page_language()}.{booking.version}.{int(booking.attention is not None)}"
+    answer = _show(booking) if tag not in request.if_none_match else Response(status=304)
+    answer.set_etag(tag)
+    return answer
+
+
+@appointment.post("/cancel", provide_automatic_options=False)
+def cancel(booking_id: str) -> Response:
+    """Cancel for whoever has the code, or has booked in this very browser."""
+    until, typed = deadline(), request.form.get("code", "").strip()
+    code = typed or _kept_token()
+    if not code:
+        return _show(_bookings().get(booking_id), 400, trouble="code_missing")
+    try:
+        party = holder_of(booking_id, code)
+        rpc = current_app.config["BOOKING_SERVICE"]
+        rpc.call(
+            "cancel_booking",
+            until=until,
+            by=party.value,
+            booking_id=booking_id,
+            reason=REASONS[party],
+        )
+    except Forbidden:
+        return _show(_bookings().get(booking_id), 403, trouble="code_wrong")
+    except tuple(_REFUSALS) as error:
+        trouble = _REFUSALS[type(error)]
+        return _show(_bookings().get(booking_id), status_of(error), trouble=trouble)
+    return Response(status=303, headers={"Location": f"/cita/{booking_id}"})
+
+
+@appointment.get("/calendar.ics", provide_automatic_options=False)
+def calendar(booking_id: str) -> Response:
+    booking = _bookings().get(booking_id)
+    if booking.status is not Status.CONFIRMED:
+        return page("refusal.html", 404, refusal="no_calendar")
+    file = calendar_file(
+        booking.id,
+        booking.version,
+        booking.date,
+        booking.date + hours().slot,
+        "PUBLISH",
+        Texts(page_language())("calendar_summary"),
+        domain=current_app.config["DOMAIN"],
+    )
+    answer = Response(file, content_type="text/calendar; charset=utf-8; method=PUBLISH")
+    answer.headers["Content-Disposition"] = 'attachment; filename="cita.ics"'
+    return answer
+
+
+def keep_token(answer: Response, booking_id: str, token: str) -> None:
+    """Let the browser that has booked cancel without typing a code, until it is closed."""
+    answer.set_cookie(
+        _COOKIE,
+        token,
+        path=f"/cita/{booking_id}",
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Strict",
+    )
+
+
+def _kept_token() -> str:
+    """The browser says where a form was sent from: another site's form is not the patient's."""
+    is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+    return request.cookies.get(_COOKIE, "") if is_ours else ""
+
+
+def _is_opened_by_the_browser(booking: Booking) -> bool:
+    token = request.cookies.get(_COOKIE)
+    return bool(token) and _bookings().access(booking.id).is_opened_by(token or "")
+
+
+def _show(booking: Booking, status: int | HTTPStatus = 200, *, trouble: str = "") -> Response:
+    is_rejected = booking.status is Status.REJECTED
+    return page(
+        "appointment.html",
+        int(status),
+        booking=booking,
+        reason=_reason(booking.reason),
+        history=[_row(change, booking.date) for change in booking.history],
+        nearest=nearest(booking.date) if is_rejected else [],
+        may_cancel=booking.status in (Status.PENDING, Status.CONFIRMED),
+        needs_code=not _is_opened_by_the_browser(booking),
+        trouble=trouble,
+    )
+
+
+def _row(change: Change, date: datetime) -> dict[str, Any]:
+    """A line of the history: when, the key of what happened, and what belongs to it."""
+    step = "moved" if change.date is not None else change.status.value
+    reason = _reason(change.reason)
+    return {"at": change.at, "step": f"step_{step}", "date": change.date or date, "reason": reason}
+
+
+def _reason(code: str | None) -> str:
+    return reasons.text(code, page_language()) if code else ""
+
+
+def _bookings() -> BookingStore:
+    store: BookingStore = current_app.config["BOOKINGS"]
+    return store

@@ -1,0 +1,43 @@
+"""Runs the scenarios, or takes the pictures, in a process without eventlet: Playwright has an event
+loop of its own.
+
+    python -m tests.browser URL URL_OF_ONE_THAT_IS_AWAY           prints {scenario: error or ""}
+    python -m tests.browser URL URL_OF_ONE_THAT_IS_AWAY FOLDER    writes pictures
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.pictures import take
+from tests.browser.scenarios import SCENARIOS, Clinic, Scenario
+from tests.browser.visitor import launch
+from tests.browser.words import ENGLISH, SPANISH
+
+
+def outcome(scenario: Scenario, browser: Browser, clinic: Clinic) -> str:
+    try:
+        scenario(browser, clinic)
+    except Exception:  # whatever it is, it is told to whoever reads the outcome
+        return traceback.format_exc()
+    return ""
+
+
+def main(url: str, away: str, folder: str = "") -> None:
+    clinic = Clinic(url, away)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        if folder:
+            for words in (SPANISH, ENGLISH):
+                take(browser, clinic, Path(folder), words)
+        else:
+            found = {name: outcome(each, browser, clinic) for name, each in SCENARIOS.items()}
+            sys.stdout.write(json.dumps(found))
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from runner.mongodb import MongoServer
+from runner.rabbitmq import RabbitNode
+from runner.services import ROOT
+from tests.conftest import empty_queues, eventually
+from tests.e2e.conftest import QUICK
+from tests.e2e.stack import Stack
+
+_DATABASE = "test_browser"
+_NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
+#: Long enough for a page that says "not confirmed yet" to be seen.
+_ENVIRONMENT = QUICK | {"AVAILABILITY_DELAY_SECONDS": "0.7", "CLINIC_TIMEZONE": "Europe/Madrid"}
+
+
+@pytest.fixture(scope="module")
+def stacks(
+    rabbit_node: RabbitNode, mongo_server: MongoServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Stack, Stack]]:
+    """The clinic, and a second gateway of it that reaches no broker."""
+    empty_queues(rabbit_node.uri)
+    database = mongo_server.uri.replace("/clinic", f"/{_DATABASE}")
+    directory = tmp_path_factory.mktemp("browser")
+    whole = Stack(rabbit_node.uri, database, directory, **_ENVIRONMENT)
+    away = Stack(_NOWHERE, database, directory, **_ENVIRONMENT)
+    try:
+        away.start("gateway")
+        whole.start_all()
+        eventually(away.is_ready)
+        yield whole, away
+    finally:
+        whole.stop()
+        away.stop()
+        with MongoClient(mongo_server.uri) as client:
+            client.drop_database(_DATABASE)
+        empty_queues(rabbit_node.uri)
+
+
+@pytest.fixture(scope="module")
+def browse(stacks: tuple[Stack, Stack]) -> Callable[..., str]:
+    """Runs `python -m tests.browser` against the clinic, and returns what it prints."""
+
+    def run(*arguments: str | Path) -> str:
+        command = [sys.executable, "-m", "tests.browser", *(each.url for each in stacks)]
+        result = subprocess.run(
+            [*command, *map(str, arguments)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONWARNINGS": "default"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return run

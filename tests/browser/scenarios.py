@@ -1,0 +1,288 @@
+"""What patients do in a real browser. Each scenario takes a browser and the clinic, and has hours
+of a day to itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+
+import requests
+from playwright.sync_api import Browser, expect
+
+from tests.browser.visitor import PHONE, Visitor, book_by_program, tomorrow_at, visit
+from tests.browser.words import ENGLISH, SPANISH, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Clinic:
+    """`away` is a gateway whose booking service can't be reached."""
+
+    url: str
+    away: str
+
+
+Scenario = Callable[[Browser, Clinic], None]
+
+
+def _ask(visitor: Visitor, words: Words, hour: int) -> None:
+    visitor.choose(tomorrow_at(hour))
+    visitor.label(words.name).fill("Ana López")
+    visitor.label(words.email).fill("ana@example.com")
+    visitor.button(words.send).click()
+    visitor.page.wait_for_url("**/cita/*")
+
+
+def _walk(
+    browser: Browser, clinic: Clinic, words: Words, *, script: bool, hour: int, **context: str
+) -> None:
+    """From booking to confirmation to cancellation, with a look at each page."""
+    with visit(browser, clinic.url, language=words.language, script=script, **context) as visitor:
+        visitor.open()
+        assert visitor.heading() == words.title
+        expect(visitor.page.locator("html")).to_have_attribute("lang", words.language[:2])
+        _ask(visitor, words, hour)
+        _see_the_decision(visitor, words, script)
+        _see_the_calendar_file(visitor, words, hour)
+        _cancel(visitor, words)
+        if script:
+            visitor.check_accessibility()
+
+
+def _see_the_decision(visitor: Visitor, words: Words, script: bool) -> None:
+    assert visitor.heading() == words.pending
+    assert words.not_confirmed in visitor.page.locator("main").inner_text()
+    if script:
+        visitor.check_accessibility()
+        visitor.wait_for(words.confirmed)
+        announcement = visitor.page.get_by_role("status").first
+        expect(announcement).to_have_text(words.confirmed)
+        visitor.check_accessibility()
+    else:
+        while visitor.heading() == words.pending:
+            visitor.page.wait_for_timeout(200)
+            visitor.link(words.reload).click()
+        assert visitor.heading() == words.confirmed
+
+
+def _see_the_calendar_file(visitor: Visitor, words: Words, hour: int) -> None:
+    with visitor.page.expect_download() as download:
+        visitor.link(words.add_to_calendar).click()
+    text = download.value.path().read_text()
+    assert words.summary in text
+    assert f"DTSTART:{tomorrow_at(hour).astimezone(UTC):%Y%m%dT%H%M%SZ}" in text
+
+
+def _cancel(visitor: Visitor, words: Words) -> None:
+    """The browser that has booked needs no code."""
+    visitor.page.locator("summary").click()
+    expect(visitor.page.locator("#code")).to_have_count(0)
+    visitor.button(words.cancel_send).click()
+    visitor.wait_for(words.cancelled)
+    expect(visitor.button(words.cancel_send)).to_have_count(0)
+
+
+def spanish_with_script(browser: Browser, clinic: Clinic) -> None:
+    _walk(browser, clinic, SPANISH, script=True, hour=8)
+
+
+def spanish_without_script(browser: Browser, clinic: Clinic) -> None:
+    _walk(browser, clinic, SPANISH, script=False, hour=9)
+
+
+def english_with_script(browser: Browser, clinic: Clinic) -> None:
+    _walk(browser, clinic, ENGLISH, script=True, hour=10, color_scheme="dark")
+
+
+def english_without_script(browser: Browser, clinic: Clinic) -> None:
+    _walk(browser, clinic, ENGLISH, script=False, hour=11)
+
+
+def language_is_chosen_and_kept(browser: Browser, clinic: Clinic) -> None:
+    with visit(browser, clinic.url) as visitor:
+        visitor.open()
+        visitor.link("English").click()
+        visitor.wait_for(ENGLISH.title)
+        visitor.open()
+        assert visitor.heading() == ENGLISH.title
+
+
+def mistakes_are_shown_beside_the_fields(browser: Browser, clinic: Clinic) -> None:
+    with visit(browser, clinic.url) as visitor:
+        visitor.choose(tomorrow_at(12))
+        visitor.label(SPANISH.name).fill("Ana López")
+        visitor.label(SPANISH.email).fill("ana@")
+        visitor.button(SPANISH.send).click()
+        summary = visitor.page.get_by_role("alert")
+        expect(summary).to_be_focused()
+        visitor.check_accessibility()
+        expect(visitor.label(SPANISH.name)).to_have_value("Ana López")
+        expect(visitor.label(f"{tomorrow_at(12):%H:%M}")).to_be_checked()
+        email = visitor.label(SPANISH.email)
+        expect(email).to_have_accessible_description(re.compile("nombre@example.com"))
+        summary.get_by_role("link").click()
+        expect(email).to_be_focused()
+
+
+def a_day_is_chosen_without_losing_what_is_typed(browser: Browser, clinic: Clinic) -> None:
+    with visit(browser, clinic.url) as visitor:
+        visitor.open()
+        visitor.label(SPANISH.name).fill("Ana López")
+        visitor.page.locator("a.day").nth(3).click()
+        heading = visitor.page.locator("legend")
+        expect(heading).to_be_focused()
+        assert "day=" in visitor.page.url
+        expect(visitor.label(SPANISH.name)).to_have_value("Ana López")
+        visitor.page.go_back()
+        expect(visitor.page).to_have_url(f"{clinic.url}/")
+
+
+def the_keyboard_is_enough(browser: Browser, clinic: Clinic) -> None:
+    with visit(browser, clinic.url) as visitor:
+        press = visitor.page.keyboard.press
+        visitor.open(f"/?day={tomorrow_at(13).date()}")
+        press("Tab")
+        expect(visitor.page.locator(".skip")).to_be_focused()
+        press("Enter")
+        _tab_to(visitor, 'input[name="date"]')
+        press("Space")
+        press("ArrowRight")
+        _tab_to(visitor, "#name")
+        visitor.page.keyboard.type("Ana López")
+        _tab_to(visitor, "#email")
+        visitor.page.keyboard.type("ana@example.com")
+        press("Enter")
+        visitor.wait_for(SPANISH.confirmed)
+        _tab_to(visitor, "summary")
+        press("Enter")
+        _tab_to(visitor, "button.danger")
+        press("Enter")
+        visitor.wait_for(SPANISH.cancelled)
+
+
+def _tab_to(visitor: Visitor, selector: str) -> None:
+    for _ in range(60):
+        visitor.page.keyboard.press("Tab")
+        if visitor.page.evaluate("(it) => document.activeElement.matches(it)", selector):
+            return
+    raise AssertionError(f"no Tab leads to {selector}")
+
+
+def a_phone_shows_all(browser: Browser, clinic: Clinic) -> None:
+    with visit(browser, clinic.url, viewport=PHONE, has_touch=True, is_mobile=True) as visitor:
+        visitor.open()
+        visitor.check_width()
+        _large_enough(visitor)
+        _ask(visitor, SPANISH, 14)
+        visitor.wait_for(SPANISH.confirmed)
+        visitor.check_width()
+        _large_enough(visitor)
+        visitor.check_accessibility()
+
+
+def _large_enough(visitor: Visitor) -> None:
+    """A thumb needs 44 px."""
+    targets = visitor.page.locator("main a, main button, main input:not([type=hidden]), summary")
+    for box in (each.bounding_box() for each in targets.all()):
+        assert not box or not box["height"] or box["height"] >= 43.5, box
+
+
+def the_link_of_the_letter_opens_the_page_and_cancels(browser: Browser, clinic: Clinic) -> None:
+    booking = book_by_program(clinic.url, tomorrow_at(15))
+    with visit(browser, clinic.url) as visitor:
+        visitor.open(f"/cita/{booking['id']}#{booking['manageToken']}")
+        visitor.wait_for(SPANISH.confirmed)
+        assert "#" not in visitor.page.url
+        visitor.page.locator("summary").click()
+        expect(visitor.label(SPANISH.code)).to_have_value(booking["manageToken"])
+        visitor.button(SPANISH.cancel_send).click()
+        visitor.wait_for(SPANISH.cancelled)
+
+
+def the_code_is_typed_without_script(browser: Browser, clinic: Clinic) -> None:
+    booking = book_by_program(clinic.url, tomorrow_at(16))
+    with visit(browser, clinic.url, script=False) as visitor:
+        visitor.open(f"/cita/{booking['id']}")
+        visitor.page.locator("summary").click()
+        visitor.label(SPANISH.code).fill("wrong")
+        visitor.button(SPANISH.cancel_send).click()
+        assert "no es el de esta cita" in visitor.page.get_by_role("alert").inner_text()
+        visitor.label(SPANISH.code).fill(booking["manageToken"])
+        visitor.button(SPANISH.cancel_send).click()
+        visitor.wait_for(SPANISH.cancelled)
+
+
+def who_is_rejected_is_offered_what_is_near(browser: Browser, clinic: Clinic) -> None:
+    for _ in range(2):
+        booking = book_by_program(clinic.url, tomorrow_at(17))
+        _decided(clinic, booking["id"])
+    with visit(browser, clinic.url) as visitor:
+        visitor.open(f"/cita/{booking['id']}")
+        assert visitor.heading() == SPANISH.rejected
+        visitor.check_accessibility()
+        offers = visitor.page.locator("a.offer")
+        expect(offers).to_have_count(5)
+        assert "17:00" not in " ".join(offers.all_inner_texts())
+        offers.first.click()
+        expect(visitor.page.locator("input[name=date]:checked")).to_have_count(1)
+
+
+def _decided(clinic: Clinic, booking_id: str) -> None:
+    while requests.get(f"{clinic.url}/booking/{booking_id}", timeout=30).json()["version"] == 1:
+        pass
+
+
+def a_booking_is_taken_while_nobody_knows_the_free_times(browser: Browser, clinic: Clinic) -> None:
+    with visit(browser, clinic.away) as visitor:
+        visitor.open()
+        assert "no podemos mostrar las horas libres" in visitor.page.locator("main").inner_text()
+        visitor.check_accessibility()
+        visitor.page.locator("#date").fill(f"{tomorrow_at(18, days=2):%Y-%m-%dT%H:%M}")
+        visitor.label(SPANISH.name).fill("Ana López")
+        visitor.label(SPANISH.email).fill("ana@example.com")
+        visitor.button(SPANISH.send).click()
+        visitor.wait_for(SPANISH.pending)
+        assert "18:00" in visitor.page.locator("dl").inner_text()
+
+
+def two_clicks_are_one_booking(browser: Browser, clinic: Clinic) -> None:
+    with visit(browser, clinic.url) as visitor:
+        visitor.choose(tomorrow_at(18))
+        visitor.label(SPANISH.name).fill("Ana López")
+        visitor.label(SPANISH.email).fill("dos@example.com")
+        visitor.button(SPANISH.send).dblclick(no_wait_after=True)
+        visitor.page.wait_for_url("**/cita/*")
+        visitor.page.reload()
+    listed = requests.get(f"{clinic.url}/bookings/?limit=100", timeout=30).json()
+    assert [each["patientEmail"] for each in listed].count("dos@example.com") == 1
+
+
+def pages_in_the_dark_and_errors_are_accessible(browser: Browser, clinic: Clinic) -> None:
+    for scheme in ("light", "dark"):
+        with visit(browser, clinic.url, language="en-GB", color_scheme=scheme) as visitor:
+            for path in ("/", "/cita/nobody"):
+                visitor.open(path)
+                visitor.check_accessibility()
+
+
+SCENARIOS: dict[str, Scenario] = {
+    each.__name__: each
+    for each in (
+        spanish_with_script,
+        spanish_without_script,
+        english_with_script,
+        english_without_script,
+        language_is_chosen_and_kept,
+        mistakes_are_shown_beside_the_fields,
+        a_day_is_chosen_without_losing_what_is_typed,
+        the_keyboard_is_enough,
+        a_phone_shows_all,
+        the_link_of_the_letter_opens_the_page_and_cancels,
+        the_code_is_typed_without_script,
+        who_is_rejected_is_offered_what_is_near,
+        a_booking_is_taken_while_nobody_knows_the_free_times,
+        two_clicks_are_one_booking,
+        pages_in_the_dark_and_errors_are_accessible,
+    )
+}

@@ -1,0 +1,15 @@
+"""`make screenshots`: not a test, but it needs what the tests start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from runner.services import ROOT
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_pictures_are_taken(browse: Callable[..., str]) -> None:
+    browse(ROOT / "docs" / "images")

@@ -1,0 +1,25 @@
+"""The pages in Debian's Chromium, against real processes. All scenarios run in one browser, in one
+process; each is a test of its own here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.scenarios import SCENARIOS
+
+#: The first one waits for all scenarios.
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def outcomes(browse: Callable[..., str]) -> dict[str, str]:
+    found: dict[str, str] = json.loads(browse())
+    return found
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_in_a_browser(outcomes: dict[str, str], name: str) -> None:
+    assert not outcomes[name], outcomes[name]

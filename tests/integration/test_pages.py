@@ -1,0 +1,594 @@
+"""The patient's pages without a browser: what they say, what they keep for themselves, and what a
+form does. The booking service is a stand-in; tests/browser has the real one."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask.testing import FlaskClient
+from icalendar import Calendar
+from pymongo.database import Database
+from werkzeug.test import TestResponse
+
+from clinic import booking as steps
+from clinic.assembly import relayed_store
+from clinic.booking import Booking
+from clinic.clock import now, to_wire
+from clinic.config import settings
+from clinic.errors import ClinicError, ServiceUnavailable
+from clinic.manage_token import issue
+from clinic.relay import Relay
+from clinic.schema import view
+from clinic.store import BookingStore
+from gateway.app import create_app
+from gateway.settings import GatewaySettings, Hours
+from tests.bookings import requested
+from tests.integration.test_gateway import cut_off_client
+from tests.rpc import NO_SERVICE
+
+__all__ = ["cut_off_client"]
+
+MADRID = ZoneInfo("Europe/Madrid")
+HOURS = Hours(zone=MADRID, slot=timedelta(minutes=20), horizon=timedelta(days=60))
+#: Ten in the morning of Madrid, some days ahead.
+SLOT = (datetime.now(MADRID) + timedelta(days=3)).replace(
+    hour=10, minute=0, second=0, microsecond=0
+)
+TYPED = {"name": "Ana López", "email": "ana@example.com", "date": to_wire(SLOT)}
+TOKEN = "t" * 32
+
+
+class Service:
+    """Answers as the booking service does, for days from 9 to 11 in Madrid."""
+
+    def __init__(self, store: BookingStore) -> None:
+        self._store = store
+        self.taken: set[datetime] = set()
+        self.error: ClinicError | None = None
+        self.calls: list[str] = []
+
+    def call(self, method: str, *, until: float, **arguments: Any) -> Any:
+        self.calls.append(method)
+        if self.error:
+            raise self.error
+        return getattr(self, method)(**arguments)
+
+    def list_free_slots(self, date: str) -> list[str]:
+        nine = datetime.fromisoformat(f"{date}T09:00").replace(tzinfo=MADRID)
+        starts = [nine + number * HOURS.slot for number in range(6)]
+        return [to_wire(each) for each in starts if each not in self.taken]
+
+    def cancel_booking(self, booking_id: str, reason: str, by: str) -> dict[str, Any]:
+        booking = self._store.get(booking_id)
+        step = steps.cancel(booking, reason=reason, at=now(), by=by)
+        self._store.apply(step)
+        return view(steps.after(booking, step))
+
+
+@pytest.fixture
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+    """A store whose relay is not started; its broker is nowhere."""
+    nowhere = "amqp://guest:guest@127.0.0.1:1/"
+    return relayed_store(
+        database, settings({"AMQP_URI": nowhere, "MONGODB_CONNECTION_URL": mongodb_uri})
+    )
+
+
+@pytest.fixture
+def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+    return relayed[0]
+
+
+@pytest.fixture
+def service(store: BookingStore) -> Service:
+    return Service(store)
+
+
+@pytest.fixture
+def make_client(
+    relayed: tuple[BookingStore, Relay], service: Service
+) -> Callable[..., FlaskClient]:
+    def make(**fields: Any) -> FlaskClient:
+        own = GatewaySettings(hours=HOURS, domain="clinica.test", **fields)
+        return create_app(*relayed, own, service).test_client()  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
+    return make_client()
+
+
+def put(store: BookingStore, **fields: Any) -> tuple[Booking, str]:
+    """Store a booking for SLOT, and return it with its code."""
+    booking = requested(**{"date": SLOT.astimezone(UTC)} | fields)
+    token, access = issue()
+    store.insert(booking, access)
+    return booking, token
+
+
+def confirm(store: BookingStore, booking: Booking) -> None:
+    store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
+
+
+def reject(store: BookingStore, booking: Booking, reason: str = "slot_full") -> None:
+    store.apply(steps.reject(booking, reason=reason, at=now(), by="test"))
+
+
+def cancel(client: FlaskClient, booking: Booking, code: str = "", **headers: str) -> TestResponse:
+    return client.post(f"/cita/{booking.id}/cancel", data={"code": code}, headers=headers)
+
+
+class _Elements(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def elements(answer: TestResponse, tag: str) -> list[dict[str, str | None]]:
+    return [each for name, each in _Elements(answer.text).found if name == tag]
+
+
+def value(answer: TestResponse, name: str) -> str | None:
+    (field,) = (each for each in elements(answer, "input") if each.get("name") == name)
+    return field.get("value")
+
+
+# --- asking
+
+
+def test_the_page_offers_the_free_times_of_a_day_on_the_clinics_clocks(
+    client: FlaskClient, service: Service
+) -> None:
+    service.taken = {SLOT}
+    answer = client.get(f"/?day={SLOT.date()}")
+    offered = [each["value"] for each in elements(answer, "input") if each.get("type") == "radio"]
+    assert offered == service.list_free_slots(str(SLOT.date()))
+    assert "<span>09:40</span>" in answer.text
+    assert "<span>10:00</span>" not in answer.text
+    assert "Todas las horas son de Madrid (Europe/Madrid)." in answer.text
+
+
+def test_the_first_day_with_a_free_time_is_shown_when_none_is_asked_for(
+    client: FlaskClient, service: Service
+) -> None:
+    today = datetime.now(MADRID).date()
+    service.taken = {datetime.fromisoformat(each) for each in service.list_free_slots(str(today))}
+    chosen = [each for each in elements(client.get("/"), "a") if each.get("aria-current")]
+    assert [each["href"] for each in chosen] == [f"/?day={today + timedelta(days=1)}"]
+
+
+@pytest.mark.parametrize(
+    "day", ["", "nonsense", "2020-01-01", "9999-12-28", "0001-01-03", "2026-02-30", "' or 1"]
+)
+def test_any_day_that_is_asked_for_has_a_page(client: FlaskClient, day: str) -> None:
+    answer = client.get("/", query_string={"day": day})
+    assert answer.status_code == 200
+    assert len(re.findall(r'class="day', answer.text)) in range(1, 9)
+
+
+def test_a_request_leads_to_the_page_of_its_booking(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    answer = client.post("/", data=TYPED)
+    assert answer.status_code == 303
+    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    assert (booking.patient_name, booking.patient_email) == ("Ana López", "ana@example.com")
+    assert (booking.date, booking.language, booking.status) == (SLOT, "es", "pending")
+
+
+def test_mistakes_keep_what_was_typed_and_are_told_beside_their_fields(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    answer = client.post("/", data=TYPED | {"name": " ", "email": '"><script>x</script>'})
+    assert answer.status_code == 400
+    assert value(answer, "email") == '"><script>x</script>'
+    assert "<script>x" not in answer.text
+    wrong = [each["name"] for each in elements(answer, "input") if each.get("aria-invalid")]
+    assert wrong == ["name", "email"]
+    checked = [each["value"] for each in elements(answer, "input") if "checked" in each]
+    assert checked == [TYPED["date"]]
+    assert "name-problem" in answer.text
+    assert 'href="#email"' in answer.text
+    assert database["bookings"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("field", ["name", "email", "date"])
+def test_each_field_is_needed(client: FlaskClient, field: str) -> None:
+    answer = client.post("/", data={key: text for key, text in TYPED.items() if key != field})
+    assert answer.status_code == 400
+    assert f'href="#{field}"' in answer.text
+
+
+def test_a_form_that_is_sent_twice_is_one_booking(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    token = value(client.get("/"), "token")
+    answers = [client.post("/", data=TYPED | {"token": token}) for _ in range(3)]
+    assert len({each.headers["Location"] for each in answers}) == 1
+    assert {each.status_code for each in answers} == {303}
+    assert database["bookings"].count_documents({}) == 1
+    # Each answer opens the booking: the first one may have been lost.
+    cookies = {each.headers["Set-Cookie"].partition(";")[0] for each in answers}
+    assert len(cookies) == 1
+
+
+def test_a_form_that_was_changed_before_it_was_sent_again_is_another_booking(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    for name in ("Ana", "Eva"):
+        assert client.post("/", data=TYPED | {"token": TOKEN, "name": name}).status_code == 303
+    assert database["bookings"].count_documents({}) == 2
+
+
+def test_each_form_that_is_shown_has_a_token_of_its_own(client: FlaskClient) -> None:
+    assert value(client.get("/"), "token") != value(client.get("/"), "token")
+
+
+@pytest.mark.parametrize("token", ["", "short", "ñ" * 32, "x" * 5000])
+def test_a_token_that_is_not_ours_is_no_key(
+    client: FlaskClient, database: Database[Any], token: str
+) -> None:
+    for _ in range(2):
+        assert client.post("/", data=TYPED | {"token": token}).status_code == 303
+    assert database["bookings"].count_documents({}) == 2
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"),
+    [
+        ("2026-12-01T10:00", "2026-12-01T09:00:00Z"),
+        ("2026-07-01T10:00:00", "2026-07-01T08:00:00Z"),
+    ],
+)
+def test_a_time_is_typed_on_the_clinics_clocks(
+    client: FlaskClient, store: BookingStore, local: str, expected: str
+) -> None:
+    answer = client.post("/", data=TYPED | {"date": "", "local": local})
+    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    assert to_wire(booking.date) == expected
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        pytest.param("2027-03-28T02:30", id="skipped by the clocks"),
+        pytest.param("2026-12-01T10:00+02:00", id="an offset"),
+        pytest.param("0001-01-01T00:00", id="the first"),
+        pytest.param("9999-12-31T23:59", id="the last"),
+        pytest.param("tomorrow", id="no date"),
+    ],
+)
+def test_a_time_that_the_clocks_never_show_is_a_mistake(client: FlaskClient, local: str) -> None:
+    answer = client.post("/", data=TYPED | {"date": "", "local": local})
+    assert answer.status_code == 400
+
+
+def test_without_the_booking_service_a_patient_may_still_ask(
+    client: FlaskClient, service: Service
+) -> None:
+    service.error = ServiceUnavailable("away")
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "no podemos mostrar las horas libres" in answer.text
+    assert [each["name"] for each in elements(answer, "input")][1] == "local"
+    assert client.post("/", data=TYPED).status_code == 303
+
+
+def test_what_was_typed_survives_a_database_that_is_away(cut_off_client: FlaskClient) -> None:
+    answers = [cut_off_client.post("/", data=TYPED) for _ in range(2)]  # the breaker's as well
+    for answer in answers:
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert value(answer, "name") == "Ana López"
+        assert "Ahora mismo no podemos atenderle" in answer.text
+    assert cut_off_client.get("/").status_code == 200
+
+
+def test_pages_and_programs_share_one_limit(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client(rate_limit="2/hour")
+    assert client.post("/", data=TYPED).status_code == 303
+    body = {"patientName": "Ana", "patientEmail": "a@example.com", "date": TYPED["date"]}
+    assert client.post("/book", json=body).status_code == 201
+    answer = client.post("/", data=TYPED)
+    assert (answer.status_code, value(answer, "name")) == (429, "Ana López")
+    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\xff\xfe=\x00", "application/x-www-form-urlencoded"),
+        (b'{"name": "Ana"}', "application/json"),
+        (b"--x\r\n", "multipart/form-data; boundary=x"),
+        (b"", "multipart/form-data"),
+        (b"a=1&" * 3000, "application/x-www-form-urlencoded"),
+    ],
+)
+def test_no_body_is_an_error_of_ours(client: FlaskClient, data: bytes, kind: str) -> None:
+    answer = client.post("/", data=data, content_type=kind)
+    assert answer.status_code in (400, 413)
+    assert answer.mimetype == "text/html"
+
+
+# --- language
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("", "es"), ("en-GB,en;q=0.9", "en"), ("de", "es"), ("es;q=0.5,en;q=0.9", "en")],
+)
+def test_spanish_is_spoken_first_and_english_to_whoever_prefers_it(
+    client: FlaskClient, header: str, language: str
+) -> None:
+    headers = {"Accept-Language": header} if header else {}
+    assert f'<html lang="{language}">' in client.get("/", headers=headers).text
+
+
+def test_the_language_is_chosen_by_hand_and_remembered(client: FlaskClient) -> None:
+    assert '<html lang="en">' in client.get("/?lang=en").text
+    assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "es"}).text
+    assert '<html lang="es">' in client.get("/?lang=es").text
+    assert client.get("/?lang=xx").status_code == 200
+
+
+def test_the_other_language_shows_the_same_day(client: FlaskClient) -> None:
+    (link,) = (each for each in elements(client.get("/?day=2026-12-01"), "a") if "lang" in each)
+    assert link["href"] == "/?day=2026-12-01&lang=en"
+
+
+# --- the page of a booking
+
+
+def test_a_booking_that_is_not_decided_says_so(client: FlaskClient, store: BookingStore) -> None:
+    booking, _ = put(store)
+    text = client.get(f"/cita/{booking.id}").text
+    assert "Solicitud recibida" in text
+    assert "Todavía no está confirmada" in text
+    assert "hora de Madrid (Europe/Madrid)" in text
+    assert ">10:00<" in text
+
+
+@pytest.mark.parametrize("status", ["pending", "confirmed", "rejected", "cancelled"])
+def test_no_page_names_the_patient(client: FlaskClient, store: BookingStore, status: str) -> None:
+    booking, token = put(store, patient_name="Canario Azul", patient_email="azul@jaula.example")
+    if status == "confirmed":
+        confirm(store, booking)
+    if status == "rejected":
+        reject(store, booking)
+    if status == "cancelled":
+        cancel(client, booking, token)
+    client.set_cookie("manage", token, path=f"/cita/{booking.id}")
+    text = client.get(f"/cita/{booking.id}").text
+    for secret in ("Canario", "azul@", "jaula", token):
+        assert secret not in text
+
+
+def test_who_asks_again_is_answered_only_when_something_has_changed(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    booking, _ = put(store)
+    tag = client.get(f"/cita/{booking.id}").headers["ETag"]
+
+    def again() -> TestResponse:
+        return client.get(f"/cita/{booking.id}", headers={"If-None-Match": tag})
+
+    assert (again().status_code, again().data) == (304, b"")
+    confirm(store, booking)
+    assert "Cita confirmada" in again().text
+
+
+def test_a_rejected_booking_tells_why_and_offers_what_is_nearest(
+    client: FlaskClient, store: BookingStore, service: Service
+) -> None:
+    booking, _ = put(store)
+    service.taken = {SLOT}
+    reject(store, booking)
+    answer = client.get(f"/cita/{booking.id}")
+    assert "No quedan plazas a esa hora." in answer.text
+    offers = [each["href"] or "" for each in elements(answer, "a") if each.get("class") == "offer"]
+    assert [offer.partition("slot=")[2][11:16] for offer in offers] == [
+        to_wire(SLOT + number * HOURS.slot)[11:16] for number in (-3, -2, -1, 1, 2)
+    ]
+    chosen = client.get(offers[0])
+    checked = [each for each in elements(chosen, "input") if "checked" in each]
+    assert [each["value"] for each in checked] == [to_wire(SLOT - 3 * HOURS.slot)]
+
+
+@pytest.mark.parametrize("year", [1, 2020, 9999])
+def test_a_date_far_away_is_rejected_with_a_page(
+    client: FlaskClient, store: BookingStore, year: int
+) -> None:
+    booking, _ = put(store, date=datetime(year, 12, 28 if year == 9999 else 1, tzinfo=UTC))
+    reject(store, booking, "past" if year < 2026 else "too_far")
+    assert client.get(f"/cita/{booking.id}").status_code == 200
+
+
+def test_a_rejected_booking_has_a_page_while_the_booking_service_is_away(
+    client: FlaskClient, store: BookingStore, service: Service
+) -> None:
+    booking, _ = put(store)
+    reject(store, booking)
+    service.error = ServiceUnavailable("away")
+    answer = client.get(f"/cita/{booking.id}")
+    assert answer.status_code == 200
+    assert "Puede buscar otra hora cuando quiera." in answer.text
+
+
+@pytest.mark.parametrize("name", ["nobody", str(uuid.uuid4()), "%00", "{{7*7}}", "x" * 5000])
+@pytest.mark.parametrize("suffix", ["", "/calendar.ics"])
+def test_an_unknown_booking_is_not_found(client: FlaskClient, name: str, suffix: str) -> None:
+    answer = client.get(f"/cita/{name}{suffix}")
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "No encontramos esa cita" in answer.text
+
+
+def test_a_database_that_is_away_has_a_page(cut_off_client: FlaskClient) -> None:
+    answer = cut_off_client.get(f"/cita/{uuid.uuid4()}")
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+# --- the calendar file
+
+
+def test_a_confirmed_booking_has_a_calendar_file(client: FlaskClient, store: BookingStore) -> None:
+    booking, _ = put(store)
+    confirm(store, booking)
+    answer = client.get(f"/cita/{booking.id}/calendar.ics")
+    assert (answer.status_code, answer.mimetype) == (200, "text/calendar")
+    (event,) = Calendar.from_ical(answer.data).walk("VEVENT")
+    assert event["uid"] == f"{booking.id}@clinica.test"
+    assert event["sequence"] == 2
+    assert event.decoded("dtstart") == SLOT
+    assert event.decoded("dtend") == SLOT + HOURS.slot
+    assert "Ana" not in answer.text
+
+
+@pytest.mark.parametrize("status", ["pending", "rejected"])
+def test_no_other_booking_has_one(client: FlaskClient, store: BookingStore, status: str) -> None:
+    booking, _ = put(store)
+    if status == "rejected":
+        reject(store, booking)
+    assert client.get(f"/cita/{booking.id}/calendar.ics").status_code == 404
+
+
+# --- cancelling
+
+
+def test_who_has_booked_here_cancels_without_a_code(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    location = client.post("/", data=TYPED).headers["Location"]
+    booking = store.get(location.removeprefix("/cita/"))
+    assert elements(client.get(location), "input") == []
+    answer = cancel(client, booking)
+    assert (answer.status_code, answer.headers["Location"]) == (303, location)
+    after = store.get(booking.id)
+    assert (after.status, after.reason) == ("cancelled", "cancelled_by_patient")
+
+
+def test_the_code_is_kept_where_no_script_and_no_other_page_gets_it(client: FlaskClient) -> None:
+    answer = client.post("/", data=TYPED, base_url="https://clinica.test")
+    cookie = answer.headers["Set-Cookie"]
+    for part in ("HttpOnly", "SameSite=Strict", "Secure", f"Path={answer.headers['Location']}"):
+        assert part in cookie
+
+
+def test_others_cancel_with_the_code(client: FlaskClient, store: BookingStore) -> None:
+    booking, token = put(store)
+    assert cancel(client, booking, f"  {token}\n").status_code == 303
+    assert store.get(booking.id).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("", 400, "Escriba el código que está en el correo."),
+        ("wrong", 403, "Ese código no es el de esta cita."),
+        ("ñ" * 43, 403, "Ese código no es el de esta cita."),
+    ],
+)
+def test_without_the_right_code_nothing_is_cancelled(
+    client: FlaskClient, store: BookingStore, code: str, status: int, said: str
+) -> None:
+    booking, _ = put(store)
+    answer = cancel(client, booking, code)
+    assert (answer.status_code, said in answer.text) == (status, True)
+    assert store.get(booking.id).status == "pending"
+
+
+def test_a_form_of_another_site_does_not_use_the_kept_code(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    booking, token = put(store)
+    client.set_cookie("manage", token, path=f"/cita/{booking.id}")
+    for site in ("cross-site", "same-site", "none"):
+        assert cancel(client, booking, **{"Sec-Fetch-Site": site}).status_code == 400
+    assert store.get(booking.id).status == "pending"
+    assert cancel(client, booking, **{"Sec-Fetch-Site": "same-origin"}).status_code == 303
+
+
+def test_reading_cancels_nothing(client: FlaskClient, store: BookingStore) -> None:
+    booking, token = put(store)
+    client.set_cookie("manage", token, path=f"/cita/{booking.id}")
+    assert client.get(f"/cita/{booking.id}/cancel").status_code == 405
+    client.get(f"/cita/{booking.id}?code={token}")
+    client.head(f"/cita/{booking.id}")
+    assert store.get(booking.id).status == "pending"
+
+
+def test_what_can_not_be_cancelled_any_more_is_shown_as_it_is(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    booking, token = put(store)
+    reject(store, booking)
+    answer = cancel(client, booking, token)
+    assert answer.status_code == 409
+    assert "ya no se puede anular" in answer.text
+
+
+def test_while_the_booking_service_is_away_cancelling_is_to_be_tried_again(
+    client: FlaskClient, store: BookingStore, service: Service
+) -> None:
+    booking, token = put(store)
+    service.error = ServiceUnavailable("away")
+    answer = cancel(client, booking, token)
+    assert answer.status_code == 503
+    assert "Inténtelo otra vez" in answer.text
+    assert client.get(f"/cita/{booking.id}").status_code == 200
+
+
+def test_nobody_cancels_what_there_is_not(client: FlaskClient) -> None:
+    path = f"/cita/{uuid.uuid4()}/cancel"
+    assert client.post(path, data={"code": "x"}).status_code == 404
+    assert client.post(path).status_code == 404
+
+
+# --- what every page carries
+
+
+def test_pages_let_nothing_foreign_in(client: FlaskClient, store: BookingStore) -> None:
+    booking, _ = put(store)
+    for path in ("/", f"/cita/{booking.id}", "/cita/nobody"):
+        answer = client.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert not re.search(r'(src|href|action)="(https?:)?//', answer.text)
+        assert not re.search(r"<style|\sstyle=|<script>|\son\w+=", answer.text)
+
+
+def test_style_and_script_may_be_kept_for_ever(client: FlaskClient) -> None:
+    page = client.get("/")
+    paths = [each["href"] for each in elements(page, "link")]
+    paths += [each["src"] for each in elements(page, "script")]
+    assert len(paths) == 3
+    for path in paths:
+        answer = client.get(path or "")
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+    assert client.get("/static/pages.css").status_code == 404
+    assert client.get("/static/..%2fapp.py").status_code == 404
+
+
+def test_pages_need_no_booking_service_to_be_there(
+    relayed: tuple[BookingStore, Relay],
+) -> None:
+    client = create_app(*relayed, GatewaySettings(), NO_SERVICE).test_client()
+    answer = client.get("/")
+    assert (answer.status_code, "(hora de UTC)" in answer.text) == (200, True)
