@@ -10,6 +10,7 @@ from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.relay import Relay
+from clinic.rpc import RpcPool
 from clinic.store import BookingStore
 from gateway import observation, problems
 from gateway.bookings import bookings
@@ -18,7 +19,6 @@ from gateway.changes import changes
 from gateway.health import health
 from gateway.openapi.routes import documents
 from gateway.requests import MAX_BODY_BYTES
-from gateway.rpc import RpcPool
 from gateway.settings import GatewaySettings
 from gateway.slots import slots
 

@@ -22,10 +22,10 @@ from clinic.clock import now, to_wire
 from clinic.config import settings
 from clinic.manage_token import issue
 from clinic.relay import Relay
+from clinic.rpc import RpcPool
 from clinic.schema import view
 from clinic.store import BookingStore
 from gateway.app import create_app
-from gateway.rpc import RpcPool
 from gateway.settings import GatewaySettings
 from tests.bookings import requested
 from tests.rpc import NO_SERVICE
