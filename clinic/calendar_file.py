@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import quote
 
 from icalendar import Calendar, Event, vCalAddress
 
@@ -53,12 +54,16 @@ def calendar_file(
 
 def _add_parties(event: Event, organizer: str, attendee: str) -> None:
     if organizer:
-        event.add("organizer", vCalAddress(f"mailto:{organizer}"))
+        event.add("organizer", _mailto(organizer))
     if attendee:
-        patient = vCalAddress(f"mailto:{attendee}")
+        patient = _mailto(attendee)
         # It was the patient who asked: nobody waits for a reply.
         patient.params.update({"PARTSTAT": "ACCEPTED", "RSVP": "FALSE"})
         event.add("attendee", patient)
+
+
+def _mailto(address: str) -> vCalAddress:
+    return vCalAddress(f"mailto:{quote(address, safe='@+')}")
 
 
 def _written(event: Event, method: Method) -> bytes:

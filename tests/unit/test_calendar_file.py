@@ -77,6 +77,11 @@ def test_the_patient_has_accepted_and_nobody_waits_for_a_reply() -> None:
     assert found.attendee.params == {"PARTSTAT": ["ACCEPTED"], "RSVP": ["FALSE"]}
 
 
+def test_an_address_with_special_characters_stays_one_address() -> None:
+    found = event(attendee="ana+citas?cc=eva@example.com").attendee
+    assert found.value == "mailto:ana+citas%3Fcc%3Deva@example.com"
+
+
 def test_a_file_that_is_only_offered_has_no_parties() -> None:
     found = event("PUBLISH", organizer="", attendee="", url="https://clinica.example/cita")
     assert not hasattr(found, "organizer")
