@@ -33,6 +33,7 @@ def create_app(
         RELAY=relay,
         BOOKING_SERVICE=booking_service,
         STAFF_API_KEYS=settings.staff_api_keys,
+        LINK_SECRETS=settings.link_secrets,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     observation.register(app, store.outbox)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from limits import parse_many
 from marshmallow import ValidationError, fields, post_load, validate
 
-from clinic.config import ConfigSchema, read
+from clinic.config import ConfigSchema, LinkSecrets, read
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`staff_api_keys` may be empty: then the staff's calls are open to everybody."""
+    """`staff_api_keys` may be empty: then the staff's calls are open to everybody. Without
+    `link_secrets` the codes of letters open nothing."""
 
     staff_api_keys: frozenset[str] = frozenset()
     rate_limit: str = ""
     trusted_proxies: int = 0
+    link_secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Keys(fields.Field[frozenset[str]]):
@@ -44,6 +46,7 @@ class GatewaySettingsSchema(ConfigSchema):
     trusted_proxies = fields.Integer(
         data_key="TRUSTED_PROXIES", strict=True, load_default=0, validate=validate.Range(0, 10)
     )
+    link_secrets = LinkSecrets(data_key="LINK_SECRET", load_default=())
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> GatewaySettings:
