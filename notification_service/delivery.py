@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from clinic.booking import Booking, date_at
 from clinic.clock import now
 from clinic.errors import (
     BookingNotFound,
     ChannelUnavailable,
-    DatabaseUnavailable,
     DeliveryExpired,
     DeliveryUncertain,
     LeaseHeld,
@@ -24,27 +22,24 @@ from clinic.messages import BookingStateChanged
 from clinic.store import BookingStore
 from notification_service.channels import Channel, Envelope
 from notification_service.ledger import Claim, Ledger, State
-from notification_service.letter import compose
 
 logger = logging.getLogger(__name__)
 
 #: How long a channel that is away is waited for.
 GIVE_UP_AFTER = timedelta(hours=24)
-#: Tries to write down that a letter was sent.
-NOTE_ATTEMPTS = 3
 
 
 @dataclass(slots=True)
 class Delivery:
     """The delivery of one event; `claim` is its own, once it has one.
 
-    `zone` is the clinic's: letters say times as the clinic's clocks show them.
+    `prepare` makes what the channel sends.
     """
 
     bookings: BookingStore
     ledger: Ledger
     channel: Channel
-    zone: ZoneInfo
+    prepare: Callable[[Booking, BookingStateChanged], Envelope]
     claim: Claim | None = field(default=None, init=False)
 
     def deliver(self, event: BookingStateChanged, *, is_replay: bool = False) -> None:
@@ -56,7 +51,7 @@ class Delivery:
         """
         booking = self.bookings.get(event.booking_id)
         _require_genuine(event, booking)
-        envelope = self._envelope(event, booking)
+        envelope = self.prepare(booking, event)
         claim = self.claim = self.ledger.claim(event, is_replay=is_replay)
         if claim is None:
             return
@@ -66,7 +61,7 @@ class Delivery:
             self.ledger.settle(claim, State.SUPERSEDED)
             return
         self._send(claim, envelope)
-        self._note_sent(claim)
+        self.ledger.settle_surely(claim, State.SENT)
         logger.info("patient notified", extra={"event_id": event.event_id})
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
@@ -79,17 +74,6 @@ class Delivery:
         with suppress(LeaseHeld):  # whoever holds it writes down what becomes of it
             if claim := self.claim or self.ledger.claim(event):
                 self.ledger.settle(claim, State.FAILED)
-
-    def _note_sent(self, claim: Claim) -> None:
-        """Insist a little: a letter whose sending is not written down is sent a second time."""
-        for attempt in range(1, NOTE_ATTEMPTS + 1):
-            try:
-                return self.ledger.settle(claim, State.SENT)
-            except DatabaseUnavailable:
-                if attempt == NOTE_ATTEMPTS:
-                    raise
-                time.sleep(attempt)
-        return None
 
     def _send(self, claim: Claim, envelope: Envelope) -> None:
         """Free the claim when the letter was not sent and may be later.
@@ -109,14 +93,6 @@ class Delivery:
         except Exception:
             self.ledger.settle(claim, State.POSTPONED)
             raise
-
-    def _envelope(self, event: BookingStateChanged, booking: Booking) -> Envelope:
-        return Envelope(
-            recipient=booking.patient_email,
-            reference=f"{event.booking_id}.{event.version}",
-            language=booking.language,
-            letter=compose(booking, event, self.zone),
-        )
 
 
 def _require_genuine(event: BookingStateChanged, booking: Booking) -> None:

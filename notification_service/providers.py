@@ -12,14 +12,20 @@ from clinic.journal import Journal
 from clinic.outbox import Outbox
 from clinic.providers import ClinicDatabase
 from clinic.publisher import Publisher
+from clinic.rpc import RpcPool
 from clinic.store import BookingStore
 from notification_service.delivery import Delivery
+from notification_service.free_slots import FreeSlots
 from notification_service.ledger import Ledger
 from notification_service.reconciler import Reconciler
-from notification_service.settings import notification_settings
+from notification_service.settings import NotificationSettings, notification_settings
 from notification_service.watermark import Watermark
+from notification_service.writer import Links, Writer
 
 _CHANNEL = "email"
+
+#: Connections to the broker for asking the booking service; a letter waits for one a moment only.
+_RPC_LIMIT = 4
 
 #: What a lease is longer than the longest send: room for slow clocks and a slow database.
 _MARGIN_SECONDS = 30
@@ -34,7 +40,8 @@ class EmailDelivery(ClinicDatabase):
         bookings = BookingStore(self.database, Outbox(self.database))
         lease_seconds = settings.channel.longest_send_seconds + _MARGIN_SECONDS
         ledger = Ledger(self.database, _CHANNEL, lease_seconds)
-        self.delivery = Delivery(bookings, ledger, settings.channel, settings.zone)
+        writer = self._writer(bookings, settings)
+        self.delivery = Delivery(bookings, ledger, settings.channel, writer.write)
         self.reconciler = self._reconciler(ledger)
 
     def start(self) -> None:
@@ -42,10 +49,18 @@ class EmailDelivery(ClinicDatabase):
 
     def stop(self) -> None:
         self.reconciler.stop()
+        self.rpc.close()
         super().stop()
 
     def get_dependency(self, worker_ctx: WorkerContext) -> Delivery:
         return replace(self.delivery)
+
+    def _writer(self, bookings: BookingStore, own: NotificationSettings) -> Writer:
+        self.rpc = RpcPool(config.settings(self.container.config).amqp_uri, _RPC_LIMIT)
+        links = None
+        if own.public_url and own.link_secrets:
+            links = Links(own.public_url, own.link_secrets[0], bookings.access)
+        return Writer(own.sender, own.zone, own.slot, links, FreeSlots(self.rpc, own.zone))
 
     def _reconciler(self, ledger: Ledger) -> Reconciler:
         settings = config.settings(self.container.config)

@@ -34,7 +34,8 @@ from notification_service.delivery import Delivery
 from notification_service.ledger import Claim, Ledger, State
 from notification_service.letter import Letter
 from notification_service.service import NotificationService
-from notification_service.settings import notification_settings
+from notification_service.settings import NotificationSettings, notification_settings
+from notification_service.writer import Writer
 from runner.ports import free_port
 from tests.amqp import depth, put, take
 from tests.bookings import put_booking, requested
@@ -65,7 +66,11 @@ def delivery(
 ) -> Delivery:
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
     settings = notification_settings(config)
-    return Delivery(bookings, ledger, settings.channel, settings.zone)
+    return Delivery(bookings, ledger, settings.channel, writer(settings).write)
+
+
+def writer(settings: NotificationSettings) -> Writer:
+    return Writer(settings.sender, settings.zone, settings.slot)
 
 
 @pytest.fixture
@@ -443,7 +448,7 @@ def test_the_log_channel_hides_who_it_is(
     settings = notification_settings(config)
     _, event = confirmed(bookings)
     with caplog.at_level(logging.INFO):
-        Delivery(bookings, ledger, settings.channel, settings.zone).deliver(event)
+        Delivery(bookings, ledger, settings.channel, writer(settings).write).deliver(event)
     assert "a***@e***.com" in caplog.text
     assert "ana@example.com" not in caplog.text
     assert "García" not in caplog.text

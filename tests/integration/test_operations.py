@@ -41,6 +41,7 @@ from gateway.settings import GatewaySettings
 from notification_service.delivery import Delivery
 from notification_service.ledger import Claim, Ledger, State
 from notification_service.settings import notification_settings
+from notification_service.writer import Writer
 from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
 from tests.conftest import eventually
@@ -116,7 +117,8 @@ def delivery(counted: Database[Any], store: BookingStore, config: dict[str, Any]
     own = notification_settings(config)
     ledger = Ledger(counted, "email", lease_seconds=60)
     ledger.claim(BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="")))
-    return Delivery(store, ledger, own.channel, own.zone)
+    writer = Writer(own.sender, own.zone, own.slot)
+    return Delivery(store, ledger, own.channel, writer.write)
 
 
 def test_a_booking_costs_six_operations_and_two_messages(
