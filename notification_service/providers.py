@@ -14,15 +14,19 @@ from clinic.providers import ClinicDatabase
 from clinic.publisher import Publisher
 from clinic.rpc import RpcPool
 from clinic.store import BookingStore
+from clinic.upcoming import Upcoming
 from notification_service.delivery import Delivery
 from notification_service.free_slots import FreeSlots
 from notification_service.ledger import Ledger
 from notification_service.reconciler import Reconciler
+from notification_service.reminders import Reminders
 from notification_service.settings import NotificationSettings, notification_settings
 from notification_service.watermark import Watermark
 from notification_service.writer import Links, Writer
 
 _CHANNEL = "email"
+#: Reminders go by e-mail as well, and have rows of their own in the ledger.
+_REMINDER = "reminder"
 
 #: Connections to the broker for asking the booking service; a letter waits for one a moment only.
 _RPC_LIMIT = 4
@@ -32,7 +36,8 @@ _MARGIN_SECONDS = 30
 
 
 class EmailDelivery(ClinicDatabase):
-    """Gives each message a `Delivery` by e-mail, and runs the reconciler of its ledger."""
+    """Gives each message a `Delivery` by e-mail, and runs the reconciler of its ledger and the
+    reminders."""
 
     def setup(self) -> None:
         super().setup()
@@ -43,11 +48,21 @@ class EmailDelivery(ClinicDatabase):
         writer = self._writer(bookings, settings)
         self.delivery = Delivery(bookings, ledger, settings.channel, writer.write)
         self.reconciler = self._reconciler(ledger)
+        self.reminders = Reminders(
+            Upcoming(self.database),
+            bookings,
+            Ledger(self.database, _REMINDER, lease_seconds),
+            settings.channel,
+            writer.remind,
+            settings.remind_before,
+        )
 
     def start(self) -> None:
         self.reconciler.start()
+        self.reminders.start()
 
     def stop(self) -> None:
+        self.reminders.stop()
         self.reconciler.stop()
         self.rpc.close()
         super().stop()
