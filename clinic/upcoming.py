@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from clinic import document
 from clinic.booking import Status, Transition
-from clinic.database import database_errors
+from clinic.database import SEARCH_SECONDS, database_errors
 from clinic.document import Document
 from clinic.messages import BookingStateChanged
 
@@ -42,7 +42,7 @@ class Upcoming:
         A page ends with a slot, so that none of the bookings which share one is left out.
         Raises: DatabaseUnavailable.
         """
-        with database_errors():
+        with database_errors(SEARCH_SECONDS):
             found = self._find({"$gte": first, "$lte": last}, self._page)
             if len(found) < self._page:
                 return _page(found, last)

@@ -36,6 +36,7 @@ from clinic.outgoing import Outgoing
 from clinic.relay import Relay
 from clinic.relays import Progress
 from clinic.store import BookingStore
+from clinic.upcoming import Upcoming
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from notification_service.delivery import Delivery
@@ -445,6 +446,16 @@ def test_what_was_changed_is_found_by_its_index_and_in_its_order(
     Journal(counted).read(now() - timedelta(days=1), now())
     plans = Plans(counted, operations)
     assert_along(plans, "last_step")
+    assert not any("SORT" in stages for stages in plans.stages())
+
+
+def test_what_is_near_is_found_by_the_index_of_the_seats(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    assert len(Upcoming(counted).read(now(), TOMORROW + timedelta(days=1)).steps) == 10
+    plans = Plans(counted, operations)
+    assert_along(plans, "one_confirmed_booking_per_seat")
     assert not any("SORT" in stages for stages in plans.stages())
 
 
