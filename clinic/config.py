@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -13,6 +14,9 @@ from nameko.cli.main import setup_yaml_parser
 
 from clinic.errors import ConfigError
 from clinic.retry import RetryPolicy
+
+#: Who has a code and the database could try shorter secrets out.
+_SECRET_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,26 @@ class Zone(fields.Field[ZoneInfo]):
             return ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
             raise ValidationError(f"{value!r} is not a time zone") from None
+
+
+class PublicUrl(fields.Field[str]):
+    """Where patients reach the gateway, as "https://citas.clinica.example"; returned without a
+    slash at its end."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
+        if not (isinstance(value, str) and _is_plain_url(value)):
+            raise ValidationError("must be like https://citas.clinica.example")
+        return value.rstrip("/")
+
+
+class LinkSecrets(fields.Field[tuple[str, ...]]):
+    """Secrets separated by commas, the one in use first. A fault does not quote them."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[str, ...]:
+        secrets = tuple(secret.strip() for secret in str(value).split(",") if secret.strip())
+        if any(len(secret) < _SECRET_LENGTH for secret in secrets):
+            raise ValidationError(f"must have {_SECRET_LENGTH} characters at least")
+        return secrets
 
 
 _DEFAULT_RETRY = RetryPolicy(max_attempts=3, ttl_seconds=10)
@@ -153,6 +177,17 @@ def read(schema: Schema, config: Mapping[str, Any]) -> Any:
         return schema.load(config)
     except ValidationError as error:
         raise ConfigError(str(error.normalized_messages())) from None
+
+
+def _is_plain_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        _ = url.port  # reading it checks it
+    except ValueError:
+        return False
+    is_whole = url.scheme in ("http", "https") and bool(url.hostname)
+    has_more = url.username or url.password or "?" in text or "#" in text
+    return is_whole and not has_more and text.isascii() and text.isprintable() and " " not in text
 
 
 def settings(config: Mapping[str, Any]) -> Settings:

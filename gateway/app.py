@@ -10,6 +10,7 @@ from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.relay import Relay
+from clinic.rpc import RpcPool
 from clinic.store import BookingStore
 from gateway import observation, page_refusals, problems
 from gateway.appointment import appointment
@@ -22,7 +23,6 @@ from gateway.health import health
 from gateway.listing import listing
 from gateway.openapi.routes import documents
 from gateway.requests import MAX_BODY_BYTES
-from gateway.rpc import RpcPool
 from gateway.settings import GatewaySettings
 from gateway.slots import slots
 
@@ -41,6 +41,7 @@ def create_app(
         STAFF_API_KEYS=settings.staff_api_keys,
         HOURS=settings.hours,
         DOMAIN=settings.domain,
+        LINK_SECRETS=settings.link_secrets,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     observation.register(app, store.outbox)

@@ -14,13 +14,13 @@ from clinic import reasons
 from clinic.booking import Booking, Change, Status
 from clinic.calendar_file import calendar_file
 from clinic.errors import IllegalTransition, ServiceUnavailable, StaleBooking
+from clinic.rpc import deadline
 from clinic.store import BookingStore
 from gateway.changes import REASONS
 from gateway.openings import nearest
 from gateway.page import hours, page, page_language
 from gateway.party import holder_of
 from gateway.problems import status_of
-from gateway.rpc import deadline
 from gateway.texts import Texts
 
 appointment = Blueprint("appointment", __name__, url_prefix="/cita/<booking_id>")

@@ -8,11 +8,11 @@ from flask import Blueprint, Response, current_app
 
 from clinic.clock import to_wire
 from clinic.reasons import CANCELLED_BY_CLINIC, CANCELLED_BY_PATIENT
+from clinic.rpc import deadline
 from clinic.schema import read_cancellation, read_rescheduling
 from gateway.answers import json_answer
 from gateway.party import Party, party_of
 from gateway.requests import json_body, optional_json_body
-from gateway.rpc import deadline
 
 changes = Blueprint("changes", __name__, url_prefix="/booking/<booking_id>")
 

@@ -9,8 +9,8 @@ from flask import current_app
 
 from clinic.clock import now
 from clinic.errors import ServiceUnavailable
+from clinic.rpc import deadline
 from gateway.page import hours
-from gateway.rpc import deadline
 
 _WEEK = timedelta(days=7)
 _NEAREST = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from limits import parse_many
 from marshmallow import ValidationError, fields, post_load, validate
 
-from clinic.config import ConfigSchema, Zone, read
+from clinic.config import ConfigSchema, LinkSecrets, Zone, read
 
 _UTC = ZoneInfo("UTC")
 
@@ -28,13 +28,15 @@ class Hours:
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """`staff_api_keys` may be empty: then the staff's calls are open to everybody. `domain` is the
-    clinic's, as in the address that its letters come from."""
+    clinic's, as in the address that its letters come from. Without `link_secrets` the codes of
+    letters open nothing."""
 
     staff_api_keys: frozenset[str] = frozenset()
     rate_limit: str = ""
     trusted_proxies: int = 0
     hours: Hours = Hours()
     domain: str = "clinica.example"
+    link_secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Keys(fields.Field[frozenset[str]]):
@@ -80,6 +82,7 @@ class GatewaySettingsSchema(ConfigSchema):
     )
     hours = fields.Nested(HoursSchema, data_key="CALENDAR", load_default=Hours())
     smtp = fields.Nested(SenderSchema, data_key="SMTP", load_default={"sender": "@clinica.example"})
+    link_secrets = LinkSecrets(data_key="LINK_SECRET", load_default=())
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> GatewaySettings:

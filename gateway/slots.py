@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app
 
+from clinic.rpc import deadline
 from clinic.schema import read_day
 from gateway.answers import json_answer
 from gateway.requests import query
-from gateway.rpc import deadline
 
 slots = Blueprint("slots", __name__)
 

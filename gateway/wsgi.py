@@ -16,8 +16,8 @@ from clinic.assembly import relayed_store
 from clinic.config import load, settings
 from clinic.database import DATABASE_NAME, durable_uri
 from clinic.errors import ConfigError
+from clinic.rpc import RpcPool
 from gateway.app import create_app
-from gateway.rpc import RpcPool
 from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import smtplib
 import ssl
@@ -9,16 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from typing import Any, ClassVar, Protocol, Self, TypeVar
-from zoneinfo import ZoneInfo
+from email.utils import format_datetime
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from email_validator import validate_email
 from eventlet import Timeout
 
-from clinic.booking import Booking
+from clinic.calendar_file import Method
+from clinic.clock import now
 from clinic.errors import ChannelUnavailable, DeliveryUncertain, RecipientRejected
-from clinic.messages import BookingStateChanged
-from notification_service.letter import Letter, compose
+from notification_service.letter import Letter
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,14 @@ Content = TypeVar("Content", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """An iCalendar file; `method` is what a calendar is to do with it, as in the file."""
+
+    method: Method
+    file: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A letter with its address; `reference` is the same for every copy, and becomes the
     Message-ID."""
@@ -40,16 +49,7 @@ class Envelope:
     reference: str
     language: str
     letter: Letter
-
-    @classmethod
-    def of(cls, booking: Booking, event: BookingStateChanged, zone: ZoneInfo) -> Self:
-        """Write what the event tells the patient, with the times of the clinic's zone."""
-        return cls(
-            recipient=booking.patient_email,
-            reference=f"{event.booking_id}.{event.version}",
-            language=booking.language,
-            letter=compose(booking, event, zone),
-        )
+    invitation: Invitation | None = None
 
 
 class Channel(Protocol[Content]):
@@ -138,13 +138,17 @@ class SmtpChannel:
     def _message(self, envelope: Envelope) -> EmailMessage:
         message = EmailMessage()
         message["From"] = Address(addr_spec=self.sender)
-        message["To"] = Address(addr_spec=_ascii(envelope.recipient))
+        message["To"] = Address(addr_spec=to_ascii(envelope.recipient))
+        message["Date"] = format_datetime(now())
         message["Subject"] = envelope.letter.subject
         message["Message-ID"] = f"<{envelope.reference}@{self.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         # Not every server on the way takes 8-bit bodies.
         message.set_content(envelope.letter.text, cte="quoted-printable")
         message.add_alternative(envelope.letter.html, subtype="html", cte="quoted-printable")
+        if envelope.invitation:
+            _add_invitation(message, envelope.invitation)
+        _set_boundaries(message, envelope.reference)
         # Headers about the content that are there earlier move into its first part.
         message["Content-Language"] = envelope.language
         return message
@@ -157,7 +161,7 @@ def mask(address: str) -> str:
     return f"{local[:1]}***@{name[:1]}***.{ending}"
 
 
-def _ascii(address: str) -> str:
+def to_ascii(address: str) -> str:
     """Write an international domain as mail servers know it."""
     checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)
     return checked.ascii_email or address
@@ -167,3 +171,26 @@ def _refusal(code: int) -> ChannelUnavailable | RecipientRejected:
     if code >= 500:
         return RecipientRejected(f"the mail server answered {code}")
     return ChannelUnavailable(f"the mail server answered {code}")
+
+
+def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:
+    """Add the file twice, as Google does: Gmail, Outlook and Apple's mail take the last alternative
+    for an invitation; other programs show the attachment. As text/calendar that one would be an
+    invitation once more to Outlook."""
+    message.add_alternative(
+        invitation.file.decode(),
+        subtype="calendar",
+        params={"method": invitation.method},
+        cte="quoted-printable",
+    )
+    message.add_attachment(
+        invitation.file, maintype="application", subtype="ics", filename="invite.ics"
+    )
+
+
+def _set_boundaries(message: EmailMessage, reference: str) -> None:
+    """Python would draw them by lot; this way every copy of a letter is the same."""
+    digest = hashlib.sha256(reference.encode()).hexdigest()
+    for number, part in enumerate(message.walk()):
+        if part.is_multipart():
+            part.set_boundary(f"={number}_{digest[:32]}=")

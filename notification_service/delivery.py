@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from clinic.clock import now
 from clinic.errors import (
     BookingNotFound,
     ChannelUnavailable,
-    DatabaseUnavailable,
     DeliveryExpired,
     DeliveryUncertain,
     LeaseHeld,
@@ -30,8 +28,6 @@ logger = logging.getLogger(__name__)
 
 #: How long a channel that is away is waited for.
 GIVE_UP_AFTER = timedelta(hours=24)
-#: Tries to write down that a letter was sent.
-NOTE_ATTEMPTS = 3
 
 Content = TypeVar("Content")
 
@@ -70,7 +66,7 @@ class Delivery(Generic[Content]):
             self.ledger.settle(claim, State.SUPERSEDED)
             return
         self._send(claim, content)
-        self._note_sent(claim)
+        self.ledger.settle_surely(claim, State.SENT)
         logger.info("%s notified", self.channel.addressee, extra={"event_id": event.event_id})
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
@@ -88,17 +84,6 @@ class Delivery(Generic[Content]):
         if self.tells_every_step or booking.version == event.version:
             return False
         return self.ledger.is_superseded(event)
-
-    def _note_sent(self, claim: Claim) -> None:
-        """Insist a little: a letter whose sending is not written down is sent a second time."""
-        for attempt in range(1, NOTE_ATTEMPTS + 1):
-            try:
-                return self.ledger.settle(claim, State.SENT)
-            except DatabaseUnavailable:
-                if attempt == NOTE_ATTEMPTS:
-                    raise
-                time.sleep(attempt)
-        return None
 
     def _send(self, claim: Claim, content: Content) -> None:
         """Free the claim when nothing was sent and it may be later.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,8 @@ _UNSETTLED = (State.SENDING.value, State.POSTPONED.value)
 _DUPLICATE_KEY = 11000
 #: An event that is lost again and again kills its notifiers; it lies among the dead letters then.
 MAX_RECLAIMS = 3
+#: Tries to write an outcome down, when that matters.
+SETTLE_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Row:
 
     state: State
     lease_until: datetime
+    ambiguous: int = 0  #: how often it was sent again, while an earlier try may have arrived
 
     @property
     def is_settled(self) -> bool:
@@ -117,13 +121,24 @@ class Ledger:
         """
         self._settlements.submit(_Settlement(self._key(claim.event), claim.tries, state))
 
+    def settle_surely(self, claim: Claim, state: State) -> None:
+        """Insist a little: a letter whose sending is not written down is sent a second time."""
+        for attempt in range(1, SETTLE_ATTEMPTS + 1):
+            try:
+                return self.settle(claim, state)
+            except DatabaseUnavailable:
+                if attempt == SETTLE_ATTEMPTS:
+                    raise
+                time.sleep(attempt)
+        return None
+
     def rows(self, events: Sequence[BookingStateChanged]) -> dict[str, Row]:
         """Look events up; the rows that there are, by event id."""
         by_key = {self._key(event): event.event_id for event in events}
-        fields = {"state": True, "leaseUntil": True}
+        fields = {"state": True, "leaseUntil": True, "ambiguous": True}
         with database_errors():
             found = list(self._rows.find({"_id": {"$in": list(by_key)}}, fields)) if by_key else []
-        return {by_key[row["_id"]]: Row(State(row["state"]), row["leaseUntil"]) for row in found}
+        return {by_key[row["_id"]]: _row(row) for row in found}
 
     def reclaim(
         self, events: Sequence[BookingStateChanged], untouched_since: datetime
@@ -221,3 +236,7 @@ class Ledger:
         if not self._has_indexes:
             self._rows.create_indexes([IndexModel([("bookingId", ASCENDING)], name="booking")])
             self._has_indexes = True
+
+
+def _row(row: dict[str, Any]) -> Row:
+    return Row(State(row["state"]), row["leaseUntil"], row.get("ambiguous", 0))

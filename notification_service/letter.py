@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -17,6 +21,7 @@ _TEMPLATES = Environment(
     autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
     keep_trailing_newline=True,
+    trim_blocks=True,
 )
 
 
@@ -27,26 +32,62 @@ class Letter:
     html: str
 
 
-def compose(booking: Booking, event: BookingStateChanged, zone: ZoneInfo) -> Letter:
-    """Write what the event tells the patient. The subject is the first line of the text template.
+@dataclass(frozen=True, slots=True)
+class ManageLink:
+    """Where a patient sees, moves and cancels a booking; `code` is the end of `url`, for those who
+    can't open it."""
 
-    Says no more than time, outcome and reference: an appointment is health data.
+    url: str
+    code: str
+
+
+def compose(
+    booking: Booking,
+    event: BookingStateChanged,
+    zone: ZoneInfo,
+    *,
+    link: ManageLink | None = None,
+    alternatives: Sequence[datetime] = (),
+) -> Letter:
+    """Write what the event tells the patient.
+
+    Says no more than time, outcome and reference: an appointment is health data. `alternatives`
+    are free starts near the one that was asked for.
     """
-    name = "rescheduled" if event.is_rescheduling else event.status
+    before = date_at(event.version - 1, booking.history, booking.date)
+    return _fill(
+        "rescheduled" if event.is_rescheduling else event.status,
+        booking,
+        # As it was at that step: the booking may have been moved since then.
+        when=spoken(event.date, booking.language, zone),
+        before=spoken(before, booking.language, zone),
+        reason=reasons.text(event.reason, booking.language) if event.reason else "",
+        alternatives=[spoken(start, booking.language, zone) for start in alternatives],
+        link=link,
+    )
+
+
+def compose_reminder(booking: Booking, zone: ZoneInfo, *, link: ManageLink | None = None) -> Letter:
+    """Write that the appointment is near, and no more."""
+    when = spoken(booking.date, booking.language, zone)
+    return _fill("reminder", booking, when=when, link=link)
+
+
+def _fill(name: str, booking: Booking, *, link: ManageLink | None, **words: Any) -> Letter:
+    """Fill a template. The subject is its first line, and an empty line ends a paragraph."""
     template = _TEMPLATES.get_template(f"{booking.language}/{name}.txt")
     filled = template.render(
         name=booking.patient_name,
-        # As it was at that step: the booking may have been moved since then.
-        when=spoken(event.date, booking.language, zone),
-        before=spoken(
-            date_at(event.version - 1, booking.history, booking.date), booking.language, zone
-        ),
-        reason=reasons.text(event.reason, booking.language) if event.reason else "",
         reference=booking.id,
+        link=link,
+        language=booking.language,
+        **words,
     )
-    subject, _, text = filled.partition("\n\n")
-    paragraphs = text.strip().split("\n\n")
+    subject, *paragraphs = re.split(r"\n{2,}", filled.strip())
     html = _TEMPLATES.get_template("mail.html").render(
-        language=booking.language, subject=subject, paragraphs=paragraphs
+        language=booking.language,
+        subject=subject,
+        paragraphs=[paragraph.splitlines() for paragraph in paragraphs],
+        url=link.url if link else "",
     )
-    return Letter(subject, text, html)
+    return Letter(subject, "\n\n".join(paragraphs) + "\n", html)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any, Protocol
 
 from nameko.containers import WorkerContext
@@ -15,19 +14,29 @@ from clinic.outbox import Outbox
 from clinic.providers import ClinicDatabase
 from clinic.publisher import Publisher
 from clinic.retry import RetryPolicy
+from clinic.rpc import RpcPool
 from clinic.store import BookingStore
 from clinic.topology import EMAIL, WEBHOOK, WorkQueue
-from notification_service.channels import Channel, Envelope
+from clinic.upcoming import Upcoming
+from notification_service.channels import Channel
 from notification_service.delivery import Delivery
+from notification_service.free_slots import FreeSlots
 from notification_service.ledger import Ledger
 from notification_service.reconciler import GIVE_UP_AFTER, Reconciler
+from notification_service.reminders import Reminders
 from notification_service.retirement import Retirement
 from notification_service.settings import notification_settings
 from notification_service.watermark import Watermark
 from notification_service.webhook import WebhookChannel, as_in_history
+from notification_service.writer import Links, Writer
 
 _EMAIL = "email"
+#: Reminders go by e-mail as well, and have rows of their own in the ledger.
+_REMINDER = "reminder"
 _WEBHOOK = "webhook"
+
+#: Connections to the broker for asking the booking service; a letter waits for one a moment only.
+_RPC_LIMIT = 4
 
 #: What a lease is longer than the longest send: room for slow clocks and a slow database.
 _MARGIN_SECONDS = 30
@@ -45,7 +54,7 @@ class ChannelDelivery(ClinicDatabase):
     """Gives each message a `Delivery` over one channel, and looks after that channel."""
 
     delivery: Delivery[Any]
-    background: Background
+    background: tuple[Background, ...]
 
     def setup(self) -> None:
         super().setup()
@@ -54,10 +63,12 @@ class ChannelDelivery(ClinicDatabase):
         self.bookings = BookingStore(self.database, Outbox(self.database))
 
     def start(self) -> None:
-        self.background.start()
+        for each in self.background:
+            each.start()
 
     def stop(self) -> None:
-        self.background.stop()
+        for each in reversed(self.background):
+            each.stop()
         super().stop()
 
     def get_dependency(self, worker_ctx: WorkerContext) -> Delivery[Any]:
@@ -86,10 +97,35 @@ class EmailDelivery(ChannelDelivery):
     def setup(self) -> None:
         super().setup()
         ledger = self._ledger(_EMAIL, self.own.channel)
-        letter = partial(Envelope.of, zone=self.own.zone)
-        self.delivery = Delivery(self.bookings, ledger, self.own.channel, letter)
+        writer = self._writer()
+        self.delivery = Delivery(self.bookings, ledger, self.own.channel, writer.write)
         policy = self.settings.email_retry
-        self.background = self._reconciler(ledger, EMAIL, policy, reach=GIVE_UP_AFTER)
+        self.background = (
+            self._reconciler(ledger, EMAIL, policy, reach=GIVE_UP_AFTER),
+            self._reminders(writer),
+        )
+
+    def stop(self) -> None:
+        super().stop()
+        self.rpc.close()
+
+    def _writer(self) -> Writer:
+        self.rpc = RpcPool(self.settings.amqp_uri, _RPC_LIMIT)
+        own = self.own
+        links = None
+        if own.public_url and own.link_secrets:
+            links = Links(own.public_url, own.link_secrets[0], self.bookings.access)
+        return Writer(own.sender, own.zone, own.slot, links, FreeSlots(self.rpc, own.zone))
+
+    def _reminders(self, writer: Writer) -> Reminders:
+        return Reminders(
+            Upcoming(self.database),
+            self.bookings,
+            self._ledger(_REMINDER, self.own.channel),
+            self.own.channel,
+            writer.remind,
+            self.own.remind_before,
+        )
 
 
 class WebhookDelivery(ChannelDelivery):
@@ -101,7 +137,7 @@ class WebhookDelivery(ChannelDelivery):
             self._open(self.own.webhook)
         else:
             publisher = Publisher(self.settings.amqp_uri, topology.unbind_webhook)
-            self.background = Retirement(publisher, Watermark(self.database, _WEBHOOK))
+            self.background = (Retirement(publisher, Watermark(self.database, _WEBHOOK)),)
 
     def _open(self, channel: WebhookChannel) -> None:
         ledger = self._ledger(_WEBHOOK, channel)
@@ -110,4 +146,4 @@ class WebhookDelivery(ChannelDelivery):
         )
         policy = self.settings.webhook_retry
         # Steps of the time before it was switched on are not told.
-        self.background = self._reconciler(ledger, WEBHOOK, policy, reach=timedelta(0))
+        self.background = (self._reconciler(ledger, WEBHOOK, policy, reach=timedelta(0)),)

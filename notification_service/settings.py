@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,17 +12,27 @@ from marshmallow import ValidationError, fields, post_load, validate
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from clinic.config import ConfigSchema, Zone, read
+from clinic.config import ConfigSchema, LinkSecrets, PublicUrl, Zone, read
 from notification_service.channels import Channel, Envelope, LogChannel, SmtpChannel
 from notification_service.webhook import WebhookChannel
+
+#: Two weeks.
+_LONGEST_HOURS = 336
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationSettings:
-    """`webhook` is None while it is off."""
+    """`sender` is the address that letters come from. `slot` is how long an appointment lasts.
+    Without `public_url` and `link_secrets` letters have no link; with `remind_before` of zero
+    nobody is reminded. `webhook` is None while it is off."""
 
     channel: Channel[Envelope]
+    sender: str
     zone: ZoneInfo
+    slot: timedelta
+    public_url: str
+    link_secrets: tuple[str, ...] = field(repr=False)
+    remind_before: timedelta
     webhook: WebhookChannel | None
 
 
@@ -34,8 +45,11 @@ class SmtpSchema(ConfigSchema):
     sender = fields.Email(load_default="citas@clinica.example")
 
     @post_load
-    def to_channel(self, data: dict[str, Any], **_kwargs: Any) -> Channel[Envelope]:
-        return SmtpChannel(**data) if data["host"] else LogChannel()
+    def to_channel_and_sender(
+        self, data: dict[str, Any], **_kwargs: Any
+    ) -> tuple[Channel[Envelope], str]:
+        channel = SmtpChannel(**data) if data["host"] else LogChannel()
+        return channel, data["sender"]
 
 
 class WebhookUrl(fields.Field[Url]):
@@ -73,19 +87,40 @@ class WebhookSchema(ConfigSchema):
         return WebhookChannel(**data)
 
 
-class ZoneSchema(ConfigSchema):
+class CalendarSchema(ConfigSchema):
     timezone = Zone(load_default=ZoneInfo("UTC"))
+    slot_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 24 * 60))
+
+
+def _is_off_or_early(hours: float) -> None:
+    """In the last hour nobody is reminded any more."""
+    if hours != 0 and not 2 <= hours <= _LONGEST_HOURS:
+        raise ValidationError(f"must be 0, or from 2 to {_LONGEST_HOURS}")
 
 
 class NotificationSettingsSchema(ConfigSchema):
-    channel = fields.Nested(SmtpSchema, data_key="SMTP", required=True)
+    smtp = fields.Nested(SmtpSchema, data_key="SMTP", required=True)
+    calendar = fields.Nested(CalendarSchema, data_key="CALENDAR", required=True)
     webhook = fields.Nested(WebhookSchema, data_key="WEBHOOK", load_default=None)
-    calendar = fields.Nested(ZoneSchema, data_key="CALENDAR", required=True)
+    public_url = PublicUrl(data_key="PUBLIC_URL", load_default="")
+    link_secrets = LinkSecrets(data_key="LINK_SECRET", load_default=())
+    reminder_hours = fields.Float(
+        data_key="REMINDER_HOURS", load_default=24.0, validate=_is_off_or_early
+    )
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> NotificationSettings:
-        zone = data["calendar"]["timezone"]
-        return NotificationSettings(data["channel"], zone, data["webhook"])
+        channel, sender = data["smtp"]
+        return NotificationSettings(
+            channel=channel,
+            sender=sender,
+            zone=data["calendar"]["timezone"],
+            slot=timedelta(minutes=data["calendar"]["slot_minutes"]),
+            public_url=data["public_url"],
+            link_secrets=data["link_secrets"],
+            remind_before=timedelta(hours=data["reminder_hours"]),
+            webhook=data["webhook"],
+        )
 
 
 def notification_settings(config: Mapping[str, Any]) -> NotificationSettings:

@@ -77,7 +77,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
     PATIENT: {
         "type": "http",
         "scheme": "bearer",
-        "description": "The `manageToken` of the booking.",
+        "description": "The `manageToken` of the booking, or the code of its link in an e-mail.",
     },
     STAFF: {
         "type": "http",

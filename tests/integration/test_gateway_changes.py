@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -20,12 +21,13 @@ from clinic.assembly import relayed_store
 from clinic.booking import Booking
 from clinic.clock import now, to_wire
 from clinic.config import settings
+from clinic.manage_link import link_code
 from clinic.manage_token import issue
 from clinic.relay import Relay
+from clinic.rpc import RpcPool
 from clinic.schema import view
 from clinic.store import BookingStore
 from gateway.app import create_app
-from gateway.rpc import RpcPool
 from gateway.settings import GatewaySettings
 from tests.bookings import requested
 from tests.rpc import NO_SERVICE
@@ -150,6 +152,55 @@ def test_a_patient_cancels(
     assert answer.get_json()["reason"] == "cancelled_by_patient"
     assert store.get(booking.id).history[-1].by == "patient"
     assert "manageToken" not in answer.get_json()
+
+
+LINK_SECRET, OLD_SECRET = "a secret of the clinic", "one that was before"
+
+
+@pytest.fixture
+def linked_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+    """A gateway that accepts the codes of letters, and has no booking service to ask."""
+    own = GatewaySettings(link_secrets=(LINK_SECRET, OLD_SECRET))
+    return create_app(*relayed, own, NO_SERVICE).test_client()
+
+
+def with_code(store: BookingStore, booking: Booking, secret: str) -> dict[str, str]:
+    code = link_code(secret, booking.id, store.access(booking.id).salt)
+    return {"Authorization": f"Bearer {code}"}
+
+
+@pytest.mark.parametrize("secret", [LINK_SECRET, OLD_SECRET])
+def test_the_code_of_a_letter_opens_its_booking(
+    linked_client: FlaskClient, store: BookingStore, mine: Any, secret: str
+) -> None:
+    booking, token = mine
+    for headers in (with_code(store, booking, secret), token):
+        problem(cancel(linked_client, booking.id, headers), 503, "service_unavailable")
+
+
+def test_a_code_opens_no_other_booking(
+    linked_client: FlaskClient, store: BookingStore, mine: Any
+) -> None:
+    other, _ = confirmed(store, date=LATER)
+    headers = with_code(store, other, LINK_SECRET)
+    problem(cancel(linked_client, mine[0].id, headers), 403, "forbidden")
+
+
+@pytest.mark.parametrize("secret", ["a secret of somebody", ""])
+def test_a_code_of_another_secret_opens_nothing(
+    linked_client: FlaskClient, store: BookingStore, mine: Any, secret: str
+) -> None:
+    booking, _ = mine
+    known = cancel(linked_client, booking.id, with_code(store, booking, secret))
+    unknown = cancel(linked_client, str(uuid.uuid4()), with_code(store, booking, LINK_SECRET))
+    assert problem(known, 403, "forbidden") == problem(unknown, 403, "forbidden")
+
+
+def test_without_secrets_no_code_opens_anything(
+    client: FlaskClient, store: BookingStore, mine: Any
+) -> None:
+    booking, _ = mine
+    problem(cancel(client, booking.id, with_code(store, booking, "")), 403, "forbidden")
 
 
 def test_staff_cancel_for_the_clinic(client: FlaskClient, store: BookingStore, mine: Any) -> None:

@@ -4,15 +4,18 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import eventlet
 import pytest
+import vobject
+from nameko.rpc import rpc
 from nameko.testing.services import worker_factory
 from pymongo.database import Database
 
+from booking_service.service import BookingService
 from clinic import booking as steps
 from clinic import strict_json
 from clinic.booking import Booking, Status
@@ -26,6 +29,7 @@ from clinic.errors import (
     PoisonMessage,
     RecipientRejected,
 )
+from clinic.manage_link import link_code
 from clinic.messages import BookingStateChanged
 from clinic.metrics import NOTIFICATIONS
 from clinic.outbox import Outbox
@@ -35,7 +39,8 @@ from notification_service.delivery import Delivery
 from notification_service.ledger import Claim, Ledger, State
 from notification_service.letter import Letter
 from notification_service.service import NotificationService
-from notification_service.settings import notification_settings
+from notification_service.settings import NotificationSettings, notification_settings
+from notification_service.writer import Writer
 from runner.ports import free_port
 from tests.amqp import depth, put, take
 from tests.bookings import put_booking, requested
@@ -68,6 +73,10 @@ def delivery(
     return delivery_by_mail(config, bookings, ledger)
 
 
+def writer(settings: NotificationSettings) -> Writer:
+    return Writer(settings.sender, settings.zone, settings.slot)
+
+
 @pytest.fixture
 def service(config: dict[str, Any], mailbox: Mailbox, container_factory: Any) -> Iterator[Any]:
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
@@ -81,8 +90,7 @@ def delivery_by_mail(
     config: dict[str, Any], bookings: BookingStore, ledger: Ledger
 ) -> Delivery[Envelope]:
     settings = notification_settings(config)
-    letter = partial(Envelope.of, zone=settings.zone)
-    return Delivery(bookings, ledger, settings.channel, letter)
+    return Delivery(bookings, ledger, settings.channel, writer(settings).write)
 
 
 def confirmed(
@@ -498,3 +506,131 @@ def test_a_letter_waits_for_its_server_longer_than_all_attempts(
     mailbox.open()
     eventually(mailbox.letters)
     assert depth(amqp_uri, f"{QUEUE}.dead_letter") == 0
+
+
+# --- invitations and free slots
+
+
+def test_an_invitation_arrives_as_it_was_written(
+    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    booking, event = confirmed(bookings)
+    delivery.deliver(event)
+    current = bookings.get(booking.id)
+    step = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="staff")
+    delivery.deliver(take_step(bookings, step))
+    invited, cancelled = (_calendars(letter) for letter in mailbox.letters())
+    for alternative, attachment in (invited, cancelled):
+        assert alternative.serialize() == attachment.serialize()
+    assert [each.method.value for each, _ in (invited, cancelled)] == ["REQUEST", "CANCEL"]
+    assert [each.vevent.sequence.value for each, _ in (invited, cancelled)] == ["0", "1"]
+    assert invited[0].vevent.uid.value == cancelled[0].vevent.uid.value
+    assert invited[0].vevent.dtstart.value == booking.date
+
+
+def _calendars(letter: EmailMessage) -> list[Any]:
+    """The calendar of a letter, read from its last alternative and from its attachment."""
+    *_, alternative, attachment = letter.walk()
+    return [
+        vobject.readOne(alternative.get_content()),
+        vobject.readOne(attachment.get_content().decode()),
+    ]
+
+
+#: Noon of a day on which the default calendar is open.
+SOON = (now() + timedelta(days=3)).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+def rejected(bookings: BookingStore) -> BookingStateChanged:
+    booking = put_booking(bookings, date=SOON)
+    step = steps.reject(booking, reason="slot_full", at=now(), by="test")
+    return take_step(bookings, step)
+
+
+def free_times(letter: EmailMessage) -> list[str]:
+    text = letter.get_body(("plain",)).get_content()
+    return [line for line in text.splitlines() if line.startswith("- ")]
+
+
+def test_a_rejection_names_free_times_that_the_booking_service_knows(
+    service: Any,
+    bookings: BookingStore,
+    mailbox: Mailbox,
+    config: dict[str, Any],
+    container_factory: Any,
+    amqp_uri: str,
+) -> None:
+    container = container_factory(BookingService, config)
+    container.start()
+    taken = put_booking(bookings, date=SOON)
+    take_step(bookings, steps.confirm(taken, seat=0, at=now(), by="test"))
+    send(amqp_uri, rejected(bookings))
+    (letter,) = eventually(mailbox.letters)
+    container.stop()
+    assert [line.rpartition(", ")[2] for line in free_times(letter)] == [
+        "11:00 (UTC)",
+        "11:30 (UTC)",
+        "12:30 (UTC)",
+    ]
+
+
+def test_a_rejection_waits_for_no_booking_service_that_is_away(
+    service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
+) -> None:
+    send(amqp_uri, rejected(bookings))
+    (letter,) = eventually(mailbox.letters, timeout_seconds=15)
+    assert free_times(letter) == []
+    assert "Puede pedir otra fecha" in letter.get_body(("plain",)).get_content()
+
+
+class Hangs:
+    """Stands in for a booking service that takes its time."""
+
+    name = "booking_service"
+
+    @rpc
+    def list_free_slots(self, date: str) -> list[str]:
+        eventlet.sleep(20)
+        return []
+
+
+def test_a_rejection_waits_for_no_booking_service_that_hangs(
+    service: Any,
+    bookings: BookingStore,
+    mailbox: Mailbox,
+    config: dict[str, Any],
+    container_factory: Any,
+    amqp_uri: str,
+) -> None:
+    container = container_factory(Hangs, config)
+    container.start()
+    for _ in range(6):  # more than may ask at once
+        send(amqp_uri, rejected(bookings))
+    eventually(lambda: len(mailbox.letters()) == 6, timeout_seconds=15)
+    container.kill()
+    assert [free_times(letter) for letter in mailbox.letters()] == [[]] * 6
+
+
+def test_letters_have_links_when_both_settings_are_there(
+    config: dict[str, Any],
+    bookings: BookingStore,
+    mailbox: Mailbox,
+    container_factory: Any,
+    amqp_uri: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    secret = "a secret of the clinic"
+    config |= {"PUBLIC_URL": "https://citas.clinica.example", "LINK_SECRET": secret}
+    container = container_factory(NotificationService, config)
+    with caplog.at_level(logging.DEBUG):
+        container.start()
+        booking, event = confirmed(bookings)
+        send(amqp_uri, event)
+        (letter,) = eventually(mailbox.letters)
+        container.stop()
+    code = link_code(secret, booking.id, bookings.access(booking.id).salt)
+    text = letter.get_body(("plain",)).get_content()
+    assert f"https://citas.clinica.example/cita/{booking.id}#{code}" in text
+    assert code not in caplog.text
+    assert secret not in caplog.text + letter.as_string()

@@ -34,12 +34,13 @@ from clinic.outgoing import Outgoing
 from clinic.relay import Relay
 from clinic.relays import Progress
 from clinic.store import BookingStore
+from clinic.upcoming import Upcoming
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from notification_service.channels import Envelope
 from notification_service.delivery import Delivery
 from notification_service.ledger import Claim, Ledger, State
 from notification_service.settings import notification_settings
+from notification_service.writer import Writer
 from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
 from tests.conftest import eventually
@@ -103,7 +104,8 @@ def delivery(counted: Database[Any], store: BookingStore, config: dict[str, Any]
     own = notification_settings(config)
     ledger = Ledger(counted, "email", lease_seconds=60)
     ledger.claim(BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="")))
-    return Delivery(store, ledger, own.channel, partial(Envelope.of, zone=own.zone))
+    writer = Writer(own.sender, own.zone, own.slot)
+    return Delivery(store, ledger, own.channel, writer.write)
 
 
 def test_a_booking_costs_six_operations_and_two_messages(
@@ -430,6 +432,16 @@ def test_what_was_changed_is_found_by_its_index_and_in_its_order(
     Journal(counted).read(now() - timedelta(days=1), now())
     plans = Plans(counted, operations)
     assert_along(plans, "last_step")
+    assert not any("SORT" in stages for stages in plans.stages())
+
+
+def test_what_is_near_is_found_by_the_index_of_the_seats(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    assert len(Upcoming(counted).read(now(), TOMORROW + timedelta(days=1)).steps) == 10
+    plans = Plans(counted, operations)
+    assert_along(plans, "one_confirmed_booking_per_seat")
     assert not any("SORT" in stages for stages in plans.stages())
 
 

@@ -17,7 +17,7 @@ from clinic.logs import request_id
 from clinic.outgoing import Outgoing
 from clinic.providers import RequestId
 from clinic.publisher import Publisher
-from gateway.rpc import RpcPool, deadline
+from clinic.rpc import RpcPool, deadline
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.proxy import Proxy
@@ -242,7 +242,7 @@ def test_a_request_whose_time_is_over_is_not_run_later(pool: RpcPool, amqp_uri: 
 def test_a_crowd_does_not_hold_all_threads(
     service: Any, broker_link: Proxy, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.rpc.LIMIT", 2)
+    monkeypatch.setattr("clinic.rpc.LIMIT", 2)
     pool = RpcPool(amqp_uri)
     busy = [eventlet.spawn(call, pool, "wait", seconds=3) for _ in range(2)]
     eventually(lambda: len(StandIn.handled) == 2)

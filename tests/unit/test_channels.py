@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import logging
 import smtplib
+from email import policy
 from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
 
+from clinic.clock import now
 from clinic.errors import ChannelUnavailable, RecipientRejected
 from notification_service import channels
-from notification_service.channels import Envelope, LogChannel, SmtpChannel, mask
+from notification_service.channels import Envelope, Invitation, LogChannel, SmtpChannel, mask
 from notification_service.letter import Letter
 
 LETTER = Letter("Su cita está confirmada", "Hola, Juan Pérez:\n\nConfirmada.\n", "<p>Hola</p>")
+FILE = "BEGIN:VCALENDAR\r\nSUMMARY:Reunión\r\nEND:VCALENDAR\r\n".encode()
 CHANNEL = SmtpChannel("mail.example", 25, "citas@clinica.example")
 
 
@@ -113,6 +117,66 @@ def test_a_mail_has_plain_text_first_and_html_second(server: type[MailServer]) -
     plain, rich = message.iter_parts()
     assert (plain.get_content_type(), plain.get_content()) == ("text/plain", LETTER.text)
     assert (rich.get_content_type(), rich.get_content().strip()) == ("text/html", LETTER.html)
+
+
+def parts(message: EmailMessage) -> list[str]:
+    return [part.get_content_type() for part in message.walk()]
+
+
+def test_an_invitation_is_the_last_alternative_and_an_attachment(server: type[MailServer]) -> None:
+    message = sent(server, invitation=Invitation("REQUEST", FILE))
+    assert parts(message) == [
+        "multipart/mixed",
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+        "text/calendar",
+        "application/ics",
+    ]
+    *_, calendar, attachment = message.walk()
+    assert calendar.get_param("method") == "REQUEST"
+    assert calendar.get_content().encode() == FILE.replace(b"\r\n", b"\n")
+    assert attachment.get_filename() == "invite.ics"
+    assert attachment.get_content() == FILE
+
+
+def test_an_invitation_travels_in_seven_bits_and_with_its_own_line_ends(
+    server: type[MailServer],
+) -> None:
+    message = sent(server, invitation=Invitation("CANCEL", FILE))
+    wire = message.as_bytes(policy=policy.SMTP)
+    assert wire.isascii()
+    assert b"BEGIN:VCALENDAR\r\nSUMMARY:Reuni=C3=B3n\r\n" in wire
+    assert max(map(len, wire.split(b"\r\n"))) <= 78
+
+
+def test_a_mail_with_an_invitation_tells_its_language_for_all_of_it(
+    server: type[MailServer],
+) -> None:
+    message = sent(server, invitation=Invitation("REQUEST", FILE))
+    assert message["Content-Language"] == "es"
+    assert message["Message-ID"] == "<6f1c1f0e.2@clinica.example>"
+
+
+@pytest.mark.parametrize("invitation", [None, Invitation("REQUEST", FILE)], ids=["plain", "file"])
+def test_copies_are_the_same_but_for_their_date(
+    server: type[MailServer], invitation: Invitation | None
+) -> None:
+    one, other = sent(server, invitation=invitation), sent(server, invitation=invitation)
+    for message in (one, other):
+        del message["Date"]
+    assert one.as_bytes() == other.as_bytes()
+
+
+def test_letters_of_two_steps_share_no_boundary(server: type[MailServer]) -> None:
+    boundaries = [sent(server, reference=each).get_boundary() for each in ("id.2", "id.3")]
+    assert len(set(boundaries)) == 2
+    assert None not in boundaries
+
+
+def test_a_mail_has_the_date_of_its_sending(server: type[MailServer]) -> None:
+    written = parsedate_to_datetime(sent(server)["Date"])
+    assert abs((written - now()).total_seconds()) < 5
 
 
 def test_every_copy_has_the_same_message_id(server: type[MailServer]) -> None:

@@ -113,6 +113,12 @@ def test_mail_goes_to_the_log_by_default() -> None:
     assert mail().zone == ZoneInfo("UTC")
 
 
+def test_letters_have_no_link_and_remind_a_day_before_by_default() -> None:
+    assert (mail().public_url, mail().link_secrets) == ("", ())
+    assert mail().remind_before == timedelta(days=1)
+    assert mail().sender == "citas@clinica.example"
+
+
 def test_the_list_is_open_and_workers_are_many_by_default() -> None:
     assert loaded()["STAFF_API_KEY"] == ""
     assert loaded()["max_workers"] == 200
@@ -173,6 +179,13 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
     "RATE_LIMIT": ("20/minute", lambda: web().rate_limit, None),
     "TRUSTED_PROXIES": ("2", lambda: web().trusted_proxies, 2),
     "LOG_FORMAT": ("json", log_format, None),
+    "PUBLIC_URL": ("https://citas.clinica.example", lambda: mail().public_url, None),
+    "LINK_SECRET": (
+        "a secret of the clinic, an older one of it,",
+        lambda: (mail().link_secrets, web().link_secrets),
+        (("a secret of the clinic", "an older one of it"),) * 2,
+    ),
+    "REMINDER_HOURS": ("48", lambda: mail().remind_before, timedelta(hours=48)),
 }
 SMTP_HONOURED: dict[str, tuple[str, str, Any]] = {
     "SMTP_HOST": ("mail.example", "host", "mail.example"),
@@ -209,6 +222,31 @@ def test_a_variable_reaches_the_mail_channel(name: str, monkeypatch: pytest.Monk
     assert getattr(channel, attribute) == expected
 
 
+def test_one_slot_length_serves_calendar_and_invitations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLINIC_SLOT_MINUTES", "20")
+    assert bookings().calendar.slot == mail().slot == timedelta(minutes=20)
+
+
+def test_the_sender_is_known_without_a_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTP_SENDER", "hello@example.com")
+    assert mail().sender == "hello@example.com"
+
+
+def test_a_public_url_ends_without_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://clinica.example:8443/citas/")
+    assert mail().public_url == "https://clinica.example:8443/citas"
+
+
+def test_reminders_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMINDER_HOURS", "0")
+    assert mail().remind_before == timedelta(0)
+
+
+def test_secrets_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK_SECRET", "a secret of the clinic")
+    assert "a secret of" not in repr(mail()) + repr(web())
+
+
 def test_one_zone_serves_calendar_and_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLINIC_TIMEZONE", "America/New_York")
     assert bookings().calendar.zone == mail().zone == ZoneInfo("America/New_York")
@@ -224,6 +262,7 @@ def test_one_zone_serves_calendar_and_letters(monkeypatch: pytest.MonkeyPatch) -
         ("STAFF_API_KEY", ("STAFF_API_KEY",)),
         ("WEBHOOK_SECRET", ("WEBHOOK", "secret")),
         ("WEBHOOK_URL", ("WEBHOOK", "url")),
+        ("LINK_SECRET", ("LINK_SECRET",)),
     ],
 )
 def test_a_secret_stays_the_text_it_is(
@@ -454,6 +493,38 @@ def test_a_secret_alone_turns_no_webhook_on(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_wrong_gateway_setting_is_told_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=key):
         web(changed(key, to=value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("PUBLIC_URL", "clinica.example"),
+        ("PUBLIC_URL", "ftp://clinica.example"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://clinica.example/?a=1"),
+        ("PUBLIC_URL", "https://clinica.example/#a"),
+        ("PUBLIC_URL", "https://user:password@clinica.example"),
+        ("PUBLIC_URL", "https://clinica.example:port"),
+        ("PUBLIC_URL", "https://clinica.example/ citas"),
+        ("PUBLIC_URL", 7),
+        ("LINK_SECRET", "too short"),
+        ("LINK_SECRET", "a secret of the clinic,short"),
+        ("REMINDER_HOURS", -1),
+        ("REMINDER_HOURS", 1),
+        ("REMINDER_HOURS", 337),
+        ("REMINDER_HOURS", float("nan")),
+        ("REMINDER_HOURS", "a day"),
+    ],
+)
+def test_a_wrong_setting_of_letters_is_told_with_its_key(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=key) as caught:
+        mail(changed(key, to=value))
+    assert "short" not in str(caught.value)
+
+
+def test_the_gateway_wants_long_secrets_too() -> None:
+    with pytest.raises(ConfigError, match="LINK_SECRET"):
+        web(changed("LINK_SECRET", to="too short"))
 
 
 @pytest.mark.parametrize("part", ["CALENDAR", "AVAILABILITY"])

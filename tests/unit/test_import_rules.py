@@ -22,6 +22,7 @@ PURE = [
     "clinic.clock",
     "clinic.errors",
     "clinic.retry",
+    "clinic.manage_link",
     "clinic.manage_token",
     "clinic.strict_json",
     "clinic.messages",

@@ -15,7 +15,7 @@ from clinic import reasons
 from clinic.booking import Booking, Status
 from clinic.messages import BookingStateChanged
 from clinic.schema import new_booking
-from notification_service.letter import Letter, compose, spoken
+from notification_service.letter import Letter, ManageLink, compose, compose_reminder, spoken
 
 MADRID = ZoneInfo("Europe/Madrid")
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -240,3 +240,79 @@ def test_a_confirmation_says_the_date_it_confirmed() -> None:
     _, (confirmation, _) = moved()
     assert "viernes, 11 de diciembre" in confirmation.text
     assert "14 de diciembre" not in confirmation.text
+
+
+LINK = ManageLink("https://citas.clinica.example/cita/the-id#the-code", "the-code")
+
+
+def with_link(language: str) -> list[Letter]:
+    """The letters of all kinds that have a link."""
+    booking = make_booking(language)
+    steps_told = [
+        BookingStateChanged(booking.id, 2, Status.CONFIRMED, previous, None, SLOT, NOON)
+        for previous in (Status.PENDING, Status.CONFIRMED)
+    ]
+    return [
+        *(compose(booking, event, MADRID, link=LINK) for event in steps_told),
+        compose_reminder(booking, MADRID, link=LINK),
+    ]
+
+
+@pytest.mark.parametrize("language", reasons.LANGUAGES)
+def test_a_link_can_be_clicked_and_its_code_can_be_copied(language: str) -> None:
+    for written in with_link(language):
+        assert f'<a href="{LINK.url}">{LINK.url}</a>' in written.html
+        assert f"\n{LINK.url}\n" in written.text
+        assert f": {LINK.code}\n" in written.text
+        assert visible(written.html) == " ".join(written.text.split())
+
+
+@pytest.mark.parametrize("language", reasons.LANGUAGES)
+def test_without_a_link_nobody_is_sent_anywhere(language: str) -> None:
+    booking = make_booking(language)
+    for written in (letter(Status.CONFIRMED, booking), compose_reminder(booking, MADRID)):
+        assert "http" not in written.text
+        assert "href" not in written.html
+
+
+def test_no_name_becomes_a_link() -> None:
+    written = compose_reminder(make_booking(name="https://evil.example/"), MADRID, link=LINK)
+    assert written.html.count("href") == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "words"),
+    [
+        ("es", "Recordatorio de su cita", "Le recordamos que tiene una cita: viernes, 11 de"),
+        ("en", "Reminder of your appointment", "your appointment: Friday, December 11, 2026"),
+    ],
+)
+def test_a_reminder_says_when_and_no_more(language: str, subject: str, words: str) -> None:
+    booking = make_booking(language)
+    written = compose_reminder(booking, MADRID)
+    assert written.subject == subject
+    assert words in written.text
+    assert "11:00 (Europe/Madrid)" in written.text
+    assert booking.id in written.text
+    assert visible(written.html) == " ".join(written.text.split())
+
+
+@pytest.mark.parametrize("language", reasons.LANGUAGES)
+def test_a_rejection_names_free_times_one_a_line(language: str) -> None:
+    booking = make_booking(language)
+    event = BookingStateChanged(
+        booking.id, 2, Status.REJECTED, Status.PENDING, "slot_full", SLOT, NOON
+    )
+    free = [SLOT + timedelta(minutes=30), SLOT + timedelta(days=1)]
+    written = compose(booking, event, MADRID, alternatives=free)
+    lines = [f"- {spoken(start, language, MADRID)}" for start in free]
+    assert "\n" + "\n".join(lines) + "\n\n" in written.text
+    assert f"<br>{lines[1]}" in written.html
+    assert visible(written.html) == " ".join(written.text.split())
+
+
+@pytest.mark.parametrize(("status", "language"), EVERY)
+def test_paragraphs_are_one_line_apart(status: Status, language: str) -> None:
+    written = letter(status, make_booking(language))
+    assert "\n\n\n" not in written.text
+    assert written.text == written.text.strip() + "\n"

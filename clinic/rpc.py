@@ -48,14 +48,14 @@ def deadline() -> float:
 
 
 class RpcPool:
-    """Safe to share between threads. Opens connections when they are needed, each for one call at
-    a time, and trusts none that saw an error."""
+    """Safe to share between threads or greenthreads. Opens connections when they are needed, each
+    for one call at a time and `limit` at most, and trusts none that saw an error."""
 
-    def __init__(self, amqp_uri: str) -> None:
+    def __init__(self, amqp_uri: str, limit: int | None = None) -> None:
         self._amqp_uri = amqp_uri
         self._idle: list[_Line] = []
         self._lock = threading.Lock()
-        self._room = threading.BoundedSemaphore(LIMIT)
+        self._room = threading.BoundedSemaphore(LIMIT if limit is None else limit)
         self._failures = 0
         self._failed_at = -ANSWER_SECONDS
 

@@ -1,0 +1,557 @@
+"""Reminders: once for each booking and version, also after an outage, never after a cancellation.
+
+Nobody waits a day here: a booking was confirmed days ago, or the reminders have another clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import pytest
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.errors import ChannelUnavailable, DatabaseUnavailable
+from clinic.messages import BookingStateChanged
+from clinic.metrics import NOTIFICATIONS
+from clinic.outbox import Outbox
+from clinic.store import BookingStore
+from clinic.upcoming import Upcoming
+from notification_service import reminders as reminding
+from notification_service import writer as writing
+from notification_service.channels import Channel, Envelope, SmtpChannel
+from notification_service.ledger import Ledger, State
+from notification_service.letter import Letter
+from notification_service.providers import EmailDelivery
+from notification_service.reminders import Reminders
+from notification_service.service import NotificationService
+from notification_service.settings import notification_settings
+from notification_service.writer import Writer
+from tests.bookings import put_booking
+from tests.conftest import eventually
+from tests.mailbox import Mailbox, running_mailbox
+
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+#: When the bookings of these tests were asked for and confirmed.
+LONG_AGO = now() - 10 * DAY
+
+
+class Dies(BaseException):
+    """The end of a process: nothing of ours catches it."""
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    yield from running_mailbox(tmp_path)
+
+
+@pytest.fixture
+def store(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database, 60))
+
+
+@pytest.fixture
+def make(
+    database: Database[Any], store: BookingStore, config: dict[str, Any], mailbox: Mailbox
+) -> Callable[..., Reminders]:
+    """Make the reminders of one notifier."""
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    own = notification_settings(config)
+    writer = Writer(own.sender, own.zone, own.slot)
+
+    def make(
+        clock: Callable[[], datetime] = now,
+        lease_seconds: float = 60,
+        channel: Channel = own.channel,
+        page: int = 200,
+    ) -> Reminders:
+        ledger = Ledger(database, "reminder", lease_seconds)
+        upcoming = Upcoming(database, page)
+        return Reminders(upcoming, store, ledger, channel, writer.remind, DAY, clock)
+
+    return make
+
+
+@pytest.fixture
+def reminders(make: Callable[..., Reminders]) -> Reminders:
+    return make()
+
+
+def confirmed(
+    store: BookingStore, ahead: timedelta = 20 * HOUR, at: datetime = LONG_AGO, **fields: Any
+) -> Booking:
+    """Make a booking whose appointment is so far ahead, and that was confirmed at that time."""
+    booking = put_booking(store, date=now() + ahead, at=at, **fields)
+    store.apply(steps.confirm(booking, seat=0, at=at, by="test"))
+    return store.get(booking.id)
+
+
+def cancel(store: BookingStore, booking: Booking) -> None:
+    current = store.get(booking.id)
+    store.apply(steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient"))
+
+
+def rows(database: Database[Any]) -> dict[str, str]:
+    return {row["_id"]: row["state"] for row in database["notifications"].find()}
+
+
+def key(booking: Booking) -> str:
+    return f"{booking.id}:{booking.version}:reminder"
+
+
+def recipients(mailbox: Mailbox) -> list[str]:
+    return [letter["X-Recipient"] for letter in mailbox.letters()]
+
+
+def let_leases_end(database: Database[Any]) -> None:
+    database["notifications"].update_many({}, {"$set": {"leaseUntil": now() - MINUTE}})
+
+
+# --- who is reminded, and when
+
+
+def test_a_patient_is_reminded_the_day_before(
+    reminders: Reminders, store: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    booking = confirmed(store, patient_email="ana@example.com")
+    reminders.round()
+    (letter,) = mailbox.letters()
+    assert letter["To"] == "ana@example.com"
+    assert letter["Subject"] == "Recordatorio de su cita"
+    assert letter["Message-ID"] == f"<{booking.id}.2.reminder@clinica.example>"
+    assert booking.id in letter.get_body(("plain",)).get_content()
+    assert rows(database) == {key(booking): "sent"}
+
+
+def test_a_patient_is_reminded_once(
+    reminders: Reminders, make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+) -> None:
+    confirmed(store)
+    for each in (reminders, reminders, make()):
+        each.round()
+    assert len(mailbox.letters()) == 1
+
+
+def test_the_language_is_that_of_the_booking(
+    reminders: Reminders, store: BookingStore, mailbox: Mailbox
+) -> None:
+    confirmed(store, language="en")
+    reminders.round()
+    assert mailbox.letters()[0]["Subject"] == "Reminder of your appointment"
+
+
+def test_the_first_appointment_comes_first(
+    reminders: Reminders, store: BookingStore, mailbox: Mailbox
+) -> None:
+    for hours in (9, 3, 6):
+        confirmed(store, hours * HOUR, patient_email=f"at{hours}@example.com")
+    reminders.round()
+    assert recipients(mailbox) == [f"at{hours}@example.com" for hours in (3, 6, 9)]
+
+
+def test_a_reminder_comes_when_it_is_due_and_not_before(
+    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+) -> None:
+    booking = confirmed(store, 30 * HOUR)
+    make(lambda: booking.date - DAY - MINUTE).round()
+    assert mailbox.letters() == []
+    make(lambda: booking.date - DAY).round()
+    assert len(mailbox.letters()) == 1
+
+
+def test_a_reminder_that_an_outage_has_held_up_is_caught_up_with(
+    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+) -> None:
+    booking = confirmed(store, 30 * HOUR)
+    make(lambda: booking.date - HOUR).round()
+    assert len(mailbox.letters()) == 1
+
+
+def test_in_the_last_hour_nobody_is_reminded_and_that_is_noted(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    booking = confirmed(store)
+    for _ in range(2):
+        make(lambda: booking.date - HOUR + MINUTE).round()
+    assert mailbox.letters() == []
+    assert rows(database) == {key(booking): "failed"}
+    assert caplog.text.count("too late for a reminder") == 1
+
+
+def test_an_appointment_that_is_over_is_nobodys_business(
+    make: Callable[..., Reminders], store: BookingStore, database: Database[Any]
+) -> None:
+    booking = confirmed(store)
+    make(lambda: booking.date + MINUTE).round()
+    assert rows(database) == {}
+
+
+@pytest.mark.parametrize(("earlier", "count"), [(-MINUTE, 0), (MINUTE, 1)])
+def test_who_was_told_shortly_before_is_not_reminded(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    mailbox: Mailbox,
+    earlier: timedelta,
+    count: int,
+) -> None:
+    date = now() + 5 * DAY
+    due = date - DAY
+    confirmed(store, date - now(), at=due - reminding.FRESH - earlier)
+    make(lambda: date - 2 * HOUR).round()
+    assert len(mailbox.letters()) == count
+
+
+def test_who_books_for_tomorrow_is_not_reminded(
+    reminders: Reminders, store: BookingStore, mailbox: Mailbox
+) -> None:
+    confirmed(store, at=now())
+    reminders.round()
+    assert mailbox.letters() == []
+
+
+def test_only_what_is_confirmed_is_reminded_of(
+    reminders: Reminders, store: BookingStore, mailbox: Mailbox
+) -> None:
+    put_booking(store, date=now() + 2 * HOUR, at=LONG_AGO)
+    cancel(store, confirmed(store))
+    reminders.round()
+    assert mailbox.letters() == []
+
+
+def test_a_moved_booking_is_reminded_of_anew(
+    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+) -> None:
+    booking = confirmed(store)
+    make().round()
+    moved = now() + 6 * DAY
+    store.apply(steps.reschedule(booking, date=moved, seat=0, at=now(), by="patient"))
+    make().round()
+    assert len(mailbox.letters()) == 1
+    make(lambda: moved - DAY).round()
+    references = [letter["Message-ID"].partition("@")[0] for letter in mailbox.letters()]
+    assert references == [f"<{booking.id}.{version}.reminder" for version in (2, 3)]
+
+
+@pytest.mark.parametrize("together", [1, 2, 3, 7])
+def test_no_page_leaves_out_appointments_of_one_slot(
+    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox, together: int
+) -> None:
+    dates = [now() + hours * HOUR for hours in (2, 3, 4)]
+    for date in dates:
+        for seat in range(together):
+            booking = put_booking(store, date=date, at=LONG_AGO)
+            store.apply(steps.confirm(booking, seat=seat, at=LONG_AGO, by="test"))
+    make(page=3).round()
+    assert len(mailbox.letters()) == 3 * together
+
+
+# --- several at once, and who dies
+
+
+def test_several_notifiers_remind_each_patient_once(
+    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+) -> None:
+    addresses = {f"ana{number}@example.com" for number in range(12)}
+    for number, address in enumerate(sorted(addresses)):
+        confirmed(store, 2 * HOUR + number * MINUTE, patient_email=address)
+    for racer in [eventlet.spawn(make().round) for _ in range(4)]:
+        racer.wait()
+    assert sorted(recipients(mailbox)) == sorted(addresses)
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"), [(Ledger, "claim"), (BookingStore, "get"), (SmtpChannel, "send")]
+)
+def test_who_dies_before_a_step_leaves_it_to_another(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type,
+    method: str,
+) -> None:
+    booking = confirmed(store)
+    with monkeypatch.context() as killing:
+        killing.setattr(kind, method, die)
+        with pytest.raises(Dies):
+            make().round()
+    assert mailbox.letters() == []
+    let_leases_end(database)
+    make().round()
+    assert len(mailbox.letters()) == 1
+    assert rows(database) == {key(booking): "sent"}
+
+
+def test_who_dies_between_sending_and_writing_it_down_causes_a_second_copy(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    confirmed(store)
+    with monkeypatch.context() as killing:
+        killing.setattr(Ledger, "settle", die)
+        with pytest.raises(Dies):
+            make().round()
+    make().round()  # as long as the lease lasts, nobody does anything
+    assert len(mailbox.letters()) == 1
+    let_leases_end(database)
+    make().round()
+    make().round()
+    one, other = mailbox.letters()
+    assert one["Message-ID"] == other["Message-ID"]
+
+
+def test_a_reminder_that_kills_its_notifiers_is_given_up(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    booking = confirmed(store)
+    deaths = 0
+    monkeypatch.setattr(SmtpChannel, "send", die)
+    for _ in range(10):
+        try:
+            make().round()
+        except Dies:
+            deaths += 1
+        let_leases_end(database)
+    assert deaths == reminding.UNKNOWN_TRIES
+    assert rows(database) == {key(booking): "failed"}
+
+
+def die(*_args: Any, **_kwargs: Any) -> None:
+    raise Dies
+
+
+# --- never after a cancellation
+
+
+def test_who_cancels_after_the_claim_is_not_reminded(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    booking = confirmed(store)
+    claim = Ledger.claim
+
+    def claim_and_cancel(ledger: Ledger, event: BookingStateChanged) -> Any:
+        claimed = claim(ledger, event)
+        cancel(store, booking)
+        return claimed
+
+    monkeypatch.setattr(Ledger, "claim", claim_and_cancel)
+    make().round()
+    assert mailbox.letters() == []
+    assert rows(database) == {key(booking): "superseded"}
+
+
+def test_who_moves_after_the_claim_is_reminded_of_the_new_date_only(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    booking = confirmed(store)
+    claim = Ledger.claim
+
+    def claim_and_move(ledger: Ledger, event: BookingStateChanged) -> Any:
+        claimed = claim(ledger, event)
+        date = booking.date + 3 * DAY
+        store.apply(steps.reschedule(booking, date=date, seat=0, at=now(), by="patient"))
+        return claimed
+
+    with monkeypatch.context() as racing:
+        racing.setattr(Ledger, "claim", claim_and_move)
+        make().round()
+    assert mailbox.letters() == []
+    assert rows(database) == {key(booking): "superseded"}
+
+
+def test_a_booking_that_is_gone_is_no_fault(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    booking = confirmed(store)
+    claim = Ledger.claim
+
+    def claim_and_erase(ledger: Ledger, event: BookingStateChanged) -> Any:
+        database["bookings"].delete_one({"_id": event.booking_id})
+        return claim(ledger, event)
+
+    monkeypatch.setattr(Ledger, "claim", claim_and_erase)
+    make().round()
+    assert rows(database) == {key(booking): "failed"}
+
+
+# --- when it can't be sent
+
+
+def test_a_refused_address_is_noted_and_holds_up_nobody(
+    reminders: Reminders, store: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    refused = confirmed(store, 2 * HOUR, patient_email="refused@example.com")
+    confirmed(store, 3 * HOUR, patient_email="eva@example.com")
+    reminders.round()
+    reminders.round()
+    assert recipients(mailbox) == ["eva@example.com"]
+    assert rows(database)[key(refused)] == "failed"
+
+
+def test_a_server_that_says_later_is_tried_by_a_later_round(
+    reminders: Reminders, store: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    booking = confirmed(store, patient_email="later@example.com")
+    reminders.round()
+    assert rows(database) == {key(booking): "postponed"}
+    mailbox.open()
+    reminders.round()  # others come first while its lease lasts
+    assert mailbox.letters() == []
+    let_leases_end(database)
+    reminders.round()
+    assert rows(database) == {key(booking): "sent"}
+
+
+class Away:
+    """A mail server that nobody reaches."""
+
+    longest_send_seconds = 1.0
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def send(self, envelope: Envelope) -> None:
+        self.tries += 1
+        raise ChannelUnavailable("away")
+
+
+def test_a_round_ends_when_the_mail_server_is_away(
+    make: Callable[..., Reminders], store: BookingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminding, "REFUSALS", 2)
+    for hours in (2, 3, 4):
+        confirmed(store, hours * HOUR)
+    channel = Away()
+    with pytest.raises(ChannelUnavailable):
+        make(channel=channel).round()
+    assert channel.tries == 2
+
+
+def test_a_round_is_bounded_and_the_next_goes_on(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reminding, "ROUND", 2)
+    for hours in (2, 3, 4):
+        confirmed(store, hours * HOUR)
+    counts = []
+    for _ in range(2):
+        make().round()
+        counts.append(len(mailbox.letters()))
+    assert counts == [2, 3]
+
+
+def test_a_server_without_a_verdict_is_waited_out_and_given_up_in_the_end(
+    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    booking = confirmed(store, patient_email="silent@example.com")
+    for _ in range(6):
+        make().round()
+        let_leases_end(database)
+    assert len(mailbox.letters()) == reminding.UNKNOWN_TRIES
+    assert rows(database) == {key(booking): "failed"}
+
+
+def test_a_fault_of_ours_holds_up_nobody(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = confirmed(store, 2 * HOUR, patient_name="Broken")
+    confirmed(store, 3 * HOUR, patient_email="eva@example.com")
+
+    def fail(booking: Booking, *_args: Any, **_kwargs: Any) -> Letter:
+        if booking.patient_name == "Broken":
+            raise KeyError("ours")
+        return Letter("Subject", "Text", "<p>")
+
+    monkeypatch.setattr(writing, "compose_reminder", fail)
+    make().round()
+    assert recipients(mailbox) == ["eva@example.com"]
+    assert rows(database)[key(broken)] == "postponed"
+
+
+def test_a_database_that_is_away_after_the_claim_postpones(
+    make: Callable[..., Reminders],
+    store: BookingStore,
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    booking = confirmed(store)
+
+    def away(*_args: Any) -> None:
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(BookingStore, "get", away)
+    with pytest.raises(DatabaseUnavailable):
+        make().round()
+    assert rows(database) == {key(booking): "postponed"}
+
+
+def test_reminders_are_counted(reminders: Reminders, store: BookingStore, mailbox: Mailbox) -> None:
+    counter = NOTIFICATIONS.labels("reminder", State.SENT.value)
+    before = counter._value.get()
+    confirmed(store)
+    reminders.round()
+    assert counter._value.get() == before + 1
+
+
+# --- as a part of the notification service
+
+
+def test_the_notification_service_reminds(
+    config: dict[str, Any],
+    mailbox: Mailbox,
+    store: BookingStore,
+    container_factory: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reminding, "_INTERVAL_SECONDS", 0.1)
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    confirmed(store)
+    container = container_factory(NotificationService, config)
+    container.start()
+    eventually(mailbox.letters)
+    container.stop()
+    assert mailbox.letters()[0]["Subject"] == "Recordatorio de su cita"
+
+
+def test_reminders_that_are_off_never_begin(config: dict[str, Any], container_factory: Any) -> None:
+    config["REMINDER_HOURS"] = 0
+    container = container_factory(NotificationService, config)
+    container.start()
+    (delivery,) = (each for each in container.dependencies if isinstance(each, EmailDelivery))
+    assert not delivery.reminders._rounds._thread.is_alive()
+    container.stop()

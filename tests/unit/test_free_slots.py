@@ -1,0 +1,117 @@
+"""Which free starts a letter names, with a booking service of paper."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clinic.clock import now, to_wire
+from clinic.errors import ServiceUnavailable
+from notification_service import free_slots
+from notification_service.free_slots import FreeSlots
+
+MADRID = ZoneInfo("Europe/Madrid")
+#: Noon in Madrid, some days from now.
+WISH = (now().astimezone(MADRID) + timedelta(days=20)).replace(
+    hour=12, minute=0, second=0, microsecond=0
+)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+class Clinic:
+    """Answers with those of its free starts that are on a day, and notes what it was asked."""
+
+    def __init__(self, *starts: datetime, fault: Exception | None = None) -> None:
+        self.starts = starts
+        self.fault = fault
+        self.days: list[str] = []
+        self.until: list[float] = []
+
+    def call(self, method: str, *, until: float, date: str) -> Any:
+        assert method == "list_free_slots"
+        self.days.append(date)
+        self.until.append(until)
+        if self.fault:
+            raise self.fault
+        free = [each for each in self.starts if str(each.astimezone(MADRID).date()) == date]
+        return [to_wire(each) for each in free]
+
+
+def near(clinic: Clinic, wish: datetime = WISH) -> list[datetime]:
+    return FreeSlots(clinic, MADRID).near(wish.astimezone(UTC))
+
+
+def test_the_three_nearest_are_named_in_order_of_time() -> None:
+    offsets = [-3 * HOUR, -HOUR, HOUR / 2, 2 * HOUR, 5 * HOUR]
+    found = near(Clinic(*(WISH + each for each in offsets)))
+    assert found == [WISH - HOUR, WISH + HOUR / 2, WISH + 2 * HOUR]
+
+
+def test_they_are_instants_in_utc() -> None:
+    assert near(Clinic(WISH))[0].tzinfo is UTC
+
+
+def test_the_next_day_may_be_nearer_than_the_same_one() -> None:
+    late = WISH.replace(hour=23)
+    same_day = [late - number * HOUR for number in (10, 11, 12)]
+    found = near(Clinic(*same_day, late + 2 * HOUR), late)
+    assert found == [*sorted(same_day)[1:], late + 2 * HOUR]
+
+
+def test_days_are_looked_through_outwards_and_not_for_ever() -> None:
+    clinic = Clinic()
+    assert near(clinic) == []
+    assert len(set(clinic.days)) == len(clinic.days) == 15
+    assert {clinic.days[0]} == {str(WISH.date())}
+
+
+def test_nobody_asks_for_more_than_is_needed() -> None:
+    clinic = Clinic(*(WISH + number * HOUR for number in (1, 2, 3)))
+    near(clinic)
+    assert len(clinic.days) == 3  # that day, and the ones around it
+
+
+def test_fewer_are_named_where_fewer_are_free() -> None:
+    assert near(Clinic(WISH + 3 * DAY)) == [WISH + 3 * DAY]
+
+
+def test_for_a_date_that_is_over_the_next_ones_are_named() -> None:
+    soon = [now() + each for each in (HOUR / 2, 2 * HOUR, 3 * HOUR)]
+    clinic = Clinic(*(each.replace(microsecond=0) for each in soon))
+    found = near(clinic, datetime(2023, 12, 1, 10, tzinfo=UTC))
+    assert found == list(clinic.starts[1:])  # nobody reads and comes within half an hour
+    assert min(clinic.days) >= str(now().astimezone(MADRID).date())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [ServiceUnavailable("away"), RuntimeError("a fault over there"), ValueError("of ours")],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_who_can_not_be_asked_costs_no_letter(fault: Exception) -> None:
+    clinic = Clinic(fault=fault)
+    assert near(clinic) == []
+    assert len(clinic.days) == 1
+
+
+def test_an_answer_of_another_kind_costs_no_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic = Clinic()
+    monkeypatch.setattr(clinic, "call", lambda *_args, **_kwargs: ["tomorrow"])
+    assert near(clinic) == []
+
+
+def test_a_date_at_the_end_of_all_time_costs_no_letter() -> None:
+    assert near(Clinic(), datetime.max.replace(tzinfo=UTC)) == []
+
+
+def test_all_questions_share_one_deadline() -> None:
+    clinic = Clinic()
+    began = time.monotonic()
+    near(clinic)
+    assert len(set(clinic.until)) == 1
+    assert clinic.until[0] <= began + free_slots.ASK_SECONDS + 0.5

@@ -1,0 +1,174 @@
+"""What is in the envelope for each step of a booking."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import vobject
+
+from clinic import booking as steps
+from clinic.booking import Booking
+from clinic.manage_link import is_link_code
+from clinic.manage_token import issue
+from clinic.messages import BookingStateChanged
+from notification_service import writer as writing
+from notification_service.channels import Envelope
+from notification_service.writer import Links, Writer
+from tests.bookings import requested
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+SLOT = datetime(2026, 12, 11, 10, tzinfo=UTC)
+LATER = SLOT + timedelta(days=3)
+SECRET = "a secret of the clinic"
+ACCESS = issue()[1]
+PLAIN = Writer("citas@clinica.example", ZoneInfo("Europe/Madrid"), timedelta(minutes=20))
+LINKED = replace(PLAIN, links=Links("https://citas.clinica.example", SECRET, lambda _id: ACCESS))
+
+CONFIRM = partial(steps.confirm, seat=0, at=NOON, by="worker")
+MOVE = partial(steps.reschedule, date=LATER, seat=0, at=NOON, by="patient")
+CANCEL = partial(steps.cancel, reason="cancelled_by_patient", at=NOON, by="patient")
+
+
+class Free:
+    def __init__(self) -> None:
+        self.asked: list[datetime] = []
+
+    def near(self, wish: datetime) -> list[datetime]:
+        self.asked.append(wish)
+        return [LATER]
+
+
+def booked(**fields: Any) -> Booking:
+    return requested(**{"date": SLOT, "at": NOON} | fields)
+
+
+def told(writer: Writer, booking: Booking, *taken: Any) -> list[Envelope]:
+    """Take these steps, and write of each once all are taken."""
+    events = []
+    for step in taken:
+        transition = step(booking)
+        booking = steps.after(booking, transition)
+        events.append(BookingStateChanged.of(transition))
+    return [writer.write(booking, event) for event in events]
+
+
+def event_in(envelope: Envelope) -> Any:
+    assert envelope.invitation is not None
+    calendar = vobject.readOne(envelope.invitation.file.decode())
+    assert calendar.method.value == envelope.invitation.method
+    return calendar.vevent
+
+
+def test_a_calendar_follows_the_booking_all_its_life() -> None:
+    booking = booked()
+    letters = told(PLAIN, booking, CONFIRM, MOVE, CANCEL)
+    methods = [each.invitation.method for each in letters if each.invitation]
+    assert methods == ["REQUEST", "REQUEST", "CANCEL"]
+    events = [event_in(each) for each in letters]
+    assert {each.uid.value for each in events} == {f"{booking.id}@clinica.example"}
+    assert [each.sequence.value for each in events] == ["0", "1", "2"]
+    assert [each.dtstart.value for each in events] == [SLOT, LATER, LATER]
+    assert {each.dtend.value - each.dtstart.value for each in events} == {timedelta(minutes=20)}
+
+
+def test_a_calendar_file_knows_the_clinic_and_the_patient_by_address_only() -> None:
+    (letter,) = told(PLAIN, booked(patient_name="Ana García"), CONFIRM)
+    found = event_in(letter)
+    assert found.organizer.value == "mailto:citas@clinica.example"
+    assert found.attendee.value == "mailto:ana@example.com"
+    assert found.summary.value == "Cita"
+    assert letter.invitation is not None
+    assert "García" not in letter.invitation.file.decode()
+
+
+def test_the_file_speaks_the_language_of_the_letter() -> None:
+    (letter,) = told(PLAIN, booked(language="en"), CONFIRM)
+    assert event_in(letter).summary.value == "Appointment"
+
+
+def test_the_attendee_is_who_the_letter_goes_to() -> None:
+    (letter,) = told(PLAIN, booked(patient_email="ana@münchen.de"), CONFIRM)
+    assert event_in(letter).attendee.value == "mailto:ana@xn--mnchen-3ya.de"
+
+
+@pytest.mark.parametrize(
+    "step", [CANCEL, partial(steps.reject, reason="slot_full", at=NOON, by="worker")]
+)
+def test_what_was_never_confirmed_is_in_no_calendar(step: Any) -> None:
+    (letter,) = told(PLAIN, booked(), step)
+    assert letter.invitation is None
+
+
+def test_copies_of_a_letter_are_the_same() -> None:
+    booking = booked()
+    assert told(LINKED, booking, CONFIRM) == told(LINKED, booking, CONFIRM)
+
+
+def test_a_fault_in_the_file_costs_no_letter(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writing, "calendar_file", lambda *_args, **_kwargs: 1 / 0)
+    (letter,) = told(PLAIN, booked(), CONFIRM)
+    assert letter.invitation is None
+    assert "confirmada" in letter.letter.subject
+    assert "letter without its calendar file" in caplog.text
+
+
+def test_confirmation_move_and_reminder_have_a_link_that_opens_the_booking() -> None:
+    booking = booked()
+    letters = [*told(LINKED, booking, CONFIRM, MOVE), LINKED.remind(booking)]
+    for each in letters:
+        (line,) = (line for line in each.letter.text.splitlines() if line.startswith("https://"))
+        address, _, code = line.partition("#")
+        assert address == f"https://citas.clinica.example/cita/{booking.id}"
+        assert is_link_code(code, [SECRET], booking.id, ACCESS.salt)
+
+
+def test_what_is_over_has_no_link() -> None:
+    reject = partial(steps.reject, reason="past", at=NOON, by="worker")
+    for taken in ([reject], [CANCEL]):
+        (letter,) = told(LINKED, booked(), *taken)
+        assert "https://" not in letter.letter.text
+
+
+def test_the_secret_is_in_no_letter_and_no_repr() -> None:
+    letters = [*told(LINKED, booked(), CONFIRM), LINKED.remind(booked())]
+    assert SECRET not in repr(letters) + repr(LINKED)
+
+
+def rejected(reason: str) -> tuple[Free, Envelope]:
+    free = Free()
+    writer: Any = replace(PLAIN, free_slots=free)
+    reject = partial(steps.reject, reason=reason, at=NOON, by="worker")
+    (letter,) = told(writer, booked(), reject)
+    return free, letter
+
+
+@pytest.mark.parametrize("reason", ["slot_full", "closed", "not_a_slot_start", "past"])
+def test_a_rejection_names_free_times_near_the_one_that_was_asked_for(reason: str) -> None:
+    free, letter = rejected(reason)
+    assert free.asked == [SLOT]
+    assert "- lunes, 14 de diciembre de 2026, 11:00 (Europe/Madrid)" in letter.letter.text
+
+
+def test_nothing_is_free_near_a_date_that_is_too_far_away() -> None:
+    free, letter = rejected("too_far")
+    assert free.asked == []
+    assert "libres" not in letter.letter.text
+
+
+def test_nobody_else_is_told_of_free_times() -> None:
+    free = Free()
+    writer: Any = replace(PLAIN, free_slots=free)
+    told(writer, booked(), CONFIRM, MOVE, CANCEL)
+    assert free.asked == []
+
+
+def test_a_reminder_has_a_reference_of_its_own() -> None:
+    booking = replace(booked(), version=3)
+    assert PLAIN.remind(booking).reference == f"{booking.id}.3.reminder"
