@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from clinic.booking import Booking
@@ -15,12 +16,16 @@ from clinic.metrics import RESENDS
 from clinic.publisher import Publisher
 from clinic.store import BookingStore
 from clinic.topology import EMAIL, WEBHOOK
-from notification_service.ledger import ChannelName
+from notification_service.ledger import ChannelName, State
 from notification_service.notification import Notification, Notifications
 
 logger = logging.getLogger(__name__)
 
 ASKERS = ("staff", "rpc")
+
+#: How long nobody is heard after something was sent again: whoever got no answer asks once more, so
+#: may the broker, and two people may have the same thought.
+PAUSE = timedelta(seconds=30)
 
 _QUEUES = {ChannelName.EMAIL: EMAIL.name, ChannelName.WEBHOOK: WEBHOOK.name}
 
@@ -83,7 +88,9 @@ class Desk:
             return "a letter about an earlier step would mislead"
         if channel is ChannelName.WEBHOOK and not self.has_webhook:
             return "webhooks are off"
-        return "it is being sent" if notification.is_in_hand(now()) else None
+        if notification.is_in_hand(now()):
+            return "it is being sent"
+        return "it was sent again just now" if _is_fresh(notification) else None
 
     def _publish(self, entry: Entry, queue: str) -> None:
         """Raises: BrokerUnavailable."""
@@ -102,6 +109,11 @@ class Desk:
             "at": to_wire(notification.at),
             "mayResend": self._objection(booking, notification) is None,
         }
+
+
+def _is_fresh(notification: Notification) -> bool:
+    was_resent = notification.state is State.SENT and notification.resends > 0
+    return was_resent and now() - notification.at < PAUSE
 
 
 def _channel(version: int, channel: str, by: str) -> ChannelName:

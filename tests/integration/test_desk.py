@@ -35,7 +35,7 @@ from clinic.store import BookingStore
 from clinic.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
 from notification_service.channels import Envelope
 from notification_service.delivery import Delivery
-from notification_service.desk import Desk
+from notification_service.desk import PAUSE, Desk
 from notification_service.ledger import Ledger, State
 from notification_service.notification import Notifications
 from notification_service.reconciler import Reconciler
@@ -227,6 +227,7 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     desk: Desk,
     bookings: BookingStore,
     mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -235,6 +236,7 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     start(NotificationService, NotificationDesk)
     call("resend", **asked, by="staff")
     eventually(lambda: sent(desk, booking_id, tries=1))
+    monkeypatch.setattr("notification_service.desk.PAUSE", timedelta(0))
     for tries in (2, 3):
         row = call("resend", **asked, by="staff")
         assert (row["version"], row["state"], row["mayResend"]) == (2, "postponed", True)
@@ -342,6 +344,24 @@ def test_a_crowd_that_asks_at_once_makes_one_letter_more(
     eventually(lambda: sent(desk, booking_id, tries=2))
     eventually(lambda: depth(amqp_uri, EMAIL.name) == 0)
     assert len(mailbox.letters()) == 1
+
+
+def test_who_asks_again_a_moment_later_makes_no_second_letter(
+    delivery: Delivery[Envelope],
+    desk: Desk,
+    bookings: BookingStore,
+    database: Database[Any],
+    mailbox: Mailbox,
+) -> None:
+    booking_id, event = confirmed(bookings)
+    delivery.deliver(event)
+    desk.resend(booking_id, 2, "email", "staff")
+    delivery.deliver(event)
+    assert told(desk, booking_id) == [(2, "email", "sent", False)]
+    with pytest.raises(NotResendable):
+        desk.resend(booking_id, 2, "email", "staff")
+    database["notifications"].update_one({}, {"$set": {"updatedAt": now() - PAUSE}})
+    assert told(desk, booking_id) == [(2, "email", "sent", True)]
 
 
 def test_who_dies_before_the_event_is_published_leaves_a_row_that_may_be_asked_for_again(
