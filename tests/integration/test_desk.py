@@ -15,7 +15,9 @@ from pymongo.database import Database
 
 from clinic import booking as steps
 from clinic import topology
+from clinic.assembly import relayed_store
 from clinic.clock import now, to_wire
+from clinic.config import settings
 from clinic.errors import (
     BookingNotFound,
     BrokerUnavailable,
@@ -33,6 +35,8 @@ from clinic.publisher import Publisher
 from clinic.rpc import RpcPool
 from clinic.store import BookingStore
 from clinic.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
 from notification_service.channels import Envelope
 from notification_service.delivery import Delivery
 from notification_service.desk import PAUSE, Desk
@@ -49,6 +53,7 @@ from tests.conftest import eventually
 from tests.mailbox import Mailbox, running_mailbox
 from tests.proxy import Proxy
 from tests.receiver import Receiver, receiving
+from tests.rpc import NO_SERVICE
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -575,3 +580,26 @@ def test_a_replay_of_what_was_sent_again_since_changes_nothing(
     delivery.deliver(event)
     delivery.deliver(event, is_replay=True)
     assert references(mailbox) == ["2", "2.again1"]
+
+
+def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
+    start: Callable[..., None],
+    config: dict[str, Any],
+    bookings: BookingStore,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    booking_id, _ = confirmed(bookings)
+    cancelled(bookings, booking_id)
+    start(NotificationDesk)
+    pool = RpcPool(amqp_uri, NOTIFICATION_DESK)
+    parts = relayed_store(database, settings(config))
+    app = create_app(*parts, GatewaySettings(), NO_SERVICE, pool)
+    desk = app.config["NOTIFICATION_DESK"]
+    asked = {"booking_id": booking_id, "version": 2, "channel": "email", "by": "staff"}
+    with app.test_request_context(), pytest.raises(NotResendable) as caught:
+        desk.call("resend", until=time.monotonic() + 30, **asked)
+    with app.test_request_context():
+        answer: Any = app.handle_user_exception(caught.value)
+    pool.close()
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "not_resendable")
