@@ -37,7 +37,11 @@ page_refusals.register(welcome, asking, appointment, moving)
 
 
 def create_app(
-    store: BookingStore, relay: Relay, settings: GatewaySettings, booking_service: RpcPool
+    store: BookingStore,
+    relay: Relay,
+    settings: GatewaySettings,
+    booking_service: RpcPool,
+    notification_desk: RpcPool,
 ) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
@@ -45,6 +49,7 @@ def create_app(
         BOOKINGS=store,
         RELAY=relay,
         BOOKING_SERVICE=booking_service,
+        NOTIFICATION_DESK=notification_desk,
         STAFF_API_KEYS=settings.staff_api_keys,
         HOURS=settings.hours,
         DOMAIN=settings.domain,

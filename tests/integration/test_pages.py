@@ -108,7 +108,7 @@ def make_client(
 ) -> Callable[..., FlaskClient]:
     def make(**fields: Any) -> FlaskClient:
         own = GatewaySettings(hours=HOURS, domain="clinica.test", **fields)
-        return create_app(*relayed, own, service).test_client()  # type: ignore[arg-type]
+        return create_app(*relayed, own, service, NO_SERVICE).test_client()  # type: ignore[arg-type]
 
     return make
 
@@ -785,6 +785,6 @@ def test_style_and_script_may_be_kept_for_ever(client: FlaskClient) -> None:
 def test_pages_need_no_booking_service_to_be_there(
     relayed: tuple[BookingStore, Relay],
 ) -> None:
-    client = create_app(*relayed, GatewaySettings(), NO_SERVICE).test_client()
+    client = create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     answer = client.get("/")
     assert (answer.status_code, "(hora de UTC)" in answer.text) == (200, True)
