@@ -1,0 +1,71 @@
+"""The words of the staff's pages, in both languages; those of the patient's are there as well."""
+
+from __future__ import annotations
+
+STAFF_TEXTS: dict[str, dict[str, str]] = {
+    "es": {
+        "staff": "Personal",
+        "staff_pages": "Páginas del personal",
+        "nav_agenda": "Agenda",
+        "nav_search": "Buscar",
+        "nav_dead_letters": "Mensajes muertos",
+        "nav_queues": "Colas",
+        # Signing in
+        "sign_in_title": "Páginas del personal",
+        "sign_in_lead": "Solo para quienes trabajan en la clínica.",
+        "key": "Clave del personal",
+        "key_hint": "La que le ha dado quien administra el sistema.",
+        "key_wrong": "Esa clave no es del personal.",
+        "sign_in": "Entrar",
+        "sign_out": "Salir",
+        "staff_arrival": "Páginas del personal",
+        "go_on": "Continuar",
+        # What goes wrong
+        "to_agenda": "Ir a la agenda",
+        "staff_closed": "Las páginas del personal están cerradas",
+        "staff_closed_text": "Para abrirlas hay que poner STAFF_API_KEY en la configuración.",
+        "staff_stale_form": "Este formulario ya no vale",
+        "staff_stale_form_text": "No se ha hecho nada. Abra la página de nuevo y repítalo.",
+        "staff_not_found": "No hay nada en esa dirección",
+        "staff_not_found_text": "Compruebe que la referencia está completa, o busque la cita.",
+        "staff_too_many": "Demasiados intentos",
+        "staff_too_many_text": "Espere un minuto antes de intentarlo otra vez.",
+        "staff_unavailable": "Ahora mismo no hay respuesta",
+        "staff_unavailable_text": "La base de datos o un servicio no contesta. Inténtelo otra vez "
+        "dentro de un minuto.",
+        "staff_wrong": "Algo ha fallado",
+        "staff_wrong_text": "No es culpa suya. Si se repite, avise a quien administra el sistema.",
+    },
+    "en": {
+        "staff": "Staff",
+        "staff_pages": "Staff pages",
+        "nav_agenda": "Agenda",
+        "nav_search": "Search",
+        "nav_dead_letters": "Dead letters",
+        "nav_queues": "Queues",
+        "sign_in_title": "Staff pages",
+        "sign_in_lead": "Only for those who work at the clinic.",
+        "key": "Staff key",
+        "key_hint": "The one that whoever runs the system gave you.",
+        "key_wrong": "That is not a key of the staff.",
+        "sign_in": "Sign in",
+        "sign_out": "Sign out",
+        "staff_arrival": "Staff pages",
+        "go_on": "Go on",
+        "to_agenda": "To the agenda",
+        "staff_closed": "The staff pages are closed",
+        "staff_closed_text": "To open them, STAFF_API_KEY has to be set in the configuration.",
+        "staff_stale_form": "That form is no longer good",
+        "staff_stale_form_text": "Nothing was done. Open the page anew and do it again.",
+        "staff_not_found": "There is nothing at that address",
+        "staff_not_found_text": "Check that the reference is complete, or search for the booking.",
+        "staff_too_many": "Too many tries",
+        "staff_too_many_text": "Wait a minute before you try again.",
+        "staff_unavailable": "There is no answer right now",
+        "staff_unavailable_text": "The database or a service does not answer. Try again in a "
+        "minute.",
+        "staff_wrong": "Something went wrong",
+        "staff_wrong_text": "It is not your fault. If it happens again, tell whoever runs the "
+        "system.",
+    },
+}
