@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from clinic.relay import Relay
 from clinic.rpc import RpcPool
 from clinic.store import BookingStore
-from gateway import observation, page_refusals, problems
+from gateway import observation, page_refusals, problems, staff_pages
 from gateway.appointment import appointment
 from gateway.asking import asking, welcome
 from gateway.assets import assets
@@ -63,6 +63,7 @@ def create_app(
     pages = (welcome, asking, appointment, moving, assets)
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
+    staff_pages.register(app)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

@@ -12,6 +12,8 @@ from gateway.asking import asking, form_page
 from gateway.form import Form
 from gateway.page import page
 from gateway.problems import RETRY_AFTER_SECONDS, status_of
+from gateway.staff_page import staff_page
+from gateway.staff_session import HOME
 
 logger = logging.getLogger(__name__)
 
@@ -54,4 +56,5 @@ def _page(status: int) -> Response:
     refusal = _REFUSALS.get(status, "wrong")
     if request.blueprint == asking.name and status in (429, 503):
         return form_page(Form.of(request.form), status, trouble=refusal)
-    return page("refusal.html", status, refusal=refusal)
+    show = staff_page if request.path.startswith(HOME) else page
+    return show("refusal.html", status, refusal=refusal)

@@ -1,9 +1,11 @@
-"""All words of the pages, in both languages. What a booking was refused for is in
-`clinic.reasons`."""
+"""All words of the patient's pages, in both languages, and how to say one. What a booking was
+refused for is in `clinic.reasons`, the staff's words are in `gateway.staff_texts`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from gateway.staff_texts import STAFF_TEXTS
 
 TEXTS: dict[str, dict[str, str]] = {
     "es": {
@@ -210,6 +212,8 @@ TEXTS: dict[str, dict[str, str]] = {
     },
 }
 
+_ALL = {language: TEXTS[language] | STAFF_TEXTS[language] for language in TEXTS}
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -218,4 +222,4 @@ class Texts:
     language: str
 
     def __call__(self, key: str, **values: object) -> str:
-        return TEXTS[self.language][key].format(**values)
+        return _ALL[self.language][key].format(**values)

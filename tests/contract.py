@@ -34,7 +34,8 @@ def routes(app: Flask) -> set[Call]:
 
 
 def is_page(rule: Rule) -> bool:
-    return rule.endpoint.partition(".")[0] in PAGES
+    blueprint = rule.endpoint.partition(".")[0]
+    return blueprint in PAGES or blueprint.startswith("staff_")
 
 
 def nameless(path: str) -> str:

@@ -16,8 +16,12 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.pictures import take
 from tests.browser.scenarios import SCENARIOS, Clinic, Scenario
+from tests.browser.staff_pictures import take_of_staff
+from tests.browser.staff_scenarios import STAFF_SCENARIOS
 from tests.browser.visitor import launch
-from tests.browser.words import ENGLISH, SPANISH
+from tests.browser.words import ENGLISH, SPANISH, STAFF_ENGLISH, STAFF_SPANISH
+
+ALL = SCENARIOS | STAFF_SCENARIOS
 
 
 def outcome(scenario: Scenario, browser: Browser, clinic: Clinic) -> str:
@@ -35,8 +39,10 @@ def main(url: str, away: str, folder: str = "") -> None:
         if folder:
             for words in (SPANISH, ENGLISH):
                 take(browser, clinic, Path(folder), words)
+            for staff_words in (STAFF_SPANISH, STAFF_ENGLISH):
+                take_of_staff(browser, clinic, Path(folder), staff_words)
         else:
-            found = {name: outcome(each, browser, clinic) for name, each in SCENARIOS.items()}
+            found = {name: outcome(each, browser, clinic) for name, each in ALL.items()}
             sys.stdout.write(json.dumps(found))
 
 

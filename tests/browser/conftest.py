@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from runner.mongodb import MongoServer
 from runner.rabbitmq import RabbitNode
 from runner.services import ROOT
+from tests.browser.visitor import STAFF_KEY
 from tests.conftest import empty_queues, eventually
 from tests.e2e.conftest import QUICK
 from tests.e2e.stack import Stack
@@ -19,7 +20,11 @@ from tests.e2e.stack import Stack
 _DATABASE = "test_browser"
 _NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 #: Long enough for a page that says "not confirmed yet" to be seen.
-_ENVIRONMENT = QUICK | {"AVAILABILITY_DELAY_SECONDS": "0.7", "CLINIC_TIMEZONE": "Europe/Madrid"}
+_ENVIRONMENT = QUICK | {
+    "AVAILABILITY_DELAY_SECONDS": "0.7",
+    "CLINIC_TIMEZONE": "Europe/Madrid",
+    "STAFF_API_KEY": STAFF_KEY,
+}
 
 
 @pytest.fixture(scope="module")

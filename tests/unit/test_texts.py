@@ -8,9 +8,10 @@ import pytest
 
 from clinic.booking import Status
 from clinic.reasons import LANGUAGES
+from gateway.staff_texts import STAFF_TEXTS
 from gateway.texts import TEXTS, Texts
 
-SPANISH, ENGLISH = TEXTS["es"], TEXTS["en"]
+SPANISH, ENGLISH = (TEXTS[language] | STAFF_TEXTS[language] for language in ("es", "en"))
 GATEWAY = Path(__file__).parents[2] / "gateway"
 
 
@@ -19,7 +20,11 @@ def holes(text: str) -> set[str]:
 
 
 def test_there_are_words_for_each_language_of_the_house() -> None:
-    assert set(TEXTS) == set(LANGUAGES)
+    assert set(TEXTS) == set(STAFF_TEXTS) == set(LANGUAGES)
+
+
+def test_the_words_of_the_staff_are_not_those_of_the_patients() -> None:
+    assert not TEXTS["es"].keys() & STAFF_TEXTS["es"].keys()
 
 
 def test_each_language_says_the_same_things_in_the_same_order() -> None:
@@ -42,8 +47,8 @@ def test_each_status_has_its_words(status: Status) -> None:
 def test_templates_ask_for_no_text_that_there_is_not() -> None:
     asked = {
         key
-        for file in (GATEWAY / "templates").iterdir()
-        for key in re.findall(r't\("(\w+)"', file.read_text())
+        for file in (GATEWAY / "templates").rglob("*.html")
+        for key in re.findall(r't\("(\w+)"(?! ~)', file.read_text())
     }
     assert asked <= set(SPANISH)
 
