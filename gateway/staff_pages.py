@@ -8,7 +8,9 @@ from werkzeug.exceptions import NotFound
 
 from gateway import door as entrance
 from gateway import page_refusals, staff_session
+from gateway.dead_letters import dead_letters
 from gateway.door import door
+from gateway.queues import queues
 from gateway.staff_page import staff_page
 
 elsewhere = Blueprint("staff_elsewhere", __name__, url_prefix=staff_session.HOME)
@@ -25,7 +27,7 @@ def _stale(_error: CSRFError) -> Response:
 
 
 #: Those that ask for a session, and for a form of it.
-PAGES = (elsewhere,)
+PAGES = (dead_letters, queues, elsewhere)
 
 staff_session.guard_door(door)
 staff_session.guard(*PAGES)

@@ -39,7 +39,7 @@ def start(config: dict[str, Any]) -> Flask:
     Finalize(None, relay.stop, exitpriority=1)
     booking_service = RpcPool(read.amqp_uri)
     Finalize(None, booking_service.close, exitpriority=1)
-    return create_app(store, relay, own, booking_service)
+    return create_app(store, relay, own, booking_service, read)
 
 
 _path = os.environ.get("CLINIC_CONFIG") or "config.yaml"
