@@ -8,10 +8,14 @@ from werkzeug.exceptions import NotFound
 
 from gateway import door as entrance
 from gateway import page_refusals, staff_session
+from gateway.breaker import Breaker
 from gateway.dead_letters import dead_letters
 from gateway.door import door
 from gateway.queues import queues
+from gateway.staff_agenda import agenda
+from gateway.staff_booking import booking
 from gateway.staff_page import staff_page
+from gateway.staff_search import finding, search
 
 elsewhere = Blueprint("staff_elsewhere", __name__, url_prefix=staff_session.HOME)
 
@@ -27,7 +31,7 @@ def _stale(_error: CSRFError) -> Response:
 
 
 #: Those that ask for a session, and for a form of it.
-PAGES = (dead_letters, queues, elsewhere)
+PAGES = (agenda, search, finding, booking, dead_letters, queues, elsewhere)
 
 staff_session.guard_door(door)
 staff_session.guard(*PAGES)
@@ -41,3 +45,5 @@ def register(app: Flask) -> None:
     entrance.register(app)
     for each in PAGES:
         app.register_blueprint(each)
+    Breaker(app, agenda.name, finding.name)  # much to read: may be too slow where one booking isn't
+    Breaker(app, booking.name)
