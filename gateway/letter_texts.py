@@ -14,8 +14,6 @@ LETTER_TEXTS: dict[str, dict[str, str]] = {
         "letters_lead": "Mensajes que el sistema no pudo tratar. Arregle la causa y reenvíelos: "
         "lo que llega dos veces se hace una sola.",
         "letters_none": "No hay ningún mensaje muerto.",
-        "letters_none_here": "Ninguno.",
-        "letters_some": "{shown} de {count}",
         "letters_more": "Se muestran {shown} de {count} mensajes. Los demás aparecen cuando estos "
         "se van; «Reenviar todos» los incluye.",
         "letters_busy": "Otra persona está mirando los mensajes muertos",
@@ -28,7 +26,8 @@ LETTER_TEXTS: dict[str, dict[str, str]] = {
         "drop_one": "Eliminar",
         "of_letter": "el mensaje {id}",
         "letter": "Mensaje",
-        "parked": "Apartado",
+        "detail": "Detalle",
+        "parked": "Aparcado",
         "attempts": "Intentos",
         "replays": "Reenvíos",
         "about_booking": "Cita",
@@ -57,7 +56,7 @@ LETTER_TEXTS: dict[str, dict[str, str]] = {
         "cause_receiver_refused": "El receptor no quiere el aviso",
         "cause_receiver_failed": "El receptor falló en cada intento",
         "cause_delivery_expired": "El correo o el receptor no contestó durante un día",
-        "cause_delivery_limit": "Tumba al servicio que lo trata: RabbitMQ lo apartó",
+        "cause_delivery_limit": "Tumba al servicio que lo trata: RabbitMQ lo aparcó",
         "cause_rejected": "No se puede leer",
         "cause_fault": "Un fallo de nuestro programa",
         "cause_unknown": "Causa desconocida",
@@ -86,8 +85,6 @@ LETTER_TEXTS: dict[str, dict[str, str]] = {
         "letters_lead": "Messages that the system could not process. Mend the cause and replay "
         "them: what arrives twice is done once.",
         "letters_none": "There are no dead letters.",
-        "letters_none_here": "None.",
-        "letters_some": "{shown} of {count}",
         "letters_more": "{shown} of {count} messages are shown. The others appear when these are "
         "gone; “Replay all” includes them.",
         "letters_busy": "Somebody else is looking at the dead letters",
@@ -99,6 +96,7 @@ LETTER_TEXTS: dict[str, dict[str, str]] = {
         "drop_one": "Drop",
         "of_letter": "message {id}",
         "letter": "Message",
+        "detail": "Detail",
         "parked": "Parked",
         "attempts": "Attempts",
         "replays": "Replays",

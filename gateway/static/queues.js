@@ -26,6 +26,10 @@ function showParts(fresh) {
   if (address) document.querySelector(`[data-part] a[href="${CSS.escape(address)}"]`)?.focus();
 }
 
+function isPaused() {
+  return document.querySelector("[data-pause]").getAttribute("aria-pressed") === "true";
+}
+
 /** Tell those who listen when it changes whether all is well, and not each number. */
 function health() {
   return document.querySelector("[data-health]").textContent;
@@ -35,7 +39,7 @@ async function follow() {
   for (;;) {
     await pause();
     await isSeen();
-    if (document.querySelector("[data-pause]").checked) continue;
+    if (isPaused()) continue;
     const before = health();
     const stale = document.querySelector("[data-stale]");
     try {
@@ -47,6 +51,10 @@ async function follow() {
     if (health() !== before) document.querySelector("[data-announcement]").textContent = health();
   }
 }
+
+document.querySelector("[data-pause]").addEventListener("click", (event) => {
+  event.target.setAttribute("aria-pressed", String(!isPaused()));
+});
 
 for (const each of document.querySelectorAll("[data-live]")) each.hidden = false;
 follow();

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from runner.mongodb import MongoServer
 from runner.rabbitmq import RabbitNode
 from runner.services import ROOT
+from tests.browser.visitor import STAFF_KEY
 from tests.conftest import empty_queues, eventually
 from tests.e2e.conftest import QUICK
 from tests.e2e.stack import Stack
@@ -19,7 +20,11 @@ from tests.e2e.stack import Stack
 _DATABASE = "test_browser"
 _NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 #: Long enough for a page that says "not confirmed yet" to be seen.
-_ENVIRONMENT = QUICK | {"AVAILABILITY_DELAY_SECONDS": "0.7", "CLINIC_TIMEZONE": "Europe/Madrid"}
+_ENVIRONMENT = QUICK | {
+    "AVAILABILITY_DELAY_SECONDS": "0.7",
+    "CLINIC_TIMEZONE": "Europe/Madrid",
+    "STAFF_API_KEY": STAFF_KEY,
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +51,12 @@ def stacks(
 
 
 @pytest.fixture(scope="module")
-def browse(stacks: tuple[Stack, Stack]) -> Callable[..., str]:
+def browse(stacks: tuple[Stack, Stack], rabbit_node: RabbitNode) -> Callable[..., str]:
     """Runs `python -m tests.browser` against the clinic, and returns what it prints."""
 
     def run(*arguments: str | Path) -> str:
-        command = [sys.executable, "-m", "tests.browser", *(each.url for each in stacks)]
+        urls = [*(each.url for each in stacks), rabbit_node.uri]
+        command = [sys.executable, "-m", "tests.browser", *urls]
         result = subprocess.run(
             [*command, *map(str, arguments)],
             cwd=ROOT,

@@ -11,16 +11,26 @@ from datetime import UTC
 import requests
 from playwright.sync_api import Browser, expect
 
-from tests.browser.visitor import PHONE, Visitor, book_by_program, tomorrow_at, visit
+from tests.browser.visitor import (
+    PHONE,
+    Visitor,
+    book_by_program,
+    decided,
+    staff_header,
+    tomorrow_at,
+    visit,
+)
 from tests.browser.words import ENGLISH, SPANISH, Words
 
 
 @dataclass(frozen=True, slots=True)
 class Clinic:
-    """`away` is a gateway whose booking service can't be reached."""
+    """`away` is a gateway that reaches no broker, and so no booking service; `amqp_uri` is the
+    broker of the other one."""
 
     url: str
     away: str
+    amqp_uri: str
 
 
 Scenario = Callable[[Browser, Clinic], None]
@@ -145,23 +155,23 @@ def the_keyboard_is_enough(browser: Browser, clinic: Clinic) -> None:
         press("Tab")
         expect(visitor.page.locator(".skip")).to_be_focused()
         press("Enter")
-        _tab_to(visitor, 'input[name="date"]')
+        tab_to(visitor, 'input[name="date"]')
         press("Space")
         press("ArrowRight")
-        _tab_to(visitor, "#name")
+        tab_to(visitor, "#name")
         visitor.page.keyboard.type("Ana López")
-        _tab_to(visitor, "#email")
+        tab_to(visitor, "#email")
         visitor.page.keyboard.type("ana@example.com")
         press("Enter")
         visitor.wait_for(SPANISH.confirmed)
-        _tab_to(visitor, "summary")
+        tab_to(visitor, "summary")
         press("Enter")
-        _tab_to(visitor, "button.danger")
+        tab_to(visitor, "button.danger")
         press("Enter")
         visitor.wait_for(SPANISH.cancelled)
 
 
-def _tab_to(visitor: Visitor, selector: str) -> None:
+def tab_to(visitor: Visitor, selector: str) -> None:
     for _ in range(60):
         visitor.page.keyboard.press("Tab")
         if visitor.page.evaluate("(it) => document.activeElement.matches(it)", selector):
@@ -173,15 +183,15 @@ def a_phone_shows_all(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url, viewport=PHONE, has_touch=True, is_mobile=True) as visitor:
         visitor.open()
         visitor.check_width()
-        _large_enough(visitor)
+        large_enough(visitor)
         _ask(visitor, SPANISH, 14)
         visitor.wait_for(SPANISH.confirmed)
         visitor.check_width()
-        _large_enough(visitor)
+        large_enough(visitor)
         visitor.check_accessibility()
 
 
-def _large_enough(visitor: Visitor) -> None:
+def large_enough(visitor: Visitor) -> None:
     """A thumb needs 44 px."""
     targets = visitor.page.locator("main a, main button, main input:not([type=hidden]), summary")
     for box in (each.bounding_box() for each in targets.all()):
@@ -216,7 +226,7 @@ def the_code_is_typed_without_script(browser: Browser, clinic: Clinic) -> None:
 def who_is_rejected_is_offered_what_is_near(browser: Browser, clinic: Clinic) -> None:
     for _ in range(2):
         booking = book_by_program(clinic.url, tomorrow_at(17))
-        _decided(clinic, booking["id"])
+        decided(clinic.url, booking["id"])
     with visit(browser, clinic.url) as visitor:
         visitor.open(f"/cita/{booking['id']}")
         assert visitor.heading() == SPANISH.rejected
@@ -226,11 +236,6 @@ def who_is_rejected_is_offered_what_is_near(browser: Browser, clinic: Clinic) ->
         assert "17:00" not in " ".join(offers.all_inner_texts())
         offers.first.click()
         expect(visitor.page.locator("input[name=date]:checked")).to_have_count(1)
-
-
-def _decided(clinic: Clinic, booking_id: str) -> None:
-    while requests.get(f"{clinic.url}/booking/{booking_id}", timeout=30).json()["version"] == 1:
-        pass
 
 
 def a_booking_is_taken_while_nobody_knows_the_free_times(browser: Browser, clinic: Clinic) -> None:
@@ -254,7 +259,8 @@ def two_clicks_are_one_booking(browser: Browser, clinic: Clinic) -> None:
         visitor.button(SPANISH.send).dblclick(no_wait_after=True)
         visitor.page.wait_for_url("**/cita/*")
         visitor.page.reload()
-    listed = requests.get(f"{clinic.url}/bookings/?limit=100", timeout=30).json()
+    address = f"{clinic.url}/bookings/?limit=100"
+    listed = requests.get(address, headers=staff_header(), timeout=30).json()
     assert [each["patientEmail"] for each in listed].count("dos@example.com") == 1
 
 

@@ -59,3 +59,73 @@ ENGLISH = Words(
     cancel_send="Yes, cancel the appointment",
     cancelled="Appointment cancelled",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class StaffWords:
+    language: str
+    door: str
+    key: str
+    sign_in: str
+    key_wrong: str
+    sign_out: str
+    agenda: str
+    search: str
+    search_text: str
+    found_one: str
+    confirmed: str
+    cancelled: str
+    cancel: str
+    reason: str
+    cancel_send: str
+    cancel_done: str
+    move: str
+    show_day: str
+    move_send: str
+    move_done: str
+
+
+STAFF_SPANISH = StaffWords(
+    language="es-ES",
+    door="Páginas del personal",
+    key="Clave del personal",
+    sign_in="Entrar",
+    key_wrong="Esa clave no es del personal.",
+    sign_out="Salir",
+    agenda="Agenda",
+    search="Buscar",
+    search_text="Nombre, correo o referencia",
+    found_one="1 cita",
+    confirmed="Confirmada",
+    cancelled="Anulada",
+    cancel="Anular la cita",
+    reason="La clínica anuló la cita: ese día tiene que cerrar.",
+    cancel_send="Sí, anular la cita",
+    cancel_done="La cita se ha anulado. Se avisa al paciente.",
+    move="Cambiar de hora",
+    show_day="Ver horas",
+    move_send="Cambiar la cita",
+    move_done="La cita se ha cambiado. Se avisa al paciente.",
+)
+STAFF_ENGLISH = StaffWords(
+    language="en-GB",
+    door="Staff pages",
+    key="Staff key",
+    sign_in="Sign in",
+    key_wrong="That is not a key of the staff.",
+    sign_out="Sign out",
+    agenda="Agenda",
+    search="Search",
+    search_text="Name, e-mail or reference",
+    found_one="1 appointment",
+    confirmed="Confirmed",
+    cancelled="Cancelled",
+    cancel="Cancel the appointment",
+    reason="The clinic cancelled the appointment: it has to close on that day.",
+    cancel_send="Yes, cancel the appointment",
+    cancel_done="The appointment was cancelled. The patient is told.",
+    move="Move to another time",
+    show_day="Show times",
+    move_send="Move the appointment",
+    move_done="The appointment was moved. The patient is told.",
+)
