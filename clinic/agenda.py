@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.collection import Collection
@@ -13,8 +12,11 @@ from clinic.booking import Status
 from clinic.database import ANSWER_SECONDS, database_errors
 from clinic.document import Document
 
-_FIELDS = {"date": True, "patientName": True, "patientEmail": True, "status": True}
-_MARK = {"attention.code": True}
+_FIELDS = dict.fromkeys(("date", "patientName", "patientEmail", "status", "attention"), True)
+
+#: How much is asked for at once: some databases read all that a query could give before they cut
+#: it off at its limit.
+_WINDOW = timedelta(days=8)
 
 #: Comes after every digit and dash that an id may go on with.
 _AFTER_ALL = "g"
@@ -51,17 +53,30 @@ class Agenda:
 
         Raises: DatabaseUnavailable.
         """
-        return self._find("date", {"$gte": first, "$lt": end}, limit)
+        found: list[Document] = []
+        with database_errors(ANSWER_SECONDS):
+            while first < end and len(found) <= limit:
+                until = min(first + _WINDOW, end)
+                found += self._find("date", first, until, limit + 1 - len(found))
+                first = until
+        return _found(found, limit)
 
     def of_reference(self, beginning: str, limit: int) -> Found:
-        """Return the bookings whose id begins like that. Raises: DatabaseUnavailable."""
-        return self._find("_id", {"$gte": beginning, "$lt": beginning + _AFTER_ALL}, limit)
+        """Return the bookings whose id begins like that; a whole one is better read by itself.
 
-    def _find(self, field: str, bounds: Mapping[str, Any], limit: int) -> Found:
+        Raises: DatabaseUnavailable.
+        """
         with database_errors(ANSWER_SECONDS):
-            cursor = self._bookings.find({field: bounds}, _FIELDS | _MARK)
-            found = list(cursor.sort(field, 1).limit(limit + 1))
-        return Found(tuple(_appointment(each) for each in found[:limit]), len(found) > limit)
+            found = self._find("_id", beginning, beginning + _AFTER_ALL, limit + 1)
+        return _found(found, limit)
+
+    def _find(self, field: str, first: Any, end: Any, limit: int) -> list[Document]:
+        bounds = {field: {"$gte": first, "$lt": end}}
+        return list(self._bookings.find(bounds, _FIELDS).sort(field, 1).limit(limit))
+
+
+def _found(found: list[Document], limit: int) -> Found:
+    return Found(tuple(_appointment(each) for each in found[:limit]), len(found) > limit)
 
 
 def _appointment(found: Document) -> Appointment:

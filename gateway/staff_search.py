@@ -11,6 +11,8 @@ from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from clinic.agenda import Agenda, Appointment
+from clinic.booking import is_booking_id
+from clinic.errors import BookingNotFound
 from gateway.search_form import SearchForm
 from gateway.staff_days import midnight
 from gateway.staff_page import staff_page
@@ -21,7 +23,7 @@ search = Blueprint("staff_search", __name__, url_prefix=HOME)
 finding = Blueprint("staff_finding", __name__, url_prefix=HOME)
 
 #: How many bookings are read and compared, and how many are shown.
-READ_LIMIT = 10_000
+READ_LIMIT = 5_000
 SHOWN_LIMIT = 100
 
 _DAY = timedelta(days=1)
@@ -47,10 +49,22 @@ def find() -> AnyResponse:
 
 def _by_reference(form: SearchForm, reference: str) -> AnyResponse:
     """Lead straight to the one booking that can be meant; days and status don't matter then."""
+    if is_booking_id(reference):
+        return _to_booking(reference) if _is_stored(reference) else _page(form, found=())
     found = _agenda().of_reference(reference, SHOWN_LIMIT + 1).appointments
-    if len(found) == 1:
-        return redirect(f"{HOME}/booking/{found[0].booking_id}", 303)
-    return _page(form, found=found)
+    return _to_booking(found[0].booking_id) if len(found) == 1 else _page(form, found=found)
+
+
+def _is_stored(booking_id: str) -> bool:
+    try:
+        current_app.config["BOOKINGS"].get(booking_id)
+    except BookingNotFound:
+        return False
+    return True
+
+
+def _to_booking(booking_id: str) -> AnyResponse:
+    return redirect(f"{HOME}/booking/{booking_id}", 303)
 
 
 def _page(

@@ -453,6 +453,32 @@ def test_what_is_near_is_found_by_the_index_of_the_seats(
     assert not any("SORT" in stages for stages in plans.stages())
 
 
+def test_the_agenda_is_found_by_the_index_of_the_dates_and_in_its_order(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    assert len(stored.agenda.between(now(), TOMORROW + timedelta(days=1), 10).appointments) == 10
+    assert operations.names == ["find"]
+    plans = Plans(counted, operations)
+    assert_along(plans, "date")
+    # SecantusDB sorts what a bounded query finds, in whatever order that was found.
+    assert plans.is_secantus or not any("SORT" in stages for stages in plans.stages())
+
+
+def test_a_reference_is_found_by_the_index_of_the_ids(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    booking = put_booking(stored)
+    operations.clear()
+    found = stored.agenda.of_reference(booking.id[:13], 10)
+    assert [each.booking_id for each in found.appointments] == [booking.id]
+    assert operations.names == ["find"]
+    plans = Plans(counted, operations)
+    # SecantusDB looks up single ids only.
+    if not plans.is_secantus:
+        assert_along(plans, "_id_")
+
+
 def test_the_ledger_is_asked_by_its_index(
     stored: BookingStore, counted: Database[Any], operations: Operations
 ) -> None:

@@ -570,6 +570,7 @@ def test_bookings_whose_references_begin_alike_are_shown(
     answer = look(client, text="deadbeef")
     assert re.findall(r">(Patient \d)</a>", answer.text) == ["Patient 0", "Patient 1"]
     assert "ninguna cita" in look(client, text="deadbeef0000400080000000000000ff").text
+    assert "ninguna cita" in look(client, text="deadbee00").text
 
 
 def test_the_search_says_when_there_is_more_than_it_shows_or_reads(
