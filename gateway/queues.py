@@ -83,7 +83,7 @@ def _waiting() -> Waiting | None:
 
 
 def _alarms(flows: list[Flow] | None, waiting: Waiting | None) -> list[Alarm]:
-    """What wants attention, the worst first."""
+    """What wants attention."""
     found = [alarm for flow in flows or () for alarm in _of_a_flow(flow)]
     if waiting and waiting.oldest_seconds > LATE_SECONDS:
         found.append(Alarm("alarm_late", {"count": int(waiting.oldest_seconds)}))

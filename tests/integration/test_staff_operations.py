@@ -23,6 +23,7 @@ from clinic.booking import Booking, Status
 from clinic.clock import now
 from clinic.config import settings
 from clinic.database import durable_uri
+from clinic.errors import BrokerUnavailable, TryLater
 from clinic.messages import BookingRequested
 from clinic.queues import Queues
 from clinic.relays import Progress
@@ -167,6 +168,17 @@ def test_looking_changes_nothing(staff: Staff, amqp_uri: str) -> None:
     assert depth(amqp_uri, REQUESTS.name) == 0
 
 
+def test_looking_does_not_turn_the_webhook_on(sign_in: SetUp, amqp_uri: str) -> None:
+    """Only who consumes from its queue binds it, and unbinds it."""
+    sign_in(WEBHOOK={"url": "https://example.com", "secret": "s" * 32}).get(LETTERS)
+    with Connection(amqp_uri, transport_options={"confirm_publish": True}) as connection:
+        channel = connection.default_channel
+        event = channel.prepare_message(b"{}")
+        channel.basic_publish(event, exchange=topology.NOTIFICATIONS.name, routing_key="")
+    eventually(lambda: depth(amqp_uri, EMAIL.name) == 1)
+    assert depth(amqp_uri, WEBHOOK.name) == 0
+
+
 def test_more_than_are_shown_are_told(
     staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +280,8 @@ def test_headers_of_somebody_else_stop_nobody(
     page = staff.get(LETTERS).text
     assert len(ids(page)) == 2
     assert "<b>" not in page
+    causes = re.findall(r'name="cause" value="([^"]*)"', page)
+    assert all(re.fullmatch("[A-Za-z_]+", each) for each in causes)
     (odd,) = set(ids(page)) - {innocent}
     assert re.fullmatch("[0-9a-f]{12}", odd)
     assert "1 message was replayed." in staff.told(f"{LETTERS}/replay", **of(odd))
@@ -666,3 +680,24 @@ def test_who_asks_while_somebody_looks_shares_the_next_look(
     for each in threads:
         each.join()
     assert looks.count(REQUESTS) <= 3
+
+
+def test_all_who_look_are_told_that_the_broker_is_away(
+    config: dict[str, Any], broker_link: Proxy
+) -> None:
+    uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
+    queues, errors = Queues(settings(config | {"AMQP_URI": uri})), []
+    broker_link.freeze()
+
+    def look() -> None:
+        try:
+            queues.flows()
+        except TryLater as error:
+            errors.append(type(error))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert errors == [BrokerUnavailable] * 4
