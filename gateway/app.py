@@ -9,6 +9,8 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from clinic.config import Settings
+from clinic.queues import Queues
 from clinic.relay import Relay
 from clinic.rpc import RpcPool
 from clinic.store import BookingStore
@@ -20,6 +22,7 @@ from gateway.bookings import bookings
 from gateway.breaker import Breaker
 from gateway.changes import changes
 from gateway.health import health
+from gateway.letter_room import LetterRoom
 from gateway.listing import listing
 from gateway.moving import moving
 from gateway.openapi.routes import documents
@@ -42,7 +45,9 @@ def create_app(
     settings: GatewaySettings,
     booking_service: RpcPool,
     notification_desk: RpcPool,
+    shared: Settings | None = None,
 ) -> Flask:
+    """`shared` says where the broker is whose queues staff look at; without it they can't."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
     app.config.update(
@@ -56,6 +61,8 @@ def create_app(
         LINK_SECRETS=settings.link_secrets,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
+    if shared:
+        app.config.update(LETTER_ROOM=LetterRoom(shared.amqp_uri), QUEUES=Queues(shared))
     observation.register(app, store.outbox)
     problems.register(app)
     Breaker(app, bookings.name, changes.name, asking.name, appointment.name, moving.name)

@@ -9,7 +9,9 @@ from werkzeug.exceptions import NotFound
 from gateway import door as entrance
 from gateway import page_refusals, staff_session
 from gateway.breaker import Breaker
+from gateway.dead_letters import dead_letters
 from gateway.door import door
+from gateway.queues import queues
 from gateway.staff_agenda import agenda
 from gateway.staff_booking import booking
 from gateway.staff_page import staff_page
@@ -29,7 +31,7 @@ def _stale(_error: CSRFError) -> Response:
 
 
 #: Those that ask for a session, and for a form of it.
-PAGES = (agenda, search, finding, booking, elsewhere)
+PAGES = (agenda, search, finding, booking, dead_letters, queues, elsewhere)
 
 staff_session.guard_door(door)
 staff_session.guard(*PAGES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.letter_texts import LETTER_TEXTS
+from gateway.queue_texts import QUEUE_TEXTS
 from gateway.staff_texts import STAFF_TEXTS
 
 TEXTS: dict[str, dict[str, str]] = {
@@ -212,7 +214,10 @@ TEXTS: dict[str, dict[str, str]] = {
     },
 }
 
-_ALL = {language: TEXTS[language] | STAFF_TEXTS[language] for language in TEXTS}
+_ALL = {
+    language: own | STAFF_TEXTS[language] | LETTER_TEXTS[language] | QUEUE_TEXTS[language]
+    for language, own in TEXTS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)

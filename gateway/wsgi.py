@@ -38,10 +38,11 @@ def start(config: dict[str, Any]) -> Flask:
     relay.start()
     # Granian's workers are processes of multiprocessing, which runs no atexit handlers.
     Finalize(None, relay.stop, exitpriority=1)
-    services = [RpcPool(read.amqp_uri, name) for name in (BOOKING_SERVICE, NOTIFICATION_DESK)]
-    for each in services:
-        Finalize(None, each.close, exitpriority=1)
-    return create_app(store, relay, own, *services)
+    booking_service = RpcPool(read.amqp_uri, BOOKING_SERVICE)
+    notification_desk = RpcPool(read.amqp_uri, NOTIFICATION_DESK)
+    for pool in (booking_service, notification_desk):
+        Finalize(None, pool.close, exitpriority=1)
+    return create_app(store, relay, own, booking_service, notification_desk, read)
 
 
 _path = os.environ.get("CLINIC_CONFIG") or "config.yaml"

@@ -1,8 +1,8 @@
 """Runs the scenarios, or takes the pictures, in a process without eventlet: Playwright has an event
 loop of its own.
 
-    python -m tests.browser URL URL_OF_ONE_THAT_IS_AWAY           prints {scenario: error or ""}
-    python -m tests.browser URL URL_OF_ONE_THAT_IS_AWAY FOLDER    writes pictures
+    python -m tests.browser URL URL_OF_ONE_AWAY AMQP_URI           prints {scenario: error or ""}
+    python -m tests.browser URL URL_OF_ONE_AWAY AMQP_URI FOLDER    writes pictures
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.operations import OPERATIONS
+from tests.browser.operations_pictures import take_of_operations
 from tests.browser.pictures import take
 from tests.browser.scenarios import SCENARIOS, Clinic, Scenario
 from tests.browser.staff_pictures import take_of_staff
@@ -21,7 +23,8 @@ from tests.browser.staff_scenarios import STAFF_SCENARIOS
 from tests.browser.visitor import launch
 from tests.browser.words import ENGLISH, SPANISH, STAFF_ENGLISH, STAFF_SPANISH
 
-ALL = SCENARIOS | STAFF_SCENARIOS
+#: Messages first: of what patients do some can't be sent, and that wants attention.
+ALL = OPERATIONS | SCENARIOS | STAFF_SCENARIOS
 
 
 def outcome(scenario: Scenario, browser: Browser, clinic: Clinic) -> str:
@@ -32,8 +35,8 @@ def outcome(scenario: Scenario, browser: Browser, clinic: Clinic) -> str:
     return ""
 
 
-def main(url: str, away: str, folder: str = "") -> None:
-    clinic = Clinic(url, away)
+def main(url: str, away: str, amqp_uri: str, folder: str = "") -> None:
+    clinic = Clinic(url, away, amqp_uri)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         if folder:
@@ -41,6 +44,7 @@ def main(url: str, away: str, folder: str = "") -> None:
                 take(browser, clinic, Path(folder), words)
             for staff_words in (STAFF_SPANISH, STAFF_ENGLISH):
                 take_of_staff(browser, clinic, Path(folder), staff_words)
+            take_of_operations(browser, clinic, Path(folder))
         else:
             found = {name: outcome(each, browser, clinic) for name, each in ALL.items()}
             sys.stdout.write(json.dumps(found))

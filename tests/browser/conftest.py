@@ -51,11 +51,12 @@ def stacks(
 
 
 @pytest.fixture(scope="module")
-def browse(stacks: tuple[Stack, Stack]) -> Callable[..., str]:
+def browse(stacks: tuple[Stack, Stack], rabbit_node: RabbitNode) -> Callable[..., str]:
     """Runs `python -m tests.browser` against the clinic, and returns what it prints."""
 
     def run(*arguments: str | Path) -> str:
-        command = [sys.executable, "-m", "tests.browser", *(each.url for each in stacks)]
+        urls = [*(each.url for each in stacks), rabbit_node.uri]
+        command = [sys.executable, "-m", "tests.browser", *urls]
         result = subprocess.run(
             [*command, *map(str, arguments)],
             cwd=ROOT,

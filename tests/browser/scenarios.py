@@ -25,10 +25,12 @@ from tests.browser.words import ENGLISH, SPANISH, Words
 
 @dataclass(frozen=True, slots=True)
 class Clinic:
-    """`away` is a gateway whose booking service can't be reached."""
+    """`away` is a gateway that reaches no broker, and so no booking service; `amqp_uri` is the
+    broker of the other one."""
 
     url: str
     away: str
+    amqp_uri: str
 
 
 Scenario = Callable[[Browser, Clinic], None]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.browser.operations import OPERATIONS
 from tests.browser.scenarios import SCENARIOS
 from tests.browser.staff_scenarios import STAFF_SCENARIOS
 
@@ -21,6 +22,6 @@ def outcomes(browse: Callable[..., str]) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", [*SCENARIOS, *STAFF_SCENARIOS])
+@pytest.mark.parametrize("name", [*OPERATIONS, *SCENARIOS, *STAFF_SCENARIOS])
 def test_in_a_browser(outcomes: dict[str, str], name: str) -> None:
     assert not outcomes[name], outcomes[name]

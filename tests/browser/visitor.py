@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 ZONE = ZoneInfo("Europe/Madrid")
 PHONE = {"width": 360, "height": 740}
@@ -26,6 +26,7 @@ _PATIENCE = 30_000
 
 
 def launch(playwright: Playwright) -> Browser:
+    expect.set_options(timeout=_PATIENCE)
     # Whoever runs tests as root, in a container, has no sandbox to offer.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)

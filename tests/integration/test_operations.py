@@ -414,6 +414,14 @@ def test_the_outbox_is_swept_by_its_index(
     assert_along(Plans(counted, operations), "newest_by_status")
 
 
+def test_what_is_overdue_is_counted_by_its_index(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    stored.outbox.count_overdue(100)
+    assert_along(Plans(counted, operations), "newest_by_status")
+
+
 def test_what_a_relay_left_is_found_by_the_time_of_its_writing(
     stored: BookingStore, counted: Database[Any], operations: Operations
 ) -> None:
