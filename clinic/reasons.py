@@ -48,12 +48,12 @@ _TEXTS: dict[str, dict[str, str]] = {
         "en": "The appointment was cancelled by the clinic.",
     },
     PRACTITIONER_UNAVAILABLE: {
-        "es": "La clínica anuló la cita: quien iba a atenderle no puede ese día.",
-        "en": "The clinic cancelled the appointment: who was to see you can't on that day.",
+        "es": "La clínica anuló la cita: quien iba a atenderle no estará ese día.",
+        "en": "The clinic cancelled the appointment: your practitioner is away on that day.",
     },
     CLINIC_CLOSED: {
-        "es": "La clínica anuló la cita: ese día tiene que cerrar.",
-        "en": "The clinic cancelled the appointment: it has to close on that day.",
+        "es": "La clínica anuló la cita: ese día estará cerrada.",
+        "en": "The clinic cancelled the appointment: it is closed on that day.",
     },
 }
 

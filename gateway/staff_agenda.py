@@ -21,6 +21,8 @@ _WEEK = timedelta(days=7)
 #: A clinic of thirty rooms has fewer in a week; a page with more is of use to nobody.
 LIMIT = 2000
 _ALL = "all"
+#: Who comes, then who waits for an answer.
+_ORDER = (Status.CONFIRMED, Status.PENDING, Status.REJECTED, Status.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def _asked_status() -> str:
 
 def _counts(appointments: tuple[Appointment, ...]) -> dict[str, int]:
     counts = Counter(each.status.value for each in appointments)
-    return {status.value: counts[status.value] for status in Status} | {_ALL: len(appointments)}
+    return {each.value: counts[each.value] for each in _ORDER} | {_ALL: len(appointments)}
 
 
 def _agenda() -> Agenda:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import session
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -233,6 +234,13 @@ def test_the_cookie_is_for_the_staff_pages_only_and_holds_no_key(stranger: Flask
         assert "Set-Cookie" not in answer.headers
 
 
+def test_no_other_request_opens_a_session(stranger: FlaskClient) -> None:
+    app = stranger.application
+    for path, is_null in (("/book", True), ("/staffing", True), ("/staff", False)):
+        with app.test_request_context(path):
+            assert app.session_interface.is_null_session(session) is is_null
+
+
 def test_the_cookie_is_secure_where_the_request_is(
     make_client: Callable[..., FlaskClient],
 ) -> None:
@@ -428,7 +436,7 @@ def test_the_agenda_shows_who_comes_unless_asked_for_others(
     ):
         answer = client.get(f"/staff{query}")
         assert {each for each in ("Comes", "Waits") if each in answer.text} == names
-        assert "Pendientes 1 Confirmadas 1 Rechazadas 0 Anuladas 0 Todas 2" in main_of(answer)
+        assert "Confirmadas 1 Pendientes 1 Rechazadas 0 Anuladas 0 Todas 2" in main_of(answer)
         assert ("Requiere atención" in answer.text) is ("Waits" in names)
 
 
