@@ -24,12 +24,19 @@ from gateway.changes import changes
 from gateway.health import health
 from gateway.letter_room import LetterRoom
 from gateway.listing import listing
+from gateway.moving import moving
 from gateway.openapi.routes import documents
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from gateway.slots import slots
 
-page_refusals.register(welcome, asking, appointment)
+#: What is counted together.
+_LIMITED = {
+    "bookings": ("bookings.book", "asking.ask"),
+    "changes": ("changes.cancel", "changes.reschedule", "appointment.cancel", "moving.move"),
+}
+
+page_refusals.register(welcome, asking, appointment, moving)
 
 
 def create_app(
@@ -37,6 +44,7 @@ def create_app(
     relay: Relay,
     settings: GatewaySettings,
     booking_service: RpcPool,
+    notification_desk: RpcPool,
     shared: Settings | None = None,
 ) -> Flask:
     """`shared` says where the broker is whose queues staff look at; without it they can't."""
@@ -46,6 +54,7 @@ def create_app(
         BOOKINGS=store,
         RELAY=relay,
         BOOKING_SERVICE=booking_service,
+        NOTIFICATION_DESK=notification_desk,
         STAFF_API_KEYS=settings.staff_api_keys,
         HOURS=settings.hours,
         DOMAIN=settings.domain,
@@ -56,9 +65,9 @@ def create_app(
         app.config.update(LETTER_ROOM=LetterRoom(shared.amqp_uri), QUEUES=Queues(shared))
     observation.register(app, store.outbox)
     problems.register(app)
-    Breaker(app, bookings.name, changes.name, asking.name, appointment.name)
+    Breaker(app, bookings.name, changes.name, asking.name, appointment.name, moving.name)
     Breaker(app, listing.name)  # a long list that is too slow keeps nobody from booking
-    pages = (welcome, asking, appointment, assets)
+    pages = (welcome, asking, appointment, moving, assets)
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
     staff_pages.register(app)
@@ -71,9 +80,14 @@ def create_app(
 
 
 def _limit(app: Flask, rate: str) -> None:
-    """Count requests for each address, of programs and of pages, in the memory of this process."""
+    """Count requests for each address, of programs and of pages, in the memory of this process.
+
+    Changes have a count of their own: who guesses at codes keeps nobody at that address from
+    booking.
+    """
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
-    limit = limiter.shared_limit(rate, scope="bookings")
-    for name in ("bookings.book", "asking.ask"):
-        view: Any = limit(app.view_functions[name])
-        app.view_functions[name] = view
+    for scope, names in _LIMITED.items():
+        limit = limiter.shared_limit(rate, scope=scope)
+        for name in names:
+            view: Any = limit(app.view_functions[name])
+            app.view_functions[name] = view

@@ -20,7 +20,7 @@ class Notification:
     status: str
     state: str
     tries: int
-    at: datetime | None
+    at: datetime
     may_resend: bool
 
 
@@ -39,10 +39,7 @@ def resend(booking_id: str, version: int, channel: str, *, until: float) -> None
 
 
 def _call(method: str, until: float, **arguments: Any) -> Any:
-    desk = current_app.config.get("NOTIFICATION_DESK")
-    if desk is None:
-        raise ServiceUnavailable("no notification desk is known")
-    return desk.call(method, until=until, **arguments)
+    return current_app.config["NOTIFICATION_DESK"].call(method, until=until, **arguments)
 
 
 def _notification(told: dict[str, Any]) -> Notification:
@@ -52,6 +49,6 @@ def _notification(told: dict[str, Any]) -> Notification:
         status=told["status"],
         state=told["state"],
         tries=told["tries"],
-        at=datetime.fromisoformat(told["at"]) if told["at"] else None,
+        at=datetime.fromisoformat(told["at"]),
         may_resend=told["mayResend"],
     )

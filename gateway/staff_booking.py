@@ -32,6 +32,7 @@ _REFUSALS = {
     "stale_booking": "change_away",
     "service_unavailable": "change_away",
     "not_resendable": "resend_refused",
+    "invalid_booking": "resend_refused",
 }
 
 
@@ -57,7 +58,7 @@ def reschedule(booking_id: str) -> AnyResponse:
     except ValidationError:
         return _show(booking_id, until, 400, trouble=_said("date_wrong"))
     change = partial(_call, "reschedule_booking", booking_id=booking_id, date=date)
-    return _do(booking_id, until, change, "move_done")
+    return _do(booking_id, until, change, "staff_move_done")
 
 
 @booking.post("/resend", provide_automatic_options=False)

@@ -89,6 +89,19 @@ TEXTS: dict[str, dict[str, str]] = {
         "cancel_late": "La cita ya no se puede anular: mire arriba cómo está.",
         "cancel_away": "Ahora mismo no hemos podido anularla. Inténtelo otra vez dentro de "
         "un minuto.",
+        # Moving
+        "move": "Cambiar la cita",
+        "move_title": "Cambie su cita",
+        "move_lead": "Ahora es el {when}. Elija otro día y otra hora.",
+        "move_stands": "La cita de ahora se mantiene hasta que tenga la nueva.",
+        "move_send": "Cambiar la cita",
+        "move_not": "Dejarla como está",
+        "move_refused": "Elija otra hora. Su cita sigue como estaba.",
+        "move_late": "La cita ya no se puede cambiar.",
+        "move_away": "No sabemos si hemos podido cambiarla: mire cómo está, e inténtelo otra vez "
+        "dentro de un minuto.",
+        "move_unknown": "Ahora mismo no podemos mostrar las horas libres. Su cita sigue como "
+        "estaba; inténtelo otra vez dentro de un minuto.",
         # What goes wrong
         "back": "Volver al principio",
         "not_found": "No encontramos esa cita",
@@ -175,6 +188,18 @@ TEXTS: dict[str, dict[str, str]] = {
         "code_wrong": "That is not the code of this appointment.",
         "cancel_late": "It can't be cancelled any more: see above how it stands.",
         "cancel_away": "We could not cancel it right now. Please try again in a minute.",
+        "move": "Change the appointment",
+        "move_title": "Change your appointment",
+        "move_lead": "It is on {when} now. Choose another day and time.",
+        "move_stands": "The appointment that you have stands until you have the new one.",
+        "move_send": "Change the appointment",
+        "move_not": "Leave it as it is",
+        "move_refused": "Choose another time. Your appointment is as it was.",
+        "move_late": "It can't be changed any more.",
+        "move_away": "We don't know whether it was changed: see how it stands, and try again in "
+        "a minute.",
+        "move_unknown": "We can't show the free times right now. Your appointment is as it was; "
+        "please try again in a minute.",
         "back": "Back to the start",
         "not_found": "We can't find that appointment",
         "not_found_text": "Check that the address is complete, as it is in the e-mail.",

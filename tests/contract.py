@@ -20,7 +20,7 @@ from gateway.openapi.document import document
 Call = tuple[str, str]
 
 #: The blueprints of what people read in a browser, which is no part of the contract with programs.
-PAGES = frozenset({"welcome", "asking", "appointment", "assets"})
+PAGES = frozenset({"welcome", "asking", "appointment", "moving", "assets"})
 
 
 def routes(app: Flask) -> set[Call]:

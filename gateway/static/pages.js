@@ -53,10 +53,10 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("form[data-day]")) return;
   event.preventDefault();
-  showDay(`/?${new URLSearchParams(new FormData(form))}`, true);
+  showDay(`${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`, true);
 });
 
-if (document.querySelector("form[data-ask]")) {
+if (document.querySelector("[data-day]")) {
   addEventListener("popstate", () => showDay(location.href, false));
 }
 
@@ -106,8 +106,17 @@ function takeCode() {
   const code = decodeURIComponent(location.hash.slice(1));
   if (!field || !/^[\w-]{20,}$/.test(code)) return;
   field.value = code;
-  history.replaceState(null, "", location.pathname);
+  history.replaceState(null, "", location.pathname + location.search);
 }
+
+/** The next page needs it as well, and gets it the same way. */
+function carryCode(event) {
+  const link = event.target.closest("a[data-carries-code]");
+  const code = document.getElementById("code")?.value.trim();
+  if (link && code) link.hash = encodeURIComponent(code);
+}
+
+document.addEventListener("click", carryCode);
 
 takeCode();
 showLive();

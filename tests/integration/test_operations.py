@@ -85,7 +85,7 @@ def parts(
 
 @pytest.fixture
 def client(parts: tuple[BookingStore, Relay]) -> FlaskClient:
-    return create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
+    return create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture

@@ -22,16 +22,22 @@ from clinic.errors import (
     ClinicError,
     DatabaseUnavailable,
     IllegalTransition,
+    InvalidBooking,
+    NotResendable,
     ServiceUnavailable,
     StaleBooking,
 )
 from clinic.relay import Relay
 from clinic.rpc import RpcPool
 from clinic.store import BookingStore
+from clinic.topology import BOOKING_SERVICE, NOTIFICATION_DESK
 from gateway import staff_agenda, staff_search
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
+from notification_service.service import NotificationDesk
+from tests.amqp import body_of, take
 from tests.bookings import put_booking
+from tests.conftest import eventually
 from tests.integration.test_pages import (
     HOURS,
     MADRID,
@@ -102,9 +108,7 @@ def make_client(
 ) -> Callable[..., FlaskClient]:
     def make(*keys: str, **fields: Any) -> FlaskClient:
         own = GatewaySettings(hours=HOURS, staff_api_keys=frozenset(keys), **fields)
-        app = create_app(*relayed, own, service)  # type: ignore[arg-type]
-        app.config["NOTIFICATION_DESK"] = desk
-        return app.test_client()
+        return create_app(*relayed, own, service, desk).test_client()  # type: ignore[arg-type]
 
     return make
 
@@ -727,7 +731,7 @@ def test_a_date_that_is_none_moves_nothing(client: FlaskClient, store: BookingSt
     assert "Elija un día y una hora." in answer.text
 
 
-# --- with the real booking service
+# --- with the real services
 
 
 @pytest.fixture
@@ -735,20 +739,21 @@ def served(
     relayed: tuple[BookingStore, Relay],
     config: dict[str, Any],
     amqp_uri: str,
-    desk: Desk,
     container_factory: Any,
 ) -> Iterator[FlaskClient]:
     """Somebody who has signed in; the clinic's hours are those of the configuration."""
-    container = container_factory(BookingService, config)
-    container.start()
-    pool = RpcPool(amqp_uri)
-    app = create_app(*relayed, GatewaySettings(staff_api_keys=frozenset({KEY})), pool)
-    app.config["NOTIFICATION_DESK"] = desk
-    client = app.test_client()
+    containers = [container_factory(each, config) for each in (BookingService, NotificationDesk)]
+    for each in containers:
+        each.start()
+    pools = [RpcPool(amqp_uri, each) for each in (BOOKING_SERVICE, NOTIFICATION_DESK)]
+    own = GatewaySettings(staff_api_keys=frozenset({KEY}))
+    client = create_app(*relayed, own, *pools).test_client()
     sign_in(client)
     yield client
-    pool.close()
-    container.stop()
+    for pool in pools:
+        pool.close()
+    for each in containers:
+        each.stop()
 
 
 def test_a_second_press_cancels_nothing_more(served: FlaskClient, store: BookingStore) -> None:
@@ -779,6 +784,19 @@ def test_a_booking_is_moved_once_and_not_to_where_the_clinic_is_closed(
     assert "La clínica está cerrada en ese momento." in answer.text
 
 
+def test_a_letter_that_waits_is_told_and_sent_again(
+    served: FlaskClient, store: BookingStore, amqp_uri: str
+) -> None:
+    booking = confirmed(store)
+    answer = served.get(f"/staff/booking/{booking.id}")
+    assert "Confirmada versión 2 Correo En espera" in main_of(answer)
+    sent = {name: value(answer, name) for name in ("version", "channel")}
+    answer = send(served, f"/staff/booking/{booking.id}/resend", **sent)
+    assert answer.status_code == 303
+    event = eventually(lambda: take(amqp_uri, "notification_service.email"))
+    assert body_of(event)["eventId"] == f"{booking.id}:2"
+
+
 # --- the notifications
 
 
@@ -789,7 +807,7 @@ def test_notifications_are_told_with_their_delivery(
     states = ["waiting", "sending", "postponed", "sent", "failed", "superseded"]
     channels = ["email", "webhook", "reminder"]
     desk.told = [
-        told(state=state, channel=channel, mayResend=state == "failed", at=None, tries=3)
+        told(state=state, channel=channel, mayResend=state == "failed", tries=3)
         for state in states
         for channel in channels
     ]
@@ -812,16 +830,13 @@ def test_a_notification_is_sent_again(client: FlaskClient, store: BookingStore, 
     assert "El aviso se envía otra vez." in client.get(answer.headers["Location"]).text
 
 
-class NotResendable(ClinicError):
-    code = "not_resendable"
-
-
 @pytest.mark.parametrize(
     ("sent", "error", "status"),
     [
         ({"channel": "email"}, None, 400),
         ({"version": "x", "channel": "email"}, None, 400),
-        ({"version": "2", "channel": "email"}, NotResendable("it is sent"), 409),
+        ({"version": "2", "channel": "email"}, NotResendable("it is being sent"), 409),
+        ({"version": "2", "channel": "pigeon"}, InvalidBooking("no such channel"), 409),
         ({"version": "2", "channel": "email"}, ServiceUnavailable("away"), 503),
     ],
 )
@@ -847,14 +862,11 @@ def test_a_notification_that_can_not_be_sent_again_says_so(
     assert elements(answer, "div")[0]["role"] == "alert"
 
 
-@pytest.mark.parametrize("is_known", [True, False])
 def test_a_booking_is_shown_while_the_notification_desk_is_away(
-    client: FlaskClient, store: BookingStore, desk: Desk, is_known: bool
+    client: FlaskClient, store: BookingStore, desk: Desk
 ) -> None:
     booking = confirmed(store)
     desk.error = ServiceUnavailable("nobody there")
-    if not is_known:
-        del client.application.config["NOTIFICATION_DESK"]
     answer = client.get(f"/staff/booking/{booking.id}")
     assert answer.status_code == 200
     assert "no se pueden mostrar los avisos" in answer.text
