@@ -27,7 +27,7 @@ QUEUE_TEXTS: dict[str, dict[str, str]] = {
         "kind_retry": "Espera de {count} s",
         "kind_dead": "Muertos",
         "missing": "no existe",
-        "is_off": "Apagado: nadie la atiende, y nada llega a ella.",
+        "is_off": "Apagada: nadie la atiende, y nada llega a ella.",
         "outbox": "Por salir hacia RabbitMQ",
         "outbox_lead": "Lo que dice la base de datos.",
         "database_away": "La base de datos no contesta",

@@ -14,7 +14,6 @@ from tests.browser.visitor import (
     book_by_program,
     decided,
     tomorrow_at,
-    visit,
     visit_as_staff,
 )
 from tests.browser.words import StaffWords
@@ -29,9 +28,6 @@ def take_of_staff(browser: Browser, clinic: Clinic, folder: Path, words: StaffWo
     folder = folder / language[:2]
     begins = {"es": 2, "en": 10}[language[:2]]
     chosen = _book(clinic, begins)
-    with visit(browser, clinic.url, viewport=_DESK, language=language) as visitor:
-        visitor.open("/staff")
-        save(visitor, folder / "staff-login.png")
     with visit_as_staff(browser, clinic.url, viewport=_DESK, language=language) as visitor:
         _pages(visitor, words, folder, begins, chosen)
     dark_phone = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}

@@ -109,9 +109,8 @@ def test_nobody_looks_without_signing_in(
 ) -> None:
     read = settings(config)
     own = GatewaySettings(staff_api_keys=frozenset({KEY}))
-    stranger = create_app(
-        *relayed_store(database, read), own, NO_SERVICE, NO_SERVICE, read
-    ).test_client()
+    parts = relayed_store(database, read)
+    stranger = create_app(*parts, own, NO_SERVICE, NO_SERVICE, read).test_client()
     answer = stranger.get(path)
     assert (answer.status_code, "/staff/login" in answer.location) == (302, True)
 
