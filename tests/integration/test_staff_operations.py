@@ -24,10 +24,12 @@ from clinic.clock import now
 from clinic.config import settings
 from clinic.database import durable_uri
 from clinic.errors import BrokerUnavailable, TryLater
+from clinic.look import Look
 from clinic.messages import BookingRequested
-from clinic.queues import Queues
+from clinic.queues import Flow, Queues
 from clinic.relays import Progress
 from clinic.store import BookingStore
+from clinic.topology import WorkQueue
 from gateway import dead_letters, letter_room
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
@@ -671,16 +673,23 @@ def test_without_a_database_the_figures_of_the_queues_are_there(
 def test_who_asks_while_somebody_looks_shares_the_next_look(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
     queues = Queues(settings(config))
-    look = queues._flow
-    monkeypatch.setattr(queues, "_flow", lambda *args: looks.append(args[1]) or look(*args))
+    looks, may_look, flow = [], threading.Event(), queues._flow
+
+    def wait_and_look(look: Look, work: WorkQueue) -> Flow:
+        looks.append(work)
+        may_look.wait(60)
+        return flow(look, work)
+
+    monkeypatch.setattr(queues, "_flow", wait_and_look)
     threads = [threading.Thread(target=queues.flows) for _ in range(10)]
     for each in threads:
         each.start()
+    eventually(lambda: len(queues._looks._line) == 9)
+    may_look.set()
     for each in threads:
         each.join()
-    assert looks.count(REQUESTS) <= 3
+    assert looks.count(REQUESTS) == 2
 
 
 def test_all_who_look_are_told_that_the_broker_is_away(
