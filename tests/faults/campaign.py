@@ -11,18 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.history import CHANGES, Call, History
 from tests.faults.house import House, running_house
-from tests.faults.invariants import (
-    NOTHING,
-    Allowed,
-    is_reminder,
-    repeated_letters,
-    violations,
-)
+from tests.faults.invariants import violations
 from tests.faults.outcome import Outcome
 from tests.faults.patients import Patients
 from tests.faults.state import SETTLE_SECONDS, State, wait_for_quiet
+from tests.faults.told import is_reminder, repeated_letters
 from tests.faults.watch import Watch, watching
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import eventlet
 
 from tests.faults.acts import ACTS, Act
+from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
 from tests.faults.house import House
-from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome, markdown
 from tests.faults.patients import LATER, REFUSED
 from tests.faults.sabotage.points import (

@@ -118,9 +118,8 @@ class Patients:
         cancel = (self.cancel, booking)
         moves = [(self.reschedule, booking, self._wish(chance)) for _ in range(2)]
         kind, pause_seconds = chance.random(), chance.uniform(0, 3)
-        wanted: list[Any] = []
-        if kind < 0.4:
-            wanted = [[cancel], moves[:1], moves[:1], moves, [cancel, *moves]][int(kind / 0.08)]
+        choices: list[list[Any]] = [[cancel], moves[:1], moves[:1], moves, [cancel, *moves]]
+        wanted = choices[int(kind / 0.08)] if kind < 0.4 else []
         return [eventlet.spawn_after(pause_seconds, *each) for each in wanted]
 
     def _change(self, what: str, booking: dict[str, Any], date: str | None) -> Call:

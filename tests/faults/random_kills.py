@@ -8,8 +8,8 @@ from pathlib import Path
 
 import eventlet
 
+from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
-from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome
 
 MINUTES = 10.0

@@ -13,10 +13,10 @@ from typing import Any
 import eventlet
 
 from tests.faults import messages
+from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
 from tests.faults.contested import changed_at_once
 from tests.faults.crash_points import ALL, ONE, TEN, Case, run_cases
-from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome
 from tests.faults.random_kills import OF_A_DYING_GATEWAY, PER_SECOND, kill_at_random
 from tests.faults.sabotage.points import LOSE, POINTS

@@ -15,10 +15,11 @@ import pytest
 from clinic.clock import to_wire
 from notification_service.signature import sign
 from runner.services import ROOT
+from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.guards import GUARDS, Guard
 from tests.faults.history import CANCEL, FAILED, OK, RESCHEDULE, UNKNOWN, History
 from tests.faults.house import WEBHOOK_SECRET
-from tests.faults.invariants import NOTHING, Allowed, violations
+from tests.faults.invariants import violations
 from tests.faults.sabotage.points import POINTS, Point
 from tests.faults.short import ESSENTIAL
 from tests.faults.state import State
