@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from notification_service import channels, providers, reminders, webhook
+from notification_service import channels, providers, reminders, rounds, webhook
 from notification_service.channels import SmtpChannel
 from notification_service.service import NotificationService, WebhookService
 from notification_service.webhook import WebhookChannel
@@ -20,6 +20,8 @@ providers._MARGIN_SECONDS = MARGIN_SECONDS
 # No test waits a day: who was told of an appointment a moment ago is reminded of it all the same.
 reminders.FRESH = timedelta(days=-365)
 reminders._INTERVAL_SECONDS = 1.0
+# A round that was stopped in the middle has taken long, and would be followed by a long rest.
+rounds._REST = 0
 
 install("notification_service")
 
