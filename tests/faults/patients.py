@@ -128,7 +128,7 @@ class Patients:
         deadline = time.monotonic() + _INSIST_SECONDS
         while (call := self._ask(what, booking, wish, date)).outcome == UNKNOWN:
             assert time.monotonic() < deadline, "a change never had a clear answer"
-            eventlet.sleep(0.3)
+            eventlet.sleep(1)
         return call
 
     def _ask(self, what: str, booking: dict[str, Any], wish: int, date: str | None) -> Call:
