@@ -80,6 +80,8 @@ class House:
         self.directory = directory
         self._open = ExitStack()
         self.receiver = self._open.enter_context(receiving()) if has_webhook else None
+        if self.receiver:
+            self.receiver.answers = list(_FIRST_ANSWERS)
         self.logs = _made(directory / "logs")
         self.traps = _made(directory / "traps")
         self.node = RabbitNode(directory / "rabbitmq")
@@ -223,7 +225,6 @@ def running_house(directory: Path, **options: Any) -> Iterator[House]:
 
 
 def _webhook(receiver: Receiver) -> dict[str, str]:
-    receiver.answers = list(_FIRST_ANSWERS)
     return {"WEBHOOK_URL": receiver.url, "WEBHOOK_SECRET": WEBHOOK_SECRET}
 
 

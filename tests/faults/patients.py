@@ -21,7 +21,7 @@ CANARY = "Zzyzx"
 REFUSED, LATER = "refused", "later"
 #: A client's own patience, longer than any answer should take.
 TIMEOUT_SECONDS = 20
-_INSIST_SECONDS = 240
+_INSIST_SECONDS = 600
 _PAST = "2023-12-01T10:00:00Z"
 
 
