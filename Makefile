@@ -19,7 +19,7 @@ compose-test: ## Run the tests of docker-compose.yml; needs a Docker engine
 	@env -u AMQP_URI scripts/setup
 	@exec .venv/bin/python -m pytest -v tests/compose
 
-faults: ## Break everything for ninety minutes and check every promise; FAULTS names single campaigns
+faults: ## Break everything for two and a half hours and check every promise; FAULTS names single campaigns
 	@env -u AMQP_URI scripts/setup
 	@exec .venv/bin/python -W ignore -m tests.faults $(FAULTS)
 

@@ -9,10 +9,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from amqp.exceptions import NotFound
+from amqp.exceptions import AMQPError, NotFound
 from eventlet.event import Event
 from kombu import Connection
 from kombu import Consumer as KombuConsumer
+from kombu.exceptions import OperationalError
 from kombu.message import Message
 from kombu.transport.base import StdChannel
 from nameko.messaging import QueueConsumer, QueueConsumerStopped
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 MAX_RECONNECT_SECONDS = 5
 #: How long an open connection may leave a question unanswered.
 ANSWER_SECONDS = 10
+
+_BROKER_ERRORS = (AMQPError, OperationalError, OSError)
 
 
 class _Stopping(Exception):
@@ -232,7 +235,7 @@ class DrainingRpcConsumer(RpcConsumer):
     def handle_result(self, message: Message, result: Any, exc_info: ExcInfo | None) -> Any:
         try:
             return super().handle_result(message, result, exc_info)
-        except (OSError, self.queue_consumer.connection.recoverable_connection_errors) as error:
+        except _BROKER_ERRORS as error:
             # Run again it might book again, so a reply that can't be sent is given up.
             logger.warning("could not send an RPC reply: %s", type(error).__name__)
             self.queue_consumer.ack_message(message)

@@ -96,8 +96,8 @@ def declare(
 ) -> None:
     """Declare everything, idempotently. Delays add retry tiers to the plain one.
 
-    Queues come before anything is published through the exchanges, so that no event meets a
-    fanout without queues and is dropped. The webhook's queue is always there, so that its dead
+    Queues come before anything can reach the fanout, so that no event meets one without queues and
+    is dropped, or one with a queue too few. The webhook's queue is always there, so that its dead
     letters can be looked at. It is bound if `webhook_delays_seconds` is not None, and never
     unbound here: a process that was not told of the webhook must not take it away from one that
     was.
@@ -105,12 +105,12 @@ def declare(
     delays = list(delays_seconds)
     for exchange in (EVENTS, NOTIFICATIONS):
         exchange(channel).declare()
-    NOTIFICATIONS(channel).bind_to(EVENTS, routing_key=STATE_CHANGED)
     queues = [*BOOKING_REQUESTS.queues(delays), *EMAIL.queues(delays)]
     for queue in [*queues, *WEBHOOK.queues(webhook_delays_seconds or ())]:
         queue(channel).declare()
     if webhook_delays_seconds is not None:
         WEBHOOK.queue()(channel).bind_to(NOTIFICATIONS)
+    NOTIFICATIONS(channel).bind_to(EVENTS, routing_key=STATE_CHANGED)
 
 
 def unbind_webhook(channel: StdChannel) -> None:

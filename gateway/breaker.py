@@ -6,7 +6,7 @@ import time
 
 from flask import Flask, Response, g, request
 
-from clinic.errors import DatabaseUnavailable
+from clinic.errors import DatabaseUnavailable, ServiceUnavailable
 
 #: Answers that no request gets before the database has had its say.
 _FROM_THE_DATABASE = frozenset({200, 201, 303, 304, 403, 404, 409, 422})
@@ -38,12 +38,21 @@ class Breaker:
 
     def _observe(self, answer: Response) -> Response:
         if request.blueprint in self._blueprints:
-            if answer.status_code in _FROM_THE_DATABASE:
+            if _is_from_the_database(answer):
                 self._is_open = False
             elif not self._is_open and _is_failed_by_the_database(answer):
                 self._is_open = True
                 self._next_try = time.monotonic() + PAUSE_SECONDS
         return answer
+
+
+def _is_from_the_database(answer: Response) -> bool:
+    """A booking service that is away is asked only after the database was: it has answered.
+
+    Else changes that nobody can make would keep the breaker open, and bookings out.
+    """
+    is_asked_next = g.get("refused_for") == ServiceUnavailable.code
+    return answer.status_code in _FROM_THE_DATABASE or is_asked_next
 
 
 def _is_failed_by_the_database(answer: Response) -> bool:

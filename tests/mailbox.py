@@ -23,7 +23,8 @@ class Mailbox:
         self.directory = directory
 
     def letters(self) -> list[EmailMessage]:
-        """Everything taken so far, in order; `X-Recipient` tells who it was handed over for."""
+        """Everything taken so far, in order; `X-Recipient` tells who it was handed over for, and
+        `X-Taken-At` when."""
         files = sorted(self.directory.glob("*.eml"), key=lambda file: int(file.stem))
         parser = email.parser.BytesParser(EmailMessage, policy=email.policy.default)
         return [parser.parsebytes(file.read_bytes()) for file in files]

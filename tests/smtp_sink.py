@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ class Sink:
     ) -> str:
         (recipient,) = envelope.rcpt_tos
         unfinished = self._directory / "unfinished"
-        unfinished.write_bytes(b"X-Recipient: " + recipient.encode() + b"\r\n" + envelope.content)
+        notes = f"X-Recipient: {recipient}\r\nX-Taken-At: {time.time()}\r\n"
+        unfinished.write_bytes(notes.encode() + envelope.content)
         unfinished.rename(self._directory / f"{next(self._numbers)}.eml")
         if recipient.startswith("silent@"):
             server.transport.abort()

@@ -51,7 +51,7 @@ def main() -> None:
 def _campaigns(options: argparse.Namespace) -> dict[str, Run]:
     minutes = {"minutes": options.minutes} if options.minutes else {}
     return {
-        "crash-points": crash_points.run,
+        "crash-points": partial(crash_points.run, words=options.points),
         "random-kills": partial(random_kills.run, **minutes),
         "broken-broker": broken_broker.run,
         "lossy-broker": broken_broker.run_lossy,
@@ -79,6 +79,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("campaigns", nargs="*", help="all but `short` if none is named")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--minutes", type=float, help="for random-kills and soak")
+    parser.add_argument("--points", nargs="+", default=(), help="the first words of crash points")
     parser.add_argument("--settle", type=float, default=180, help="seconds to wait for quiet")
     parser.add_argument("--directory", type=Path, help="where logs and data are kept")
     options = parser.parse_args()

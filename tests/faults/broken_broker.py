@@ -9,8 +9,8 @@ from pathlib import Path
 import eventlet
 from kombu import Connection
 
+from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
-from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome
 from tests.faults.sabotage.points import CHECK_FAILS
 from tests.faults.staff import replay_until_decided

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import eventlet
 
+from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
-from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome
 from tests.proxy import DOWN, UP
 
@@ -21,8 +21,14 @@ ANSWER_SECONDS = 4.0
 
 def run(directory: Path, seed: int) -> Outcome:
     statuses = frozenset({200, 201, 503})
-    allowed = Allowed(second_copies=True, answer_seconds=ANSWER_SECONDS, statuses=statuses)
-    with campaign("broken links", directory, seed, allowed) as trial:
+    allowed = Allowed(
+        second_copies=True,
+        answer_seconds=ANSWER_SECONDS,
+        statuses=statuses,
+        late_seconds=Allowed.late_seconds + FAULT_SECONDS,  # a link may hold a letter back
+    )
+    options = {"changing_minds": True, "has_webhook": True}
+    with campaign("broken links", directory, seed, allowed, **options) as trial:
         for name, fault in FAULTS.items():
             load = eventlet.spawn(trial.patients.rush, FAULT_SECONDS, PER_SECOND)
             eventlet.sleep(2)

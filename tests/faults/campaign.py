@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults.history import History
+from tests.faults.allowed import NOTHING, Allowed
+from tests.faults.history import CHANGES, Call, History
 from tests.faults.house import House, running_house
-from tests.faults.invariants import NOTHING, Allowed, repeated_letters, violations
+from tests.faults.invariants import violations
 from tests.faults.outcome import Outcome
 from tests.faults.patients import Patients
 from tests.faults.state import SETTLE_SECONDS, State, wait_for_quiet
+from tests.faults.told import is_reminder, repeated_letters
+from tests.faults.watch import Watch, watching
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Campaign:
     patients: Patients
     allowed: Allowed
     outcome: Outcome
+    watch: Watch
     settle_seconds: float = SETTLE_SECONDS
     #: Processes that were told to die, or to fail, which may end them.
     excused_ends: int = 0
@@ -43,14 +47,19 @@ class Campaign:
         news = [text for text in found if text not in self._before]
         self._before = set(found)
         unrest = [] if is_quiet else ["I2: it never became quiet"]
-        return [*unrest, *news, *self._bad_answers(), *self._unasked_ends()]
+        return [*unrest, *news, *self.watch.news(), *self._bad_answers(), *self._unasked_ends()]
 
     def _bad_answers(self) -> list[str]:
         """Judge the calls that were made since the last check."""
         calls = self.history.calls[self._judged_calls :]
         self._judged_calls += len(calls)
-        bad = Counter(call.status for call in calls if call.status not in self.allowed.statuses)
+        bad = Counter(call.status for call in calls if call.status not in self._good(call))
         return [f"I12: {count} calls were answered with {status}" for status, count in bad.items()]
+
+    def _good(self, call: Call) -> frozenset[int | None]:
+        """What a state forbids is refused; the booking service may be away, unlike the gateway."""
+        changing = frozenset({409, 503}) if call.what in CHANGES else frozenset()
+        return self.allowed.statuses | changing
 
     def _unasked_ends(self) -> list[str]:
         ends = {part.name: part.unasked_ends for part in self.house.parts.values()}
@@ -66,15 +75,21 @@ class Campaign:
 
 @contextmanager
 def campaign(
-    name: str, directory: Path, seed: int, allowed: Allowed = NOTHING, **options: Any
+    name: str,
+    directory: Path,
+    seed: int,
+    allowed: Allowed = NOTHING,
+    *,
+    changing_minds: bool = False,
+    **options: Any,
 ) -> Iterator[Campaign]:
     """Run a house for the faults of the body, then check it; its outcome is in `outcome`."""
     began = time.monotonic()
     chance = random.Random(seed)
-    with running_house(directory, **options) as house:
+    with running_house(directory, **options) as house, watching(house) as watch:
         history = History(directory / "history.jsonl")
-        patients = Patients(house.url, history, seed)
-        run = Campaign(name, house, chance, history, patients, allowed, Outcome(name))
+        patients = Patients(house.url, history, seed, changing_minds)
+        run = Campaign(name, house, chance, history, patients, allowed, Outcome(name), watch)
         yield run
         run.note("at the end", run.check())
         _tell(run, time.monotonic() - began)
@@ -86,7 +101,12 @@ def _tell(run: Campaign, seconds: float) -> None:
     run.outcome.figures |= {
         "bookings": len(statuses),
         "confirmed": statuses.count("confirmed"),
+        "moves": sum("date" in step for each in state.bookings for step in each["history"]),
+        "cancelled": statuses.count("cancelled"),
+        "changes refused": sum(calls[-1].status == 409 for calls in run.history.wishes().values()),
         "letters": len(state.letters),
+        "reminders": sum(is_reminder(letter) for letter in state.letters),
+        "webhook calls": len(state.webhooks or ()),
         "second copies": repeated_letters(state),
         "slowest answer": f"{run.history.slowest_seconds():.1f} s",
         "minutes": f"{seconds / 60:.1f}",

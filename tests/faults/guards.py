@@ -64,6 +64,32 @@ GUARDS = (
         "                return Claim(event, tries=1)\n",
     ),
     Guard(
+        "version: a move names the version that it steps from",
+        ("I3", "I4", "I17"),
+        "clinic/step_writer.py",
+        """            "version": self.transition.version - 1,
+""",
+        "",
+    ),
+    Guard(
+        "claim: who reminds has claimed the reminder",
+        ("I7", "I18"),
+        "notification_service/reminders.py",
+        """            claim = self._ledger.claim(step)
+""",
+        """            from notification_service.ledger import Claim
+
+            claim = Claim(step, tries=1)
+""",
+    ),
+    Guard(
+        "verdict: a webhook is told when its receiver says so",
+        ("I19",),
+        "notification_service/webhook.py",
+        "        _judge(status)\n",
+        "",
+    ),
+    Guard(
         "confirm: sent is what the broker has answered for",
         ("I6",),
         "clinic/confirms.py",

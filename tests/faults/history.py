@@ -12,17 +12,27 @@ from typing import Any
 #: The outcomes of a call: done, surely not done, or nobody can say.
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
 _INVOKED = "invoked"
+#: The calls that change a booking.
+CANCEL, RESCHEDULE = "cancel", "reschedule"
+CHANGES = (CANCEL, RESCHEDULE)
 
 
 @dataclass
 class Call:
-    """`patient` is the e-mail address, different for every booking that somebody wants."""
+    """`patient` is the e-mail address, different for every booking that somebody wants; once there
+    is a booking, it is the booking's id.
+
+    The calls that are made for one change share a `wish`; `date` is where a booking is to go.
+    """
 
     what: str
     patient: str
     outcome: str = _INVOKED
     status: int | None = None
     seconds: float = 0.0
+    ended_at: float = 0.0
+    wish: int = 0
+    date: str | None = None
     answer: dict[str, Any] | None = field(default=None, repr=False)
 
 
@@ -31,24 +41,29 @@ class History:
 
     def __init__(self, file: Path) -> None:
         self.calls: list[Call] = []
-        #: Each state of a booking that somebody has read: {"<id>": [(version, status), ...]}.
-        self.seen: dict[str, list[tuple[int, str]]] = {}
+        #: Each state of a booking that a client has read, in order:
+        #: {("<id>", client): [(version, status, date), ...]}.
+        self.seen: dict[tuple[str, int], list[tuple[int, str, str]]] = {}
         self._file = file
 
-    def invoke(self, what: str, patient: str) -> Call:
-        call = Call(what, patient)
+    def invoke(self, what: str, patient: str, wish: int = 0, date: str | None = None) -> Call:
+        call = Call(what, patient, wish=wish, date=date)
         self.calls.append(call)
         self._write(call)
         return call
 
     def complete(self, call: Call, outcome: str) -> None:
         call.outcome = outcome
+        call.ended_at = time.time()
         self._write(call)
 
-    def saw(self, booking: dict[str, Any]) -> None:
-        """Note what somebody was told of a booking, which must never turn out to be untrue."""
-        state = (booking["version"], booking["status"])
-        self.seen.setdefault(booking["id"], []).append(state)
+    def saw(self, booking: dict[str, Any], client: int = 0) -> None:
+        """Note what somebody was told of a booking, which must never turn out to be untrue.
+
+        A `client` hears one answer after the other; of two clients nobody knows who was first.
+        """
+        state = (booking["version"], booking["status"], booking["date"])
+        self.seen.setdefault((booking["id"], client), []).append(state)
 
     def bookings(self) -> dict[str, list[Call]]:
         """The calls to book of each patient, in order."""
@@ -56,6 +71,23 @@ class History:
         for call in self.calls:
             if call.what == "book":
                 found.setdefault(call.patient, []).append(call)
+        return found
+
+    def wishes(self) -> dict[int, list[Call]]:
+        """The calls of each change that somebody wants, in order."""
+        found: dict[int, list[Call]] = {}
+        for call in self.calls:
+            if call.what in CHANGES:
+                found.setdefault(call.wish, []).append(call)
+        return found
+
+    def changed_at(self) -> dict[str, list[tuple[int, float]]]:
+        """When somebody was told of a change: {"<id>": [(version, time), ...]}."""
+        found: dict[str, list[tuple[int, float]]] = {}
+        for call in self.calls:
+            if call.what in CHANGES and call.answer:
+                told = (call.answer["version"], call.ended_at)
+                found.setdefault(call.patient, []).append(told)
         return found
 
     def accepted(self) -> dict[str, str]:

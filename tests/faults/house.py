@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,18 +28,30 @@ from tests.conftest import eventually
 from tests.faults.part import Part
 from tests.mailbox import Mailbox
 from tests.proxy import Proxy
+from tests.receiver import Receiver, receiving
 
 SEATS = 2
-DEAD_LETTERS = ("booking_dead_letter", "notification_service.email.dead_letter")
+#: Longer than a campaign needs to come to the end of tomorrow and of the day after.
+REMINDER_HOURS = 72
+WEBHOOK_SECRET = "known to two"
+#: What the receiver of webhooks says at first, as one that has troubles of its own.
+_FIRST_ANSWERS = (503, 500, 503)
+DEAD_LETTERS = (
+    "booking_dead_letter",
+    "notification_service.email.dead_letter",
+    "notification_service.webhook.dead_letter",
+)
 ENVIRONMENT = {
     "AVAILABILITY_DELAY_SECONDS": "0.1-0.4",
     "BOOKING_RETRY_TTL_SECONDS": "1",
     "EMAIL_RETRY_TTL_SECONDS": "1",
+    "WEBHOOK_RETRY_TTL_SECONDS": "1",
     "OUTBOX_GRACE_SECONDS": "2",
     "OUTBOX_SWEEP_SECONDS": "1",
     # Nothing may be saved by asking again; what is about that sets it.
     "OUTBOX_RESEND_SECONDS": "3600",
     "CLINIC_SEATS_PER_SLOT": str(SEATS),
+    "REMINDER_HOURS": str(REMINDER_HOURS),
     "STAFF_API_KEY": "",
     "LOG_FORMAT": "json",
 }
@@ -57,9 +69,19 @@ class House:
     proxies before the first three, and the only way in which the services reach them."""
 
     def __init__(
-        self, directory: Path, *, workers: int = 2, notifiers: int = 2, **environment: str
+        self,
+        directory: Path,
+        *,
+        workers: int = 2,
+        notifiers: int = 2,
+        has_webhook: bool = False,
+        **environment: str,
     ) -> None:
         self.directory = directory
+        self._open = ExitStack()
+        self.receiver = self._open.enter_context(receiving()) if has_webhook else None
+        if self.receiver:
+            self.receiver.answers = list(_FIRST_ANSWERS)
         self.logs = _made(directory / "logs")
         self.traps = _made(directory / "traps")
         self.node = RabbitNode(directory / "rabbitmq")
@@ -72,7 +94,7 @@ class House:
             "database": Proxy(self.mongo.port),
             "mail": Proxy(self.mailbox.port),
         }
-        self._environment = self._variables() | ENVIRONMENT | environment
+        self._environment = self.variables | ENVIRONMENT | environment
         self.parts = {part.name: part for part in self._make_parts(workers, notifiers)}
         self._client: MongoClient[dict[str, Any]] = MongoClient(durable_uri(self.mongo.uri))
         self.database: Database[dict[str, Any]] = self._client.get_default_database()
@@ -107,6 +129,7 @@ class House:
         for link in self.links.values():
             link.close()
         self._client.close()
+        self._open.close()
 
     def wait_until_ready(self) -> None:
         """Wait until every part is up and consumes."""
@@ -133,6 +156,7 @@ class House:
         wanted = {
             "booking_requests": alive.count("worker"),
             "notification_service.email": alive.count("notifier"),
+            "notification_service.webhook": alive.count("notifier") if self.receiver else 0,
         }
         try:
             return all(consumers(self.node.uri, queue) == n for queue, n in wanted.items())
@@ -151,12 +175,14 @@ class House:
             for part in self.parts.values():
                 part.keep()
 
-    def _variables(self) -> dict[str, str]:
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the processes of this house are told beyond `ENVIRONMENT`."""
         return {
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.links["mail"].port),
             "SABOTAGE": str(self.traps),
-        }
+        } | (_webhook(self.receiver) if self.receiver else {})
 
     def _make_parts(self, workers: int, notifiers: int) -> Iterator[Part]:
         mail_command = [sys.executable, "-m", "tests.smtp_sink", str(self.mailbox.port)]
@@ -196,6 +222,10 @@ def running_house(directory: Path, **options: Any) -> Iterator[House]:
         yield house
     finally:
         house.stop()
+
+
+def _webhook(receiver: Receiver) -> dict[str, str]:
+    return {"WEBHOOK_URL": receiver.url, "WEBHOOK_SECRET": WEBHOOK_SECRET}
 
 
 def _made(directory: Path) -> Path:

@@ -11,8 +11,11 @@ from typing import Any
 
 import eventlet
 from kombu import Connection
+from kombu.transport.base import StdChannel
 
 from clinic.clock import to_wire
+from clinic.topology import EVENTS as EXCHANGE
+from clinic.topology import NOTIFICATIONS, STATE_CHANGED, WEBHOOK
 from tests.amqp import depth, put
 from tests.conftest import eventually
 from tests.faults.campaign import Campaign, campaign
@@ -116,7 +119,7 @@ def events_without_a_queue(trial: Campaign) -> list[str]:
     """Nobody listens to the steps of a booking, and the broker would drop them without a word."""
     _hold("notifier", trial)
     with Connection(trial.house.node.uri) as connection:
-        connection.default_channel.queue_delete(EVENTS)
+        _take_off(connection.default_channel)
     trial.patients.race([trial.patients.slot(110 + n) for n in range(5)])
     eventually(lambda: not _pending(trial))
     eventlet.sleep(3)
@@ -149,6 +152,12 @@ FAULTS: list[Callable[[Campaign], list[str]]] = [
     events_without_a_queue,
     events_without_an_answer,
 ]
+
+
+def _take_off(channel: StdChannel) -> None:
+    channel.exchange_unbind(NOTIFICATIONS.name, EXCHANGE.name, STATE_CHANGED)
+    for queue in (EVENTS, WEBHOOK.name):
+        channel.queue_delete(queue)
 
 
 def _pending(trial: Campaign) -> int:

@@ -13,7 +13,7 @@ import eventlet
 import requests
 
 from clinic.clock import now, to_wire
-from tests.faults.history import FAILED, OK, UNKNOWN, Call, History
+from tests.faults.history import CANCEL, FAILED, OK, RESCHEDULE, UNKNOWN, Call, History
 
 #: In every name; it must never be seen in a log or in a queue.
 CANARY = "Zzyzx"
@@ -21,18 +21,20 @@ CANARY = "Zzyzx"
 REFUSED, LATER = "refused", "later"
 #: A client's own patience, longer than any answer should take.
 TIMEOUT_SECONDS = 20
-_INSIST_SECONDS = 240
+_INSIST_SECONDS = 600
 _PAST = "2023-12-01T10:00:00Z"
 
 
 class Patients:
     """The seed decides what each of them wants, by the order in which they come."""
 
-    def __init__(self, url: str, history: History, seed: int) -> None:
+    def __init__(self, url: str, history: History, seed: int, changing_minds: bool = False) -> None:
         self._url = url
         self._history = history
         self._seed = seed
+        self._changing_minds = changing_minds
         self._numbers = itertools.count(1)
+        self._wishes = itertools.count(1)
         self._hour = (now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
 
     def book(self, date: str | None = None, prefix: str = "p") -> dict[str, Any]:
@@ -85,6 +87,14 @@ class Patients:
             return _PAST
         return self.slot(chance.randrange(24 if kind < 0.5 else 4000))
 
+    def cancel(self, booking: dict[str, Any]) -> Call:
+        """Call it off; returns the call that got a clear answer."""
+        return self._change(CANCEL, booking, None)
+
+    def reschedule(self, booking: dict[str, Any], date: str) -> Call:
+        """Move it; returns the call that got a clear answer."""
+        return self._change(RESCHEDULE, booking, date)
+
     def read(self, booking_id: str) -> Call:
         call = self._history.invoke("read", booking_id)
         answer = self._call(call, "GET", f"/booking/{booking_id}")
@@ -94,9 +104,44 @@ class Patients:
 
     def _visit(self) -> None:
         booking = self.book()
+        chance = random.Random(f"{self._seed}:{booking['patientEmail']}")
+        changes = self._changes_of_mind(booking, chance) if self._changing_minds else []
         for pause_seconds in (0.3, 1, 2):
             eventlet.sleep(pause_seconds)
             self.read(booking["id"])
+        for change in changes:
+            change.wait()
+
+    def _changes_of_mind(self, booking: dict[str, Any], chance: random.Random) -> list[Any]:
+        """Begin what some want: to cancel at once, amid the decision or later; to be elsewhere; or
+        two things at the same time."""
+        cancel = (self.cancel, booking)
+        moves = [(self.reschedule, booking, self._wish(chance)) for _ in range(2)]
+        kind, pause_seconds = chance.random(), chance.uniform(0, 3)
+        choices: list[list[Any]] = [[cancel], moves[:1], moves[:1], moves, [cancel, *moves]]
+        wanted = choices[int(kind / 0.08)] if kind < 0.4 else []
+        return [eventlet.spawn_after(pause_seconds, *each) for each in wanted]
+
+    def _change(self, what: str, booking: dict[str, Any], date: str | None) -> Call:
+        """Insist as a client would: to ask for the same change again is safe."""
+        wish = next(self._wishes)
+        deadline = time.monotonic() + _INSIST_SECONDS
+        while (call := self._ask(what, booking, wish, date)).outcome == UNKNOWN:
+            assert time.monotonic() < deadline, "a change never had a clear answer"
+            eventlet.sleep(1)
+        return call
+
+    def _ask(self, what: str, booking: dict[str, Any], wish: int, date: str | None) -> Call:
+        call = self._history.invoke(what, booking["id"], wish, date)
+        key = {"Authorization": f"Bearer {booking['manageToken']}"}
+        body = {"date": date} if date else {}
+        answer = self._call(
+            call, "POST", f"/booking/{booking['id']}/{what}", json=body, headers=key
+        )
+        if answer is not None and answer.status_code == 200:
+            call.answer = answer.json()
+            self._history.saw(answer.json(), wish)
+        return call
 
     def _post(self, patient: str, body: dict[str, Any]) -> dict[str, Any] | None:
         call = self._history.invoke("book", patient)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import eventlet
 
+from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
-from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome
 
 MINUTES = 10.0
@@ -19,7 +19,8 @@ OF_A_DYING_GATEWAY = frozenset({200, 201, 503, None})
 
 def run(directory: Path, seed: int, minutes: float = MINUTES) -> Outcome:
     allowed = Allowed(second_copies=True, statuses=OF_A_DYING_GATEWAY)
-    with campaign("random kills", directory, seed, allowed) as trial:
+    options = {"changing_minds": True, "has_webhook": True}
+    with campaign("random kills", directory, seed, allowed, **options) as trial:
         load = eventlet.spawn(trial.patients.rush, minutes * 60, PER_SECOND)
         kills = kill_at_random(trial, minutes * 60)
         load.wait()

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import eventlet
 
 from tests.faults import messages
+from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
+from tests.faults.contested import changed_at_once
 from tests.faults.crash_points import ALL, ONE, TEN, Case, run_cases
-from tests.faults.invariants import Allowed
 from tests.faults.outcome import Outcome
 from tests.faults.random_kills import OF_A_DYING_GATEWAY, PER_SECOND, kill_at_random
-from tests.faults.sabotage.points import POINTS
+from tests.faults.sabotage.points import LOSE, POINTS
 from tests.faults.sabotage.trap import KILL
 from tests.faults.state import SETTLE_SECONDS
 
@@ -29,23 +31,25 @@ ESSENTIAL = {
     "letter not claimed": ONE,
     "letter noted": ONE,
     "postponed, not sent round": ONE,
+    "move stored, not answered": ONE,
 }
 #: Drawn by the seed from all other cases.
 DRAWN = 4
 RANDOM_SECONDS = 25
-_MESSAGES = (
+_FAULTS = (
     messages.copies_of_requests,
     messages.events_without_a_queue,
     messages.events_without_an_answer,
+    changed_at_once,
 )
 
 
 def run(directory: Path, seed: int, settle_seconds: float = SETTLE_SECONDS) -> Outcome:
     """End with the first thing that breaks."""
-    options = {"AVAILABILITY_DELAY_SECONDS": "0.5-1"}
-    with campaign(
-        "short selection", directory, seed, Allowed(second_copies=True), **options
-    ) as trial:
+    options: dict[str, Any] = {"AVAILABILITY_DELAY_SECONDS": "0.5-1"}
+    options |= {"has_webhook": True, "changing_minds": True}
+    allowed = Allowed(second_copies=True)
+    with campaign("short selection", directory, seed, allowed, **options) as trial:
         trial.settle_seconds = settle_seconds
         for _ in _parts(trial):
             if trial.outcome.violations:
@@ -54,7 +58,7 @@ def run(directory: Path, seed: int, settle_seconds: float = SETTLE_SECONDS) -> O
 
 
 def _parts(trial: Campaign) -> Iterator[None]:
-    for fault in _MESSAGES:
+    for fault in _FAULTS:
         trial.note(fault.__name__, [*fault(trial), *trial.check()])
         yield
     for number, case in enumerate(_cases(trial)):
@@ -72,5 +76,6 @@ def _parts(trial: Campaign) -> Iterator[None]:
 def _cases(trial: Campaign) -> list[Case]:
     points = {point.name: point for point in POINTS}
     essential = [Case(points[name], KILL, size) for name, size in ESSENTIAL.items()]
-    others = [case for case in ALL if case.point.name not in ESSENTIAL]
+    # What the broker has lost is found again only where somebody asks again, and soon.
+    others = [case for case in ALL if case.point.name not in ESSENTIAL and case.point.act != LOSE]
     return essential + trial.chance.sample(others, DRAWN)

@@ -13,9 +13,9 @@ from tests.faults.house import DEAD_LETTERS, ENVIRONMENT, House
 _PENDING = {"status": "pending"}
 
 
-def replay(house: House) -> subprocess.Popen[bytes]:
+def replay(house: House, program: str = "clinic") -> subprocess.Popen[bytes]:
     """Begin to send all dead letters round again."""
-    return _dead_letters(house, "replay", "--all")
+    return _dead_letters(house, "replay", "--all", program=program)
 
 
 def drop(house: House) -> None:
@@ -24,11 +24,13 @@ def drop(house: House) -> None:
     eventually(lambda: not any(house.depths()[queue] for queue in DEAD_LETTERS))
 
 
-def _dead_letters(house: House, *arguments: str) -> subprocess.Popen[bytes]:
+def _dead_letters(
+    house: House, *arguments: str, program: str = "clinic"
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "clinic", "dead-letters", *arguments],
+        [sys.executable, "-m", program, "dead-letters", *arguments],
         cwd=ROOT,
-        env=os.environ | ENVIRONMENT | {"AMQP_URI": house.node.uri},
+        env=os.environ | ENVIRONMENT | house.variables | {"AMQP_URI": house.node.uri},
         stdout=subprocess.DEVNULL,
     )
 

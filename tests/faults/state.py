@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import eventlet
 
+from clinic.clock import now
 from tests.bookings import unsent
-from tests.faults.house import DEAD_LETTERS, House
+from tests.faults.house import DEAD_LETTERS, REMINDER_HOURS, House
+from tests.receiver import Call as WebhookCall
 
 _PENDING = "pending"
+SETTLED = ("sent", "failed", "superseded")
 #: How long after the last fault everything must have settled: all retries, a lease, two sweeps.
 SETTLE_SECONDS = 180
 
@@ -25,6 +29,10 @@ class State:
     letters: list[EmailMessage]
     depths: dict[str, int]
     logs: str
+    #: None where they are off.
+    webhooks: list[WebhookCall] | None = None
+    #: Whose appointment begins before this, and is still to come, has been reminded.
+    reminded_until: datetime | None = None
 
     @classmethod
     def of(cls, house: House) -> State:
@@ -35,6 +43,9 @@ class State:
             letters=house.mailbox.letters(),
             depths=house.depths(),
             logs=house.text_of_logs(),
+            webhooks=list(house.receiver.calls) if house.receiver else None,
+            # Some become due in this very moment.
+            reminded_until=reminders_until() - timedelta(minutes=5),
         )
 
 
@@ -53,8 +64,26 @@ def _has_nothing_to_do(house: House) -> bool:
     if bookings.count_documents({"status": _PENDING}) or unsent(house.database):
         return False
     steps = sum(each["version"] - 1 for each in bookings.find({}, {"version": True}))
-    settled = {"state": {"$in": ["sent", "failed", "superseded"]}}
-    return bool(house.database["notifications"].count_documents(settled) >= steps)
+    channels = ["email", "webhook"] if house.receiver else ["email"]
+    return _are_reminded(house) and all(_settled(house, each) >= steps for each in channels)
+
+
+def _settled(house: House, channel: str) -> int:
+    settled = {"channel": channel, "state": {"$in": list(SETTLED)}}
+    return int(house.database["notifications"].count_documents(settled))
+
+
+def _are_reminded(house: House) -> bool:
+    due = {"status": "confirmed", "slot": {"$gt": now(), "$lte": reminders_until()}}
+    found = house.database["bookings"].find(due, {"version": True})
+    keys = [f"{each['_id']}:{each['version']}:reminder" for each in found]
+    settled = {"_id": {"$in": keys}, "state": {"$in": list(SETTLED)}}
+    return bool(house.database["notifications"].count_documents(settled) == len(keys))
+
+
+def reminders_until() -> datetime:
+    """Return up to when appointments are near."""
+    return now() + timedelta(hours=REMINDER_HOURS)
 
 
 def _are_empty_twice(house: House) -> bool:

@@ -86,3 +86,20 @@ def test_a_list_that_is_too_slow_keeps_nobody_from_booking(
     for _ in range(3):
         assert client.get("/bookings/").status_code == 503
     assert status(client) == 201
+
+
+def test_changes_that_nobody_can_make_keep_nobody_from_booking(
+    client: FlaskClient, proxy: Proxy
+) -> None:
+    booking = client.post("/book", json=EXAMPLE).json["booking"]
+    key = {"Authorization": f"Bearer {booking['manageToken']}"}
+
+    def refused_for() -> str:
+        answer = client.post(f"/booking/{booking['id']}/cancel", headers=key)
+        return str(answer.json["code"])
+
+    proxy.freeze()
+    assert status(client) == 503
+    proxy.restore()
+    eventually(lambda: refused_for() == "service_unavailable")
+    assert status(client) == 201

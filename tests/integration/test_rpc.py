@@ -11,7 +11,7 @@ import pytest
 from kombu import Connection, Consumer, Exchange, Queue
 from nameko.rpc import rpc
 
-from clinic import topology
+from clinic import draining, topology
 from clinic.errors import BookingNotFound, DatabaseUnavailable, ServiceUnavailable
 from clinic.logs import request_id
 from clinic.outgoing import Outgoing
@@ -56,6 +56,17 @@ class StandIn:
             "foreign": ValueError("Ana <ana@example.com>"),
         }
         raise errors[kind]
+
+
+class Draining:
+    """Answers as the booking service does, and so loses its replies like that."""
+
+    name = "booking_service"
+
+    @draining.rpc
+    def wait(self, seconds: float) -> str:
+        eventlet.sleep(seconds)
+        return "waited"
 
 
 @pytest.fixture
@@ -303,3 +314,26 @@ def test_the_next_node_of_a_list_is_asked_when_the_first_is_away(
     pool = RpcPool(f"amqp://guest:guest@127.0.0.1:1/;{amqp_uri}")
     assert call(pool, "echo", value=1) == 1
     pool.close()
+
+
+def test_a_reply_that_cannot_be_sent_ends_no_service(
+    config: dict[str, Any],
+    container_factory: Any,
+    broker_link: Proxy,
+    amqp_uri: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    link = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
+    container = container_factory(Draining, config | {"AMQP_URI": link})
+    container.start()
+    pool = RpcPool(amqp_uri)
+    asked = eventlet.spawn(call, pool, "wait", seconds=2)
+    eventlet.sleep(1)
+    broker_link.refuse()
+    eventually(lambda: "could not send an RPC reply" in caplog.text, 20)
+    broker_link.restore()
+    # The broker gives the question to whoever consumes next, and that is the same service.
+    assert asked.wait() == "waited"
+    assert call(pool, "wait", seconds=0) == "waited"
+    pool.close()
+    container.stop()

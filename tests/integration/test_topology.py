@@ -192,3 +192,26 @@ def _properties(message: Any) -> dict[str, Any]:
     return {
         name: value for name, value in message.properties.items() if name != "application_headers"
     }
+
+
+def test_nothing_reaches_the_fanout_before_all_its_queues_are_there(
+    amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues = [topology.EMAIL.name, WEBHOOK]
+    with Connection(amqp_uri, transport_options={"confirm_publish": True}) as connection:
+        channel = connection.default_channel
+        for queue in queues:
+            channel.queue_delete(queue)
+        channel.exchange_unbind(
+            topology.NOTIFICATIONS.name, topology.EVENTS.name, topology.STATE_CHANGED
+        )
+        bind = channel.exchange_bind
+
+        def bind_and_publish(*args: Any, **kwargs: Any) -> None:
+            bind(*args, **kwargs)
+            message = channel.prepare_message(b"{}")
+            channel.basic_publish(message, topology.EVENTS.name, topology.STATE_CHANGED)
+
+        monkeypatch.setattr(channel, "exchange_bind", bind_and_publish)
+        topology.declare(channel, webhook_delays_seconds=())
+        eventually(lambda: [depth(amqp_uri, queue) for queue in queues] == [1, 1], 10)

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 GATEWAY = "gateway"
 WORKER = "booking_service"
 NOTIFIER = "notification_service"
+TOOL = "dead-letters"
+
+#: What goes on meanwhile; see acts.py.
+BOOK, CANCEL, MOVE, REMIND, LOSE, REPLAY = "book", "cancel", "move", "remind", "lose", "replay"
+#: What is sent; each has its own rows in the ledger.
+EMAIL, REMINDER, WEBHOOK = "email", "reminder", "webhook"
 
 #: What has to be wrong already for the point to be reached: a gateway has died between storing a
 #: request and sending it, the availability check fails, the mail server says "later", or no for
@@ -21,7 +27,10 @@ LONG_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A moment before or after a call of `method`; `service` names whose processes it is in."""
+    """A moment before or after a call of `method`; `service` names whose processes it is in.
+
+    What several channels have in common is meant for `channel` only, if that is named.
+    """
 
     name: str
     service: str
@@ -35,6 +44,8 @@ class Point:
     needs_result: bool = False
     #: Whether what it raises is what a channel raises that does not know.
     is_uncertain: bool = False
+    channel: str = ""
+    act: str = BOOK
 
 
 _INSERT = "clinic.store:BookingStore.insert"
@@ -55,6 +66,13 @@ _CLAIM = "notification_service.ledger:Ledger.claim"
 _SETTLE = "notification_service.ledger:Ledger.settle"
 _GIVE_UP = "notification_service.delivery:Delivery.give_up"
 _SEND = "notification_service.channels:SmtpChannel.send"
+_CALL = "clinic.rpc:RpcPool.call"
+_ANSWER = "clinic.draining:DrainingRpcConsumer.handle_result"
+_POST = "notification_service.webhook:WebhookChannel.send"
+_LOOK_UP = "notification_service.writer:Writer.remind"
+_RECLAIM = "notification_service.ledger:Ledger.reclaim"
+_PUBLISH_AGAIN = "notification_service.reconciler:Reconciler._publish"
+_SEND_ROUND = "clinic.publisher:Publisher.publish_one"
 
 POINTS = (
     Point("request not stored", GATEWAY, _INSERT),
@@ -87,10 +105,17 @@ POINTS = (
     Point("sent round, not acked", WORKER, _AGAIN, True, CHECK_FAILS),
     Point("parked, attention not noted", WORKER, _PARK, True, CHECK_FAILS),
     Point("attention noted, not acked", WORKER, _ATTENTION, True, CHECK_FAILS),
-    Point("event received", NOTIFIER, _RECEIVE),
-    Point("letter not claimed", NOTIFIER, _CLAIM),
-    Point("letter claimed, not sent", NOTIFIER, _CLAIM, is_after=True, hang_seconds=LONG_SECONDS),
-    Point("letter not taken", NOTIFIER, _SEND),
+    Point("event received", NOTIFIER, _RECEIVE, channel=EMAIL),
+    Point("letter not claimed", NOTIFIER, _CLAIM, channel=EMAIL),
+    Point(
+        "letter claimed, not sent",
+        NOTIFIER,
+        _CLAIM,
+        is_after=True,
+        hang_seconds=LONG_SECONDS,
+        channel=EMAIL,
+    ),
+    Point("letter not taken", NOTIFIER, _SEND, channel=EMAIL),
     Point(
         "letter taken, not noted",
         NOTIFIER,
@@ -98,13 +123,74 @@ POINTS = (
         is_after=True,
         hang_seconds=LONG_SECONDS,
         is_uncertain=True,
+        channel=EMAIL,
     ),
-    Point("letter noted", NOTIFIER, _SETTLE, is_after=True),
-    Point("event not acked", NOTIFIER, _ACK),
-    Point("event acked", NOTIFIER, _ACK, is_after=True),
+    Point("letter noted", NOTIFIER, _SETTLE, is_after=True, channel=EMAIL),
+    Point("event not acked", NOTIFIER, _ACK, channel=EMAIL),
+    Point("event acked", NOTIFIER, _ACK, is_after=True, channel=EMAIL),
     Point("postponed, not sent round", NOTIFIER, _AGAIN, trouble=MAIL_COMES_LATER),
     Point("postponed and sent round, not acked", NOTIFIER, _AGAIN, True, MAIL_COMES_LATER),
     Point("refused, not parked", NOTIFIER, _PARK, False, MAIL_IS_REFUSED),
     Point("refused and parked, not given up", NOTIFIER, _PARK, True, MAIL_IS_REFUSED),
     Point("given up, not acked", NOTIFIER, _GIVE_UP, True, MAIL_IS_REFUSED),
+    Point("cancelling not stored", WORKER, _APPLY, act=CANCEL),
+    Point("cancelling stored, not answered", WORKER, _ANSWER, act=CANCEL),
+    Point("cancelling answered, not acked", WORKER, _ACK, act=CANCEL),
+    Point("move not stored", WORKER, _APPLY, act=MOVE),
+    Point("move stored, not handed on", WORKER, _READY, act=MOVE),
+    Point("move stored, not answered", WORKER, _ANSWER, act=MOVE),
+    Point("move answered, not acked", WORKER, _ACK, act=MOVE),
+    Point("move answered, not passed on", GATEWAY, _CALL, is_after=True, act=MOVE),
+    Point("webhook not claimed", NOTIFIER, _CLAIM, channel=WEBHOOK),
+    Point(
+        "webhook claimed, not sent",
+        NOTIFIER,
+        _CLAIM,
+        is_after=True,
+        hang_seconds=LONG_SECONDS,
+        channel=WEBHOOK,
+    ),
+    Point(
+        "webhook taken, not noted",
+        NOTIFIER,
+        _POST,
+        is_after=True,
+        hang_seconds=LONG_SECONDS,
+        channel=WEBHOOK,
+    ),
+    Point("webhook noted", NOTIFIER, _SETTLE, is_after=True, channel=WEBHOOK),
+    Point("reminder not claimed", NOTIFIER, _CLAIM, channel=REMINDER, act=REMIND),
+    Point(
+        "reminder claimed, booking not read",
+        NOTIFIER,
+        _CLAIM,
+        is_after=True,
+        hang_seconds=LONG_SECONDS,
+        channel=REMINDER,
+        act=REMIND,
+    ),
+    Point("booking read, reminder not sent", NOTIFIER, _LOOK_UP, act=REMIND),
+    Point(
+        "reminder taken, not noted",
+        NOTIFIER,
+        _SEND,
+        is_after=True,
+        hang_seconds=LONG_SECONDS,
+        is_uncertain=True,
+        channel=REMINDER,
+        act=REMIND,
+    ),
+    Point("reminder noted", NOTIFIER, _SETTLE, is_after=True, channel=REMINDER, act=REMIND),
+    Point(
+        "lost event claimed, not published",
+        NOTIFIER,
+        _RECLAIM,
+        is_after=True,
+        needs_result=True,
+        channel=EMAIL,
+        act=LOSE,
+    ),
+    Point("lost event published, watermark not risen", NOTIFIER, _PUBLISH_AGAIN, True, act=LOSE),
+    Point("dead letter in hand, not sent round", TOOL, _SEND_ROUND, act=REPLAY),
+    Point("dead letter sent round, still parked", TOOL, _SEND_ROUND, True, act=REPLAY),
 )

@@ -23,15 +23,32 @@ from typing import Any
 from clinic.errors import CheckUnavailable, DeliveryUncertain
 from tests.faults.sabotage.points import (
     CHECK_FAILS,
+    EMAIL,
     GATEWAY,
     GATEWAY_HAS_DIED,
     POINTS,
+    REMINDER,
+    WEBHOOK,
     WORKER,
     Point,
 )
 
 KILL, RAISE, HANG = "kill", "raise", "hang"
 MODES = (KILL, RAISE, HANG)
+
+
+#: Which channel a call is about, told by what it is a method of.
+_CHANNELS: dict[str, Callable[..., str]] = {
+    "Ledger": lambda ledger, *_: ledger.channel,
+    "SmtpChannel": lambda _, letter: (
+        REMINDER if letter.reference.endswith(f".{REMINDER}") else EMAIL
+    ),
+    "WebhookChannel": lambda *_: WEBHOOK,
+    "WorkConsumer": lambda consumer, *_: consumer.work.name.rpartition(".")[2],
+    "DrainingQueueConsumer": lambda consumer, *_: (
+        WEBHOOK if consumer.container.service_name == "webhook_service" else EMAIL
+    ),
+}
 
 
 class Sabotage(Exception):
@@ -82,10 +99,11 @@ class Trap:
     def _mined(self, point: Point, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
         def mined(*args: Any, **kwargs: Any) -> Any:
-            if not point.is_after:
+            is_meant = _is_meant(point, args)
+            if is_meant and not point.is_after:
                 self._step_on(point)
             result = method(*args, **kwargs)
-            if point.is_after and (result or not point.needs_result):
+            if is_meant and point.is_after and (result or not point.needs_result):
                 self._step_on(point)
             return result
 
@@ -109,6 +127,13 @@ class Trap:
             raise (DeliveryUncertain if point.is_uncertain else Sabotage)(point.name)
         # A stopped process is continued by whoever armed the trap.
         os.kill(os.getpid(), signal.SIGKILL if mode == KILL else signal.SIGSTOP)
+
+
+def _is_meant(point: Point, args: tuple[Any, ...]) -> bool:
+    if not point.channel:
+        return True
+    owner, _, _ = point.method.partition(":")[2].partition(".")
+    return _CHANNELS[owner](*args[:2]) == point.channel
 
 
 def install(service: str) -> None:

@@ -1,0 +1,183 @@
+"""What must be true of all that was told: letters, reminders and webhooks, and the ledger."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from clinic.booking import Status
+from notification_service.signature import sign
+from tests.faults.allowed import Allowed, Found
+from tests.faults.history import History
+from tests.faults.house import WEBHOOK_SECRET
+from tests.faults.patients import REFUSED
+from tests.faults.state import State
+from tests.receiver import Call as WebhookCall
+
+_MOVED, _REMINDER = "moved", "reminder"
+_SUBJECTS = {
+    "confirmed": "Su cita está confirmada",
+    "rejected": "No hemos podido",
+    "cancelled": "Su cita está anulada",
+    _MOVED: "Su cita ha cambiado de fecha",
+    _REMINDER: "Recordatorio de su cita",
+}
+_SENT, _FAILED, _SUPERSEDED = "sent", "failed", "superseded"
+
+
+def of_tidings(state: State, history: History, allowed: Allowed) -> Found:
+    for rule in (_ledger_complete, _reminded, _receiver_told, _letters_true):
+        yield from rule(state)
+    yield from _letters_once(state, allowed)
+    yield from _no_late_reminder(state, history, allowed)
+
+
+def _ledger_complete(state: State) -> Found:
+    channels = ["email"] if state.webhooks is None else ["email", "webhook"]
+    steps = {f"{key}:{channel}" for key in _steps(state) for channel in channels}
+    latest, refused = _latest_letters(state), _refused(state)
+    for key in steps:
+        booking_id, version, channel = key.split(":")
+        told = state.ledger.get(key, {}).get("state", "not at all")
+        expected = {_FAILED} if channel == "email" and booking_id in refused else {_SENT}
+        # An e-mail that a later one has overtaken is left out; a webhook never is.
+        if channel == "email" and latest.get(booking_id, 0) > int(version):
+            expected |= {_SUPERSEDED}
+        if told not in expected:
+            yield "I6", f"the patient was told of {key}: {told}"
+    for key in state.ledger.keys() - steps:
+        if not key.endswith(f":{_REMINDER}"):
+            yield "I6", f"{key} was told and never was"
+
+
+def _latest_letters(state: State) -> dict[str, int]:
+    """The latest version of each booking that its patient has been written about."""
+    latest: dict[str, int] = {}
+    for key, row in state.ledger.items():
+        booking_id, version, channel = key.split(":")
+        if channel == "email" and row["state"] == _SENT:
+            latest[booking_id] = max(latest.get(booking_id, 0), int(version))
+    return latest
+
+
+def _reminded(state: State) -> Found:
+    """Who is confirmed and whose appointment is near has been reminded of it, as it is now."""
+    confirmed = {
+        f"{each['_id']}:{version}:{_REMINDER}"
+        for each in state.bookings
+        for version, step in enumerate(each["history"], 1)
+        if step["to"] == Status.CONFIRMED
+    }
+    for key in state.ledger.keys() - confirmed:
+        if key.endswith(f":{_REMINDER}"):
+            yield "I18", f"{key} is about no appointment"
+    refused = _refused(state)
+    for each in state.bookings:
+        key = f"{each['_id']}:{each['version']}:{_REMINDER}"
+        expected = {_FAILED} if each["_id"] in refused else {_SENT}
+        told = state.ledger.get(key, {}).get("state", "not at all")
+        if _is_near(state, each) and told not in expected:
+            yield "I18", f"{key}: {told}"
+
+
+def _is_near(state: State, booking: Mapping[str, Any]) -> bool:
+    until = state.reminded_until
+    is_confirmed = booking["status"] == Status.CONFIRMED
+    return until is not None and is_confirmed and bool(booking["date"] <= until)
+
+
+def _receiver_told(state: State) -> Found:
+    """The receiver has heard of every step, and believes nothing that is not ours or not true."""
+    steps = _steps(state)
+    told = Counter(call.headers["X-Clinic-Event-Id"] for call in state.webhooks or ())
+    for call in state.webhooks or ():
+        key = call.headers["X-Clinic-Event-Id"]
+        if not _is_signed(call):
+            yield "I19", f"the receiver can't believe what it was told of {key}"
+        if key not in steps or call.event["status"] != steps[key]["to"]:
+            yield "I19", f"the receiver was told of {key}, which is not true"
+    for key in steps.keys() if state.webhooks is not None else ():
+        if not told[key]:
+            yield "I19", f"the receiver was not told of {key}"
+        elif told[key] > (tries := state.ledger.get(f"{key}:webhook", {}).get("tries", 0)):
+            yield "I19", f"the receiver was told {told[key]} times of {key}, in {tries} tries"
+
+
+def _is_signed(call: WebhookCall) -> bool:
+    timestamp = int(call.headers["X-Clinic-Timestamp"])
+    return call.headers["X-Clinic-Signature"] == sign(call.raw, timestamp, [WEBHOOK_SECRET])
+
+
+def _letters_once(state: State, allowed: Allowed) -> Found:
+    copies = Counter(_key(letter) for letter in state.letters)
+    for key, row in state.ledger.items():
+        count = 0 if key.endswith(":webhook") else copies.pop(key, 0)
+        if row["state"] == _SENT and count == 0 and not key.endswith(":webhook"):
+            yield "I7", f"{key} is noted as sent and no letter came"
+        # Even then only as often as nobody could say whether it had gone out.
+        if count > 1 + (row.get("ambiguous", 0) if allowed.second_copies else 0):
+            yield "I7", f"{count} letters for {key}"
+    for key in copies:
+        yield "I7", f"a letter without a record, {key}"
+
+
+def _letters_true(state: State) -> Found:
+    bookings = {each["_id"]: each for each in state.bookings}
+    for letter in state.letters:
+        booking_id, version, channel = _key(letter).split(":")
+        booking = bookings.get(booking_id)
+        if booking is None or int(version) > booking["version"]:
+            yield "I8", f"a letter about nothing, {booking_id}:{version}"
+            continue
+        step = booking["history"][int(version) - 1]
+        told = _REMINDER if channel == _REMINDER else _MOVED if "date" in step else step["to"]
+        if not str(letter["Subject"]).startswith(_SUBJECTS[told]):
+            yield "I8", f"{booking_id} is {told} and the letter says otherwise"
+        if letter["X-Recipient"] != booking["patientEmail"]:
+            yield "I8", f"the letter about {booking_id} went to somebody else"
+
+
+def _no_late_reminder(state: State, history: History, allowed: Allowed) -> Found:
+    """Who was told that it is changed is not reminded of what it was, but for what was on its way:
+    a reminder is sent right after a look at its booking."""
+    changed = history.changed_at()
+    for letter in filter(is_reminder, state.letters):
+        booking_id, version, _ = _key(letter).split(":")
+        told = [at for later, at in changed.get(booking_id, ()) if later > int(version)]
+        late_seconds = float(letter["X-Taken-At"]) - min(told, default=math.inf)
+        if late_seconds > allowed.late_seconds:
+            yield "I18", f"a reminder of {booking_id}:{version} came {late_seconds:.0f} s too late"
+
+
+def _steps(state: State) -> dict[str, dict[str, Any]]:
+    """All that somebody has to be told of, by event id."""
+    return {
+        f"{each['_id']}:{version}": step
+        for each in state.bookings
+        for version, step in enumerate(each["history"], 1)
+        if version > 1
+    }
+
+
+def _refused(state: State) -> set[str]:
+    """The bookings whose patient's mail server says no for good."""
+    return {each["_id"] for each in state.bookings if each["patientEmail"].startswith(REFUSED)}
+
+
+def repeated_letters(state: State) -> int:
+    """Count the letters that somebody got more than once."""
+    copies = Counter(_key(letter) for letter in state.letters)
+    return sum(count - 1 for count in copies.values())
+
+
+def is_reminder(letter: Any) -> bool:
+    return _key(letter).endswith(f":{_REMINDER}")
+
+
+def _key(letter: Any) -> str:
+    """Return the key of the ledger's row that a letter belongs to."""
+    reference = str(letter["Message-ID"]).strip("<>").partition("@")[0]
+    parts = reference.split(".")
+    return ":".join(parts if len(parts) > 2 else [*parts, "email"])
