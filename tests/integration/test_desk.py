@@ -599,7 +599,7 @@ def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
     asked = {"booking_id": booking_id, "version": 2, "channel": "email", "by": "staff"}
     with app.test_request_context(), pytest.raises(NotResendable) as caught:
         desk.call("resend", until=time.monotonic() + 30, **asked)
-    with app.test_request_context():
+    with app.test_request_context(f"/booking/{booking_id}"):
         answer: Any = app.handle_user_exception(caught.value)
     pool.close()
     assert (answer.status_code, answer.get_json()["code"]) == (409, "not_resendable")
