@@ -133,11 +133,11 @@ class Ledger:
             "bookingId": event.booking_id,
             "channel": self.channel,
             "version": {"$gt": event.version},
-            # One that was told stays told, while it is sent again.
-            "$or": [{"state": State.SENT.value}, {"wasSent": True}],
         }
         with database_errors():
-            return self._rows.find_one(later, {"_id": True}) is not None
+            rows = self._rows.find(later, {"state": True, "wasSent": True})
+            # One that was told stays told, while it is sent again.
+            return any(row["state"] == State.SENT or row.get("wasSent") for row in rows)
 
     def settle(self, claim: Claim, state: State) -> None:
         """Write down what became of a claim, unless its lease ran out and another has taken it.
