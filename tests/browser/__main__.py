@@ -1,8 +1,10 @@
 """Runs the scenarios, or takes the pictures, in a process without eventlet: Playwright has an event
 loop of its own.
 
-    python -m tests.browser URL URL_OF_ONE_THAT_IS_AWAY           prints {scenario: error or ""}
-    python -m tests.browser URL URL_OF_ONE_THAT_IS_AWAY FOLDER    writes pictures
+    python -m tests.browser URL AWAY MAIL           prints {scenario: error or ""}
+    python -m tests.browser URL AWAY MAIL FOLDER    writes pictures
+
+AWAY is the address of a gateway that reaches no broker, MAIL the directory with what was sent.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.clinic import Clinic, Scenario
 from tests.browser.pictures import take
-from tests.browser.scenarios import SCENARIOS, Clinic, Scenario
+from tests.browser.scenarios import SCENARIOS
 from tests.browser.visitor import launch
 from tests.browser.words import ENGLISH, SPANISH
 
@@ -28,8 +31,8 @@ def outcome(scenario: Scenario, browser: Browser, clinic: Clinic) -> str:
     return ""
 
 
-def main(url: str, away: str, folder: str = "") -> None:
-    clinic = Clinic(url, away)
+def main(url: str, away: str, mail: str, folder: str = "") -> None:
+    clinic = Clinic(url, away, Path(mail))
     with sync_playwright() as playwright:
         browser = launch(playwright)
         if folder:
