@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,21 +49,21 @@ Scenario = Callable[[Browser, Clinic], None]
 
 def link_in(letter: EmailMessage) -> str:
     """Return the link that the letter has, in its text as in its HTML."""
-    text, html = (_body(letter, kind) for kind in ("plain", "html"))
-    (link,) = re.findall(r"^http\S+$", text, re.MULTILINE)
+    text, html = (body_of(letter, kind) for kind in ("plain", "html"))
+    (link,) = (line for line in text.splitlines() if line.startswith("http"))
     assert f'href="{link}"' in html
-    return str(link)
+    return link
 
 
 def code_in(letter: EmailMessage) -> str:
     """Return the code that is there to be copied."""
     link = link_in(letter)
     code = link.partition("#")[2]
-    assert code in _body(letter, "plain").replace(link, "")
+    assert code in body_of(letter).replace(link, "")
     return code
 
 
-def _body(letter: EmailMessage, kind: str) -> str:
+def body_of(letter: EmailMessage, kind: str = "plain") -> str:
     part = letter.get_body((kind,))
     assert part
     return str(part.get_content())

@@ -53,7 +53,7 @@ def a_time_that_is_gone_is_told_and_another_chosen(browser: Browser, clinic: Cli
 
 
 def a_time_that_is_gone_is_told_without_script(browser: Browser, clinic: Clinic) -> None:
-    _lose_a_time(browser, clinic, ENGLISH, script=False, hour=10)
+    _lose_a_time(browser, clinic, ENGLISH, script=False, hour=11)
 
 
 def _lose_a_time(
