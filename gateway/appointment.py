@@ -17,7 +17,7 @@ from clinic.errors import IllegalTransition, ServiceUnavailable, StaleBooking
 from clinic.rpc import deadline
 from clinic.store import BookingStore
 from gateway.changes import REASONS
-from gateway.kept_token import given_code, needs_code
+from gateway.kept_token import given_code, needs_code, typed_code
 from gateway.openings import nearest
 from gateway.page import hours, page, page_language
 from gateway.party import holder_of
@@ -72,7 +72,7 @@ def cancel(booking_id: str) -> Response:
 def calendar(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
     if booking.status is not Status.CONFIRMED:
-        return page("refusal.html", 404, refusal="no_calendar")
+        return page("refusal.html", 404, refusal="no_calendar", booking_id=booking_id)
     file = calendar_file(
         booking.id,
         booking.version,
@@ -98,6 +98,7 @@ def _show(booking: Booking, status: int | HTTPStatus = 200, *, trouble: str = ""
         nearest=nearest(booking.date) if is_rejected else [],
         may_cancel=booking.status in (Status.PENDING, Status.CONFIRMED),
         needs_code=needs_code(booking),
+        typed_code=typed_code(),
         trouble=trouble,
     )
 

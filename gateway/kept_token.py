@@ -23,9 +23,13 @@ def keep(answer: Response, booking_id: str, token: str) -> None:
     )
 
 
+def typed_code() -> str:
+    return request.form.get("code", "").strip()
+
+
 def given_code() -> str:
     """Return the code that was typed, else the one that is kept; nothing where there is none."""
-    return request.form.get("code", "").strip() or _kept()
+    return typed_code() or _kept()
 
 
 def needs_code(booking: Booking) -> bool:

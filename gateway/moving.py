@@ -17,7 +17,7 @@ from clinic.errors import DateNotAvailable, IllegalTransition, ServiceUnavailabl
 from clinic.rpc import deadline
 from clinic.schema import read_day, read_rescheduling
 from clinic.store import BookingStore
-from gateway.kept_token import given_code, needs_code
+from gateway.kept_token import given_code, needs_code, typed_code
 from gateway.openings import Week, day_of, today, week_around
 from gateway.page import page, page_language
 from gateway.party import holder_of
@@ -90,6 +90,7 @@ def _show(
         today=today(),
         chosen=request.form.get("date", ""),
         needs_code=needs_code(booking),
+        typed_code=typed_code(),
         wrong=wrong or [],
         trouble=trouble,
         reason=reasons.text(reason, page_language()) if reason else "",

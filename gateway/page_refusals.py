@@ -52,9 +52,12 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _page(status: int) -> Response:
-    """Who has filled in the form keeps it: it can be sent again as it is."""
+    """Who has filled in the form keeps it: it can be sent again as it is. Who was at a booking is
+    led back to it."""
     refusal = _REFUSALS.get(status, "wrong")
     if request.blueprint == asking.name and status in (429, 503):
         return form_page(Form.of(request.form), status, trouble=refusal)
-    show = staff_page if request.path.startswith(HOME) else page
-    return show("refusal.html", status, refusal=refusal)
+    if request.path.startswith(HOME):
+        return staff_page("refusal.html", status, refusal=refusal)
+    way_back = (request.view_args or {}) if status != 404 else {}
+    return page("refusal.html", status, refusal=refusal, **way_back)

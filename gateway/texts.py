@@ -104,6 +104,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "estaba; inténtelo otra vez dentro de un minuto.",
         # What goes wrong
         "back": "Volver al principio",
+        "back_to_booking": "Volver a la cita",
         "not_found": "No encontramos esa cita",
         "not_found_text": "Compruebe que la dirección está completa, tal como viene en el correo.",
         "no_calendar": "No hay archivo de calendario",
@@ -201,6 +202,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "move_unknown": "We can't show the free times right now. Your appointment is as it was; "
         "please try again in a minute.",
         "back": "Back to the start",
+        "back_to_booking": "Back to the appointment",
         "not_found": "We can't find that appointment",
         "not_found_text": "Check that the address is complete, as it is in the e-mail.",
         "no_calendar": "There is no calendar file",

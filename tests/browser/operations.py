@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from clinic import strict_json
 from clinic.topology import BOOKING_REQUESTS, EMAIL
-from tests.browser.scenarios import Clinic, Scenario, large_enough, tab_to
+from tests.browser.clinic import Clinic, Scenario
 from tests.browser.visitor import (
     PHONE,
     STAFF_KEY,
@@ -21,7 +21,7 @@ from tests.browser.visitor import (
     tomorrow_at,
     visit_as_staff,
 )
-from tests.letters import park
+from tests.dead_letters import park
 
 LETTERS, QUEUES = "/staff/dead-letters", "/staff/queues"
 
@@ -187,10 +187,10 @@ def dead_letters_are_mended_with_the_keyboard(browser: Browser, clinic: Clinic) 
         on_page(browser, clinic.url, SPANISH, LETTERS) as visitor,
     ):
         for button in (".causes button", ".letter button", ".letter a.danger"):
-            tab_to(visitor, button)
+            visitor.tab_to(button)
         visitor.page.keyboard.press("Enter")
         visitor.wait_for(SPANISH.drop_title)
-        tab_to(visitor, "main button")
+        visitor.tab_to("main button")
         visitor.page.keyboard.press("Enter")
         _told(visitor, SPANISH.dropped)
         expect(visitor.page.locator(".done")).to_be_focused()
@@ -266,7 +266,7 @@ def messages_on_a_phone_and_in_the_dark(browser: Browser, clinic: Clinic) -> Non
         for path in paths:
             visitor.open(path)
             visitor.check_width()
-            large_enough(visitor)
+            visitor.check_targets()
             visitor.check_accessibility()
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from tests.browser.clinic import Clinic
 from tests.browser.operations import ENGLISH, LETTERS, QUEUES, SPANISH, on_page, parked
 from tests.browser.pictures import save
-from tests.browser.scenarios import Clinic
 
 _DESK = {"width": 960, "height": 640}
 _CAUSES = ("check_unavailable", "check_unavailable", "recipient_rejected", "poison_message")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.scenarios import Clinic
+from tests.browser.clinic import Clinic, link_in
+from tests.browser.moving import booked, open_the_times
 from tests.browser.visitor import PHONE, Visitor, book_by_program, tomorrow_at, visit
 from tests.browser.words import Words
 
@@ -22,6 +23,7 @@ def take(browser: Browser, clinic: Clinic, folder: Path, words: Words) -> None:
     with visit(browser, clinic.url, viewport=_DESK, language=language) as visitor:
         _booking(visitor, words, folder, hour)
     _rejected(browser, clinic, words, folder, hour + 2)
+    _moving(browser, clinic, words, folder, hour)
     with visit(browser, clinic.away, viewport=_DESK, language=language) as visitor:
         visitor.open()
         save(visitor, folder / "away.png")
@@ -59,6 +61,19 @@ def _rejected(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour
         visitor.open(f"/cita/{booking['id']}")
         visitor.wait_for(words.rejected)
         save(visitor, folder / "rejected.png")
+
+
+def _moving(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour: int) -> None:
+    first, wanted = (tomorrow_at(hour + number, days=3) for number in (0, 1))
+    letter = clinic.letter(booked(clinic, first, words)["id"], 2)
+    with visit(browser, clinic.url, viewport=_DESK, language=words.language) as visitor:
+        visitor.page.goto(link_in(letter))
+        open_the_times(visitor, words, wanted)
+        save(visitor, folder / "move.png")
+        booked(clinic, wanted, words)
+        visitor.button(words.move).click()
+        visitor.page.get_by_role("alert").wait_for()
+        visitor.page.screenshot(path=folder / "gone.png")
 
 
 def save(visitor: Visitor, file: Path, whole: bool = True) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from tests.browser.clinic import Clinic
 from tests.browser.pictures import save
-from tests.browser.scenarios import Clinic
 from tests.browser.visitor import (
     PHONE,
     Visitor,
     book_by_program,
-    decided,
     tomorrow_at,
     visit_as_staff,
 )
@@ -42,7 +41,7 @@ def _book(clinic: Clinic, begins: int) -> str:
     pairs = zip(starts, _NAMES, strict=True)
     made = [book_by_program(clinic.url, start, name)["id"] for start, name in pairs]
     for each in made:
-        decided(clinic.url, each)
+        clinic.decided(each)
     return str(made[1])
 
 

@@ -6,13 +6,12 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, expect
 
-from tests.browser.scenarios import Clinic, Scenario, large_enough, tab_to
+from tests.browser.clinic import Clinic, Scenario
 from tests.browser.visitor import (
     PHONE,
     STAFF_KEY,
     Visitor,
     book_by_program,
-    decided,
     tomorrow_at,
     visit,
     visit_as_staff,
@@ -23,7 +22,7 @@ from tests.browser.words import STAFF_ENGLISH, STAFF_SPANISH, StaffWords
 def _booked(clinic: Clinic, hour: int, name: str = "Eva Ruiz", days: int = 3) -> str:
     """A decided booking's id."""
     booking = book_by_program(clinic.url, tomorrow_at(hour, days=days), name)
-    decided(clinic.url, booking["id"])
+    clinic.decided(booking["id"])
     return str(booking["id"])
 
 
@@ -138,14 +137,14 @@ def the_keyboard_is_enough_for_the_staff(browser: Browser, clinic: Clinic) -> No
         press("Tab")
         expect(visitor.page.locator(".skip")).to_be_focused()
         press("Enter")
-        tab_to(visitor, f'a[href="/staff/booking/{booking_id}"]')
+        visitor.tab_to(f'a[href="/staff/booking/{booking_id}"]')
         press("Enter")
         visitor.wait_for("Eva Ruiz")
-        tab_to(visitor, "summary:not(.calm)")
+        visitor.tab_to("summary:not(.calm)")
         press("Enter")
-        tab_to(visitor, 'input[name="reason"]')
+        visitor.tab_to('input[name="reason"]')
         press("Space")
-        tab_to(visitor, "button.danger")
+        visitor.tab_to("button.danger")
         press("Enter")
         expect(visitor.page.locator(".done")).to_have_text(STAFF_SPANISH.cancel_done)
 
@@ -167,7 +166,7 @@ def a_phone_shows_the_staff_all(browser: Browser, clinic: Clinic) -> None:
 
 def _fits(visitor: Visitor) -> None:
     visitor.check_width()
-    large_enough(visitor)
+    visitor.check_targets()
     visitor.check_accessibility()
 
 

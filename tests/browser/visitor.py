@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,11 +38,18 @@ def tomorrow_at(hour: int, days: int = 1) -> datetime:
     return local.replace(hour=hour, minute=0, second=0, microsecond=0)
 
 
+def utc(moment: datetime) -> str:
+    """As a calendar file says when an appointment begins."""
+    return f"DTSTART:{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
 @dataclass
 class Visitor:
     page: Page
     url: str
-    #: Requests to anybody but the clinic, and what the browser complained of.
+    #: Addresses that were asked for, as they go over the wire; those of anybody but the clinic;
+    #: and what the browser complained of.
+    asked: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -64,10 +71,33 @@ class Visitor:
     def link(self, text: str) -> Locator:
         return self.page.get_by_role("link", name=text, exact=True)
 
+    def sees(self, text: str) -> bool:
+        return text in self.page.locator("main").inner_text()
+
     def choose(self, start: datetime) -> None:
         """Choose a day and a time as a patient does who sees them."""
         self.open(f"/?day={start.date()}")
         self.label(f"{start:%H:%M}").check()
+
+    def calendar_file(self, link: str) -> str:
+        with self.page.expect_download() as download:
+            self.link(link).click()
+        return download.value.path().read_text()
+
+    def tab_to(self, selector: str) -> None:
+        for _ in range(60):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("(it) => document.activeElement.matches(it)", selector):
+                return
+        raise AssertionError(f"no Tab leads to {selector}")
+
+    def check_targets(self) -> None:
+        """A thumb needs 44 px."""
+        targets = self.page.locator(
+            "main a, main button, main input:not([type=hidden]), main summary"
+        )
+        for box in (each.bounding_box() for each in targets.all()):
+            assert not box or not box["height"] or box["height"] >= 43.5, box
 
     def check_accessibility(self) -> None:
         """Find nothing serious, by the rules of axe."""
@@ -107,6 +137,7 @@ def visit(
 
 def _watch(visitor: Visitor) -> None:
     def note_request(request: Any) -> None:
+        visitor.asked.append(request.url.partition("#")[0])
         if not request.url.startswith(visitor.url):
             visitor.strangers.append(request.url)
 
@@ -154,20 +185,17 @@ def staff_header() -> dict[str, str]:
 _PLAIN = str.maketrans("áéíóúëñ", "aeiouen")
 
 
-def book_by_program(url: str, start: datetime, name: str = "Eva Ruiz") -> dict[str, Any]:
+def book_by_program(
+    url: str, start: datetime, name: str = "Eva Ruiz", language: str = "es"
+) -> dict[str, Any]:
     """Book as another client does; the answer has the code that the page is opened with."""
     body = {
         "patientName": name,
         "patientEmail": f"{name.split()[0].lower().translate(_PLAIN)}@example.com",
         "date": start.isoformat(),
     }
-    answer = requests.post(f"{url}/book", json=body, timeout=30)
+    headers = {"Accept-Language": language}
+    answer = requests.post(f"{url}/book", json=body, headers=headers, timeout=30)
     answer.raise_for_status()
     booking: dict[str, Any] = answer.json()["booking"]
     return booking
-
-
-def decided(url: str, booking_id: str) -> None:
-    """Wait until the booking is confirmed, or is not."""
-    while requests.get(f"{url}/booking/{booking_id}", timeout=30).json()["version"] == 1:
-        pass

@@ -20,7 +20,13 @@ class Words:
     rejected: str
     add_to_calendar: str
     summary: str
+    move: str
+    move_title: str
+    stands: str
+    gone: str
+    as_it_was: str
     code: str
+    wrong_code: str
     cancel_send: str
     cancelled: str
 
@@ -38,7 +44,13 @@ SPANISH = Words(
     rejected="No podemos darle esa cita",
     add_to_calendar="Añadir al calendario",
     summary="Cita en la clínica",
+    move="Cambiar la cita",
+    move_title="Cambie su cita",
+    stands="La cita de ahora se mantiene hasta que tenga la nueva.",
+    gone="No quedan plazas a esa hora.",
+    as_it_was="Su cita sigue como estaba",
     code="Código de la cita",
+    wrong_code="Ese código no es el de esta cita.",
     cancel_send="Sí, anular la cita",
     cancelled="Cita anulada",
 )
@@ -55,7 +67,13 @@ ENGLISH = Words(
     rejected="We can't give you that appointment",
     add_to_calendar="Add to calendar",
     summary="Appointment at the clinic",
+    move="Change the appointment",
+    move_title="Change your appointment",
+    stands="The appointment that you have stands until you have the new one.",
+    gone="There are no places left at that time.",
+    as_it_was="Your appointment is as it was",
     code="Code of the appointment",
+    wrong_code="That is not the code of this appointment.",
     cancel_send="Yes, cancel the appointment",
     cancelled="Appointment cancelled",
 )

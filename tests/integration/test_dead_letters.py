@@ -33,7 +33,7 @@ from runner.services import ROOT
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
-from tests.letters import PARKED_AT, park, request
+from tests.dead_letters import PARKED_AT, park, request
 from tests.mailbox import Mailbox, running_mailbox
 from tests.receiver import receiving
 

@@ -651,6 +651,21 @@ def test_a_time_that_is_gone_leaves_the_appointment_as_it_was(
     assert store.get(kept.id) == kept
 
 
+def test_the_code_that_was_typed_survives_a_time_that_is_gone(
+    client: FlaskClient, store: BookingStore, service: Service
+) -> None:
+    booking, token = put(store)
+    confirm(store, booking)
+    service.taken = {SLOT + HOURS.slot}
+    answer = move(client, booking, SLOT + HOURS.slot, token)
+    assert (answer.status_code, value(answer, "code")) == (409, token)
+    assert answer.headers["Cache-Control"] == "no-store"
+    strange = '"><script>x</script>'
+    answer = move(client, booking, SLOT - HOURS.slot, strange)
+    assert (answer.status_code, value(answer, "code")) == (403, strange)
+    assert "<script>x" not in answer.text
+
+
 @pytest.mark.parametrize("date", ["", "tomorrow", "2026-12-01T10:00"])
 def test_a_time_has_to_be_chosen(client: FlaskClient, kept: Booking, date: str) -> None:
     answer = client.post(f"/cita/{kept.id}/reschedule", data={"date": date})
@@ -671,9 +686,17 @@ def test_what_nobody_knows_is_not_said_to_be_so(
     def refuse(**_arguments: Any) -> None:
         raise error
 
+    def nothing(**_arguments: Any) -> None:
+        raise ServiceUnavailable("away")
+
     monkeypatch.setattr(service, "reschedule_booking", refuse)
     answer = move(client, kept, SLOT + HOURS.slot)
     assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
+    assert "sigue como estaba" not in answer.text
+    monkeypatch.setattr(service, "list_free_slots", nothing)
+    answer = move(client, kept, SLOT + HOURS.slot)
+    assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
+    assert "sigue como estaba" not in answer.text
 
 
 def test_while_the_booking_service_is_away_the_page_says_that_nothing_has_changed(
@@ -698,6 +721,7 @@ def test_only_a_confirmed_booking_can_be_moved(
     client.set_cookie("manage", token, path=f"/cita/{booking.id}")
     answer = move(client, booking, SLOT + HOURS.slot)
     assert (answer.status_code, "ya no se puede cambiar" in answer.text) == (409, True)
+    assert elements(answer, "form") == []
 
 
 def test_reading_moves_nothing(client: FlaskClient, store: BookingStore, kept: Booking) -> None:
@@ -747,6 +771,10 @@ def test_codes_can_not_be_tried_without_end(
     ]
     assert [each.status_code for each in tries] == [403, 403, 403, 429]
     assert client.post("/", data=TYPED).status_code == 303
+    told = cancel(client, booking, token)
+    assert (told.status_code, "Demasiadas solicitudes" in told.text) == (429, True)
+    assert f"/cita/{booking.id}" in [each["href"] for each in elements(told, "a")]
+    assert store.get(booking.id).status == "pending"
 
 
 def _moving(client: FlaskClient, booking: Booking) -> TestResponse:
@@ -758,7 +786,9 @@ def _moving(client: FlaskClient, booking: Booking) -> TestResponse:
 
 def test_pages_let_nothing_foreign_in(client: FlaskClient, store: BookingStore) -> None:
     booking, _ = put(store)
-    for path in ("/", f"/cita/{booking.id}", "/cita/nobody"):
+    confirm(store, booking)
+    page = f"/cita/{booking.id}"
+    for path in ("/", page, f"{page}/reschedule", "/cita/nobody"):
         answer = client.get(path)
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy

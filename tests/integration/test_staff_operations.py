@@ -38,7 +38,7 @@ from runner.ports import free_port
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
-from tests.letters import park, request
+from tests.dead_letters import park, request
 from tests.proxy import Proxy, proxied
 from tests.rpc import NO_SERVICE
 from tests.staff import KEY, Staff, said
