@@ -19,7 +19,7 @@ from tests.browser.visitor import (
 from tests.browser.words import STAFF_ENGLISH, STAFF_SPANISH, StaffWords
 
 
-def _booked(clinic: Clinic, hour: int, name: str = "Eva Ruiz", days: int = 3) -> str:
+def _booked(clinic: Clinic, hour: int, name: str = "Eva Ruiz", days: int = 5) -> str:
     """A decided booking's id."""
     booking = book_by_program(clinic.url, tomorrow_at(hour, days=days), name)
     clinic.decided(booking["id"])
@@ -115,7 +115,7 @@ def a_wrong_key_is_told_beside_its_field(browser: Browser, clinic: Clinic) -> No
 
 def an_appointment_is_moved(browser: Browser, clinic: Clinic) -> None:
     booking_id = _booked(clinic, 12)
-    moved = tomorrow_at(12, days=4)
+    moved = tomorrow_at(12, days=6)
     words = STAFF_ENGLISH
     with visit_as_staff(browser, clinic.url, language=words.language) as visitor:
         visitor.open(f"/staff/booking/{booking_id}")
@@ -133,7 +133,7 @@ def the_keyboard_is_enough_for_the_staff(browser: Browser, clinic: Clinic) -> No
     booking_id = _booked(clinic, 13)
     with visit_as_staff(browser, clinic.url) as visitor:
         press = visitor.page.keyboard.press
-        visitor.open(f"/staff?day={tomorrow_at(13, days=3).date()}")
+        visitor.open(f"/staff?day={tomorrow_at(13, days=5).date()}")
         press("Tab")
         expect(visitor.page.locator(".skip")).to_be_focused()
         press("Enter")
