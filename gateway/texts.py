@@ -57,8 +57,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "pending_live": "Esta página cambiará sola en cuanto haya respuesta.",
         "reload": "Comprobar ahora",
         "confirmed": "Cita confirmada",
-        "confirmed_text": "Le esperamos. Si no puede venir, anúlela para que otra persona la "
-        "aproveche.",
+        "confirmed_text": "Le esperamos. Si no puede venir, cámbiela o anúlela para que otra "
+        "persona la aproveche.",
         "rejected": "No podemos darle esa cita",
         "cancelled": "Cita anulada",
         "when": "Cuándo",
@@ -92,7 +92,8 @@ TEXTS: dict[str, dict[str, str]] = {
         # Moving
         "move": "Cambiar la cita",
         "move_title": "Cambie su cita",
-        "move_lead": "Ahora es el {when}. Elija otro día y otra hora.",
+        "move_now": "Ahora es el {when}.",
+        "move_lead": "Elija otro día y otra hora.",
         "move_stands": "La cita de ahora se mantiene hasta que tenga la nueva.",
         "move_send": "Cambiar la cita",
         "move_not": "Dejarla como está",
@@ -159,8 +160,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "pending_live": "This page changes by itself as soon as there is an answer.",
         "reload": "Check now",
         "confirmed": "Appointment confirmed",
-        "confirmed_text": "We look forward to seeing you. If you can't come, cancel it, so "
-        "that somebody else can.",
+        "confirmed_text": "We look forward to seeing you. If you can't come, change or cancel it, "
+        "so that somebody else can.",
         "rejected": "We can't give you that appointment",
         "cancelled": "Appointment cancelled",
         "when": "When",
@@ -191,7 +192,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "cancel_away": "We could not cancel it right now. Please try again in a minute.",
         "move": "Change the appointment",
         "move_title": "Change your appointment",
-        "move_lead": "It is on {when} now. Choose another day and time.",
+        "move_now": "It is on {when} now.",
+        "move_lead": "Choose another day and time.",
         "move_stands": "The appointment that you have stands until you have the new one.",
         "move_send": "Change the appointment",
         "move_not": "Leave it as it is",
