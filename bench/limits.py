@@ -181,7 +181,7 @@ class _Rows:
         return [self._ledger._key(event) for event in events]
 
     def settle(self, keys: list[str]) -> int:
-        self._ledger._settle_alike(keys, 1, State.SENT)
+        self._ledger._settle_alike(keys, (1, 0), State.SENT)
         return len(keys)
 
 

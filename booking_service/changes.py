@@ -19,7 +19,7 @@ from clinic.errors import DateNotAvailable, InvalidBooking, SeatTaken, StaleBook
 logger = logging.getLogger(__name__)
 
 PARTIES = ("patient", "staff", "rpc")
-_CANCELLATIONS = (reasons.CANCELLED_BY_PATIENT, reasons.CANCELLED_BY_CLINIC)
+_CANCELLATIONS = (reasons.CANCELLED_BY_PATIENT, *reasons.OF_THE_CLINIC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
-from amqp.exceptions import AMQPError
-from kombu.exceptions import OperationalError
 
 from clinic import config
-from clinic.dead_letters import DeadLetters, Letter
-from clinic.errors import ClinicError
+from clinic.dead_letters import DeadLetters
+from clinic.errors import BrokerUnavailable, ClinicError
+from clinic.letter import Letter
 
 _COLUMNS = "{id:<13} {queue:<40} {cause:<22} {attempt:>7} {replayed:>8}  {parkedAt}"
 _HEADINGS = {
@@ -133,9 +132,8 @@ def _opened(path: str) -> Iterator[DeadLetters]:
     except ClinicError as error:
         raise click.ClickException(f"{path}: {error}") from None
     try:
-        with DeadLetters.opened(settings) as letters:
+        with DeadLetters.opened(settings.amqp_uri) as letters:
             yield letters
-    except ClinicError as error:
-        raise click.ClickException(str(error)) from None
-    except (AMQPError, OperationalError, OSError) as error:
-        raise click.ClickException(f"the broker can't be reached: {error}") from None
+    except BrokerUnavailable as error:
+        told = error.__cause__ or error
+        raise click.ClickException(f"the broker can't be reached: {told}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clinic import strict_json
@@ -57,6 +57,10 @@ class Entry:
             "relay": relay_id,
             "number": number,
         }
+
+    def to_queue(self, name: str) -> Outgoing:
+        """Make what the relay would send, but for one queue: other subscribers miss nothing."""
+        return replace(self.to_message(), exchange="", routing_key=name)
 
     def to_message(self) -> Outgoing:
         body = strict_json.dumps(self.body)

@@ -7,6 +7,7 @@
     ├── StaleBooking            somebody else moved the booking first
     ├── SeatTaken               another confirmed booking holds that seat
     ├── DateNotAvailable        a booking can't be moved to that date; the message is the reason
+    ├── NotResendable           a notification can't be sent again, or not now
     ├── IdempotencyKeyUsed      that key has made a booking before
     ├── IdempotencyConflict     same key, other request
     ├── CheckUnavailable        an availability check failed; counts as an attempt
@@ -68,6 +69,12 @@ class DateNotAvailable(ClinicError):
     """A booking can't be moved to that date. The message is a code of `clinic.reasons`."""
 
     code = "date_not_available"
+
+
+class NotResendable(ClinicError):
+    """A notification can't be sent again, or not now. The message says why."""
+
+    code = "not_resendable"
 
 
 class IdempotencyKeyUsed(ClinicError):

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 #: What code of ours attaches to a record, in the order of the line; never personal data.
-FIELDS = ("booking_id", "event_id", "code", "count", "request_id")
+FIELDS = ("booking_id", "event_id", "letter_id", "code", "count", "staff", "request_id")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

@@ -23,6 +23,11 @@ NOTIFICATIONS = Counter(
 LOST_EVENTS = Counter(
     "clinic_events_lost_total", "Events published again since the broker lost them.", ["queue"]
 )
+RESENDS = Counter(
+    "clinic_notifications_resent_total",
+    "Notifications that a person wanted to be sent again.",
+    ["channel"],
+)
 AMBIGUOUS_NOTIFICATIONS = Counter(
     "clinic_notifications_ambiguous_total",
     "Notifications sent again because their first sender died before it wrote down the outcome.",

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from clinic.backlog import Backlog
 from clinic.booking import Status
 from clinic.clock import now
-from clinic.database import SEARCH_SECONDS, database_errors
+from clinic.database import ANSWER_SECONDS, SEARCH_SECONDS, database_errors
 from clinic.document import Document
 from clinic.entry import Entry
 from clinic.errors import IdempotencyKeyUsed, SeatTaken, StaleBooking
@@ -106,6 +106,18 @@ class Outbox:
                 for found in self._bookings.find(mine, {"outbox": True})
                 for entry in found["outbox"]
             ]
+
+    def count_overdue(self, limit: int) -> int:
+        """Count the bookings that are not decided so long after they were made, up to `limit`.
+
+        Raises: DatabaseUnavailable.
+        """
+        overdue = {
+            "status": Status.PENDING.value,
+            "createdAt": {"$lte": now() - self._resend},
+        }
+        with database_errors(ANSWER_SECONDS):
+            return len(list(self._bookings.find(overdue, {"_id": True}).limit(limit)))
 
     def left_by(self, dead: Progress) -> list[Entry]:
         """Find what a relay has left unsent. Raises: DatabaseUnavailable."""

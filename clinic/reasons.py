@@ -9,6 +9,11 @@ NOT_A_SLOT_START = "not_a_slot_start"
 SLOT_FULL = "slot_full"
 CANCELLED_BY_PATIENT = "cancelled_by_patient"
 CANCELLED_BY_CLINIC = "cancelled_by_clinic"
+PRACTITIONER_UNAVAILABLE = "practitioner_unavailable"
+CLINIC_CLOSED = "clinic_closed"
+
+#: What the clinic may call a booking off for. The first says no more than that.
+OF_THE_CLINIC = (CANCELLED_BY_CLINIC, PRACTITIONER_UNAVAILABLE, CLINIC_CLOSED)
 
 LANGUAGES = ("es", "en")
 DEFAULT_LANGUAGE = "es"
@@ -41,6 +46,14 @@ _TEXTS: dict[str, dict[str, str]] = {
     CANCELLED_BY_CLINIC: {
         "es": "La clínica anuló la cita.",
         "en": "The appointment was cancelled by the clinic.",
+    },
+    PRACTITIONER_UNAVAILABLE: {
+        "es": "La clínica anuló la cita: quien iba a atenderle no estará ese día.",
+        "en": "The clinic cancelled the appointment: your practitioner is away on that day.",
+    },
+    CLINIC_CLOSED: {
+        "es": "La clínica anuló la cita: ese día estará cerrada.",
+        "en": "The clinic cancelled the appointment: it is closed on that day.",
     },
 }
 

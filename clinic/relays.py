@@ -87,6 +87,14 @@ class Relays:
         ages = [(now() - each["oldestAt"]).total_seconds() for each in found if each["oldestAt"]]
         return sum(each["waiting"] for each in found), max(ages, default=0.0)
 
+    def signs(self) -> tuple[int, int]:
+        """Count the relays that give signs of life, and those that have died and left something."""
+        with database_errors(ANSWER_SECONDS):
+            found = list(self._relays.find({}, {"aliveAt": True, "heir": True}))
+        since = now() - self._silence
+        alive = sum("heir" not in each and each["aliveAt"] > since for each in found)
+        return alive, len(found) - alive
+
 
 def _layout(progress: Progress) -> Document:
     return {

@@ -1,4 +1,4 @@
-"""Calls of the booking service's RPC methods, each with a deadline.
+"""Calls of another service's RPC methods, each with a deadline.
 
 nameko's standalone proxy serves one thread, waits without a deadline, sends again by itself and
 leaves a queue behind. So its protocol is spoken here, over connections of our own.
@@ -39,7 +39,6 @@ IDLE_SECONDS = 60
 
 _BROKER_ERRORS = (AMQPError, OperationalError, OSError)
 _EXCHANGE = Exchange("nameko-rpc", "topic", durable=True)
-_QUEUE = f"rpc-{BOOKING_SERVICE}"
 
 
 def deadline() -> float:
@@ -48,11 +47,15 @@ def deadline() -> float:
 
 
 class RpcPool:
-    """Safe to share between threads or greenthreads. Opens connections when they are needed, each
-    for one call at a time and `limit` at most, and trusts none that saw an error."""
+    """Calls one service. Safe to share between threads or greenthreads. Opens connections when they
+    are needed, each for one call at a time and `limit` at most, and trusts none that saw an error.
+    """
 
-    def __init__(self, amqp_uri: str, limit: int | None = None) -> None:
+    def __init__(
+        self, amqp_uri: str, service: str = BOOKING_SERVICE, *, limit: int | None = None
+    ) -> None:
         self._amqp_uri = amqp_uri
+        self._service = service
         self._idle: list[_Line] = []
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(LIMIT if limit is None else limit)
@@ -77,7 +80,7 @@ class RpcPool:
             raise ServiceUnavailable(f"{type(error).__name__} from the broker") from error
         finally:
             self._room.release()
-        return _result(reply)
+        return _result(reply, _said(self._service))
 
     def close(self) -> None:
         """Close what is idle; a call in flight keeps its connection."""
@@ -88,7 +91,7 @@ class RpcPool:
 
     @contextmanager
     def _line(self, until: float) -> Iterator[_Line]:
-        line = self._take() or _Line(self._connection(), until)
+        line = self._take() or _Line(self._connection(), self._service, until)
         try:
             yield line
         except BaseException:
@@ -120,8 +123,9 @@ class RpcPool:
 class _Line:
     """A connection with a queue for replies, which goes with it."""
 
-    def __init__(self, connection: Connection, until: float) -> None:
+    def __init__(self, connection: Connection, service: str, until: float) -> None:
         self._connection = connection
+        self._service = service
         self._key = str(uuid.uuid4())
         self._replies: dict[str | None, bytes] = {}
         self.idle_since = time.monotonic()
@@ -171,15 +175,15 @@ class _Line:
     def _require_a_service(self, until: float) -> None:
         """Ask who consumes: what is sent to nobody would wait, and be forgotten by its sender."""
         self._bound(until)
-        queue = self._connection.default_channel.queue_declare(_QUEUE, passive=True)
+        queue = self._connection.default_channel.queue_declare(f"rpc-{self._service}", passive=True)
         if not queue.consumer_count:
-            raise ServiceUnavailable("no booking service is running")
+            raise ServiceUnavailable(f"no {_said(self._service)} is running")
 
     def _send(self, call_id: str, method: str, arguments: dict[str, Any], until: float) -> None:
         self._bound(until)
         self._producer.publish(
             strict_json.dumps({"args": [], "kwargs": arguments}),
-            routing_key=f"{BOOKING_SERVICE}.{method}",
+            routing_key=f"{self._service}.{method}",
             content_type="application/json",
             content_encoding="utf-8",
             delivery_mode="transient",
@@ -202,21 +206,26 @@ def _remaining(until: float) -> float:
     return seconds
 
 
-def _result(reply: bytes) -> Any:
+def _said(service: str) -> str:
+    """Name a service as people do."""
+    return service.replace("_", " ")
+
+
+def _result(reply: bytes, service: str) -> Any:
     answer = json.loads(reply)
     if answer["error"]:
-        raise _error(answer["error"])
+        raise _error(answer["error"], service)
     return answer["result"]
 
 
-def _error(told: dict[str, Any]) -> Exception:
+def _error(told: dict[str, Any], service: str) -> Exception:
     """Make the error that the service has raised. Of a foreign one nothing but its name is told:
     its text could hold anything."""
     known = _ERRORS.get(told["exc_path"])
     if known is None:
-        return RuntimeError(f"{told['exc_type']} in the booking service")
+        return RuntimeError(f"{told['exc_type']} in the {service}")
     if issubclass(known, TryLater):
-        return ServiceUnavailable(f"the booking service has raised {known.code}")
+        return ServiceUnavailable(f"the {service} has raised {known.code}")
     return known(*told["exc_args"])
 
 

@@ -10,6 +10,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from clinic import document
+from clinic.agenda import Agenda
 from clinic.booking import Booking, Status, Transition, is_booking_id
 from clinic.clock import now
 from clinic.database import ANSWER_SECONDS, database_errors
@@ -70,6 +71,7 @@ class BookingStore:
         self._steps = StepWriter(self._bookings, ANSWER_SECONDS)
         self._has_indexes = False
         self.outbox = outbox
+        self.agenda = Agenda(self._bookings)
 
     def ping(self) -> None:
         with database_errors(ANSWER_SECONDS):

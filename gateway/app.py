@@ -9,10 +9,12 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from clinic.config import Settings
+from clinic.queues import Queues
 from clinic.relay import Relay
 from clinic.rpc import RpcPool
 from clinic.store import BookingStore
-from gateway import observation, page_refusals, problems
+from gateway import observation, page_refusals, problems, staff_pages
 from gateway.appointment import appointment
 from gateway.asking import asking, welcome
 from gateway.assets import assets
@@ -20,37 +22,55 @@ from gateway.bookings import bookings
 from gateway.breaker import Breaker
 from gateway.changes import changes
 from gateway.health import health
+from gateway.letter_room import LetterRoom
 from gateway.listing import listing
+from gateway.moving import moving
 from gateway.openapi.routes import documents
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from gateway.slots import slots
 
-page_refusals.register(welcome, asking, appointment)
+#: What is counted together.
+_LIMITED = {
+    "bookings": ("bookings.book", "asking.ask"),
+    "changes": ("changes.cancel", "changes.reschedule", "appointment.cancel", "moving.move"),
+}
+
+page_refusals.register(welcome, asking, appointment, moving)
 
 
 def create_app(
-    store: BookingStore, relay: Relay, settings: GatewaySettings, booking_service: RpcPool
+    store: BookingStore,
+    relay: Relay,
+    settings: GatewaySettings,
+    booking_service: RpcPool,
+    notification_desk: RpcPool,
+    shared: Settings | None = None,
 ) -> Flask:
+    """`shared` says where the broker is whose queues staff look at; without it they can't."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
     app.config.update(
         BOOKINGS=store,
         RELAY=relay,
         BOOKING_SERVICE=booking_service,
+        NOTIFICATION_DESK=notification_desk,
         STAFF_API_KEYS=settings.staff_api_keys,
         HOURS=settings.hours,
         DOMAIN=settings.domain,
         LINK_SECRETS=settings.link_secrets,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
+    if shared:
+        app.config.update(LETTER_ROOM=LetterRoom(shared.amqp_uri), QUEUES=Queues(shared))
     observation.register(app, store.outbox)
     problems.register(app)
-    Breaker(app, bookings.name, changes.name, asking.name, appointment.name)
+    Breaker(app, bookings.name, changes.name, asking.name, appointment.name, moving.name)
     Breaker(app, listing.name)  # a long list that is too slow keeps nobody from booking
-    pages = (welcome, asking, appointment, assets)
+    pages = (welcome, asking, appointment, moving, assets)
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
+    staff_pages.register(app)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
@@ -60,9 +80,14 @@ def create_app(
 
 
 def _limit(app: Flask, rate: str) -> None:
-    """Count requests for each address, of programs and of pages, in the memory of this process."""
+    """Count requests for each address, of programs and of pages, in the memory of this process.
+
+    Changes have a count of their own: who guesses at codes keeps nobody at that address from
+    booking.
+    """
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
-    limit = limiter.shared_limit(rate, scope="bookings")
-    for name in ("bookings.book", "asking.ask"):
-        view: Any = limit(app.view_functions[name])
-        app.view_functions[name] = view
+    for scope, names in _LIMITED.items():
+        limit = limiter.shared_limit(rate, scope=scope)
+        for name in names:
+            view: Any = limit(app.view_functions[name])
+            app.view_functions[name] = view

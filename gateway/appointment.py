@@ -1,5 +1,5 @@
-"""The page of one booking: how it stands, its calendar file, and cancelling. It names nobody: the
-address alone opens it, and addresses leak."""
+"""The page of one booking: how it stands, its calendar file, and cancelling. Moving it has a page
+of its own. It names nobody: the address alone opens it, and addresses leak."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from clinic.errors import IllegalTransition, ServiceUnavailable, StaleBooking
 from clinic.rpc import deadline
 from clinic.store import BookingStore
 from gateway.changes import REASONS
+from gateway.kept_token import given_code, needs_code, typed_code
 from gateway.openings import nearest
 from gateway.page import hours, page, page_language
 from gateway.party import holder_of
@@ -25,7 +26,6 @@ from gateway.texts import Texts
 
 appointment = Blueprint("appointment", __name__, url_prefix="/cita/<booking_id>")
 
-_COOKIE = "manage"
 #: Which text tells the patient why a booking was not cancelled.
 _REFUSALS = {
     IllegalTransition: "cancel_late",
@@ -47,8 +47,7 @@ def show(booking_id: str) -> Response:
 @appointment.post("/cancel", provide_automatic_options=False)
 def cancel(booking_id: str) -> Response:
     """Cancel for whoever has the code, or has booked in this very browser."""
-    until, typed = deadline(), request.form.get("code", "").strip()
-    code = typed or _kept_token()
+    until, code = deadline(), given_code()
     if not code:
         return _show(_bookings().get(booking_id), 400, trouble="code_missing")
     try:
@@ -73,7 +72,7 @@ def cancel(booking_id: str) -> Response:
 def calendar(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
     if booking.status is not Status.CONFIRMED:
-        return page("refusal.html", 404, refusal="no_calendar")
+        return page("refusal.html", 404, refusal="no_calendar", booking_id=booking_id)
     file = calendar_file(
         booking.id,
         booking.version,
@@ -88,29 +87,6 @@ def calendar(booking_id: str) -> Response:
     return answer
 
 
-def keep_token(answer: Response, booking_id: str, token: str) -> None:
-    """Let the browser that has booked cancel without typing a code, until it is closed."""
-    answer.set_cookie(
-        _COOKIE,
-        token,
-        path=f"/cita/{booking_id}",
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Strict",
-    )
-
-
-def _kept_token() -> str:
-    """The browser says where a form was sent from: another site's form is not the patient's."""
-    is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
-    return request.cookies.get(_COOKIE, "") if is_ours else ""
-
-
-def _is_opened_by_the_browser(booking: Booking) -> bool:
-    token = request.cookies.get(_COOKIE)
-    return bool(token) and _bookings().access(booking.id).is_opened_by(token or "")
-
-
 def _show(booking: Booking, status: int | HTTPStatus = 200, *, trouble: str = "") -> Response:
     is_rejected = booking.status is Status.REJECTED
     return page(
@@ -121,7 +97,8 @@ def _show(booking: Booking, status: int | HTTPStatus = 200, *, trouble: str = ""
         history=[_row(change, booking.date) for change in booking.history],
         nearest=nearest(booking.date) if is_rejected else [],
         may_cancel=booking.status in (Status.PENDING, Status.CONFIRMED),
-        needs_code=not _is_opened_by_the_browser(booking),
+        needs_code=needs_code(booking),
+        typed_code=typed_code(),
         trouble=trouble,
     )
 

@@ -10,9 +10,9 @@ from marshmallow import ValidationError
 
 from clinic.errors import ServiceUnavailable
 from clinic.schema import read_day
-from gateway.appointment import keep_token
 from gateway.bookings import accept
 from gateway.form import Form, new_token
+from gateway.kept_token import keep
 from gateway.openings import Week, day_of, today, week_around
 from gateway.page import hours, page, page_language
 
@@ -35,7 +35,7 @@ def ask() -> Response:
         return form_page(form, 400, wrong=wrong)
     booking, token = accept(booking, form.body(booking), form.key(booking))
     answer = Response(status=303, headers={"Location": f"/cita/{booking.id}"})
-    keep_token(answer, booking.id, token)
+    keep(answer, booking.id, token)
     return answer
 
 
@@ -57,6 +57,8 @@ def form_page(
         trouble=trouble,
         token=form.token or new_token(),
         week=_week(day or _day_of(form)),
+        address="/",
+        chosen=form.date,
         today=today(),
     )
 

@@ -72,6 +72,14 @@ def nearest(moment: datetime) -> list[datetime]:
     return sorted(sorted(starts, key=lambda start: abs(start - moment))[:_NEAREST])
 
 
+def free_day(day: date, until: float) -> Day | None:
+    """Return a day with its free times, or None when nobody can be asked."""
+    try:
+        return _ask(day, until)
+    except ServiceUnavailable:
+        return None
+
+
 def _chosen(days: tuple[Day, ...], wanted: date | None) -> Day | None:
     """The day that was asked for, else the first that has a free time."""
     if wanted is not None:
@@ -90,12 +98,12 @@ def _bookable(day: date) -> date:
 
 def _days(begins: date, count: int) -> tuple[Day, ...]:
     """Ask for each of so many days, but for none after the last."""
-    until, rpc = deadline(), current_app.config["BOOKING_SERVICE"]
+    until, bookable = deadline(), (_last() - begins).days + 1
+    days = (begins + timedelta(days=number) for number in range(min(count, bookable)))
+    return tuple(_ask(day, until) for day in days)
 
-    def day(number: int) -> Day:
-        current = begins + timedelta(days=number)
-        starts = rpc.call("list_free_slots", until=until, date=current.isoformat())
-        return Day(current, tuple(datetime.fromisoformat(start) for start in starts))
 
-    bookable = (_last() - begins).days + 1
-    return tuple(day(number) for number in range(min(count, bookable)))
+def _ask(day: date, until: float) -> Day:
+    rpc = current_app.config["BOOKING_SERVICE"]
+    starts = rpc.call("list_free_slots", until=until, date=day.isoformat())
+    return Day(day, tuple(datetime.fromisoformat(start) for start in starts))

@@ -87,4 +87,6 @@ def _translation(language: str) -> dict[str, str]:
     other = next(each for each in LANGUAGES if each != language)
     parameters = request.args.to_dict() | {"lang": other}
     path = request.path.removesuffix("/cancel").removesuffix("/calendar.ics")
+    if request.method == "POST":
+        path = path.removesuffix("/replay").removesuffix("/drop")
     return {"language": other, "url": f"{path}?{urlencode(parameters)}"}

@@ -12,6 +12,8 @@ from gateway.asking import asking, form_page
 from gateway.form import Form
 from gateway.page import page
 from gateway.problems import RETRY_AFTER_SECONDS, status_of
+from gateway.staff_page import staff_page
+from gateway.staff_session import HOME
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +52,12 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _page(status: int) -> Response:
-    """Who has filled in the form keeps it: it can be sent again as it is."""
+    """Who has filled in the form keeps it: it can be sent again as it is. Who was at a booking is
+    led back to it."""
     refusal = _REFUSALS.get(status, "wrong")
     if request.blueprint == asking.name and status in (429, 503):
         return form_page(Form.of(request.form), status, trouble=refusal)
-    return page("refusal.html", status, refusal=refusal)
+    if request.path.startswith(HOME):
+        return staff_page("refusal.html", status, refusal=refusal)
+    way_back = (request.view_args or {}) if status != 404 else {}
+    return page("refusal.html", status, refusal=refusal, **way_back)

@@ -21,6 +21,7 @@ from clinic.errors import (
     IdempotencyConflict,
     IllegalTransition,
     InvalidBooking,
+    NotResendable,
     ServiceUnavailable,
     StaleBooking,
 )
@@ -39,6 +40,7 @@ _STATUS: dict[type[ClinicError], HTTPStatus] = {
     IllegalTransition: HTTPStatus.CONFLICT,
     StaleBooking: HTTPStatus.CONFLICT,
     DateNotAvailable: HTTPStatus.CONFLICT,
+    NotResendable: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     BacklogFull: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -50,10 +52,11 @@ _TITLES = {
     IllegalTransition: "The state of the booking does not allow that",
     StaleBooking: "The booking was changed by somebody else at the same time",
     DateNotAvailable: "The booking can't be moved to that date",
+    NotResendable: "That can't be sent again, or not now",
     IdempotencyConflict: "The Idempotency-Key was used for another request",
     DatabaseUnavailable: "The clinic can't take requests at the moment",
     BacklogFull: "Too many requests are waiting, the clinic can't take more at the moment",
-    ServiceUnavailable: "The booking service did not answer; to ask again is safe",
+    ServiceUnavailable: "A service of the clinic did not answer; to ask again is safe",
 }
 
 

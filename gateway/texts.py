@@ -1,9 +1,13 @@
-"""All words of the pages, in both languages. What a booking was refused for is in
-`clinic.reasons`."""
+"""All words of the patient's pages, in both languages, and how to say one. What a booking was
+refused for is in `clinic.reasons`, the staff's words are in `gateway.staff_texts`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from gateway.letter_texts import LETTER_TEXTS
+from gateway.queue_texts import QUEUE_TEXTS
+from gateway.staff_texts import STAFF_TEXTS
 
 TEXTS: dict[str, dict[str, str]] = {
     "es": {
@@ -53,8 +57,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "pending_live": "Esta página cambiará sola en cuanto haya respuesta.",
         "reload": "Comprobar ahora",
         "confirmed": "Cita confirmada",
-        "confirmed_text": "Le esperamos. Si no puede venir, anúlela para que otra persona la "
-        "aproveche.",
+        "confirmed_text": "Le esperamos. Si no puede venir, cámbiela o anúlela para que otra "
+        "persona la aproveche.",
         "rejected": "No podemos darle esa cita",
         "cancelled": "Cita anulada",
         "when": "Cuándo",
@@ -85,8 +89,23 @@ TEXTS: dict[str, dict[str, str]] = {
         "cancel_late": "La cita ya no se puede anular: mire arriba cómo está.",
         "cancel_away": "Ahora mismo no hemos podido anularla. Inténtelo otra vez dentro de "
         "un minuto.",
+        # Moving
+        "move": "Cambiar la cita",
+        "move_title": "Cambie su cita",
+        "move_now": "Ahora es el {when}.",
+        "move_lead": "Elija otro día y otra hora.",
+        "move_stands": "La cita de ahora se mantiene hasta que tenga la nueva.",
+        "move_send": "Cambiar la cita",
+        "move_not": "Dejarla como está",
+        "move_refused": "Elija otra hora. Su cita sigue como estaba.",
+        "move_late": "La cita ya no se puede cambiar.",
+        "move_away": "No sabemos si hemos podido cambiarla: mire cómo está, e inténtelo otra vez "
+        "dentro de un minuto.",
+        "move_unknown": "Ahora mismo no podemos mostrar las horas libres. Su cita sigue como "
+        "estaba; inténtelo otra vez dentro de un minuto.",
         # What goes wrong
         "back": "Volver al principio",
+        "back_to_booking": "Volver a la cita",
         "not_found": "No encontramos esa cita",
         "not_found_text": "Compruebe que la dirección está completa, tal como viene en el correo.",
         "no_calendar": "No hay archivo de calendario",
@@ -141,8 +160,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "pending_live": "This page changes by itself as soon as there is an answer.",
         "reload": "Check now",
         "confirmed": "Appointment confirmed",
-        "confirmed_text": "We look forward to seeing you. If you can't come, cancel it, so "
-        "that somebody else can.",
+        "confirmed_text": "We look forward to seeing you. If you can't come, change or cancel it, "
+        "so that somebody else can.",
         "rejected": "We can't give you that appointment",
         "cancelled": "Appointment cancelled",
         "when": "When",
@@ -171,7 +190,21 @@ TEXTS: dict[str, dict[str, str]] = {
         "code_wrong": "That is not the code of this appointment.",
         "cancel_late": "It can't be cancelled any more: see above how it stands.",
         "cancel_away": "We could not cancel it right now. Please try again in a minute.",
+        "move": "Change the appointment",
+        "move_title": "Change your appointment",
+        "move_now": "It is on {when} now.",
+        "move_lead": "Choose another day and time.",
+        "move_stands": "The appointment that you have stands until you have the new one.",
+        "move_send": "Change the appointment",
+        "move_not": "Leave it as it is",
+        "move_refused": "Choose another time. Your appointment is as it was.",
+        "move_late": "It can't be changed any more.",
+        "move_away": "We don't know whether it was changed: see how it stands, and try again in "
+        "a minute.",
+        "move_unknown": "We can't show the free times right now. Your appointment is as it was; "
+        "please try again in a minute.",
         "back": "Back to the start",
+        "back_to_booking": "Back to the appointment",
         "not_found": "We can't find that appointment",
         "not_found_text": "Check that the address is complete, as it is in the e-mail.",
         "no_calendar": "There is no calendar file",
@@ -185,6 +218,11 @@ TEXTS: dict[str, dict[str, str]] = {
     },
 }
 
+_ALL = {
+    language: own | STAFF_TEXTS[language] | LETTER_TEXTS[language] | QUEUE_TEXTS[language]
+    for language, own in TEXTS.items()
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -193,4 +231,4 @@ class Texts:
     language: str
 
     def __call__(self, key: str, **values: object) -> str:
-        return TEXTS[self.language][key].format(**values)
+        return _ALL[self.language][key].format(**values)

@@ -17,6 +17,7 @@ from clinic.config import load, settings
 from clinic.database import DATABASE_NAME, durable_uri
 from clinic.errors import ConfigError
 from clinic.rpc import RpcPool
+from clinic.topology import BOOKING_SERVICE, NOTIFICATION_DESK
 from gateway.app import create_app
 from gateway.settings import gateway_settings
 
@@ -37,9 +38,11 @@ def start(config: dict[str, Any]) -> Flask:
     relay.start()
     # Granian's workers are processes of multiprocessing, which runs no atexit handlers.
     Finalize(None, relay.stop, exitpriority=1)
-    booking_service = RpcPool(read.amqp_uri)
-    Finalize(None, booking_service.close, exitpriority=1)
-    return create_app(store, relay, own, booking_service)
+    booking_service = RpcPool(read.amqp_uri, BOOKING_SERVICE)
+    notification_desk = RpcPool(read.amqp_uri, NOTIFICATION_DESK)
+    for pool in (booking_service, notification_desk):
+        Finalize(None, pool.close, exitpriority=1)
+    return create_app(store, relay, own, booking_service, notification_desk, read)
 
 
 _path = os.environ.get("CLINIC_CONFIG") or "config.yaml"

@@ -7,11 +7,11 @@ import logging
 import smtplib
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from email_validator import validate_email
 from eventlet import Timeout
@@ -50,6 +50,10 @@ class Envelope:
     language: str
     letter: Letter
     invitation: Invitation | None = None
+
+    def again(self, times: int) -> Self:
+        """Make it a copy that a person has asked for: mail programs show one of a Message-ID."""
+        return replace(self, reference=f"{self.reference}.again{times}")
 
 
 class Channel(Protocol[Content]):

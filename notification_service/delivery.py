@@ -36,14 +36,16 @@ Content = TypeVar("Content")
 class Delivery(Generic[Content]):
     """The delivery of one event; `claim` is its own, once it has one.
 
-    `prepare` makes what the channel sends. A channel that `tells_every_step` tells those as well
-    that a later one has overtaken.
+    `prepare` makes what the channel sends; `again` makes it one that a person had sent so many
+    times more. A channel that `tells_every_step` tells those as well that a later one has
+    overtaken.
     """
 
     bookings: BookingStore
     ledger: Ledger
     channel: Channel[Content]
     prepare: Callable[[Booking, BookingStateChanged], Content]
+    again: Callable[[Content, int], Content] = lambda content, _times: content
     tells_every_step: bool = False
     claim: Claim | None = field(default=None, init=False)
 
@@ -65,7 +67,7 @@ class Delivery(Generic[Content]):
         if self._is_overtaken(event, booking):
             self.ledger.settle(claim, State.SUPERSEDED)
             return
-        self._send(claim, content)
+        self._send(claim, self.again(content, claim.resends) if claim.resends else content)
         self.ledger.settle_surely(claim, State.SENT)
         logger.info("%s notified", self.channel.addressee, extra={"event_id": event.event_id})
 
@@ -96,7 +98,7 @@ class Delivery(Generic[Content]):
         except (DeliveryUncertain, PoisonMessage):
             raise
         except ChannelUnavailable:
-            if now() - claim.event.occurred_at > GIVE_UP_AFTER:
+            if now() - claim.wanted_since > GIVE_UP_AFTER:
                 raise DeliveryExpired("the channel was away for a day") from None
             self.ledger.settle(claim, State.POSTPONED)
             raise

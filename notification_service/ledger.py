@@ -23,11 +23,17 @@ from clinic.messages import BookingStateChanged
 from clinic.metrics import AMBIGUOUS_NOTIFICATIONS, NOTIFICATIONS
 
 
+class ChannelName(StrEnum):
+    EMAIL = "email"
+    REMINDER = "reminder"  #: goes by e-mail as well, and has rows of its own
+    WEBHOOK = "webhook"
+
+
 class State(StrEnum):
     SENDING = "sending"  #: under a lease
     POSTPONED = "postponed"  #: not sent, and free for the next who tries
     SENT = "sent"
-    FAILED = "failed"  #: parked; tried again only when a person replays it
+    FAILED = "failed"  #: parked; tried again only when a person wants it
     SUPERSEDED = "superseded"  #: a later step of the booking was told first
 
 
@@ -56,20 +62,38 @@ class Row:
         return not self.is_settled and self.lease_until <= untouched_since
 
 
+#: Tries and resends. The second stops a sender who was slow, and whom a person waited out.
+Fence = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to send; `tries` counts them, and only the latest may write down an outcome."""
+    """The right to send; `tries` counts them, and only the latest may write down an outcome.
+
+    `resends` counts how often a person wanted the notification to be sent again, `resent_at` says
+    when that was last.
+    """
 
     event: BookingStateChanged
     tries: int
+    resends: int = 0
+    resent_at: datetime | None = None
+
+    @property
+    def wanted_since(self) -> datetime:
+        return self.resent_at or self.event.occurred_at
+
+    @property
+    def fence(self) -> Fence:
+        return self.tries, self.resends
 
 
 @dataclass(frozen=True, slots=True)
 class _Settlement:
-    """What is to be written down of the row `key`, if it still has that many `tries`."""
+    """What is to be written down of the row `key`, if its `fence` is still that of the claim."""
 
     key: str
-    tries: int
+    fence: Fence
     state: State
 
 
@@ -109,17 +133,18 @@ class Ledger:
             "bookingId": event.booking_id,
             "channel": self.channel,
             "version": {"$gt": event.version},
-            "state": State.SENT.value,
         }
         with database_errors():
-            return self._rows.find_one(later, {"_id": True}) is not None
+            rows = self._rows.find(later, {"state": True, "wasSent": True})
+            # One that was told stays told, while it is sent again.
+            return any(row["state"] == State.SENT or row.get("wasSent") for row in rows)
 
     def settle(self, claim: Claim, state: State) -> None:
         """Write down what became of a claim, unless its lease ran out and another has taken it.
 
         A claim that was postponed may still be given up.
         """
-        self._settlements.submit(_Settlement(self._key(claim.event), claim.tries, state))
+        self._settlements.submit(_Settlement(self._key(claim.event), claim.fence, state))
 
     def settle_surely(self, claim: Claim, state: State) -> None:
         """Insist a little: a letter whose sending is not written down is sent a second time."""
@@ -165,16 +190,22 @@ class Ledger:
         return [by_key[row["_id"]] for row in found]
 
     def _settle(self, settlements: Sequence[_Settlement]) -> Sequence[None]:
-        keys: dict[tuple[int, State], list[str]] = {}
+        keys: dict[tuple[Fence, State], list[str]] = {}
         for each in settlements:
-            keys.setdefault((each.tries, each.state), []).append(each.key)
+            keys.setdefault((each.fence, each.state), []).append(each.key)
         with database_errors():
-            for (tries, state), some in keys.items():
-                self._settle_alike(some, tries, state)
+            for (fence, state), some in keys.items():
+                self._settle_alike(some, fence, state)
         return [None] * len(settlements)
 
-    def _settle_alike(self, keys: Sequence[str], tries: int, state: State) -> None:
-        mine = {"_id": {"$in": keys}, "state": {"$in": _UNSETTLED}, "tries": tries}
+    def _settle_alike(self, keys: Sequence[str], fence: Fence, state: State) -> None:
+        tries, resends = fence
+        mine = {
+            "_id": {"$in": keys},
+            "state": {"$in": _UNSETTLED},
+            "tries": tries,
+            "resends": resends or None,  # absent before the first
+        }
         outcome = {"state": state.value, "updatedAt": now()}
         result = self._rows.update_many(mine, {"$set": outcome})
         NOTIFICATIONS.labels(self.channel, state.value).inc(result.matched_count)
@@ -208,13 +239,16 @@ class Ledger:
     def _take(
         self, event: BookingStateChanged, condition: dict[str, Any], ambiguous: int = 0
     ) -> Claim | None:
-        lease = {"state": State.SENDING.value, "leaseUntil": now() + self._lease}
+        at = now()
+        lease = {"state": State.SENDING.value, "leaseUntil": at + self._lease, "updatedAt": at}
         row = self._rows.find_one_and_update(
             {"_id": self._key(event), **condition},
             {"$set": lease, "$inc": {"tries": 1, "ambiguous": ambiguous}},
             return_document=ReturnDocument.AFTER,
         )
-        return Claim(event, row["tries"]) if row else None
+        if row is None:
+            return None
+        return Claim(event, row["tries"], row.get("resends", 0), row.get("resentAt"))
 
     def _new_row(self, event: BookingStateChanged) -> dict[str, Any]:
         return {

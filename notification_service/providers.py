@@ -18,10 +18,12 @@ from clinic.rpc import RpcPool
 from clinic.store import BookingStore
 from clinic.topology import EMAIL, WEBHOOK, WorkQueue
 from clinic.upcoming import Upcoming
-from notification_service.channels import Channel
+from notification_service.channels import Channel, Envelope
 from notification_service.delivery import Delivery
+from notification_service.desk import Desk
 from notification_service.free_slots import FreeSlots
-from notification_service.ledger import Ledger
+from notification_service.ledger import ChannelName, Ledger
+from notification_service.notification import Notifications
 from notification_service.reconciler import GIVE_UP_AFTER, Reconciler
 from notification_service.reminders import Reminders
 from notification_service.retirement import Retirement
@@ -29,11 +31,6 @@ from notification_service.settings import notification_settings
 from notification_service.watermark import Watermark
 from notification_service.webhook import WebhookChannel, as_in_history
 from notification_service.writer import Links, Writer
-
-_EMAIL = "email"
-#: Reminders go by e-mail as well, and have rows of their own in the ledger.
-_REMINDER = "reminder"
-_WEBHOOK = "webhook"
 
 #: Connections to the broker for asking the booking service; a letter waits for one a moment only.
 _RPC_LIMIT = 4
@@ -74,7 +71,7 @@ class ChannelDelivery(ClinicDatabase):
     def get_dependency(self, worker_ctx: WorkerContext) -> Delivery[Any]:
         return replace(self.delivery)
 
-    def _ledger(self, name: str, channel: Channel[Any]) -> Ledger:
+    def _ledger(self, name: ChannelName, channel: Channel[Any]) -> Ledger:
         return Ledger(self.database, name, channel.longest_send_seconds + _MARGIN_SECONDS)
 
     def _reconciler(
@@ -96,9 +93,11 @@ class ChannelDelivery(ClinicDatabase):
 class EmailDelivery(ChannelDelivery):
     def setup(self) -> None:
         super().setup()
-        ledger = self._ledger(_EMAIL, self.own.channel)
+        ledger = self._ledger(ChannelName.EMAIL, self.own.channel)
         writer = self._writer()
-        self.delivery = Delivery(self.bookings, ledger, self.own.channel, writer.write)
+        self.delivery = Delivery(
+            self.bookings, ledger, self.own.channel, writer.write, Envelope.again
+        )
         policy = self.settings.email_retry
         self.background = (
             self._reconciler(ledger, EMAIL, policy, reach=GIVE_UP_AFTER),
@@ -110,7 +109,7 @@ class EmailDelivery(ChannelDelivery):
         self.rpc.close()
 
     def _writer(self) -> Writer:
-        self.rpc = RpcPool(self.settings.amqp_uri, _RPC_LIMIT)
+        self.rpc = RpcPool(self.settings.amqp_uri, limit=_RPC_LIMIT)
         own = self.own
         links = None
         if own.public_url and own.link_secrets:
@@ -121,7 +120,7 @@ class EmailDelivery(ChannelDelivery):
         return Reminders(
             Upcoming(self.database),
             self.bookings,
-            self._ledger(_REMINDER, self.own.channel),
+            self._ledger(ChannelName.REMINDER, self.own.channel),
             self.own.channel,
             writer.remind,
             self.own.remind_before,
@@ -137,13 +136,31 @@ class WebhookDelivery(ChannelDelivery):
             self._open(self.own.webhook)
         else:
             publisher = Publisher(self.settings.amqp_uri, topology.unbind_webhook)
-            self.background = (Retirement(publisher, Watermark(self.database, _WEBHOOK)),)
+            watermark = Watermark(self.database, ChannelName.WEBHOOK)
+            self.background = (Retirement(publisher, watermark),)
 
     def _open(self, channel: WebhookChannel) -> None:
-        ledger = self._ledger(_WEBHOOK, channel)
+        ledger = self._ledger(ChannelName.WEBHOOK, channel)
         self.delivery = Delivery(
             self.bookings, ledger, channel, as_in_history, tells_every_step=True
         )
         policy = self.settings.webhook_retry
         # Steps of the time before it was switched on are not told.
         self.background = (self._reconciler(ledger, WEBHOOK, policy, reach=timedelta(0)),)
+
+
+class StaffDesk(ClinicDatabase):
+    """Gives each entrypoint the `Desk`."""
+
+    def setup(self) -> None:
+        super().setup()
+        settings = config.settings(self.container.config)
+        self.desk = Desk(
+            BookingStore(self.database, Outbox(self.database)),
+            Notifications(self.database),
+            Publisher(settings.amqp_uri, topology.declarer(settings)),
+            settings.has_webhook,
+        )
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> Desk:
+        return self.desk

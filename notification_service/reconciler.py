@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from clinic.clock import now
@@ -15,7 +14,6 @@ from clinic.errors import TryLater
 from clinic.journal import Journal, Steps
 from clinic.messages import BookingStateChanged
 from clinic.metrics import LOST_EVENTS
-from clinic.outgoing import Outgoing
 from clinic.publisher import Publisher
 from notification_service.ledger import Ledger, Row
 from notification_service.watermark import Watermark
@@ -154,17 +152,14 @@ class Reconciler:
         return not self._stopping.is_set()
 
     def _publish(self, events: Sequence[BookingStateChanged]) -> None:
-        refused = self._publisher.publish([self._message(event) for event in events])
+        messages = [Entry.of_change(event).to_queue(self._queue) for event in events]
+        refused = self._publisher.publish(messages)
         for event in events:
             logger.info("event published again", extra={"event_id": event.event_id})
         logger.warning("events were lost and published again", extra={"count": len(events)})
         LOST_EVENTS.labels(self._queue).inc(len(events))
         if refused:
             logger.error("the broker refused messages", extra={"count": len(refused)})
-
-    def _message(self, event: BookingStateChanged) -> Outgoing:
-        """What the relay would send, but to one queue: other subscribers have lost nothing."""
-        return replace(Entry.of_change(event).to_message(), exchange="", routing_key=self._queue)
 
     def _work_again(self) -> None:
         if self._is_resting:

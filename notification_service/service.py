@@ -1,20 +1,25 @@
-"""The nameko services that hear of every step of a booking, one for each channel.
+"""The nameko services that hear of every step of a booking, one for each channel, and the one that
+tells staff what they have done.
 
-They are two, each with its own queue and its own pool of workers: in one, letters would wait
-behind a receiver that hangs.
+Each has its own queue and its own pool of workers: in one, letters would wait behind a receiver
+that hangs, and staff behind both.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from clinic.consumer import work
+from clinic.draining import rpc
 from clinic.errors import ClinicError
 from clinic.messages import BookingStateChanged
 from clinic.monitor import Monitor
 from clinic.providers import IsReplay, RequestId
-from clinic.topology import EMAIL, WEBHOOK
+from clinic.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
 from notification_service.channels import Envelope
 from notification_service.delivery import Delivery
-from notification_service.providers import EmailDelivery, WebhookDelivery
+from notification_service.desk import Desk
+from notification_service.providers import EmailDelivery, StaffDesk, WebhookDelivery
 
 
 class NotificationService:
@@ -65,3 +70,32 @@ class WebhookService:
     def give_up(self, event: BookingStateChanged, code: str) -> None:
         """Settle the notification; its event is in `notification_service.webhook.dead_letter`."""
         self.webhook.give_up(event, code)
+
+
+class NotificationDesk:
+    """`n.rpc.notification_desk...`: for the gateway, and for people in `nameko shell`."""
+
+    name = NOTIFICATION_DESK
+
+    desk: Desk = StaffDesk()
+    request_id = RequestId()
+
+    @rpc(expected_exceptions=ClinicError)
+    def list_notifications(self, booking_id: str) -> list[dict[str, Any]]:
+        """Return what was told of each step of a booking, by version and then channel:
+        {"version", "status", "channel", "state", "tries", "at", "mayResend"}.
+
+        Raises: BookingNotFound, DatabaseUnavailable.
+        """
+        return self.desk.read(booking_id)
+
+    @rpc(expected_exceptions=ClinicError)
+    def resend(
+        self, booking_id: str, version: int, channel: str, by: str = "rpc"
+    ) -> dict[str, Any]:
+        """Have one of them sent once more, and return it.
+
+        Raises: BookingNotFound, NotResendable, InvalidBooking, DatabaseUnavailable,
+        BrokerUnavailable.
+        """
+        return self.desk.resend(booking_id, version, channel, by)

@@ -80,7 +80,8 @@ def empty_queues(uri: str) -> None:
         for work in topology.WORK_QUEUES:
             for queue in work.queues(RETRY_SECONDS):
                 channel.queue_purge(queue.name)
-        channel.queue_delete("rpc-booking_service")
+        for service in (topology.BOOKING_SERVICE, topology.NOTIFICATION_DESK):
+            channel.queue_delete(f"rpc-{service}")
 
 
 @pytest.fixture

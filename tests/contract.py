@@ -20,7 +20,7 @@ from gateway.openapi.document import document
 Call = tuple[str, str]
 
 #: The blueprints of what people read in a browser, which is no part of the contract with programs.
-PAGES = frozenset({"welcome", "asking", "appointment", "assets"})
+PAGES = frozenset({"welcome", "asking", "appointment", "moving", "assets"})
 
 
 def routes(app: Flask) -> set[Call]:
@@ -34,7 +34,8 @@ def routes(app: Flask) -> set[Call]:
 
 
 def is_page(rule: Rule) -> bool:
-    return rule.endpoint.partition(".")[0] in PAGES
+    blueprint = rule.endpoint.partition(".")[0]
+    return blueprint in PAGES or blueprint.startswith("staff_")
 
 
 def nameless(path: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import email.parser
-import email.policy
 import sys
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -13,6 +11,7 @@ from runner.ports import free_port, is_taken
 from runner.process import start
 from runner.server import Server
 from tests.conftest import eventually
+from tests.letters import letters_in
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,11 +22,7 @@ class Mailbox:
         self.directory = directory
 
     def letters(self) -> list[EmailMessage]:
-        """Everything taken so far, in order; `X-Recipient` tells who it was handed over for, and
-        `X-Taken-At` when."""
-        files = sorted(self.directory.glob("*.eml"), key=lambda file: int(file.stem))
-        parser = email.parser.BytesParser(EmailMessage, policy=email.policy.default)
-        return [parser.parsebytes(file.read_bytes()) for file in files]
+        return letters_in(self.directory)
 
     def open(self) -> None:
         """Let in those who were told to come back later."""

@@ -154,7 +154,7 @@ CANCEL = Operation(
             example=CANCELLED,
         ),
     ),
-    refusals=(*_OF_A_CHANGE, refusals.NOT_CANCELLED),
+    refusals=(*_OF_A_CHANGE, refusals.NOT_CANCELLED, refusals.TOO_MANY),
     access=(PATIENT, STAFF),
 )
 
@@ -176,7 +176,7 @@ RESCHEDULE = Operation(
             example=MOVED,
         ),
     ),
-    refusals=(*_OF_A_CHANGE, refusals.NOT_RESCHEDULED),
+    refusals=(*_OF_A_CHANGE, refusals.NOT_RESCHEDULED, refusals.TOO_MANY),
     access=(PATIENT, STAFF),
 )
 

@@ -29,13 +29,18 @@ function announce(text) {
 
 // --- another day, without losing what is typed
 
-async function showDay(address, remember) {
+/** What is shown, without the place on it: a link to a place changes nothing that is fetched. */
+const where = () => location.pathname + location.search;
+let shown = where();
+
+async function showDay(address, isNew) {
   try {
     const { fresh } = await fetchPage(address);
     showParts(fresh);
     const translation = document.querySelector("[data-translation]");
     translation.href = fresh.querySelector("[data-translation]").href;
-    if (remember) history.pushState(null, "", address);
+    if (isNew) history.pushState(null, "", address);
+    shown = where();
     document.querySelector('[data-part="times"] [data-heading]')?.focus();
   } catch {
     location.assign(address);
@@ -53,11 +58,11 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("form[data-day]")) return;
   event.preventDefault();
-  showDay(`/?${new URLSearchParams(new FormData(form))}`, true);
+  showDay(`${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`, true);
 });
 
-if (document.querySelector("form[data-ask]")) {
-  addEventListener("popstate", () => showDay(location.href, false));
+if (document.querySelector("[data-day]")) {
+  addEventListener("popstate", () => where() !== shown && showDay(where(), false));
 }
 
 // --- a booking that is not decided yet
@@ -89,7 +94,8 @@ async function follow() {
     await pause(POLL_SECONDS[Math.min(round, POLL_SECONDS.length - 1)]);
     await isSeen();
     try {
-      const address = location.pathname;
+      // Not where we are: what a form was answered with is shown at the address of the form.
+      const address = document.querySelector("[data-reload]").href;
       const found = await fetchPage(address, tag ? { "If-None-Match": tag } : {});
       tag = found.tag;
       if (found.fresh) showState(found.fresh);
@@ -99,15 +105,45 @@ async function follow() {
   }
 }
 
-// --- the code from the e-mail: behind the #, so that no server and no log ever sees it
+// --- the code from the e-mail: behind the #, so that no server and no log sees it before a form
+// takes it. This tab remembers it for the page on which the appointment is moved, and back again.
 
 function takeCode() {
-  const field = document.getElementById("code");
-  const code = decodeURIComponent(location.hash.slice(1));
-  if (!field || !/^[\w-]{20,}$/.test(code)) return;
-  field.value = code;
-  history.replaceState(null, "", location.pathname);
+  const ours = `code of ${location.pathname.split("/")[2]}`;
+  const code = location.hash.slice(1);
+  if (/^[\w-]{43}$/.test(code)) {
+    remember(ours, code);
+    history.replaceState(null, "", location.pathname + location.search);
+    fillCode(code);
+  } else if (!document.getElementById("code")?.value) {
+    fillCode(remembered(ours));
+  }
 }
+
+function fillCode(code) {
+  const field = document.getElementById("code");
+  if (field) field.value = code;
+}
+
+// A browser may refuse to remember anything: then the code is typed on the other page.
+
+function remember(name, text) {
+  try {
+    sessionStorage.setItem(name, text);
+  } catch {
+    // not here
+  }
+}
+
+function remembered(name) {
+  try {
+    return sessionStorage.getItem(name) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+addEventListener("hashchange", takeCode);
 
 takeCode();
 showLive();

@@ -12,19 +12,34 @@ from pymongo import MongoClient
 from runner.mongodb import MongoServer
 from runner.rabbitmq import RabbitNode
 from runner.services import ROOT
+from tests.browser.visitor import STAFF_KEY
 from tests.conftest import empty_queues, eventually
 from tests.e2e.conftest import QUICK
 from tests.e2e.stack import Stack
+from tests.mailbox import Mailbox, running_mailbox
 
 _DATABASE = "test_browser"
 _NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 #: Long enough for a page that says "not confirmed yet" to be seen.
-_ENVIRONMENT = QUICK | {"AVAILABILITY_DELAY_SECONDS": "0.7", "CLINIC_TIMEZONE": "Europe/Madrid"}
+_ENVIRONMENT = QUICK | {
+    "AVAILABILITY_DELAY_SECONDS": "0.7",
+    "CLINIC_TIMEZONE": "Europe/Madrid",
+    "STAFF_API_KEY": STAFF_KEY,
+    "LINK_SECRET": "what letters are signed with",
+}
+
+
+@pytest.fixture(scope="module")
+def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
+    yield from running_mailbox(tmp_path_factory.mktemp("mail"))
 
 
 @pytest.fixture(scope="module")
 def stacks(
-    rabbit_node: RabbitNode, mongo_server: MongoServer, tmp_path_factory: pytest.TempPathFactory
+    rabbit_node: RabbitNode,
+    mongo_server: MongoServer,
+    mailbox: Mailbox,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Stack, Stack]]:
     """The clinic, and a second gateway of it that reaches no broker."""
     empty_queues(rabbit_node.uri)
@@ -34,7 +49,8 @@ def stacks(
     away = Stack(_NOWHERE, database, directory, **_ENVIRONMENT)
     try:
         away.start("gateway")
-        whole.start_all()
+        smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port)}
+        whole.start_all(PUBLIC_URL=whole.url, **smtp)
         eventually(away.is_ready)
         yield whole, away
     finally:
@@ -46,13 +62,15 @@ def stacks(
 
 
 @pytest.fixture(scope="module")
-def browse(stacks: tuple[Stack, Stack]) -> Callable[..., str]:
+def browse(
+    stacks: tuple[Stack, Stack], mailbox: Mailbox, rabbit_node: RabbitNode
+) -> Callable[..., str]:
     """Runs `python -m tests.browser` against the clinic, and returns what it prints."""
 
     def run(*arguments: str | Path) -> str:
-        command = [sys.executable, "-m", "tests.browser", *(each.url for each in stacks)]
+        clinic = [*(each.url for each in stacks), mailbox.directory, rabbit_node.uri]
         result = subprocess.run(
-            [*command, *map(str, arguments)],
+            [sys.executable, "-m", "tests.browser", *map(str, (*clinic, *arguments))],
             cwd=ROOT,
             env=os.environ | {"PYTHONWARNINGS": "default"},
             capture_output=True,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.scenarios import Clinic
+from tests.browser.clinic import Clinic, link_in
+from tests.browser.moving import booked, open_the_times
 from tests.browser.visitor import PHONE, Visitor, book_by_program, tomorrow_at, visit
 from tests.browser.words import Words
 
@@ -22,20 +23,21 @@ def take(browser: Browser, clinic: Clinic, folder: Path, words: Words) -> None:
     with visit(browser, clinic.url, viewport=_DESK, language=language) as visitor:
         _booking(visitor, words, folder, hour)
     _rejected(browser, clinic, words, folder, hour + 2)
+    _moving(browser, clinic, words, folder, hour)
     with visit(browser, clinic.away, viewport=_DESK, language=language) as visitor:
         visitor.open()
-        _save(visitor, folder / "away.png")
+        save(visitor, folder / "away.png")
     dark_phone = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}
     with visit(browser, clinic.url, language=language, **dark_phone) as visitor:
         visitor.open()
-        _save(visitor, folder / "phone.png", whole=False)
+        save(visitor, folder / "phone.png", whole=False)
 
 
 def _booking(visitor: Visitor, words: Words, folder: Path, hour: int) -> None:
     visitor.choose(tomorrow_at(hour))
     visitor.label(words.name).fill("Ana López")
     visitor.label(words.email).fill("ana@example.com")
-    _save(visitor, folder / "ask.png")
+    save(visitor, folder / "ask.png")
     visitor.label(words.email).fill("ana@")
     visitor.button(words.send).click()
     visitor.page.get_by_role("alert").wait_for()
@@ -43,13 +45,13 @@ def _booking(visitor: Visitor, words: Words, folder: Path, hour: int) -> None:
     visitor.label(words.email).fill("ana@example.com")
     visitor.button(words.send).click()
     visitor.wait_for(words.pending)
-    _save(visitor, folder / "pending.png")
+    save(visitor, folder / "pending.png")
     visitor.wait_for(words.confirmed)
     visitor.page.locator("summary").click()
-    _save(visitor, folder / "confirmed.png")
+    save(visitor, folder / "confirmed.png")
     visitor.button(words.cancel_send).click()
     visitor.wait_for(words.cancelled)
-    _save(visitor, folder / "cancelled.png")
+    save(visitor, folder / "cancelled.png")
 
 
 def _rejected(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour: int) -> None:
@@ -58,9 +60,22 @@ def _rejected(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour
     with visit(browser, clinic.url, viewport=_DESK, language=words.language) as visitor:
         visitor.open(f"/cita/{booking['id']}")
         visitor.wait_for(words.rejected)
-        _save(visitor, folder / "rejected.png")
+        save(visitor, folder / "rejected.png")
 
 
-def _save(visitor: Visitor, file: Path, whole: bool = True) -> None:
+def _moving(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour: int) -> None:
+    first, wanted = (tomorrow_at(hour + number, days=3) for number in (0, 1))
+    letter = clinic.letter(booked(clinic, first, words)["id"], 2)
+    with visit(browser, clinic.url, viewport=_DESK, language=words.language) as visitor:
+        visitor.page.goto(link_in(letter))
+        open_the_times(visitor, words, wanted)
+        save(visitor, folder / "move.png")
+        booked(clinic, wanted, words)
+        visitor.button(words.move).click()
+        visitor.page.get_by_role("alert").wait_for()
+        visitor.page.screenshot(path=folder / "gone.png")
+
+
+def save(visitor: Visitor, file: Path, whole: bool = True) -> None:
     visitor.page.evaluate("() => document.activeElement.blur()")
     visitor.page.screenshot(path=file, full_page=whole, animations="disabled", caret="hide")

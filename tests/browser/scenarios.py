@@ -4,26 +4,22 @@ of a day to itself."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC
 
 import requests
 from playwright.sync_api import Browser, expect
 
-from tests.browser.visitor import PHONE, Visitor, book_by_program, tomorrow_at, visit
+from tests.browser import letters, moving
+from tests.browser.clinic import Clinic, Scenario
+from tests.browser.visitor import (
+    PHONE,
+    Visitor,
+    book_by_program,
+    staff_header,
+    tomorrow_at,
+    utc,
+    visit,
+)
 from tests.browser.words import ENGLISH, SPANISH, Words
-
-
-@dataclass(frozen=True, slots=True)
-class Clinic:
-    """`away` is a gateway whose booking service can't be reached."""
-
-    url: str
-    away: str
-
-
-Scenario = Callable[[Browser, Clinic], None]
 
 
 def _ask(visitor: Visitor, words: Words, hour: int) -> None:
@@ -37,14 +33,18 @@ def _ask(visitor: Visitor, words: Words, hour: int) -> None:
 def _walk(
     browser: Browser, clinic: Clinic, words: Words, *, script: bool, hour: int, **context: str
 ) -> None:
-    """From booking to confirmation to cancellation, with a look at each page."""
+    """From booking to confirmation to another day to cancellation, with a look at each page."""
     with visit(browser, clinic.url, language=words.language, script=script, **context) as visitor:
         visitor.open()
         assert visitor.heading() == words.title
         expect(visitor.page.locator("html")).to_have_attribute("lang", words.language[:2])
         _ask(visitor, words, hour)
         _see_the_decision(visitor, words, script)
-        _see_the_calendar_file(visitor, words, hour)
+        first = visitor.calendar_file(words.add_to_calendar)
+        assert words.summary in first
+        assert utc(tomorrow_at(hour)) in first
+        moving.move(visitor, words, tomorrow_at(hour, days=2), script=script)
+        assert utc(tomorrow_at(hour, days=2)) in visitor.calendar_file(words.add_to_calendar)
         _cancel(visitor, words)
         if script:
             visitor.check_accessibility()
@@ -64,14 +64,6 @@ def _see_the_decision(visitor: Visitor, words: Words, script: bool) -> None:
             visitor.page.wait_for_timeout(200)
             visitor.link(words.reload).click()
         assert visitor.heading() == words.confirmed
-
-
-def _see_the_calendar_file(visitor: Visitor, words: Words, hour: int) -> None:
-    with visitor.page.expect_download() as download:
-        visitor.link(words.add_to_calendar).click()
-    text = download.value.path().read_text()
-    assert words.summary in text
-    assert f"DTSTART:{tomorrow_at(hour).astimezone(UTC):%Y%m%dT%H%M%SZ}" in text
 
 
 def _cancel(visitor: Visitor, words: Words) -> None:
@@ -123,6 +115,10 @@ def mistakes_are_shown_beside_the_fields(browser: Browser, clinic: Clinic) -> No
         expect(email).to_have_accessible_description(re.compile("nombre@example.com"))
         summary.get_by_role("link").click()
         expect(email).to_be_focused()
+        # A link to a place on the page is no other day: nothing is fetched, and nothing is lost.
+        visitor.page.wait_for_load_state("networkidle")
+        expect(email).to_be_focused()
+        expect(visitor.label(f"{tomorrow_at(12):%H:%M}")).to_be_checked()
 
 
 def a_day_is_chosen_without_losing_what_is_typed(browser: Browser, clinic: Clinic) -> None:
@@ -145,78 +141,44 @@ def the_keyboard_is_enough(browser: Browser, clinic: Clinic) -> None:
         press("Tab")
         expect(visitor.page.locator(".skip")).to_be_focused()
         press("Enter")
-        _tab_to(visitor, 'input[name="date"]')
+        visitor.tab_to('input[name="date"]')
         press("Space")
         press("ArrowRight")
-        _tab_to(visitor, "#name")
+        visitor.tab_to("#name")
         visitor.page.keyboard.type("Ana López")
-        _tab_to(visitor, "#email")
+        visitor.tab_to("#email")
         visitor.page.keyboard.type("ana@example.com")
         press("Enter")
         visitor.wait_for(SPANISH.confirmed)
-        _tab_to(visitor, "summary")
+        visitor.tab_to("summary")
         press("Enter")
-        _tab_to(visitor, "button.danger")
+        visitor.tab_to("button.danger")
         press("Enter")
         visitor.wait_for(SPANISH.cancelled)
-
-
-def _tab_to(visitor: Visitor, selector: str) -> None:
-    for _ in range(60):
-        visitor.page.keyboard.press("Tab")
-        if visitor.page.evaluate("(it) => document.activeElement.matches(it)", selector):
-            return
-    raise AssertionError(f"no Tab leads to {selector}")
 
 
 def a_phone_shows_all(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url, viewport=PHONE, has_touch=True, is_mobile=True) as visitor:
         visitor.open()
-        visitor.check_width()
-        _large_enough(visitor)
+        _fits_a_phone(visitor)
         _ask(visitor, SPANISH, 14)
         visitor.wait_for(SPANISH.confirmed)
-        visitor.check_width()
-        _large_enough(visitor)
-        visitor.check_accessibility()
+        _fits_a_phone(visitor)
+        visitor.link(SPANISH.move).click()
+        visitor.wait_for(SPANISH.move_title)
+        _fits_a_phone(visitor)
 
 
-def _large_enough(visitor: Visitor) -> None:
-    """A thumb needs 44 px."""
-    targets = visitor.page.locator("main a, main button, main input:not([type=hidden]), summary")
-    for box in (each.bounding_box() for each in targets.all()):
-        assert not box or not box["height"] or box["height"] >= 43.5, box
-
-
-def the_link_of_the_letter_opens_the_page_and_cancels(browser: Browser, clinic: Clinic) -> None:
-    booking = book_by_program(clinic.url, tomorrow_at(15))
-    with visit(browser, clinic.url) as visitor:
-        visitor.open(f"/cita/{booking['id']}#{booking['manageToken']}")
-        visitor.wait_for(SPANISH.confirmed)
-        assert "#" not in visitor.page.url
-        visitor.page.locator("summary").click()
-        expect(visitor.label(SPANISH.code)).to_have_value(booking["manageToken"])
-        visitor.button(SPANISH.cancel_send).click()
-        visitor.wait_for(SPANISH.cancelled)
-
-
-def the_code_is_typed_without_script(browser: Browser, clinic: Clinic) -> None:
-    booking = book_by_program(clinic.url, tomorrow_at(16))
-    with visit(browser, clinic.url, script=False) as visitor:
-        visitor.open(f"/cita/{booking['id']}")
-        visitor.page.locator("summary").click()
-        visitor.label(SPANISH.code).fill("wrong")
-        visitor.button(SPANISH.cancel_send).click()
-        assert "no es el de esta cita" in visitor.page.get_by_role("alert").inner_text()
-        visitor.label(SPANISH.code).fill(booking["manageToken"])
-        visitor.button(SPANISH.cancel_send).click()
-        visitor.wait_for(SPANISH.cancelled)
+def _fits_a_phone(visitor: Visitor) -> None:
+    visitor.check_width()
+    visitor.check_targets()
+    visitor.check_accessibility()
 
 
 def who_is_rejected_is_offered_what_is_near(browser: Browser, clinic: Clinic) -> None:
     for _ in range(2):
         booking = book_by_program(clinic.url, tomorrow_at(17))
-        _decided(clinic, booking["id"])
+        clinic.decided(booking["id"])
     with visit(browser, clinic.url) as visitor:
         visitor.open(f"/cita/{booking['id']}")
         assert visitor.heading() == SPANISH.rejected
@@ -226,11 +188,6 @@ def who_is_rejected_is_offered_what_is_near(browser: Browser, clinic: Clinic) ->
         assert "17:00" not in " ".join(offers.all_inner_texts())
         offers.first.click()
         expect(visitor.page.locator("input[name=date]:checked")).to_have_count(1)
-
-
-def _decided(clinic: Clinic, booking_id: str) -> None:
-    while requests.get(f"{clinic.url}/booking/{booking_id}", timeout=30).json()["version"] == 1:
-        pass
 
 
 def a_booking_is_taken_while_nobody_knows_the_free_times(browser: Browser, clinic: Clinic) -> None:
@@ -254,7 +211,8 @@ def two_clicks_are_one_booking(browser: Browser, clinic: Clinic) -> None:
         visitor.button(SPANISH.send).dblclick(no_wait_after=True)
         visitor.page.wait_for_url("**/cita/*")
         visitor.page.reload()
-    listed = requests.get(f"{clinic.url}/bookings/?limit=100", timeout=30).json()
+    address = f"{clinic.url}/bookings/?limit=100"
+    listed = requests.get(address, headers=staff_header(), timeout=30).json()
     assert [each["patientEmail"] for each in listed].count("dos@example.com") == 1
 
 
@@ -278,8 +236,8 @@ SCENARIOS: dict[str, Scenario] = {
         a_day_is_chosen_without_losing_what_is_typed,
         the_keyboard_is_enough,
         a_phone_shows_all,
-        the_link_of_the_letter_opens_the_page_and_cancels,
-        the_code_is_typed_without_script,
+        *moving.SCENARIOS,
+        *letters.SCENARIOS,
         who_is_rejected_is_offered_what_is_near,
         a_booking_is_taken_while_nobody_knows_the_free_times,
         two_clicks_are_one_booking,

@@ -8,7 +8,7 @@ import pytest
 
 from runner.services import ROOT
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_pictures_are_taken(browse: Callable[..., str]) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.browser.operations import OPERATIONS
 from tests.browser.scenarios import SCENARIOS
+from tests.browser.staff_scenarios import STAFF_SCENARIOS
 
 #: The first one waits for all scenarios.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,6 @@ def outcomes(browse: Callable[..., str]) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", [*OPERATIONS, *SCENARIOS, *STAFF_SCENARIOS])
 def test_in_a_browser(outcomes: dict[str, str], name: str) -> None:
     assert not outcomes[name], outcomes[name]

@@ -20,7 +20,13 @@ class Words:
     rejected: str
     add_to_calendar: str
     summary: str
+    move: str
+    move_title: str
+    stands: str
+    gone: str
+    as_it_was: str
     code: str
+    wrong_code: str
     cancel_send: str
     cancelled: str
 
@@ -38,7 +44,13 @@ SPANISH = Words(
     rejected="No podemos darle esa cita",
     add_to_calendar="Añadir al calendario",
     summary="Cita en la clínica",
+    move="Cambiar la cita",
+    move_title="Cambie su cita",
+    stands="La cita de ahora se mantiene hasta que tenga la nueva.",
+    gone="No quedan plazas a esa hora.",
+    as_it_was="Su cita sigue como estaba",
     code="Código de la cita",
+    wrong_code="Ese código no es el de esta cita.",
     cancel_send="Sí, anular la cita",
     cancelled="Cita anulada",
 )
@@ -55,7 +67,83 @@ ENGLISH = Words(
     rejected="We can't give you that appointment",
     add_to_calendar="Add to calendar",
     summary="Appointment at the clinic",
+    move="Change the appointment",
+    move_title="Change your appointment",
+    stands="The appointment that you have stands until you have the new one.",
+    gone="There are no places left at that time.",
+    as_it_was="Your appointment is as it was",
     code="Code of the appointment",
+    wrong_code="That is not the code of this appointment.",
     cancel_send="Yes, cancel the appointment",
     cancelled="Appointment cancelled",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffWords:
+    language: str
+    door: str
+    key: str
+    sign_in: str
+    key_wrong: str
+    sign_out: str
+    agenda: str
+    search: str
+    search_text: str
+    found_one: str
+    confirmed: str
+    cancelled: str
+    cancel: str
+    reason: str
+    cancel_send: str
+    cancel_done: str
+    move: str
+    show_day: str
+    move_send: str
+    move_done: str
+
+
+STAFF_SPANISH = StaffWords(
+    language="es-ES",
+    door="Páginas del personal",
+    key="Clave del personal",
+    sign_in="Entrar",
+    key_wrong="Esa clave no es del personal.",
+    sign_out="Salir",
+    agenda="Agenda",
+    search="Buscar",
+    search_text="Nombre, correo o referencia",
+    found_one="1 cita",
+    confirmed="Confirmada",
+    cancelled="Anulada",
+    cancel="Anular la cita",
+    reason="La clínica anuló la cita: ese día estará cerrada.",
+    cancel_send="Sí, anular la cita",
+    cancel_done="La cita se ha anulado. Se avisa al paciente.",
+    move="Cambiar de hora",
+    show_day="Ver horas",
+    move_send="Cambiar la cita",
+    move_done="La cita se ha cambiado. Se avisa al paciente.",
+)
+STAFF_ENGLISH = StaffWords(
+    language="en-GB",
+    door="Staff pages",
+    key="Staff key",
+    sign_in="Sign in",
+    key_wrong="That is not a key of the staff.",
+    sign_out="Sign out",
+    agenda="Agenda",
+    search="Search",
+    search_text="Name, e-mail or reference",
+    found_one="1 appointment",
+    confirmed="Confirmed",
+    cancelled="Cancelled",
+    cancel="Cancel the appointment",
+    reason="The clinic cancelled the appointment: it is closed on that day.",
+    cancel_send="Yes, cancel the appointment",
+    cancel_done="The appointment was cancelled. The patient is told.",
+    move="Move to another time",
+    show_day="Show times",
+    move_send="Move the appointment",
+    move_done="The appointment was moved. The patient is told.",
 )

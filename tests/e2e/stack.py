@@ -44,9 +44,9 @@ class Stack:
         self._running.append(running)
         return running
 
-    def start_all(self) -> None:
+    def start_all(self, **environment: str) -> None:
         for name in self._servers:
-            self.start(name)
+            self.start(name, **environment)
         eventually(self.is_ready)
 
     def stop(self) -> None:

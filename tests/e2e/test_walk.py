@@ -110,20 +110,46 @@ n.rpc.booking_service.get_booking("nobody")
 
 def test_nameko_shell_reaches_the_service(stack: Stack, amqp_uri: str, tmp_path: Path) -> None:
     eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
+    output = _typed(SHELL, amqp_uri, tmp_path)
+    for expected in ("CREATED pending", "READ True", "LISTED 1", "RemoteError: BookingNotFound"):
+        assert expected in output
+
+
+DESK = """
+desk, booking_id = n.rpc.notification_desk, "{}"
+print("TOLD", [each["state"] for each in desk.list_notifications(booking_id)])
+print("OPENED", desk.resend(booking_id, 2, "email")["state"])
+desk.resend(booking_id, 1, "email")
+"""
+
+
+def test_nameko_shell_has_a_letter_sent_again(
+    stack: Stack, amqp_uri: str, tmp_path: Path, ledger_rows: Callable[[], dict[str, str]]
+) -> None:
+    booking_id = stack.book()
+    reference = f"{booking_id}.2"
+    eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
+    eventually(lambda: consumers(amqp_uri, "rpc-notification_desk"))
+    output = _typed(DESK.format(booking_id), amqp_uri, tmp_path)
+    for expected in ("TOLD ['sent']", "OPENED postponed", "RemoteError: NotResendable"):
+        assert expected in output
+    eventually(lambda: f"{reference}.again1" in stack.logs("notification_service"))
+    assert "rpc wants it sent again: email" in stack.logs("notification_service")
+
+
+def _typed(text: str, amqp_uri: str, home: Path) -> str:
+    """Type it into the shell, and return all that the shell says."""
     command = [Path(sys.executable).with_name("nameko"), "shell", "--config", "config.yaml"]
-    environment = {"AMQP_URI": amqp_uri, "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     shell = subprocess.run(
         command,
-        input="\n".join(line for line in _joined(SHELL)),
-        env=environment,
+        input="\n".join(_joined(text)),
+        env={"AMQP_URI": amqp_uri, "PATH": "/usr/bin:/bin", "HOME": str(home)},
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    output = shell.stdout + shell.stderr
-    for expected in ("CREATED pending", "READ True", "LISTED 1", "RemoteError: BookingNotFound"):
-        assert expected in output
+    return shell.stdout + shell.stderr
 
 
 def _joined(text: str) -> list[str]:

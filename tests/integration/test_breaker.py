@@ -34,7 +34,7 @@ def client(proxy: Proxy, mongodb_uri: str) -> Iterator[FlaskClient]:
     config = {"AMQP_URI": "amqp://127.0.0.1:9/", "MONGODB_CONNECTION_URL": uri}
     mongo: MongoClient[dict[str, Any]] = MongoClient(durable_uri(uri))
     parts = relayed_store(mongo.get_default_database(), settings(config))
-    yield create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
+    yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     mongo.close()
 
 

@@ -203,12 +203,11 @@ def test_rpc_is_answered_when_the_first_node_is_down(
 
 
 def test_dead_letters_are_seen_when_the_first_node_hangs(
-    config: dict[str, Any], proxy: Proxy, through_proxy_first: str, amqp_uri: str
+    proxy: Proxy, through_proxy_first: str, amqp_uri: str
 ) -> None:
     put(amqp_uri, topology.BOOKING_REQUESTS.dead_letter, b"{}")
     proxy.freeze()
-    settings = clinic_config.settings(config | {"AMQP_URI": through_proxy_first})
-    with DeadLetters.opened(settings) as letters:
+    with DeadLetters.opened(through_proxy_first) as letters:
         assert len(letters.waiting()) == 1
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,6 @@ from clinic.messages import BookingRequested, BookingStateChanged
 from clinic.outbox import Outbox
 from clinic.retry import ATTEMPT_HEADER
 from clinic.store import BookingStore
-from clinic.topology import WorkQueue
 from notification_service.service import NotificationService, WebhookService
 from runner.ports import free_port
 from runner.rabbitmq import RabbitNode
@@ -36,6 +33,7 @@ from runner.services import ROOT
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
+from tests.dead_letters import PARKED_AT, park, request
 from tests.mailbox import Mailbox, running_mailbox
 from tests.receiver import receiving
 
@@ -43,9 +41,6 @@ REQUESTS = topology.BOOKING_REQUESTS
 EMAIL = topology.EMAIL
 WEBHOOK = topology.WEBHOOK
 MANY = 300
-PARKED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-_parked = itertools.count()
 
 
 class Clinic:
@@ -106,32 +101,6 @@ def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
     for mailbox in running_mailbox(tmp_path):
         config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
         yield mailbox
-
-
-def park(
-    amqp_uri: str,
-    body: bytes | None = None,
-    work: WorkQueue = REQUESTS,
-    headers: Mapping[str, Any] | None = None,
-) -> str:
-    """Leave a letter as a service parks it; return its id."""
-    id_ = uuid.uuid4().hex[:12]
-    given: dict[str, Any] = {
-        "x-cause": "check_unavailable",
-        "x-cause-detail": "the availability check gave no answer",
-        "x-queue": work.name,
-        "x-parked-at": to_wire(PARKED_AT + timedelta(seconds=next(_parked))),
-        "x-letter": id_,
-        ATTEMPT_HEADER: 3,
-    }
-    data = strict_json.dumps(request()) if body is None else body
-    properties = {"content_type": "application/json", "headers": given | dict(headers or {})}
-    put(amqp_uri, work.dead_letter, data, **properties)
-    return id_
-
-
-def request() -> dict[str, Any]:
-    return {"bookingId": str(uuid.uuid4()), "date": "2026-12-01T10:00:00Z", "version": 1}
 
 
 def pending(store: BookingStore, address: str = "ana@example.com") -> Booking:

@@ -75,13 +75,13 @@ def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
 
 @pytest.fixture
 def client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
-    return create_app(*relayed, GatewaySettings(), NO_SERVICE).test_client()
+    return create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture
 def staff_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
     return create_app(
-        *relayed, GatewaySettings(staff_api_keys=STAFF_KEYS), NO_SERVICE
+        *relayed, GatewaySettings(staff_api_keys=STAFF_KEYS), NO_SERVICE, NO_SERVICE
     ).test_client()
 
 
@@ -92,7 +92,7 @@ def cut_off_client() -> Iterator[FlaskClient]:
     config = {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": uri}
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
         parts = relayed_store(mongo.get_default_database(), settings(config))
-        yield create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
+        yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 def book(client: FlaskClient, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
@@ -697,7 +697,7 @@ def test_no_booking_is_stored_for_which_the_outbox_has_no_room(
         "OUTBOX_LIMIT": 2,
     }
     parts = relayed_store(database, settings(config))
-    client = create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
+    client = create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     ids = [booked(client)["id"] for _ in range(2)]
     answer = book(client)
     problem(answer, 503, "backlog_full")

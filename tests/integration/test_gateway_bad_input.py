@@ -39,7 +39,9 @@ def client(database: Database[Any], mongodb_uri: str) -> FlaskClient:
     read = config.settings(
         {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": mongodb_uri}
     )
-    return create_app(*relayed_store(database, read), GatewaySettings(), NO_SERVICE).test_client()
+    return create_app(
+        *relayed_store(database, read), GatewaySettings(), NO_SERVICE, NO_SERVICE
+    ).test_client()
 
 
 def post(

@@ -63,7 +63,7 @@ def client(
     container.start()
     pool = RpcPool(amqp_uri)
     own = GatewaySettings(staff_api_keys=frozenset({"staff-key"}))
-    yield create_app(*relayed, own, pool).test_client()
+    yield create_app(*relayed, own, pool, NO_SERVICE).test_client()
     pool.close()
     container.stop()
 
@@ -71,7 +71,7 @@ def client(
 @pytest.fixture
 def lonely_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
     """A gateway whose broker is away; without staff keys."""
-    return create_app(*relayed, GatewaySettings(), NO_SERVICE).test_client()
+    return create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ LINK_SECRET, OLD_SECRET = "a secret of the clinic", "one that was before"
 def linked_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
     """A gateway that accepts the codes of letters, and has no booking service to ask."""
     own = GatewaySettings(link_secrets=(LINK_SECRET, OLD_SECRET))
-    return create_app(*relayed, own, NO_SERVICE).test_client()
+    return create_app(*relayed, own, NO_SERVICE, NO_SERVICE).test_client()
 
 
 def with_code(store: BookingStore, booking: Booking, secret: str) -> dict[str, str]:

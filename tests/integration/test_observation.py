@@ -63,7 +63,9 @@ def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
 @pytest.fixture
 def make_client(relayed: tuple[BookingStore, Relay]) -> Callable[..., FlaskClient]:
     def make(own: GatewaySettings | None = None, **fields: Any) -> FlaskClient:
-        return create_app(*relayed, own or GatewaySettings(**fields), NO_SERVICE).test_client()
+        return create_app(
+            *relayed, own or GatewaySettings(**fields), NO_SERVICE, NO_SERVICE
+        ).test_client()
 
     return make
 
@@ -80,7 +82,7 @@ def cut_off_client() -> Iterator[FlaskClient]:
     config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": uri}
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
         parts = relayed_store(mongo.get_default_database(), settings(config))
-        yield create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
+        yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 class BrokenStore:

@@ -45,7 +45,7 @@ def make_app() -> Iterator[Callable[..., Flask]]:
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
         parts = relayed_store(mongo.get_default_database(), settings(config))
         yield lambda keys=frozenset(): create_app(
-            *parts, GatewaySettings(staff_api_keys=keys), NO_SERVICE
+            *parts, GatewaySettings(staff_api_keys=keys), NO_SERVICE, NO_SERVICE
         )
 
 

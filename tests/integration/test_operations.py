@@ -85,7 +85,7 @@ def parts(
 
 @pytest.fixture
 def client(parts: tuple[BookingStore, Relay]) -> FlaskClient:
-    return create_app(*parts, GatewaySettings(), NO_SERVICE).test_client()
+    return create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture
@@ -414,6 +414,14 @@ def test_the_outbox_is_swept_by_its_index(
     assert_along(Plans(counted, operations), "newest_by_status")
 
 
+def test_what_is_overdue_is_counted_by_its_index(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    stored.outbox.count_overdue(100)
+    assert_along(Plans(counted, operations), "newest_by_status")
+
+
 def test_what_a_relay_left_is_found_by_the_time_of_its_writing(
     stored: BookingStore, counted: Database[Any], operations: Operations
 ) -> None:
@@ -443,6 +451,32 @@ def test_what_is_near_is_found_by_the_index_of_the_seats(
     plans = Plans(counted, operations)
     assert_along(plans, "one_confirmed_booking_per_seat")
     assert not any("SORT" in stages for stages in plans.stages())
+
+
+def test_the_agenda_is_found_by_the_index_of_the_dates_and_in_its_order(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    operations.clear()
+    assert len(stored.agenda.between(now(), TOMORROW + timedelta(days=1), 10).appointments) == 10
+    assert operations.names == ["find"]
+    plans = Plans(counted, operations)
+    assert_along(plans, "date")
+    # SecantusDB sorts what a bounded query finds, in whatever order that was found.
+    assert plans.is_secantus or not any("SORT" in stages for stages in plans.stages())
+
+
+def test_a_reference_is_found_by_the_index_of_the_ids(
+    stored: BookingStore, counted: Database[Any], operations: Operations
+) -> None:
+    booking = put_booking(stored)
+    operations.clear()
+    found = stored.agenda.of_reference(booking.id[:13], 10)
+    assert [each.booking_id for each in found.appointments] == [booking.id]
+    assert operations.names == ["find"]
+    plans = Plans(counted, operations)
+    # SecantusDB looks up single ids only.
+    if not plans.is_secantus:
+        assert_along(plans, "_id_")
 
 
 def test_the_ledger_is_asked_by_its_index(

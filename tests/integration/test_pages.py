@@ -18,17 +18,20 @@ from pymongo.database import Database
 from werkzeug.test import TestResponse
 
 from clinic import booking as steps
+from clinic import reasons
 from clinic.assembly import relayed_store
 from clinic.booking import Booking
 from clinic.clock import now, to_wire
 from clinic.config import settings
-from clinic.errors import ClinicError, ServiceUnavailable
+from clinic.errors import ClinicError, DateNotAvailable, ServiceUnavailable, StaleBooking
 from clinic.manage_token import issue
+from clinic.messages import BookingStateChanged
 from clinic.relay import Relay
 from clinic.schema import view
 from clinic.store import BookingStore
 from gateway.app import create_app
 from gateway.settings import GatewaySettings, Hours
+from notification_service.writer import Writer
 from tests.bookings import requested
 from tests.integration.test_gateway import cut_off_client
 from tests.rpc import NO_SERVICE
@@ -65,6 +68,14 @@ class Service:
         starts = [nine + number * HOURS.slot for number in range(6)]
         return [to_wire(each) for each in starts if each not in self.taken]
 
+    def reschedule_booking(self, booking_id: str, date: str, by: str) -> dict[str, Any]:
+        booking, start = self._store.get(booking_id), datetime.fromisoformat(date)
+        if start in self.taken:
+            raise DateNotAvailable(reasons.SLOT_FULL)
+        step = steps.reschedule(booking, date=start, seat=0, at=now(), by=by)
+        self._store.apply(step)
+        return view(steps.after(booking, step))
+
     def cancel_booking(self, booking_id: str, reason: str, by: str) -> dict[str, Any]:
         booking = self._store.get(booking_id)
         step = steps.cancel(booking, reason=reason, at=now(), by=by)
@@ -97,7 +108,7 @@ def make_client(
 ) -> Callable[..., FlaskClient]:
     def make(**fields: Any) -> FlaskClient:
         own = GatewaySettings(hours=HOURS, domain="clinica.test", **fields)
-        return create_app(*relayed, own, service).test_client()  # type: ignore[arg-type]
+        return create_app(*relayed, own, service, NO_SERVICE).test_client()  # type: ignore[arg-type]
 
     return make
 
@@ -451,7 +462,7 @@ def test_a_confirmed_booking_has_a_calendar_file(client: FlaskClient, store: Boo
     assert (answer.status_code, answer.mimetype) == (200, "text/calendar")
     (event,) = Calendar.from_ical(answer.data).walk("VEVENT")
     assert event["uid"] == f"{booking.id}@clinica.test"
-    assert event["sequence"] == 2
+    assert event["sequence"] == 0
     assert event.decoded("dtstart") == SLOT
     assert event.decoded("dtend") == SLOT + HOURS.slot
     assert "Ana" not in answer.text
@@ -557,12 +568,227 @@ def test_nobody_cancels_what_there_is_not(client: FlaskClient) -> None:
     assert client.post(path).status_code == 404
 
 
+# --- moving
+
+
+@pytest.fixture
+def kept(client: FlaskClient, store: BookingStore) -> Booking:
+    """A confirmed booking that was made in this browser."""
+    booking, token = put(store)
+    confirm(store, booking)
+    client.set_cookie("manage", token, path=f"/cita/{booking.id}")
+    return store.get(booking.id)
+
+
+def move(client: FlaskClient, booking: Booking, start: datetime, code: str = "") -> TestResponse:
+    form = {"date": to_wire(start), "code": code}
+    return client.post(f"/cita/{booking.id}/reschedule", data=form)
+
+
+def test_a_confirmed_booking_leads_to_the_free_times_of_its_day(
+    client: FlaskClient, kept: Booking
+) -> None:
+    page = client.get(f"/cita/{kept.id}")
+    (link,) = (each for each in elements(page, "a") if (each["href"] or "").endswith("schedule"))
+    answer = client.get(link["href"] or "")
+    assert "Cambie su cita" in answer.text
+    starts = [each["value"] for each in elements(answer, "input") if each.get("type") == "radio"]
+    assert to_wire(SLOT + HOURS.slot) in starts
+    days = [each["href"] or "" for each in elements(answer, "a") if "data-day" in each]
+    assert days
+    assert all(day.startswith(f"/cita/{kept.id}/reschedule?day=") for day in days)
+
+
+def test_who_has_booked_here_moves_without_a_code(
+    client: FlaskClient, store: BookingStore, kept: Booking
+) -> None:
+    later = SLOT + HOURS.slot
+    answer = move(client, kept, later)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/cita/{kept.id}")
+    after = store.get(kept.id)
+    assert (after.status, after.date, after.version) == ("confirmed", later, 3)
+    assert (after.history[-1].by, ">10:20<" in client.get(f"/cita/{kept.id}").text) == (
+        "patient",
+        True,
+    )
+
+
+def test_others_move_with_the_code(client: FlaskClient, store: BookingStore) -> None:
+    booking, token = put(store)
+    confirm(store, booking)
+    assert "code" in [each["name"] for each in elements(_moving(client, booking), "input")]
+    assert move(client, booking, SLOT + HOURS.slot, f" {token} ").status_code == 303
+    assert store.get(booking.id).date == SLOT + HOURS.slot
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("", 400, "Escriba el código que está en el correo."),
+        ("wrong", 403, "Ese código no es el de esta cita."),
+    ],
+)
+def test_without_the_right_code_nothing_is_moved(
+    client: FlaskClient, store: BookingStore, code: str, status: int, said: str
+) -> None:
+    booking, _ = put(store)
+    confirm(store, booking)
+    answer = move(client, booking, SLOT + HOURS.slot, code)
+    assert (answer.status_code, said in answer.text) == (status, True)
+    checked = [each["value"] for each in elements(answer, "input") if "checked" in each]
+    assert checked == [to_wire(SLOT + HOURS.slot)]
+    assert store.get(booking.id).date == SLOT
+
+
+def test_a_time_that_is_gone_leaves_the_appointment_as_it_was(
+    client: FlaskClient, store: BookingStore, service: Service, kept: Booking
+) -> None:
+    service.taken = {SLOT + HOURS.slot}
+    answer = move(client, kept, SLOT + HOURS.slot)
+    assert answer.status_code == 409
+    for said in ("No quedan plazas a esa hora.", "Su cita sigue como estaba."):
+        assert said in answer.text
+    assert store.get(kept.id) == kept
+
+
+def test_the_code_that_was_typed_survives_a_time_that_is_gone(
+    client: FlaskClient, store: BookingStore, service: Service
+) -> None:
+    booking, token = put(store)
+    confirm(store, booking)
+    service.taken = {SLOT + HOURS.slot}
+    answer = move(client, booking, SLOT + HOURS.slot, token)
+    assert (answer.status_code, value(answer, "code")) == (409, token)
+    assert answer.headers["Cache-Control"] == "no-store"
+    strange = '"><script>x</script>'
+    answer = move(client, booking, SLOT - HOURS.slot, strange)
+    assert (answer.status_code, value(answer, "code")) == (403, strange)
+    assert "<script>x" not in answer.text
+
+
+@pytest.mark.parametrize("date", ["", "tomorrow", "2026-12-01T10:00"])
+def test_a_time_has_to_be_chosen(client: FlaskClient, kept: Booking, date: str) -> None:
+    answer = client.post(f"/cita/{kept.id}/reschedule", data={"date": date})
+    assert (answer.status_code, "Elija un día y una hora." in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ServiceUnavailable("away"), 503), (StaleBooking("moved on"), 409)]
+)
+def test_what_nobody_knows_is_not_said_to_be_so(
+    client: FlaskClient,
+    service: Service,
+    kept: Booking,
+    error: ClinicError,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_arguments: Any) -> None:
+        raise error
+
+    def nothing(**_arguments: Any) -> None:
+        raise ServiceUnavailable("away")
+
+    monkeypatch.setattr(service, "reschedule_booking", refuse)
+    answer = move(client, kept, SLOT + HOURS.slot)
+    assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
+    assert "sigue como estaba" not in answer.text
+    monkeypatch.setattr(service, "list_free_slots", nothing)
+    answer = move(client, kept, SLOT + HOURS.slot)
+    assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
+    assert "sigue como estaba" not in answer.text
+
+
+def test_while_the_booking_service_is_away_the_page_says_that_nothing_has_changed(
+    client: FlaskClient, service: Service, kept: Booking
+) -> None:
+    service.error = ServiceUnavailable("away")
+    answer = _moving(client, kept)
+    assert answer.status_code == 200
+    assert "no podemos mostrar las horas libres" in answer.text
+    assert elements(answer, "form") == []
+
+
+@pytest.mark.parametrize("status", ["pending", "rejected"])
+def test_only_a_confirmed_booking_can_be_moved(
+    client: FlaskClient, store: BookingStore, status: str
+) -> None:
+    booking, token = put(store)
+    if status == "rejected":
+        reject(store, booking)
+    answer = _moving(client, booking)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/cita/{booking.id}")
+    client.set_cookie("manage", token, path=f"/cita/{booking.id}")
+    answer = move(client, booking, SLOT + HOURS.slot)
+    assert (answer.status_code, "ya no se puede cambiar" in answer.text) == (409, True)
+    assert elements(answer, "form") == []
+
+
+def test_reading_moves_nothing(client: FlaskClient, store: BookingStore, kept: Booking) -> None:
+    client.get(f"/cita/{kept.id}/reschedule", query_string={"date": to_wire(SLOT + HOURS.slot)})
+    assert store.get(kept.id) == kept
+
+
+def test_the_calendar_file_of_a_moved_booking_replaces_the_first(
+    client: FlaskClient, kept: Booking
+) -> None:
+    def event() -> Any:
+        (found,) = Calendar.from_ical(client.get(path).data).walk("VEVENT")
+        return found
+
+    path = f"/cita/{kept.id}/calendar.ics"
+    first = event()
+    move(client, kept, SLOT + HOURS.slot)
+    moved = event()
+    assert moved["uid"] == first["uid"]
+    assert moved["sequence"] > first["sequence"]
+    assert moved.decoded("dtstart") == SLOT + HOURS.slot
+
+
+def test_letters_and_the_page_have_the_same_file(client: FlaskClient, kept: Booking) -> None:
+    step = steps.reschedule(kept, date=SLOT + HOURS.slot, seat=0, at=now(), by="patient")
+    writer = Writer("citas@clinica.test", MADRID, HOURS.slot)
+    invitation = writer.write(kept, BookingStateChanged.of(step)).invitation
+    assert invitation
+    move(client, kept, SLOT + HOURS.slot)
+    offered = client.get(f"/cita/{kept.id}/calendar.ics").data
+    sent, own = (Calendar.from_ical(each).walk("VEVENT")[0] for each in (invitation.file, offered))
+    for name in ("uid", "sequence", "dtstart", "dtend"):
+        assert sent[name] == own[name], name
+
+
+def test_codes_can_not_be_tried_without_end(
+    make_client: Callable[..., FlaskClient], store: BookingStore
+) -> None:
+    client = make_client(rate_limit="3/hour")
+    booking, token = put(store)
+    path = f"/booking/{booking.id}/cancel"
+    tries = [
+        cancel(client, booking, "wrong"),
+        move(client, booking, SLOT, "wrong"),
+        client.post(path, headers={"Authorization": "Bearer wrong"}),
+        client.post(path, headers={"Authorization": f"Bearer {token}"}),
+    ]
+    assert [each.status_code for each in tries] == [403, 403, 403, 429]
+    assert client.post("/", data=TYPED).status_code == 303
+    told = cancel(client, booking, token)
+    assert (told.status_code, "Demasiadas solicitudes" in told.text) == (429, True)
+    assert f"/cita/{booking.id}" in [each["href"] for each in elements(told, "a")]
+    assert store.get(booking.id).status == "pending"
+
+
+def _moving(client: FlaskClient, booking: Booking) -> TestResponse:
+    return client.get(f"/cita/{booking.id}/reschedule")
+
+
 # --- what every page carries
 
 
 def test_pages_let_nothing_foreign_in(client: FlaskClient, store: BookingStore) -> None:
     booking, _ = put(store)
-    for path in ("/", f"/cita/{booking.id}", "/cita/nobody"):
+    confirm(store, booking)
+    page = f"/cita/{booking.id}"
+    for path in ("/", page, f"{page}/reschedule", "/cita/nobody"):
         answer = client.get(path)
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -589,6 +815,6 @@ def test_style_and_script_may_be_kept_for_ever(client: FlaskClient) -> None:
 def test_pages_need_no_booking_service_to_be_there(
     relayed: tuple[BookingStore, Relay],
 ) -> None:
-    client = create_app(*relayed, GatewaySettings(), NO_SERVICE).test_client()
+    client = create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     answer = client.get("/")
     assert (answer.status_code, "(hora de UTC)" in answer.text) == (200, True)

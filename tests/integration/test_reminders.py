@@ -553,5 +553,6 @@ def test_reminders_that_are_off_never_begin(config: dict[str, Any], container_fa
     container = container_factory(NotificationService, config)
     container.start()
     (delivery,) = (each for each in container.dependencies if isinstance(each, EmailDelivery))
-    assert not delivery.reminders._rounds._thread.is_alive()
+    (reminders,) = (each for each in delivery.background if isinstance(each, Reminders))
+    assert not reminders._rounds._thread.is_alive()
     container.stop()

@@ -18,6 +18,7 @@ from clinic.outgoing import Outgoing
 from clinic.providers import RequestId
 from clinic.publisher import Publisher
 from clinic.rpc import RpcPool, deadline
+from clinic.topology import NOTIFICATION_DESK
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.proxy import Proxy
@@ -167,6 +168,50 @@ def test_of_a_foreign_error_only_its_name_is_told(service: Any, pool: RpcPool, m
 
 def test_a_service_that_never_was_is_away_at_once(pool: RpcPool) -> None:
     assert refused(pool) < 2.5
+
+
+class Desk:
+    """Another service, with a method of the same name."""
+
+    name = NOTIFICATION_DESK
+
+    @rpc
+    def echo(self, value: Any) -> str:
+        return f"the desk heard {value}"
+
+    @rpc
+    def fail(self) -> None:
+        raise DatabaseUnavailable("AutoReconnect")
+
+
+def test_a_pool_calls_the_service_that_it_is_for(
+    service: Any, config: dict[str, Any], container_factory: Any, amqp_uri: str
+) -> None:
+    pools = [RpcPool(amqp_uri), RpcPool(amqp_uri, NOTIFICATION_DESK)]
+    desk = container_factory(Desk, config)
+    desk.start()
+    assert [call(pool, "echo", value=1) for pool in pools] == [1, "the desk heard 1"]
+    desk.stop()
+    for pool in pools:
+        pool.close()
+
+
+def test_what_is_wrong_with_a_service_is_told_by_its_name(
+    service: Any, pool: RpcPool, config: dict[str, Any], container_factory: Any, amqp_uri: str
+) -> None:
+    desk, at_desk = container_factory(Desk, config), RpcPool(amqp_uri, NOTIFICATION_DESK)
+    desk.start()
+    with pytest.raises(ServiceUnavailable, match="the notification desk has raised database_"):
+        call(at_desk, "fail")
+    with pytest.raises(RuntimeError, match="in the notification desk"):
+        call(at_desk, "no_such_method")
+    for each in (desk, service):
+        each.stop()
+    with pytest.raises(ServiceUnavailable, match="no notification desk is running"):
+        call(at_desk, "echo", value=1)
+    with pytest.raises(ServiceUnavailable, match="no booking service is running"):
+        call(pool, "echo", value=1)
+    at_desk.close()
 
 
 def test_a_service_that_has_stopped_is_away_at_once_and_finds_no_request(

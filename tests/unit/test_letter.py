@@ -112,8 +112,8 @@ def test_every_reason_has_a_text_of_its_own_in_every_language(code: str) -> None
     assert code not in texts
 
 
-def test_there_are_seven_reasons() -> None:
-    assert len(CODES) == len({reasons.text(code, "en") for code in CODES}) == 7
+def test_there_are_nine_reasons() -> None:
+    assert len(CODES) == len({reasons.text(code, "en") for code in CODES}) == 9
 
 
 def test_a_language_without_texts_is_explained_in_spanish() -> None:

@@ -1,0 +1,113 @@
+"""One dead letter. Whoever can publish may have put anything into its headers and its body."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kombu.message import Message
+
+from clinic.clock import to_wire
+from clinic.errors import PoisonMessage
+from clinic.messages import BookingRequested, BookingStateChanged, decode
+from clinic.outgoing import original_bytes
+from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER
+from clinic.topology import BOOKING_REQUESTS, WorkQueue
+
+#: As many characters of a foreign text are told.
+EXCERPT_LENGTH = 200
+
+_ID = re.compile(r"[0-9a-f]{12}")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter in hand: it goes back to its queue unless it is replayed or dropped."""
+
+    work: WorkQueue
+    message: Message
+
+    @property
+    def id(self) -> str:
+        """Twelve characters that tell it from others of its queue, the same whenever it is looked
+        at."""
+        given = self.message.headers.get("x-letter")
+        if isinstance(given, str) and _ID.fullmatch(given):
+            return given
+        return hashlib.sha256(self.body).hexdigest()[:12]
+
+    @property
+    def body(self) -> bytes:
+        return original_bytes(self.message)
+
+    @property
+    def cause(self) -> str:
+        """A code; "delivery_limit" and the like where RabbitMQ itself gave the message up."""
+        given = self.message.headers.get("x-cause") or self._death.get("reason")
+        return given if isinstance(given, str) and _CODE.fullmatch(given) else "unknown"
+
+    @property
+    def detail(self) -> str:
+        return _excerpt(str(self.message.headers.get("x-cause-detail") or ""))
+
+    @property
+    def parked_at(self) -> str:
+        given = self.message.headers.get("x-parked-at")
+        died_at = self._death.get("time")
+        if not given and isinstance(died_at, datetime):
+            return to_wire(died_at.replace(tzinfo=UTC))
+        return _excerpt(str(given or ""))
+
+    @property
+    def _death(self) -> Mapping[str, Any]:
+        """What RabbitMQ noted when it gave the message up; nothing where a service did."""
+        deaths = self.message.headers.get("x-death")
+        first = deaths[0] if isinstance(deaths, list) and deaths else None
+        return first if isinstance(first, dict) else {}
+
+    @property
+    def attempt(self) -> str:
+        return _excerpt(str(self.message.headers.get(ATTEMPT_HEADER, 1)))
+
+    @property
+    def replayed(self) -> int:
+        times = self.message.headers.get(REPLAYED_HEADER)
+        return times if type(times) is int else 0
+
+    @property
+    def booking_id(self) -> str | None:
+        """The booking that it is about, if it is a message of ours."""
+        kind = BookingRequested if self.work is BOOKING_REQUESTS else BookingStateChanged
+        try:
+            return kind.from_body(decode(self.body)).booking_id
+        except PoisonMessage:
+            return None
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of its body, without what can't be seen."""
+        return _excerpt(self.body[: 4 * EXCERPT_LENGTH].decode("utf-8", "replace"))
+
+    def described(self) -> dict[str, str]:
+        """{"id", "queue", "cause", "detail", "attempt", "replayed", "parkedAt"}, as texts."""
+        told = {
+            "id": self.id,
+            "queue": self.work.dead_letter,
+            "cause": self.cause,
+            "detail": self.detail,
+            "attempt": self.attempt,
+            "replayed": self.replayed,
+            "parkedAt": self.parked_at,
+        }
+        return {name: str(value) for name, value in told.items()}
+
+
+def _excerpt(text: str) -> str:
+    """Cut a foreign text; a character that can't be seen could move what stands around it."""
+    seen = "".join(each if each.isprintable() else "�" for each in text[: EXCERPT_LENGTH + 1])
+    return seen if len(seen) <= EXCERPT_LENGTH else seen[: EXCERPT_LENGTH - 1] + "…"

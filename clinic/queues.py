@@ -1,0 +1,99 @@
+"""How much lies in the queues of the house, and who consumes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amqp.exceptions import NotFound
+from kombu.transport.base import StdChannel
+
+from clinic.config import Settings
+from clinic.errors import BrokerUnavailable
+from clinic.group_commit import GroupCommit
+from clinic.look import LOOK_SECONDS, Look, looking
+from clinic.topology import BOOKING_REQUESTS, EMAIL, PLAIN_RETRY_SECONDS, WEBHOOK, WorkQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One queue at one moment; without numbers if there is no such queue."""
+
+    name: str
+    messages: int | None = None
+    consumers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A work queue with its retry queues, by their delay in seconds, and its dead letters.
+
+    `is_on` says whether somebody ought to consume it.
+    """
+
+    requests: Count
+    retries: dict[int, Count]
+    dead: Count
+    is_on: bool
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether nobody takes what somebody ought to take."""
+        return not self.requests.consumers and bool(self.is_on or self.requests.messages)
+
+
+class Queues:
+    """The queues of one broker. They are only asked for, never declared: a look changes nothing.
+
+    Safe to share between threads: who comes while somebody looks shares the look after that.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._amqp_uri = settings.amqp_uri
+        self._delays = _delays(settings)
+        self._is_on = {BOOKING_REQUESTS: True, EMAIL: True, WEBHOOK: settings.has_webhook}
+        self._looks: GroupCommit[None, list[Flow]] = GroupCommit(self._answer)
+
+    def flows(self) -> list[Flow]:
+        """Raises: BrokerUnavailable."""
+        return self._looks.submit(None)
+
+    def _answer(self, askers: Sequence[None]) -> Sequence[list[Flow] | BrokerUnavailable]:
+        """One look for all of them, also when it fails."""
+        try:
+            with looking(self._amqp_uri, LOOK_SECONDS) as look:
+                flows = [self._flow(look, work) for work in self._delays]
+        except BrokerUnavailable as error:
+            return [error] * len(askers)
+        return [flows] * len(askers)
+
+    def _flow(self, look: Look, work: WorkQueue) -> Flow:
+        tiers = {delay: _count(look, work.retry_name(delay)) for delay in self._delays[work]}
+        return Flow(
+            requests=_count(look, work.name),
+            # Another process may know of no webhook, and have made none of its tiers.
+            retries={delay: tier for delay, tier in tiers.items() if tier.messages is not None},
+            dead=_count(look, work.dead_letter),
+            is_on=self._is_on[work],
+        )
+
+
+def _delays(settings: Settings) -> dict[WorkQueue, list[int]]:
+    """The delays of each work queue's tiers, in order, as `topology.declare` makes them."""
+    given = {
+        BOOKING_REQUESTS: settings.retry_delays_seconds,
+        EMAIL: settings.retry_delays_seconds,
+        WEBHOOK: settings.webhook_retry.delays_seconds,
+    }
+    return {work: sorted({PLAIN_RETRY_SECONDS, *delays}) for work, delays in given.items()}
+
+
+def _count(look: Look, queue: str) -> Count:
+    with look.asking() as connection:
+        channel: StdChannel = connection.channel()  # the broker closes it if there is no such queue
+        try:
+            found = channel.queue_declare(queue, passive=True)
+        except NotFound:
+            return Count(queue)
+        channel.close()
+    return Count(queue, int(found.message_count), int(found.consumer_count))

@@ -1,0 +1,34 @@
+"""Where staff look at dead letters, one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clinic.dead_letters import DeadLetters
+from clinic.errors import LeaseHeld
+
+#: How long somebody waits at the door.
+LINE_SECONDS = 1.5
+
+
+class LetterRoom:
+    """A look takes letters off their queues until it ends: a second one would find none of them,
+    and two of them would hold two threads of the server where one is enough."""
+
+    def __init__(self, amqp_uri: str) -> None:
+        self._amqp_uri = amqp_uri
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def entered(self, seconds: float) -> Iterator[DeadLetters]:
+        """Look for `seconds` at most. Raises: LeaseHeld while somebody else does;
+        BrokerUnavailable."""
+        if not self._lock.acquire(timeout=LINE_SECONDS):
+            raise LeaseHeld("somebody else is looking at the dead letters")
+        try:
+            with DeadLetters.opened(self._amqp_uri, seconds) as letters:
+                yield letters
+        finally:
+            self._lock.release()

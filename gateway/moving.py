@@ -1,0 +1,119 @@
+"""The page on which a patient moves an appointment: the free times, and the code. It changes
+nothing until it is sent, and the old appointment stands until the new one is had."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+
+from flask import Blueprint, Response, current_app, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import Forbidden
+
+from clinic import reasons
+from clinic.booking import Booking, Status
+from clinic.clock import to_wire
+from clinic.errors import DateNotAvailable, IllegalTransition, ServiceUnavailable, StaleBooking
+from clinic.rpc import deadline
+from clinic.schema import read_day, read_rescheduling
+from clinic.store import BookingStore
+from gateway.kept_token import given_code, needs_code, typed_code
+from gateway.openings import Week, day_of, today, week_around
+from gateway.page import page, page_language
+from gateway.party import holder_of
+from gateway.problems import status_of
+
+moving = Blueprint("moving", __name__, url_prefix="/cita/<booking_id>/reschedule")
+
+#: Which text tells the patient why an appointment was not moved; a date that can't be had has a
+#: reason of its own.
+_REFUSALS = {
+    IllegalTransition: "move_late",
+    StaleBooking: "move_away",
+    ServiceUnavailable: "move_away",
+}
+
+
+@moving.get("", provide_automatic_options=False)
+def show(booking_id: str) -> Response:
+    booking = _bookings().get(booking_id)
+    if booking.status is not Status.CONFIRMED:
+        return _to_the_booking(booking_id)
+    return _show(booking)
+
+
+@moving.post("", provide_automatic_options=False)
+def move(booking_id: str) -> Response:
+    """Move for whoever has the code, or has booked in this very browser."""
+    until, chosen, code = deadline(), request.form.get("date", ""), given_code()
+    try:
+        start = to_wire(read_rescheduling({"date": chosen}))
+    except ValidationError:
+        return _show(_bookings().get(booking_id), 400, wrong=["date"])
+    if not code:
+        return _refused(booking_id, 400, "code_missing")
+    try:
+        by = holder_of(booking_id, code).value
+        rpc = current_app.config["BOOKING_SERVICE"]
+        rpc.call("reschedule_booking", until=until, by=by, booking_id=booking_id, date=start)
+    except Forbidden:
+        return _refused(booking_id, 403, "code_wrong")
+    except DateNotAvailable as error:
+        return _refused(booking_id, status_of(error), "move_refused", reason=str(error))
+    except tuple(_REFUSALS) as error:
+        return _refused(booking_id, status_of(error), _REFUSALS[type(error)])
+    return _to_the_booking(booking_id)
+
+
+def _to_the_booking(booking_id: str) -> Response:
+    return Response(status=303, headers={"Location": f"/cita/{booking_id}"})
+
+
+def _refused(booking_id: str, status: int, trouble: str, *, reason: str = "") -> Response:
+    return _show(_bookings().get(booking_id), status, trouble=trouble, reason=reason)
+
+
+def _show(
+    booking: Booking,
+    status: int = 200,
+    *,
+    wrong: list[str] | None = None,
+    trouble: str = "",
+    reason: str = "",
+) -> Response:
+    return page(
+        "reschedule.html",
+        int(status),
+        booking=booking,
+        address=f"/cita/{booking.id}/reschedule",
+        week=_week(_day(booking)),
+        today=today(),
+        chosen=request.form.get("date", ""),
+        needs_code=needs_code(booking),
+        typed_code=typed_code(),
+        wrong=wrong or [],
+        trouble=trouble,
+        reason=reasons.text(reason, page_language()) if reason else "",
+    )
+
+
+def _week(day: date) -> Week | None:
+    """The free times, or None while nobody can be asked."""
+    try:
+        return week_around(day)
+    except ServiceUnavailable:
+        return None
+
+
+def _day(booking: Booking) -> date:
+    """The day that was asked for or chosen on, else that of the appointment."""
+    with suppress(ValidationError):
+        return read_day({"date": request.args.get("day")})
+    with suppress(ValidationError):
+        return day_of(read_rescheduling({"date": request.form.get("date")}))
+    return day_of(booking.date)
+
+
+def _bookings() -> BookingStore:
+    store: BookingStore = current_app.config["BOOKINGS"]
+    return store

@@ -1,0 +1,49 @@
+"""The staff's pages: which there are, and what all of them are behind."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import NotFound
+
+from gateway import door as entrance
+from gateway import page_refusals, staff_session
+from gateway.breaker import Breaker
+from gateway.dead_letters import dead_letters
+from gateway.door import door
+from gateway.queues import queues
+from gateway.staff_agenda import agenda
+from gateway.staff_booking import booking
+from gateway.staff_page import staff_page
+from gateway.staff_search import finding, search
+
+elsewhere = Blueprint("staff_elsewhere", __name__, url_prefix=staff_session.HOME)
+
+
+@elsewhere.get("/<path:unknown>", provide_automatic_options=False)
+def show(unknown: str) -> Response:
+    """Say it as the other pages do, to those who may know what there is."""
+    raise NotFound
+
+
+def _stale(_error: CSRFError) -> Response:
+    return staff_page("refusal.html", 400, refusal="stale_form")
+
+
+#: Those that ask for a session, and for a form of it.
+PAGES = (agenda, search, finding, booking, dead_letters, queues, elsewhere)
+
+staff_session.guard_door(door)
+staff_session.guard(*PAGES)
+page_refusals.register(door, *PAGES)
+for _each in (door, *PAGES):
+    _each.register_error_handler(CSRFError, _stale)
+
+
+def register(app: Flask) -> None:
+    staff_session.register(app)
+    entrance.register(app)
+    for each in PAGES:
+        app.register_blueprint(each)
+    Breaker(app, agenda.name, finding.name)  # much to read: may be too slow where one booking isn't
+    Breaker(app, booking.name)

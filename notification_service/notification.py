@@ -1,0 +1,99 @@
+"""What the ledger says of one booking, over all channels, for the staff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.database import ANSWER_SECONDS, database_errors
+from clinic.document import Document
+from clinic.errors import NotResendable
+from notification_service.ledger import ChannelName, State
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One step of a booking over one channel; `state` is None while the ledger has no row of it."""
+
+    booking_id: str
+    version: int
+    channel: ChannelName
+    at: datetime  #: when it was last changed
+    lease_until: datetime
+    state: State | None = None
+    tries: int = 0
+    resends: int = 0
+
+    @classmethod
+    def waiting(cls, booking: Booking, version: int, channel: ChannelName) -> Notification:
+        taken_at = booking.history[version - 1].at
+        return cls(booking.id, version, channel, taken_at, taken_at)
+
+    def is_in_hand(self, at: datetime) -> bool:
+        """Whether somebody may be sending it at that moment."""
+        return self.state is State.SENDING and self.lease_until > at
+
+
+class Notifications:
+    """The rows of all channels. Every method may raise DatabaseUnavailable."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._rows = database["notifications"]
+
+    def of(self, booking: Booking) -> list[Notification]:
+        """Return them by version and then channel, with the letters that nobody has begun yet."""
+        with database_errors(ANSWER_SECONDS):
+            rows = list(self._rows.find({"bookingId": booking.id}))
+        # A step that was taken since the booking was read is for the next look.
+        found = [_notification(row) for row in rows if row["version"] <= booking.version]
+        begun = {each.version for each in found if each.channel is ChannelName.EMAIL}
+        waiting = [
+            Notification.waiting(booking, version, ChannelName.EMAIL)
+            for version in range(2, booking.version + 1)  # nobody is told of the request
+            if version not in begun
+        ]
+        return sorted([*found, *waiting], key=lambda each: (each.version, each.channel))
+
+    def reopen(self, notification: Notification) -> Notification:
+        """Free its row for one more sending, if it is as it was when it was read.
+
+        Raises: NotResendable when somebody was quicker.
+        """
+        at = now()
+        opened = {"state": State.POSTPONED.value, "leaseUntil": at, "updatedAt": at, "resentAt": at}
+        if notification.state is State.SENT:
+            opened["wasSent"] = True
+        with database_errors(ANSWER_SECONDS):
+            result = self._rows.update_one(
+                _as_it_was(notification), {"$set": opened, "$inc": {"resends": 1}}
+            )
+        if not result.matched_count:
+            raise NotResendable("it has changed in this moment")
+        return replace(notification, at=at, state=State.POSTPONED, resends=notification.resends + 1)
+
+
+def _as_it_was(notification: Notification) -> Document:
+    return {
+        "_id": f"{notification.booking_id}:{notification.version}:{notification.channel}",
+        "state": notification.state,
+        "tries": notification.tries,
+        "resends": notification.resends or None,  # absent before the first
+    }
+
+
+def _notification(row: Document) -> Notification:
+    return Notification(
+        row["bookingId"],
+        row["version"],
+        ChannelName(row["channel"]),
+        row["updatedAt"] if "updatedAt" in row else row["createdAt"],
+        row["leaseUntil"],
+        State(row["state"]),
+        row["tries"],
+        row.get("resends", 0),
+    )

@@ -1,0 +1,605 @@
+"""What staff sees of a booking's notifications, and that what they send again arrives."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import pytest
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic import topology
+from clinic.assembly import relayed_store
+from clinic.clock import now, to_wire
+from clinic.config import settings
+from clinic.errors import (
+    BookingNotFound,
+    BrokerUnavailable,
+    ChannelUnavailable,
+    DeliveryExpired,
+    DeliveryUncertain,
+    InvalidBooking,
+    NotResendable,
+)
+from clinic.journal import Journal
+from clinic.messages import BookingStateChanged
+from clinic.metrics import RESENDS
+from clinic.outbox import Outbox
+from clinic.publisher import Publisher
+from clinic.rpc import RpcPool
+from clinic.store import BookingStore
+from clinic.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from notification_service.channels import Envelope
+from notification_service.delivery import Delivery
+from notification_service.desk import PAUSE, Desk
+from notification_service.ledger import Ledger, State
+from notification_service.notification import Notifications
+from notification_service.reconciler import Reconciler
+from notification_service.service import NotificationDesk, NotificationService, WebhookService
+from notification_service.settings import notification_settings
+from notification_service.watermark import Watermark
+from notification_service.writer import Writer
+from tests.amqp import body_of, depth, subscriber, take
+from tests.bookings import put_booking
+from tests.conftest import eventually
+from tests.mailbox import Mailbox, running_mailbox
+from tests.proxy import Proxy
+from tests.receiver import Receiver, receiving
+from tests.rpc import NO_SERVICE
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
+    for mailbox in running_mailbox(tmp_path):
+        config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+        yield mailbox
+
+
+@pytest.fixture
+def receiver(config: dict[str, Any]) -> Iterator[Receiver]:
+    """The receiver of webhooks; they are off in tests that don't ask for it."""
+    with receiving() as receiver:
+        config["WEBHOOK"] = {"url": receiver.url, "secret": "the-secret"}
+        yield receiver
+
+
+@pytest.fixture
+def bookings(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database, 60))
+
+
+@pytest.fixture
+def ledger(database: Database[Any]) -> Ledger:
+    return Ledger(database, "email", lease_seconds=60)
+
+
+@pytest.fixture
+def notifications(database: Database[Any]) -> Notifications:
+    return Notifications(database)
+
+
+@pytest.fixture
+def delivery(
+    bookings: BookingStore, ledger: Ledger, config: dict[str, Any], mailbox: Mailbox
+) -> Delivery[Envelope]:
+    own = notification_settings(config)
+    writer = Writer(own.sender, own.zone, own.slot)
+    return Delivery(bookings, ledger, own.channel, writer.write, Envelope.again)
+
+
+@pytest.fixture
+def desk(bookings: BookingStore, notifications: Notifications, broker_link: Proxy) -> Desk:
+    uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
+    return Desk(bookings, notifications, Publisher(uri, topology.declare), has_webhook=True)
+
+
+@pytest.fixture
+def start(config: dict[str, Any], container_factory: Any) -> Iterator[Callable[..., None]]:
+    containers: list[Any] = []
+
+    def start(*services: type) -> None:
+        config["max_workers"] = 5
+        for service in services:
+            containers.append(container_factory(service, config))
+            containers[-1].start()
+
+    yield start
+    for container in containers:
+        container.stop()
+
+
+@pytest.fixture
+def call(amqp_uri: str) -> Iterator[Callable[..., Any]]:
+    """Call the desk as the gateway does."""
+    pool = RpcPool(amqp_uri, NOTIFICATION_DESK)
+    yield lambda method, **given: pool.call(method, until=time.monotonic() + 30, **given)
+    pool.close()
+
+
+def confirmed(
+    bookings: BookingStore, address: str = "ana@example.com", at: datetime | None = None
+) -> tuple[str, BookingStateChanged]:
+    booking = put_booking(bookings, patient_name="Ana García", patient_email=address)
+    step = steps.confirm(booking, seat=0, at=at or now(), by="test")
+    return booking.id, take_step(bookings, step)
+
+
+def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+    bookings.apply(transition)
+    return BookingStateChanged.of(transition)
+
+
+def cancelled(bookings: BookingStore, booking_id: str) -> BookingStateChanged:
+    current = bookings.get(booking_id)
+    step = steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
+    return take_step(bookings, step)
+
+
+def settle(ledger: Ledger, event: BookingStateChanged, state: State) -> None:
+    claim = ledger.claim(event)
+    assert claim is not None
+    ledger.settle(claim, state)
+
+
+def told(desk: Desk, booking_id: str) -> list[tuple[Any, ...]]:
+    """What the list says of each notification, in short."""
+    fields = ("version", "channel", "state", "mayResend")
+    return [tuple(each[field] for field in fields) for each in desk.read(booking_id)]
+
+
+def references(mailbox: Mailbox) -> list[str]:
+    """What the Message-IDs of all letters are made of, without the booking and the domain."""
+    ids = [letter["Message-ID"].strip("<>").partition("@")[0] for letter in mailbox.letters()]
+    return [each.partition(".")[2] for each in ids]
+
+
+def resent(channel: str = "email") -> float:
+    return float(RESENDS.labels(channel)._value.get())
+
+
+def sent(desk: Desk, booking_id: str, tries: int, channel: str = "email") -> bool:
+    rows = [each for each in desk.read(booking_id) if each["channel"] == channel]
+    return (rows[-1]["state"], rows[-1]["tries"]) == ("sent", tries)
+
+
+def test_each_step_is_listed_over_each_channel_in_order(
+    desk: Desk, bookings: BookingStore, database: Database[Any]
+) -> None:
+    booking_id, confirmation = confirmed(bookings)
+    cancelled(bookings, booking_id)
+    for channel in ("webhook", "reminder", "email"):
+        settle(Ledger(database, channel, 60), confirmation, State.SENT)
+    assert told(desk, booking_id) == [
+        (2, "email", "sent", False),
+        (2, "reminder", "sent", False),
+        (2, "webhook", "sent", True),
+        (3, "email", "waiting", True),
+    ]
+
+
+def test_a_row_says_what_became_of_a_step_and_when(
+    desk: Desk, bookings: BookingStore, ledger: Ledger, database: Database[Any]
+) -> None:
+    booking_id, event = confirmed(bookings)
+    settle(ledger, event, State.FAILED)
+    at = database["notifications"].find_one({"bookingId": booking_id})["updatedAt"]
+    assert desk.read(booking_id) == [
+        {
+            "version": 2,
+            "status": "confirmed",
+            "channel": "email",
+            "state": "failed",
+            "tries": 1,
+            "at": to_wire(at),
+            "mayResend": True,
+        }
+    ]
+
+
+def test_a_step_that_nobody_has_begun_to_tell_waits_since_it_was_taken(
+    desk: Desk, bookings: BookingStore
+) -> None:
+    booking_id, event = confirmed(bookings)
+    (row,) = desk.read(booking_id)
+    assert (row["state"], row["tries"], row["at"]) == ("waiting", 0, to_wire(event.occurred_at))
+
+
+def test_of_a_request_nobody_is_told(desk: Desk, bookings: BookingStore) -> None:
+    assert desk.read(put_booking(bookings).id) == []
+
+
+@pytest.mark.parametrize("booking_id", [NOBODY, "nobody", {"$ne": None}, 7])
+def test_of_no_booking_nothing_is_told(desk: Desk, booking_id: Any) -> None:
+    with pytest.raises(BookingNotFound):
+        desk.read(booking_id)
+    with pytest.raises(BookingNotFound):
+        desk.resend(booking_id, 2, "email", "staff")
+
+
+def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
+    start: Callable[..., None],
+    call: Callable[..., Any],
+    desk: Desk,
+    bookings: BookingStore,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    booking_id, event = confirmed(bookings)
+    asked, before = {"booking_id": booking_id, "version": 2, "channel": "email"}, resent()
+    start(NotificationService, NotificationDesk)
+    call("resend", **asked, by="staff")
+    eventually(lambda: sent(desk, booking_id, tries=1))
+    monkeypatch.setattr("notification_service.desk.PAUSE", timedelta(0))
+    for tries in (2, 3):
+        row = call("resend", **asked, by="staff")
+        assert (row["version"], row["state"], row["mayResend"]) == (2, "postponed", True)
+        eventually(lambda tries=tries: sent(desk, booking_id, tries))
+    assert references(mailbox) == ["2", "2.again1", "2.again2"]
+    first, *copies = mailbox.letters()
+    texts = [each.get_body(("plain",)).get_content() for each in (first, *copies)]
+    assert texts == texts[:1] * 3
+    assert resent() == before + 3
+    asking = [each for each in caplog.records if "wants it sent again" in each.getMessage()]
+    assert asking[0].getMessage() == "staff wants it sent again: email"
+    assert asking[0].event_id == event.event_id  # type: ignore[attr-defined]
+    assert "ana@" not in caplog.text.lower()
+    assert "garc" not in caplog.text.lower()
+    (row,) = call("list_notifications", booking_id=booking_id)
+    assert (row["state"], row["tries"], row["mayResend"]) == ("sent", 3, True)
+
+
+def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
+    start: Callable[..., None],
+    desk: Desk,
+    bookings: BookingStore,
+    database: Database[Any],
+    mailbox: Mailbox,
+    amqp_uri: str,
+) -> None:
+    booking_id, _ = confirmed(bookings, address="refused@example.com")
+    start(NotificationService)
+    desk.resend(booking_id, 2, "email", "staff")  # its own event is not on its way in this test
+    eventually(lambda: told(desk, booking_id) == [(2, "email", "failed", True)])
+    database["bookings"].update_one(
+        {"_id": booking_id}, {"$set": {"patientEmail": "ana@example.com"}}
+    )
+    desk.resend(booking_id, 2, "email", "staff")
+    eventually(lambda: sent(desk, booking_id, tries=2))
+    assert references(mailbox) == ["2.again1"]
+
+
+def test_the_event_of_what_is_sent_again_is_that_of_the_step_and_goes_to_its_channel_only(
+    desk: Desk, bookings: BookingStore, ledger: Ledger, amqp_uri: str
+) -> None:
+    booking_id, event = confirmed(bookings)
+    settle(ledger, event, State.SENT)
+    with subscriber(amqp_uri, "booking_notifications") as heard:
+        desk.resend(booking_id, 2, "email", "staff")
+        message = eventually(lambda: take(amqp_uri, EMAIL.name))
+        assert heard() == []
+    assert body_of(message) == event.to_body()
+    assert depth(amqp_uri, EMAIL.name) == depth(amqp_uri, WEBHOOK.name) == 0
+
+
+def test_tries_of_one_sending_have_one_message_id(
+    delivery: Delivery[Envelope],
+    desk: Desk,
+    bookings: BookingStore,
+    database: Database[Any],
+    mailbox: Mailbox,
+) -> None:
+    booking_id, event = confirmed(bookings, address="silent@example.com")
+    delivery.ledger = Ledger(database, "email", lease_seconds=0)
+    for asks in (False, False, True, False):
+        if asks:
+            desk.resend(booking_id, 2, "email", "staff")
+        with pytest.raises(DeliveryUncertain):
+            delivery.deliver(event)
+    assert references(mailbox) == ["2", "2", "2.again1", "2.again1"]
+
+
+def test_of_two_who_ask_at_once_one_is_heard(
+    desk: Desk, bookings: BookingStore, ledger: Ledger, amqp_uri: str
+) -> None:
+    booking_id, event = confirmed(bookings)
+    settle(ledger, event, State.SENT)
+    (read,) = desk.notifications.of(bookings.get(booking_id))
+    desk.notifications.reopen(read)
+    with pytest.raises(NotResendable):
+        desk.notifications.reopen(read)
+
+
+def test_a_crowd_that_asks_at_once_makes_one_letter_more(
+    start: Callable[..., None],
+    call: Callable[..., Any],
+    desk: Desk,
+    bookings: BookingStore,
+    ledger: Ledger,
+    mailbox: Mailbox,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    booking_id, event = confirmed(bookings)
+    settle(ledger, event, State.SENT)
+    start(NotificationDesk)
+
+    def ask() -> bool:
+        try:
+            call("resend", booking_id=booking_id, version=2, channel="email")
+        except NotResendable:
+            return False
+        return True
+
+    crowd = [eventlet.spawn(ask) for _ in range(8)]
+    heard = [each.wait() for each in crowd]
+    assert any(heard)
+    start(NotificationService)
+    eventually(lambda: sent(desk, booking_id, tries=2))
+    eventually(lambda: depth(amqp_uri, EMAIL.name) == 0)
+    assert len(mailbox.letters()) == 1
+
+
+def test_who_asks_again_a_moment_later_makes_no_second_letter(
+    delivery: Delivery[Envelope],
+    desk: Desk,
+    bookings: BookingStore,
+    database: Database[Any],
+    mailbox: Mailbox,
+) -> None:
+    booking_id, event = confirmed(bookings)
+    delivery.deliver(event)
+    desk.resend(booking_id, 2, "email", "staff")
+    delivery.deliver(event)
+    assert told(desk, booking_id) == [(2, "email", "sent", False)]
+    with pytest.raises(NotResendable):
+        desk.resend(booking_id, 2, "email", "staff")
+    database["notifications"].update_one({}, {"$set": {"updatedAt": now() - PAUSE}})
+    assert told(desk, booking_id) == [(2, "email", "sent", True)]
+
+
+def test_who_dies_before_the_event_is_published_leaves_a_row_that_may_be_asked_for_again(
+    start: Callable[..., None],
+    call: Callable[..., Any],
+    desk: Desk,
+    bookings: BookingStore,
+    ledger: Ledger,
+    mailbox: Mailbox,
+) -> None:
+    booking_id, event = confirmed(bookings)
+    settle(ledger, event, State.SENT)
+    desk.notifications.reopen(*desk.notifications.of(bookings.get(booking_id)))
+    assert told(desk, booking_id) == [(2, "email", "postponed", True)]
+    start(NotificationService, NotificationDesk)
+    call("resend", booking_id=booking_id, version=2, channel="email")
+    eventually(lambda: sent(desk, booking_id, tries=2))
+    assert references(mailbox) == ["2.again2"]
+
+
+def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
+    desk: Desk, bookings: BookingStore, ledger: Ledger, database: Database[Any], amqp_uri: str
+) -> None:
+    booking_id, event = confirmed(bookings, at=now() - timedelta(seconds=30))
+    settle(ledger, event, State.SENT)
+    desk.notifications.reopen(*desk.notifications.of(bookings.get(booking_id)))
+    publisher = Publisher(amqp_uri, topology.declare)
+    reconciler = Reconciler(
+        Journal(database), ledger, Watermark(database, "email"), publisher, EMAIL.name, 1
+    )
+    time.sleep(1.1)  # for so long it is nobody's
+    reconciler.round()
+    publisher.close()
+    assert body_of(eventually(lambda: take(amqp_uri, EMAIL.name))) == event.to_body()
+
+
+def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
+    desk: Desk, bookings: BookingStore, ledger: Ledger, broker_link: Proxy, amqp_uri: str
+) -> None:
+    booking_id, event = confirmed(bookings)
+    settle(ledger, event, State.SENT)
+    broker_link.refuse()
+    with pytest.raises(BrokerUnavailable):
+        desk.resend(booking_id, 2, "email", "staff")
+    broker_link.restore()
+    assert told(desk, booking_id) == [(2, "email", "postponed", True)]
+    desk.resend(booking_id, 2, "email", "staff")
+    eventually(lambda: take(amqp_uri, EMAIL.name))
+
+
+def test_a_letter_about_an_earlier_step_is_not_sent_again(
+    desk: Desk, bookings: BookingStore, ledger: Ledger, amqp_uri: str
+) -> None:
+    booking_id, confirmation = confirmed(bookings)
+    settle(ledger, confirmation, State.SENT)
+    cancelled(bookings, booking_id)
+    with pytest.raises(NotResendable):
+        desk.resend(booking_id, 2, "email", "staff")
+    assert told(desk, booking_id)[0] == (2, "email", "sent", False)
+    assert depth(amqp_uri, EMAIL.name) == 0
+
+
+def test_what_is_being_sent_is_not_sent_again_before_its_lease_is_over(
+    desk: Desk, bookings: BookingStore, ledger: Ledger, database: Database[Any], amqp_uri: str
+) -> None:
+    booking_id, event = confirmed(bookings)
+    ledger.claim(event)
+    assert told(desk, booking_id) == [(2, "email", "sending", False)]
+    with pytest.raises(NotResendable):
+        desk.resend(booking_id, 2, "email", "staff")
+    database["notifications"].update_one({}, {"$set": {"leaseUntil": now()}})
+    assert told(desk, booking_id) == [(2, "email", "sending", True)]
+    desk.resend(booking_id, 2, "email", "staff")
+    eventually(lambda: take(amqp_uri, EMAIL.name))
+
+
+def test_a_reminder_is_not_sent_again(
+    desk: Desk, bookings: BookingStore, database: Database[Any]
+) -> None:
+    booking_id, event = confirmed(bookings)
+    settle(Ledger(database, "reminder", 60), event, State.SENT)
+    with pytest.raises(NotResendable):
+        desk.resend(booking_id, 2, "reminder", "staff")
+
+
+@pytest.mark.parametrize("version", [-1, 0, 1, 3, 2**70])
+def test_no_step_that_nobody_is_told_of_is_sent_again(
+    desk: Desk, bookings: BookingStore, version: int
+) -> None:
+    booking_id, _ = confirmed(bookings)
+    for channel in ("email", "webhook", "reminder"):
+        with pytest.raises(NotResendable):
+            desk.resend(booking_id, version, channel, "staff")
+
+
+@pytest.mark.parametrize(
+    ("version", "channel", "by"),
+    [
+        ("2", "email", "staff"),
+        (True, "email", "staff"),
+        ({"$gt": 0}, "email", "staff"),
+        (2, "pigeon", "staff"),
+        (2, {"$ne": "email"}, "staff"),
+        (2, "email", "Ana García"),  # it would be in the log
+    ],
+)
+def test_what_can_not_be_understood_is_refused(
+    desk: Desk, bookings: BookingStore, version: Any, channel: Any, by: Any
+) -> None:
+    booking_id, _ = confirmed(bookings)
+    with pytest.raises(InvalidBooking) as caught:
+        desk.resend(booking_id, version, channel, by)
+    assert "Ana" not in str(caught.value)
+
+
+def test_a_webhook_is_sent_again_as_it_was_and_no_letter_with_it(
+    receiver: Receiver,
+    start: Callable[..., None],
+    call: Callable[..., Any],
+    desk: Desk,
+    bookings: BookingStore,
+    mailbox: Mailbox,
+) -> None:
+    booking_id, confirmation = confirmed(bookings)
+    cancelled(bookings, booking_id)
+    start(NotificationService, WebhookService, NotificationDesk)
+    asked = {"booking_id": booking_id, "version": 2, "channel": "webhook"}
+    for count in (1, 2):
+        call("resend", **asked)
+        eventually(lambda count=count: len(receiver.calls) == count)
+        eventually(lambda count=count: (2, "webhook", "sent", True) in told(desk, booking_id))
+    first, second = receiver.calls
+    assert first.raw == second.raw
+    assert first.event == confirmation.to_body()
+    assert mailbox.letters() == []
+
+
+def test_while_webhooks_are_off_none_is_sent_again(
+    start: Callable[..., None],
+    call: Callable[..., Any],
+    bookings: BookingStore,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    booking_id, event = confirmed(bookings)
+    settle(Ledger(database, "webhook", 60), event, State.SENT)
+    start(NotificationDesk)
+    rows = call("list_notifications", booking_id=booking_id)
+    assert [(each["channel"], each["mayResend"]) for each in rows] == [
+        ("email", True),
+        ("webhook", False),
+    ]
+    with pytest.raises(NotResendable):
+        call("resend", booking_id=booking_id, version=2, channel="webhook")
+    assert depth(amqp_uri, WEBHOOK.name) == 0
+
+
+def test_an_earlier_letter_does_not_slip_in_while_a_later_one_is_sent_again(
+    delivery: Delivery[Envelope],
+    desk: Desk,
+    bookings: BookingStore,
+    mailbox: Mailbox,
+) -> None:
+    booking_id, confirmation = confirmed(bookings)
+    delivery.deliver(cancelled(bookings, booking_id))
+    desk.resend(booking_id, 3, "email", "staff")
+    delivery.deliver(confirmation)
+    assert references(mailbox) == ["3"]
+    assert told(desk, booking_id)[0] == (2, "email", "superseded", False)
+
+
+def test_a_sender_who_was_waited_out_does_not_settle_what_is_sent_again(
+    desk: Desk, bookings: BookingStore, database: Database[Any]
+) -> None:
+    booking_id, event = confirmed(bookings)
+    slow = Ledger(database, "email", lease_seconds=0)
+    claim = slow.claim(event)
+    assert claim is not None
+    desk.resend(booking_id, 2, "email", "staff")
+    slow.settle(claim, State.SENT)
+    assert told(desk, booking_id) == [(2, "email", "postponed", True)]
+
+
+def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one_does(
+    delivery: Delivery[Envelope],
+    desk: Desk,
+    bookings: BookingStore,
+    database: Database[Any],
+    mailbox: Mailbox,
+) -> None:
+    booking_id, event = confirmed(
+        bookings, address="later@example.com", at=now() - timedelta(days=3)
+    )
+    with pytest.raises(DeliveryExpired):
+        delivery.deliver(event)
+    delivery.give_up(event, DeliveryExpired.code)
+    desk.resend(booking_id, 2, "email", "staff")
+    with pytest.raises(ChannelUnavailable):
+        delivery.deliver(event)
+    mailbox.open()
+    delivery.deliver(event)
+    assert references(mailbox) == ["2.again1"]
+
+
+def test_a_replay_of_what_was_sent_again_since_changes_nothing(
+    delivery: Delivery[Envelope], desk: Desk, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    booking_id, event = confirmed(bookings)
+    delivery.deliver(event)
+    desk.resend(booking_id, 2, "email", "staff")
+    delivery.deliver(event)
+    delivery.deliver(event, is_replay=True)
+    assert references(mailbox) == ["2", "2.again1"]
+
+
+def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
+    start: Callable[..., None],
+    config: dict[str, Any],
+    bookings: BookingStore,
+    database: Database[Any],
+    amqp_uri: str,
+) -> None:
+    booking_id, _ = confirmed(bookings)
+    cancelled(bookings, booking_id)
+    start(NotificationDesk)
+    pool = RpcPool(amqp_uri, NOTIFICATION_DESK)
+    parts = relayed_store(database, settings(config))
+    app = create_app(*parts, GatewaySettings(), NO_SERVICE, pool)
+    desk = app.config["NOTIFICATION_DESK"]
+    asked = {"booking_id": booking_id, "version": 2, "channel": "email", "by": "staff"}
+    with app.test_request_context(), pytest.raises(NotResendable) as caught:
+        desk.call("resend", until=time.monotonic() + 30, **asked)
+    with app.test_request_context(f"/booking/{booking_id}"):
+        answer: Any = app.handle_user_exception(caught.value)
+    pool.close()
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "not_resendable")

@@ -1,0 +1,713 @@
+"""The staff's pages of dead letters and queues, on a real broker and database."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from kombu import Connection
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from booking_service.service import BookingWorker
+from clinic import strict_json, topology
+from clinic.assembly import relayed_store
+from clinic.booking import Booking, Status
+from clinic.clock import now
+from clinic.config import settings
+from clinic.database import durable_uri
+from clinic.errors import BrokerUnavailable, TryLater
+from clinic.look import Look
+from clinic.messages import BookingRequested
+from clinic.queues import Flow, Queues
+from clinic.relays import Progress
+from clinic.store import BookingStore
+from clinic.topology import WorkQueue
+from gateway import dead_letters, letter_room
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from runner.mongodb import MongoServer
+from runner.ports import free_port
+from tests.amqp import body_of, depth, put, take
+from tests.bookings import put_booking
+from tests.conftest import eventually
+from tests.dead_letters import park, request
+from tests.proxy import Proxy, proxied
+from tests.rpc import NO_SERVICE
+from tests.staff import KEY, Staff, said
+
+REQUESTS, EMAIL, WEBHOOK = topology.BOOKING_REQUESTS, topology.EMAIL, topology.WEBHOOK
+LETTERS = "/staff/dead-letters"
+QUEUES = "/staff/queues"
+#: What a person may be made to wait, and what a busy machine adds.
+AT_ONCE_SECONDS = 6
+
+SetUp = Callable[..., Staff]
+
+
+@pytest.fixture
+def sign_in(config: dict[str, Any]) -> Iterator[SetUp]:
+    """Sign in at a gateway; the changes are to its configuration."""
+    clients = []
+
+    def sign_in(language: str = "en", **changes: Any) -> Staff:
+        read = settings(config | changes)
+        client: MongoClient[Any] = MongoClient(durable_uri(read.mongodb_uri))
+        clients.append(client)
+        parts = relayed_store(client.get_default_database(), read)
+        own = GatewaySettings(staff_api_keys=frozenset({KEY}))
+        return Staff(create_app(*parts, own, NO_SERVICE, NO_SERVICE, read).test_client(), language)
+
+    yield sign_in
+    for each in clients:
+        each.close()
+
+
+@pytest.fixture
+def staff(sign_in: SetUp) -> Staff:
+    return sign_in()
+
+
+@pytest.fixture
+def through_proxy(sign_in: SetUp, broker_link: Proxy) -> Staff:
+    return sign_in(AMQP_URI=f"amqp://guest:guest@127.0.0.1:{broker_link.port}/")
+
+
+@pytest.fixture
+def store(database: Database[Any], config: dict[str, Any]) -> BookingStore:
+    return relayed_store(database, settings(config))[0]
+
+
+def pending(store: BookingStore) -> Booking:
+    return put_booking(store, date=now() - timedelta(days=1))
+
+
+def message_of(booking: Booking) -> bytes:
+    return strict_json.dumps(BookingRequested.of(booking).to_body())
+
+
+def ids(page: str) -> list[str]:
+    """The letters of the page, in its order."""
+    return re.findall(r'name="id" value="(\w+)"', page)
+
+
+def of(id_: str, work: topology.WorkQueue = REQUESTS) -> dict[str, str]:
+    return {"queue": work.dead_letter, "id": id_}
+
+
+# --- who may come in
+
+
+@pytest.mark.parametrize("path", [LETTERS, f"{LETTERS}/drop", QUEUES])
+def test_nobody_looks_without_signing_in(
+    config: dict[str, Any], database: Database[Any], path: str
+) -> None:
+    read = settings(config)
+    own = GatewaySettings(staff_api_keys=frozenset({KEY}))
+    parts = relayed_store(database, read)
+    stranger = create_app(*parts, own, NO_SERVICE, NO_SERVICE, read).test_client()
+    answer = stranger.get(path)
+    assert (answer.status_code, "/staff/login" in answer.location) == (302, True)
+
+
+@pytest.mark.parametrize("act", ["replay", "drop"])
+def test_a_form_of_somebody_else_does_nothing(staff: Staff, amqp_uri: str, act: str) -> None:
+    id_ = park(amqp_uri)
+    answer = staff.post(f"{LETTERS}/{act}", csrf_token="forged", **of(id_))
+    assert answer.status_code == 400
+    assert (depth(amqp_uri, REQUESTS.dead_letter), depth(amqp_uri, REQUESTS.name)) == (1, 0)
+
+
+# --- the list
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("es", "No hay ningún mensaje muerto"), ("en", "There are no dead letters")],
+)
+def test_an_empty_list_says_so(sign_in: SetUp, language: str, words: str) -> None:
+    assert words in sign_in(language).get(LETTERS).text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("es", "La comprobación de disponibilidad falló en cada intento"),
+        ("en", "The availability check failed in every attempt"),
+    ],
+)
+def test_a_letter_is_shown_with_cause_detail_attempts_and_its_booking(
+    sign_in: SetUp, amqp_uri: str, language: str, words: str
+) -> None:
+    about = request()
+    id_ = park(amqp_uri, strict_json.dumps(about), headers={"x-replayed": 7})
+    page = sign_in(language).get(LETTERS).text
+    assert words in page
+    for told in (id_, "check_unavailable", "the availability check gave no answer", "<dd>7</dd>"):
+        assert told in page
+    assert f'href="/staff/booking/{about["bookingId"]}"' in page
+    assert 'datetime="2026-01-02T03:' in page
+
+
+def test_letters_stand_by_queue_the_oldest_first(staff: Staff, amqp_uri: str) -> None:
+    letter = park(amqp_uri, work=EMAIL, headers={"x-cause": "recipient_rejected"})
+    requests = [park(amqp_uri) for _ in range(3)]
+    assert ids(staff.get(LETTERS).text) == [*requests, letter]
+
+
+def test_looking_changes_nothing(staff: Staff, amqp_uri: str) -> None:
+    parked = {park(amqp_uri) for _ in range(10)}
+    for _ in range(3):
+        assert set(ids(staff.get(LETTERS).text)) == parked
+    staff.get(f"{LETTERS}/drop", **of(min(parked)))
+    eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == 10)
+    assert depth(amqp_uri, REQUESTS.name) == 0
+
+
+def test_looking_does_not_turn_the_webhook_on(sign_in: SetUp, amqp_uri: str) -> None:
+    """Only who consumes from its queue binds it, and unbinds it."""
+    sign_in(WEBHOOK={"url": "https://example.com", "secret": "s" * 32}).get(LETTERS)
+    with Connection(amqp_uri, transport_options={"confirm_publish": True}) as connection:
+        channel = connection.default_channel
+        event = channel.prepare_message(b"{}")
+        channel.basic_publish(event, exchange=topology.NOTIFICATIONS.name, routing_key="")
+    eventually(lambda: depth(amqp_uri, EMAIL.name) == 1)
+    assert depth(amqp_uri, WEBHOOK.name) == 0
+
+
+def test_more_than_are_shown_are_told(
+    staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "LIMIT", 3)
+    for _ in range(5):
+        park(amqp_uri)
+    page = staff.get(LETTERS).text
+    assert len(ids(page)) == 3
+    assert "3 of 5 messages are shown" in page
+
+
+def test_what_the_broker_gave_up_is_shown(staff: Staff, amqp_uri: str) -> None:
+    about = request()
+    put(amqp_uri, REQUESTS.name, strict_json.dumps(about), content_type="application/json")
+    with Connection(amqp_uri) as connection:
+        channel = connection.default_channel
+        eventually(
+            lambda: channel.message_to_python(channel.basic_get(REQUESTS.name)).reject() is None
+        )
+    page = eventually(lambda: _with_letters(staff))
+    assert "It can&#39;t be read" in page
+    assert about["bookingId"] in page
+    (id_,) = ids(page)
+    assert "1 message was replayed." in staff.told(f"{LETTERS}/replay", **of(id_))
+    assert depth(amqp_uri, REQUESTS.name) == 1
+
+
+def _with_letters(staff: Staff) -> str:
+    page = staff.get(LETTERS).text
+    return page if ids(page) else ""
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        pytest.param(b"{", "<pre>{</pre>", id="no JSON"),
+        pytest.param(b"<script>alert(1)</script>", "&lt;script&gt;alert(1)", id="markup"),
+        pytest.param(b"\x00\x1b[31m\xff", "<pre>��[31m�</pre>", id="no text"),
+        pytest.param("a\u202eb".encode(), "<pre>a�b</pre>", id="turned around"),
+        pytest.param(b"", "<pre></pre>", id="empty"),
+    ],
+)
+def test_poison_is_shown_by_a_safe_excerpt(
+    staff: Staff, amqp_uri: str, body: bytes, shown: str
+) -> None:
+    park(amqp_uri, body, headers={"x-cause": "poison_message"})
+    page = staff.get(LETTERS).text
+    assert shown in page
+    assert "none: it is no message of ours" in page
+    assert "/staff/booking/" not in page
+
+
+def test_an_excerpt_ends_somewhere(staff: Staff, amqp_uri: str) -> None:
+    park(amqp_uri, b"x" * 100_000)
+    (shown,) = re.findall("x{50,}…?", staff.get(LETTERS).text)
+    assert (len(shown), shown[-1]) == (200, "…")
+
+
+def test_a_message_of_ours_is_not_quoted(staff: Staff, amqp_uri: str) -> None:
+    """Its schema allows more fields than ours, and these could name somebody."""
+    park(amqp_uri, strict_json.dumps(request() | {"patientName": "Ana López"}))
+    assert "Ana López" not in staff.get(LETTERS).text
+
+
+@pytest.mark.parametrize(
+    "booking_id", ["x", "../search", 'a"><b>', str(uuid.uuid4()).upper(), 7, None]
+)
+def test_only_the_id_of_a_booking_becomes_a_link(
+    staff: Staff, amqp_uri: str, booking_id: Any
+) -> None:
+    park(amqp_uri, strict_json.dumps(request() | {"bookingId": booking_id}))
+    assert 'href="/staff/booking/' not in staff.get(LETTERS).text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-attempt": ["x"]},
+        {"x-replayed": "many"},
+        {"x-parked-at": {"a": 1}},
+        {"x-parked-at": "2026-01-02"},
+        {"x-letter": '"><script>'},
+        {"x-letter": {"a": 1}},
+        {"x-cause": ["a", "b"]},
+        {"x-cause": "a\nb"},
+        {"x-cause": "<b>"},
+        {"x-cause": "KeyError"},
+        {"x-cause": None, "x-cause-detail": "<b>" * 1000},
+        {"x-cause": None, "x-death": "nonsense"},
+        {"x-cause": None, "x-death": ["nonsense"]},
+    ],
+    ids=repr,
+)
+def test_headers_of_somebody_else_stop_nobody(
+    staff: Staff, amqp_uri: str, headers: dict[str, Any]
+) -> None:
+    park(amqp_uri, headers=headers)
+    innocent = park(amqp_uri)
+    page = staff.get(LETTERS).text
+    assert len(ids(page)) == 2
+    assert "<b>" not in page
+    causes = re.findall(r'name="cause" value="([^"]*)"', page)
+    assert all(re.fullmatch("[A-Za-z_]+", each) for each in causes)
+    (odd,) = set(ids(page)) - {innocent}
+    assert re.fullmatch("[0-9a-f]{12}", odd)
+    assert "1 message was replayed." in staff.told(f"{LETTERS}/replay", **of(odd))
+
+
+# --- replay
+
+
+def test_one_letter_is_replayed_as_if_it_were_new(
+    staff: Staff, amqp_uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    about = request()
+    kept, id_ = park(amqp_uri), park(amqp_uri, strict_json.dumps(about))
+    staff.get(LETTERS)
+    with caplog.at_level(logging.INFO, "gateway.dead_letters"):
+        assert staff.told(f"{LETTERS}/replay", **of(id_)) == "1 message was replayed."
+    message = take(amqp_uri, REQUESTS.name)
+    assert message is not None
+    assert body_of(message) == about
+    assert {name for name in message.headers if name != "x-delivery-count"} == {"x-replayed"}
+    assert ids(staff.get(LETTERS).text) == [kept]
+    (record,) = caplog.records
+    assert (record.message, record.letter_id, record.code) == (  # type: ignore[attr-defined]
+        "dead letter replayed",
+        id_,
+        "check_unavailable",
+    )
+    assert re.fullmatch("[0-9a-f]{8}", record.staff)  # type: ignore[attr-defined]
+
+
+def test_all_of_one_cause_are_replayed_those_that_are_not_shown_too(
+    staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "LIMIT", 2)
+    kept = park(amqp_uri, headers={"x-cause": "poison_message"})
+    for _ in range(5):
+        park(amqp_uri)
+    park(amqp_uri, work=EMAIL)
+    staff.get(LETTERS)
+    told = staff.told(f"{LETTERS}/replay", cause="check_unavailable")
+    assert told == "6 messages were replayed."
+    assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, EMAIL.name)) == (5, 1)
+    assert ids(staff.get(LETTERS).text) == [kept]
+
+
+def test_what_was_done_is_told_once(staff: Staff, amqp_uri: str) -> None:
+    id_ = park(amqp_uri)
+    staff.get(LETTERS)
+    assert staff.told(f"{LETTERS}/replay", **of(id_))
+    assert said(staff.get(LETTERS)) == ""
+
+
+@pytest.mark.parametrize("act", ["replay", "drop"])
+def test_what_another_has_replayed_meanwhile_is_told_plainly(
+    staff: Staff, sign_in: SetUp, amqp_uri: str, act: str
+) -> None:
+    id_ = park(amqp_uri)
+    staff.get(LETTERS)
+    another = sign_in()
+    another.get(LETTERS)
+    another.told(f"{LETTERS}/replay", **of(id_))
+    told = staff.told(f"{LETTERS}/{act}", **of(id_))
+    assert told.startswith("Nothing was done: that message is not there any more.")
+    assert depth(amqp_uri, REQUESTS.name) == 1
+
+
+def test_a_cause_that_nobody_died_of_any_more_is_told_plainly(staff: Staff, amqp_uri: str) -> None:
+    park(amqp_uri)
+    staff.get(LETTERS)
+    told = staff.told(f"{LETTERS}/replay", cause="poison_message")
+    assert told.startswith("Nothing was replayed")
+    assert depth(amqp_uri, REQUESTS.name) == 0
+
+
+@pytest.mark.parametrize("fields", [{}, {"queue": "booking_requests", "id": "x"}, {"id": "x"}])
+@pytest.mark.parametrize("act", ["replay", "drop"])
+def test_a_queue_that_holds_no_dead_letters_is_not_found(
+    staff: Staff, amqp_uri: str, act: str, fields: dict[str, str]
+) -> None:
+    put(amqp_uri, REQUESTS.name, b"{}")
+    staff.get(LETTERS)
+    assert staff.post(f"{LETTERS}/{act}", **fields).status_code == 404
+    assert depth(amqp_uri, REQUESTS.name) == 1
+
+
+def test_time_that_is_over_is_told(
+    staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        park(amqp_uri)
+    staff.get(LETTERS)
+    monkeypatch.setattr("clinic.dead_letters._RESERVE_SECONDS", 60)
+    told = staff.told(f"{LETTERS}/replay", cause="check_unavailable")
+    assert told.startswith("1 message was replayed. There was no time to look at the others")
+
+
+def test_a_replayed_booking_is_decided(
+    staff: Staff,
+    store: BookingStore,
+    config: dict[str, Any],
+    container_factory: Any,
+    amqp_uri: str,
+) -> None:
+    config["AVAILABILITY"]["failure_rate"] = 1
+    config["BOOKING_RETRY"]["max_attempts"] = 1
+    broken = container_factory(BookingWorker, config)
+    broken.start()
+    booking = pending(store)
+    put(amqp_uri, REQUESTS.name, message_of(booking), content_type="application/json")
+    eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == 1)
+    broken.stop()
+    assert booking.id in staff.get(LETTERS).text
+    config["AVAILABILITY"]["failure_rate"] = 0
+    mended = container_factory(BookingWorker, config)
+    mended.start()
+    staff.told(f"{LETTERS}/replay", cause="check_unavailable")
+    after = eventually(lambda: _decided(store, booking))
+    mended.stop()
+    assert (after.status, after.reason, after.attention) == ("rejected", "past", None)
+    assert ids(staff.get(LETTERS).text) == []
+
+
+def _decided(store: BookingStore, booking: Booking) -> Booking | None:
+    current = store.get(booking.id)
+    return current if current.status is not Status.PENDING else None
+
+
+# --- drop
+
+
+def test_a_drop_is_asked_for_twice_and_is_for_good(staff: Staff, amqp_uri: str) -> None:
+    kept, id_ = park(amqp_uri), park(amqp_uri)
+    asked = staff.get(f"{LETTERS}/drop", **of(id_)).text
+    assert "Drop this message?" in asked
+    assert ids(asked) == [id_]
+    assert len(ids(staff.get(LETTERS).text)) == 2
+    assert staff.told(f"{LETTERS}/drop", **of(id_)) == "The message was dropped."
+    assert ids(staff.get(LETTERS).text) == [kept]
+    assert depth(amqp_uri, REQUESTS.name) == 0
+
+
+def test_a_drop_means_one_queue(staff: Staff, amqp_uri: str) -> None:
+    """What the broker gives up has an id from its body, and an event lies in several queues."""
+    body = strict_json.dumps(request())
+    for work in (EMAIL, WEBHOOK):
+        put(amqp_uri, work.dead_letter, body, content_type="application/json")
+    first, second = ids(staff.get(LETTERS).text)
+    assert first == second
+    staff.told(f"{LETTERS}/drop", **of(first, WEBHOOK))
+    assert (depth(amqp_uri, EMAIL.dead_letter), depth(amqp_uri, WEBHOOK.dead_letter)) == (1, 0)
+
+
+# --- a broker that is of no use
+
+
+def test_a_broker_that_is_away_is_told(sign_in: SetUp) -> None:
+    staff = sign_in(AMQP_URI=f"amqp://clinic:geheim@127.0.0.1:{free_port()}/")
+    answer = staff.get(LETTERS)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert "RabbitMQ does not answer" in answer.text
+    assert "geheim" not in answer.text
+
+
+@pytest.mark.parametrize("act", ["look", "replay", "drop"])
+def test_a_frozen_broker_holds_nobody(
+    through_proxy: Staff, broker_link: Proxy, amqp_uri: str, act: str
+) -> None:
+    id_ = park(amqp_uri)
+    through_proxy.get(LETTERS)
+    broker_link.freeze()
+    answer, seconds = _timed(
+        lambda: (
+            through_proxy.get(LETTERS)
+            if act == "look"
+            else through_proxy.post(f"{LETTERS}/{act}", **of(id_))
+        )
+    )
+    assert answer.status_code == 503
+    assert seconds < AT_ONCE_SECONDS
+
+
+@pytest.mark.parametrize("moment", [b"booking_service.events", REQUESTS.dead_letter.encode()])
+def test_a_broker_that_freezes_in_the_middle_holds_nobody(
+    through_proxy: Staff, broker_link: Proxy, amqp_uri: str, moment: bytes
+) -> None:
+    id_ = park(amqp_uri)
+    broker_link.freeze_at(moment)
+    answer, seconds = _timed(lambda: through_proxy.get(LETTERS))
+    assert answer.status_code == 503
+    assert seconds < AT_ONCE_SECONDS
+    broker_link.restore()
+    broker_link.reset()
+    assert eventually(lambda: ids(through_proxy.get(LETTERS).text)) == [id_]
+
+
+def test_a_broker_that_freezes_with_the_replay_loses_nothing(
+    through_proxy: Staff, broker_link: Proxy, amqp_uri: str
+) -> None:
+    about = request()
+    id_ = park(amqp_uri, strict_json.dumps(about))
+    through_proxy.get(LETTERS)
+    broker_link.freeze_at(b"x-replayed")
+    answer, seconds = _timed(lambda: through_proxy.post(f"{LETTERS}/replay", **of(id_)))
+    assert answer.status_code == 503
+    assert seconds < AT_ONCE_SECONDS + dead_letters.ACT_SECONDS
+    broker_link.restore()
+    broker_link.reset()
+    assert eventually(lambda: ids(through_proxy.get(LETTERS).text)) == [id_]
+
+
+def test_one_at_a_time_looks_and_the_next_is_told_so(
+    staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = park(amqp_uri)
+    monkeypatch.setattr(letter_room, "LINE_SECONDS", 0.2)
+    room = staff.app.config["LETTER_ROOM"]
+    with room.entered(10):
+        answer, seconds = _timed(lambda: staff.get(LETTERS))
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+        assert "Somebody else is looking at the dead letters" in answer.text
+        assert seconds < AT_ONCE_SECONDS
+    assert ids(staff.get(LETTERS).text) == [id_]
+
+
+def test_two_who_look_at_once_both_see_all(staff: Staff, sign_in: SetUp, amqp_uri: str) -> None:
+    parked = {park(amqp_uri) for _ in range(20)}
+    pages: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: pages.append(staff.get(LETTERS).text)) for _ in range(2)
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert [set(ids(page)) for page in pages] == [parked, parked]
+
+
+def _timed(act: Callable[[], Any]) -> tuple[Any, float]:
+    begun = time.monotonic()
+    return act(), time.monotonic() - begun
+
+
+# --- the queues
+
+
+def figures(page: str) -> dict[str, tuple[str, str]]:
+    """Messages and consumers of each queue on the page."""
+    rows = re.findall(r"<tr.*?>(.*?)</tr>", page, re.DOTALL)
+    found = {}
+    for row in rows:
+        name = re.search(r'class="reference">(.*?)</span>', row, re.DOTALL)
+        cells = re.findall(r"<td>([^<]*)", row)
+        if name:
+            found[name.group(1).replace("<wbr>", "").strip()] = (cells[0], cells[1])
+    return found
+
+
+def alarms(page: str) -> list[str]:
+    found = re.search(r'data-part="health".*?</section>', page, re.DOTALL)
+    items = re.findall(r"<li>(.*?)</li>", found.group() if found else "", re.DOTALL)
+    return [re.sub(r"<[^>]+>", "", item) for item in items]
+
+
+def test_each_queue_has_its_figures(staff: Staff, amqp_uri: str) -> None:
+    put(amqp_uri, REQUESTS.name, b"{}")
+    put(amqp_uri, "booking_retry", b"{}")
+    for _ in range(3):
+        park(amqp_uri, work=EMAIL)
+    page = eventually(
+        lambda: _if(staff.get(QUEUES).text, lambda page: figures(page)[EMAIL.dead_letter][0] == "3")
+    )
+    found = figures(page)
+    assert found["booking_requests"] == ("1", "0")
+    assert found["booking_retry"] == ("1", "0")
+    assert found["booking_retry.2s"] == ("0", "0")
+    assert found["booking_dead_letter"] == ("0", "0")
+    assert found["notification_service.webhook.retry.2s"] == ("0", "0")
+    assert "Dead letters in notification_service.email.dead_letter: 3. See the dead letters" in (
+        alarms(page)
+    )
+
+
+def _if(page: str, condition: Callable[[str], bool]) -> str:
+    return page if condition(page) else ""
+
+
+def test_a_queue_that_nobody_consumes_wants_attention_until_somebody_does(
+    staff: Staff, config: dict[str, Any], container_factory: Any
+) -> None:
+    assert "Nobody consumes the queue booking_requests." in alarms(staff.get(QUEUES).text)
+    worker = container_factory(BookingWorker, config)
+    worker.start()
+    page = eventually(
+        lambda: _if(staff.get(QUEUES).text, lambda page: figures(page)[REQUESTS.name][1] == "1")
+    )
+    assert "Nobody consumes the queue booking_requests." not in alarms(page)
+    worker.stop()
+
+
+def test_a_webhook_that_is_off_wants_no_attention_unless_something_lies_there(
+    staff: Staff, sign_in: SetUp, amqp_uri: str
+) -> None:
+    deserted = f"Nobody consumes the queue {WEBHOOK.name}."
+    page = staff.get(QUEUES).text
+    assert deserted not in alarms(page)
+    assert "Off: nobody consumes it" in page
+    on = sign_in(WEBHOOK={"url": "https://example.com", "secret": "s" * 32})
+    assert deserted in alarms(on.get(QUEUES).text)
+    put(amqp_uri, WEBHOOK.name, b"{}")
+    assert deserted in eventually(lambda: alarms(staff.get(QUEUES).text))
+
+
+def test_a_look_declares_nothing(sign_in: SetUp, amqp_uri: str) -> None:
+    """A tier that no process has made is left out; a work queue that is missing is told."""
+    retry = {"max_attempts": 3, "ttl_seconds": 77}
+    with Connection(amqp_uri) as connection:
+        connection.default_channel.queue_delete("booking_dead_letter")
+    page = sign_in(BOOKING_RETRY=retry).get(QUEUES).text
+    with Connection(amqp_uri) as connection:
+        topology.declare(connection.default_channel)
+    found = figures(page)
+    assert "booking_retry.77s" not in found
+    assert found["booking_dead_letter"] == ("missing", "missing")
+    assert "There is no queue booking_dead_letter." in alarms(page)
+
+
+def test_what_waits_in_the_database_is_shown_and_wants_attention_when_it_is_late(
+    staff: Staff, store: BookingStore, database: Database[Any]
+) -> None:
+    relays = store.outbox.relays
+    relays.note(Progress("young", 0, now(), 2, now()))
+    relays.note(Progress("old", 0, now(), 3, now() - timedelta(seconds=90)))
+    put_booking(store, at=now() - timedelta(seconds=3600))
+    database["relays"].update_one({"_id": "old"}, {"$set": {"aliveAt": now() - timedelta(days=1)}})
+    page = staff.get(QUEUES).text
+    shown = [int(each) for each in re.findall(r'class="figure">(\d+)', page)]
+    messages, oldest, overdue, _living, dead = shown
+    assert messages >= 5
+    assert 90 <= oldest < 90 + 60
+    assert (overdue, dead) == (1, 1)
+    told = " ".join(alarms(page))
+    assert re.search(r"The oldest message has waited for \d+ seconds", told)
+    assert "long after they were asked for: 1." in told
+
+
+def test_all_is_well_when_nothing_wants_attention(
+    staff: Staff, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clinic.queues.Flow.is_deserted", False)
+    page = staff.get(QUEUES).text
+    assert alarms(page) == []
+    assert "All is well" in page
+
+
+@pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.refuse])
+def test_without_a_broker_the_figures_of_the_database_are_there(
+    through_proxy: Staff, broker_link: Proxy, fault: Callable[[Proxy], None]
+) -> None:
+    fault(broker_link)
+    answer, seconds = _timed(lambda: through_proxy.get(QUEUES))
+    assert answer.status_code == 200
+    assert seconds < AT_ONCE_SECONDS
+    assert "RabbitMQ does not answer" in answer.text
+    assert "Not everything is known" in answer.text
+    assert 'class="figure">' in answer.text
+    broker_link.restore()
+    broker_link.reset()
+    assert eventually(lambda: figures(through_proxy.get(QUEUES).text))
+
+
+@pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.refuse])
+def test_without_a_database_the_figures_of_the_queues_are_there(
+    sign_in: SetUp, mongo_server: MongoServer, fault: Callable[[Proxy], None]
+) -> None:
+    with proxied(mongo_server.port) as database:
+        uri = f"mongodb://127.0.0.1:{database.port}/test_away?serverSelectionTimeoutMS=500"
+        staff = sign_in(MONGODB_CONNECTION_URL=uri)
+        fault(database)
+        answer, seconds = _timed(lambda: staff.get(QUEUES))
+    assert answer.status_code == 200
+    assert seconds < AT_ONCE_SECONDS
+    assert "The database does not answer" in answer.text
+    assert figures(answer.text)["booking_requests"] == ("0", "0")
+
+
+def test_who_asks_while_somebody_looks_shares_the_next_look(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues = Queues(settings(config))
+    looks, may_look, flow = [], threading.Event(), queues._flow
+
+    def wait_and_look(look: Look, work: WorkQueue) -> Flow:
+        looks.append(work)
+        may_look.wait(60)
+        return flow(look, work)
+
+    monkeypatch.setattr(queues, "_flow", wait_and_look)
+    threads = [threading.Thread(target=queues.flows) for _ in range(10)]
+    for each in threads:
+        each.start()
+    eventually(lambda: len(queues._looks._line) == 9)
+    may_look.set()
+    for each in threads:
+        each.join()
+    assert looks.count(REQUESTS) == 2
+
+
+def test_all_who_look_are_told_that_the_broker_is_away(
+    config: dict[str, Any], broker_link: Proxy
+) -> None:
+    uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
+    queues, errors = Queues(settings(config | {"AMQP_URI": uri})), []
+    broker_link.freeze()
+
+    def look() -> None:
+        try:
+            queues.flows()
+        except TryLater as error:
+            errors.append(type(error))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert errors == [BrokerUnavailable] * 4
