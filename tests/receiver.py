@@ -15,10 +15,11 @@ from eventlet.event import Event
 StartResponse = Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
     headers: dict[str, str]
     raw: bytes
+    status: int | None = None  #: what it was answered with, once it was
 
     @property
     def event(self) -> dict[str, Any]:
@@ -56,9 +57,10 @@ class Receiver:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         raw = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        self.calls.append(Call(_headers(environ), raw))
+        call = Call(_headers(environ), raw)
+        self.calls.append(call)
         self._open.wait()
-        status = self.answers.pop(0) if self.answers else self.status
+        status = call.status = self.answers.pop(0) if self.answers else self.status
         start_response(f"{status} Whatever", [("Location", self.url)])
         return self.body
 

@@ -59,11 +59,11 @@ DECIDED = [{"from": None, "to": "pending"}, {"from": "pending", "to": "confirmed
 MOVE = {"from": "confirmed", "to": "confirmed", "date": TEN, "previousDate": NINE}
 
 
-def _webhook(event_id: str, secret: str = WEBHOOK_SECRET) -> WebhookCall:
+def _webhook(event_id: str, secret: str = WEBHOOK_SECRET, status: int = 200) -> WebhookCall:
     raw = json.dumps({"eventId": event_id, "status": "confirmed"}).encode()
     signature = sign(raw, 1, [secret])
     names = ("X-Clinic-Event-Id", "X-Clinic-Timestamp", "X-Clinic-Signature")
-    return WebhookCall(dict(zip(names, (event_id, "1", signature), strict=True)), raw)
+    return WebhookCall(dict(zip(names, (event_id, "1", signature), strict=True)), raw, status)
 
 
 def _state(**changes: object) -> State:
@@ -292,6 +292,8 @@ def test_a_reminder_must_not_come_long_after_a_change(
         ([_webhook("x:2")] * 2, False),  # in two tries
         ([_webhook("x:2")] * 3, True),
         ([_webhook("x:2", secret="guessed")], True),
+        ([_webhook("x:2", status=503)], True),  # heard, and not taken
+        ([_webhook("x:2", status=503), _webhook("x:2")], False),
         ([], True),
     ],
 )
