@@ -52,6 +52,7 @@ _INSERT = "clinic.store:BookingStore.insert"
 _APPLY = "clinic.store:BookingStore.apply"
 _READY = "clinic.backlog:Backlog.ready"
 _PUBLISH = "clinic.publisher:Publisher.publish"
+_PUT = "clinic.confirms:Confirms.publish"
 _CONFIRM = "clinic.confirms:Confirms.wait"
 _SENT = "clinic.backlog:Backlog.settle"
 _INHERIT = "clinic.relays:Relays.inherit"
@@ -72,7 +73,6 @@ _POST = "notification_service.webhook:WebhookChannel.send"
 _LOOK_UP = "notification_service.writer:Writer.remind"
 _RECLAIM = "notification_service.ledger:Ledger.reclaim"
 _PUBLISH_AGAIN = "notification_service.reconciler:Reconciler._publish"
-_SEND_ROUND = "clinic.publisher:Publisher.publish_one"
 
 POINTS = (
     Point("request not stored", GATEWAY, _INSERT),
@@ -191,6 +191,6 @@ POINTS = (
         act=LOSE,
     ),
     Point("lost event published, watermark not risen", NOTIFIER, _PUBLISH_AGAIN, True, act=LOSE),
-    Point("dead letter in hand, not sent round", TOOL, _SEND_ROUND, act=REPLAY),
-    Point("dead letter sent round, still parked", TOOL, _SEND_ROUND, True, act=REPLAY),
+    Point("dead letter in hand, not sent round", TOOL, _PUT, act=REPLAY),
+    Point("dead letter sent round, still parked", TOOL, _CONFIRM, True, act=REPLAY),
 )
