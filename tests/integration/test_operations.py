@@ -40,7 +40,7 @@ from gateway.settings import GatewaySettings
 from notification_service.delivery import Delivery
 from notification_service.ledger import Claim, Ledger, State
 from notification_service.settings import notification_settings
-from notification_service.writer import Writer
+from notification_service.writer import Links, Writer
 from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
 from tests.conftest import eventually
@@ -99,12 +99,14 @@ def decider(store: BookingStore, config: dict[str, Any]) -> Decider:
     return Decider(store, own.calendar, own.check, "test")
 
 
-def delivery(counted: Database[Any], store: BookingStore, config: dict[str, Any]) -> Delivery:
+def delivery(
+    counted: Database[Any], store: BookingStore, config: dict[str, Any], links: Links | None = None
+) -> Delivery:
     """A delivery whose ledger has its indexes."""
     own = notification_settings(config)
     ledger = Ledger(counted, "email", lease_seconds=60)
     ledger.claim(BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="")))
-    writer = Writer(own.sender, own.zone, own.slot)
+    writer = Writer(own.sender, own.zone, own.slot, links)
     return Delivery(store, ledger, own.channel, writer.write)
 
 
@@ -149,6 +151,19 @@ def test_a_step_that_is_not_the_last_costs_the_notifier_one_question_more(
     operations.clear()
     deliver(BookingStateChanged.of(confirmation))
     assert operations.names == ["find", "insert", "find", "update"]
+
+
+def test_a_link_in_the_letter_costs_the_notifier_one_read_more(
+    store: BookingStore, counted: Database[Any], config: dict[str, Any], operations: Operations
+) -> None:
+    links = Links("https://clinica.example", "what signs the codes", store.access)
+    deliver = delivery(counted, store, config, links).deliver
+    booking = put_booking(store)
+    confirmation = steps.confirm(booking, seat=0, at=now(), by="test")
+    store.apply(confirmation)
+    operations.clear()
+    deliver(BookingStateChanged.of(confirmation))
+    assert operations.names == ["find", "find", "insert", "update"]
 
 
 def test_a_repeated_key_costs_two_operations(client: FlaskClient, operations: Operations) -> None:
