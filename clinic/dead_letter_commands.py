@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import click
 
 from clinic import config
+from clinic.dead_letter import DeadLetter
 from clinic.dead_letters import DeadLetters
 from clinic.errors import BrokerUnavailable, ClinicError
-from clinic.letter import Letter
 
 _COLUMNS = "{id:<13} {queue:<40} {cause:<22} {attempt:>7} {replayed:>8}  {parkedAt}"
 _HEADINGS = {
@@ -100,7 +100,7 @@ def drop(
 
 def _selection(
     ids: tuple[str, ...], cause: str | None, all_of_them: bool
-) -> Callable[[Letter], bool]:
+) -> Callable[[DeadLetter], bool]:
     if not (ids or cause or all_of_them):
         raise click.UsageError("name the letters: ids, --cause or --all")
     return lambda letter: (not ids or letter.id in ids) and cause in (None, letter.cause)
@@ -108,8 +108,8 @@ def _selection(
 
 def _each(
     letters: DeadLetters,
-    select: Callable[[Letter], bool],
-    act: Callable[[Letter], None],
+    select: Callable[[DeadLetter], bool],
+    act: Callable[[DeadLetter], None],
     done: str,
     dry_run: bool,
 ) -> None:

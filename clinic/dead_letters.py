@@ -10,8 +10,8 @@ from typing import Self
 
 from clinic import topology
 from clinic.confirms import Confirms
+from clinic.dead_letter import DeadLetter
 from clinic.errors import BrokerUnavailable
-from clinic.letter import Letter
 from clinic.look import ANSWER_SECONDS, Look, looking
 from clinic.outgoing import Outgoing
 from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER
@@ -28,7 +28,7 @@ class Pile:
 
     work: WorkQueue
     depth: int
-    letters: list[Letter]
+    letters: list[DeadLetter]
 
 
 class DeadLetters:
@@ -64,7 +64,7 @@ class DeadLetters:
         """
         return [self._pile(work, limit) for work in WORK_QUEUES]
 
-    def waiting(self) -> list[Letter]:
+    def waiting(self) -> list[DeadLetter]:
         """Take all of them."""
         return [letter for pile in self.piles() for letter in pile.letters]
 
@@ -77,21 +77,21 @@ class DeadLetters:
                 break
         return Pile(work, max(depth, len(letters)), sorted(letters, key=_age_order))
 
-    def taken(self, work: WorkQueue, count: int | None = None) -> Iterator[Letter]:
+    def taken(self, work: WorkQueue, count: int | None = None) -> Iterator[DeadLetter]:
         """Take one after the other, at most as many as lie there now."""
         for _ in range(self._depth(work) if count is None else count):
             with self._look.asking():
                 message = self._channel.basic_get(work.dead_letter)
             if message is None:
                 break
-            yield Letter(work, self._channel.message_to_python(message))
+            yield DeadLetter(work, self._channel.message_to_python(message))
 
     def _depth(self, work: WorkQueue) -> int:
         with self._look.asking():
             found = self._channel.queue_declare(work.dead_letter, passive=True)
         return int(found.message_count)
 
-    def replay(self, letter: Letter) -> None:
+    def replay(self, letter: DeadLetter) -> None:
         """Send it round again as if it were new.
 
         Whoever dies between the two steps leaves a copy behind; consumers bear duplicates.
@@ -105,11 +105,11 @@ class DeadLetters:
                 raise BrokerUnavailable(f"refused for {letter.work.name}")
             letter.message.ack()
 
-    def drop(self, letter: Letter) -> None:
+    def drop(self, letter: DeadLetter) -> None:
         with self._look.asking():
             letter.message.ack()
         self._depth(letter.work)  # an answer to this one says that the ack has arrived
 
 
-def _age_order(letter: Letter) -> tuple[str, str]:
+def _age_order(letter: DeadLetter) -> tuple[str, str]:
     return letter.parked_at, letter.id

@@ -11,9 +11,9 @@ from flask import Blueprint, Response, current_app, redirect, request, session
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
+from clinic.dead_letter import DeadLetter
 from clinic.dead_letters import DeadLetters, Pile
 from clinic.errors import BrokerUnavailable, LeaseHeld, TryLater
-from clinic.letter import Letter
 from clinic.look import LOOK_SECONDS
 from clinic.topology import WORK_QUEUES, WorkQueue
 from gateway.letter_room import LetterRoom
@@ -101,7 +101,7 @@ def _replay_all(letters: DeadLetters, cause: str) -> tuple[int, bool]:
     return count, False
 
 
-def _find(letters: DeadLetters, work: WorkQueue, id_: str | None) -> Letter | None:
+def _find(letters: DeadLetters, work: WorkQueue, id_: str | None) -> DeadLetter | None:
     """None when it was replayed or dropped meanwhile, or somebody else has it in hand."""
     return next((letter for letter in letters.taken(work) if letter.id == id_), None)
 
@@ -129,7 +129,7 @@ def _done(what: str, count: int = 1, has_more: bool = False) -> AnyResponse:
     return redirect(f"{HOME}/dead-letters", 303)
 
 
-def _note(sentence: str, letter: Letter) -> None:
+def _note(sentence: str, letter: DeadLetter) -> None:
     """Write down who did it: by the key that they have signed in with, of which nothing is told."""
     by = session["mark"][:8]
     logger.info(sentence, extra={"letter_id": letter.id, "code": letter.cause, "staff": by})
@@ -147,7 +147,7 @@ def _kind(cause: str) -> str:
     return "fault" if cause[:1].isupper() else "unknown"
 
 
-def _moment(letter: Letter) -> datetime | None:
+def _moment(letter: DeadLetter) -> datetime | None:
     """When it was parked; None where somebody has written something else there."""
     try:
         moment = datetime.fromisoformat(letter.parked_at)

@@ -26,7 +26,7 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """A dead letter in hand: it goes back to its queue unless it is replayed or dropped."""
 
     work: WorkQueue
