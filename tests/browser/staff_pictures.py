@@ -13,6 +13,7 @@ from tests.browser.visitor import (
     Visitor,
     book_by_program,
     tomorrow_at,
+    visit,
     visit_as_staff,
 )
 from tests.browser.words import StaffWords
@@ -27,6 +28,9 @@ def take_of_staff(browser: Browser, clinic: Clinic, folder: Path, words: StaffWo
     folder = folder / language[:2]
     begins = {"es": 12, "en": 20}[language[:2]]
     chosen = _book(clinic, begins)
+    with visit(browser, clinic.url, viewport=_DESK, language=language) as visitor:
+        visitor.open("/staff")
+        save(visitor, folder / "staff-door.png", whole=False)
     with visit_as_staff(browser, clinic.url, viewport=_DESK, language=language) as visitor:
         _pages(visitor, words, folder, begins, chosen)
     dark_phone = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}
