@@ -13,12 +13,12 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
-from email_validator import validate_email
 from eventlet import Timeout
 
-from clinic.calendar_file import Method
 from clinic.clock import now
 from clinic.errors import ChannelUnavailable, DeliveryUncertain, RecipientRejected
+from notification_service.address import mask, to_ascii
+from notification_service.invitation import Invitation
 from notification_service.letter import Letter
 
 logger = logging.getLogger(__name__)
@@ -30,14 +30,6 @@ VERDICT_SECONDS = 120
 SEND_SECONDS = 180
 
 Content = TypeVar("Content", contravariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """An iCalendar file; `method` is what a calendar is to do with it, as in the file."""
-
-    method: Method
-    file: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +150,6 @@ class SmtpChannel:
         return message
 
 
-def mask(address: str) -> str:
-    """Hide who it is and leave enough to tell two addresses of a test apart: j***@e***.com."""
-    local, _, domain = address.rpartition("@")
-    name, _, ending = domain.rpartition(".")
-    return f"{local[:1]}***@{name[:1]}***.{ending}"
-
-
-def to_ascii(address: str) -> str:
-    """Write an international domain as mail servers know it."""
-    checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)
-    return checked.ascii_email or address
-
-
 def _refusal(code: int) -> ChannelUnavailable | RecipientRejected:
     if code >= 500:
         return RecipientRejected(f"the mail server answered {code}")
@@ -181,15 +160,19 @@ def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:
     """Add the file twice, as Google does: Gmail, Outlook and Apple's mail take the last alternative
     for an invitation; other programs show the attachment. As text/calendar that one would be an
     invitation once more to Outlook."""
+    try:
+        file = invitation.file()
+    except Exception:  # the letter says all that matters
+        event_id = invitation.event.event_id
+        logger.exception("letter without its calendar file", extra={"event_id": event_id})
+        return
     message.add_alternative(
-        invitation.file.decode(),
+        file.decode(),
         subtype="calendar",
         params={"method": invitation.method},
         cte="quoted-printable",
     )
-    message.add_attachment(
-        invitation.file, maintype="application", subtype="ics", filename="invite.ics"
-    )
+    message.add_attachment(file, maintype="application", subtype="ics", filename="invite.ics")
 
 
 def _set_boundaries(message: EmailMessage, reference: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,15 +9,14 @@ from zoneinfo import ZoneInfo
 
 from clinic import reasons
 from clinic.booking import Booking, Status
-from clinic.calendar_file import Method, calendar_file
+from clinic.calendar_file import Method
 from clinic.manage_link import link_code
 from clinic.manage_token import Access
 from clinic.messages import BookingStateChanged
-from notification_service.channels import Envelope, Invitation, to_ascii
+from notification_service.channels import Envelope
 from notification_service.free_slots import FreeSlots
+from notification_service.invitation import Invitation
 from notification_service.letter import ManageLink, compose, compose_reminder
-
-logger = logging.getLogger(__name__)
 
 #: Calendars are shared with colleagues and family: no more than this.
 _SUMMARIES = {"es": "Cita", "en": "Appointment"}
@@ -82,25 +80,8 @@ class Writer:
         method = _method(event)
         if method is None:
             return None
-        try:
-            return Invitation(method, self._calendar_file(booking, event, method))
-        except Exception:  # the letter says all that matters
-            logger.exception("letter without its calendar file", extra={"event_id": event.event_id})
-            return None
-
-    def _calendar_file(self, booking: Booking, event: BookingStateChanged, method: Method) -> bytes:
-        return calendar_file(
-            booking.id,
-            event.version,
-            event.date,
-            event.date + self.slot,
-            method,
-            _SUMMARIES[booking.language],
-            domain=self.sender.rpartition("@")[2],
-            organizer=self.sender,
-            attendee=to_ascii(booking.patient_email),
-            stamp=event.occurred_at,
-        )
+        summary = _SUMMARIES[booking.language]
+        return Invitation(method, event, self.slot, summary, self.sender, booking.patient_email)
 
 
 def _method(event: BookingStateChanged) -> Method | None:

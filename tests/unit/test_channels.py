@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
+from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
@@ -9,14 +10,22 @@ from typing import Any
 
 import pytest
 
+from clinic import booking as steps
 from clinic.clock import now
 from clinic.errors import ChannelUnavailable, RecipientRejected
-from notification_service import channels
-from notification_service.channels import Envelope, Invitation, LogChannel, SmtpChannel, mask
+from clinic.messages import BookingStateChanged
+from notification_service import channels, invitation
+from notification_service.address import mask
+from notification_service.channels import Envelope, LogChannel, SmtpChannel
+from notification_service.invitation import Invitation
 from notification_service.letter import Letter
+from tests.bookings import requested
 
 LETTER = Letter("Su cita está confirmada", "Hola, Juan Pérez:\n\nConfirmada.\n", "<p>Hola</p>")
-FILE = "BEGIN:VCALENDAR\r\nSUMMARY:Reunión\r\nEND:VCALENDAR\r\n".encode()
+CONFIRMED = BookingStateChanged.of(steps.confirm(requested(), seat=0, at=now(), by="worker"))
+INVITATION = Invitation(
+    "REQUEST", CONFIRMED, timedelta(minutes=30), "Reunión", "citas@clinica.example", "a@example.com"
+)
 CHANNEL = SmtpChannel("mail.example", 25, "citas@clinica.example")
 
 
@@ -124,7 +133,7 @@ def parts(message: EmailMessage) -> list[str]:
 
 
 def test_an_invitation_is_the_last_alternative_and_an_attachment(server: type[MailServer]) -> None:
-    message = sent(server, invitation=Invitation("REQUEST", FILE))
+    message = sent(server, invitation=INVITATION)
     assert parts(message) == [
         "multipart/mixed",
         "multipart/alternative",
@@ -135,30 +144,45 @@ def test_an_invitation_is_the_last_alternative_and_an_attachment(server: type[Ma
     ]
     *_, calendar, attachment = message.walk()
     assert calendar.get_param("method") == "REQUEST"
-    assert calendar.get_content().encode() == FILE.replace(b"\r\n", b"\n")
+    assert calendar.get_content().encode() == INVITATION.file().replace(b"\r\n", b"\n")
     assert attachment.get_filename() == "invite.ics"
-    assert attachment.get_content() == FILE
+    assert attachment.get_content() == INVITATION.file()
 
 
 def test_an_invitation_travels_in_seven_bits_and_with_its_own_line_ends(
     server: type[MailServer],
 ) -> None:
-    message = sent(server, invitation=Invitation("CANCEL", FILE))
+    message = sent(server, invitation=INVITATION)
     wire = message.as_bytes(policy=policy.SMTP)
     assert wire.isascii()
-    assert b"BEGIN:VCALENDAR\r\nSUMMARY:Reuni=C3=B3n\r\n" in wire
+    assert b"\r\nSUMMARY:Reuni=C3=B3n\r\n" in wire
     assert max(map(len, wire.split(b"\r\n"))) <= 78
+
+
+def test_a_fault_in_the_file_costs_no_letter(
+    server: type[MailServer], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(invitation, "calendar_file", lambda *_args, **_kwargs: 1 / 0)
+    assert parts(sent(server, invitation=INVITATION)) == parts(sent(server))
+    assert "letter without its calendar file" in caplog.text
+
+
+def test_a_simulated_mail_writes_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        invitation, "calendar_file", lambda *_args, **_kwargs: pytest.fail("written")
+    )
+    LogChannel().send(Envelope("ana@example.com", "id.2", "es", LETTER, INVITATION))
 
 
 def test_a_mail_with_an_invitation_tells_its_language_for_all_of_it(
     server: type[MailServer],
 ) -> None:
-    message = sent(server, invitation=Invitation("REQUEST", FILE))
+    message = sent(server, invitation=INVITATION)
     assert message["Content-Language"] == "es"
     assert message["Message-ID"] == "<6f1c1f0e.2@clinica.example>"
 
 
-@pytest.mark.parametrize("invitation", [None, Invitation("REQUEST", FILE)], ids=["plain", "file"])
+@pytest.mark.parametrize("invitation", [None, INVITATION], ids=["plain", "file"])
 def test_copies_are_the_same_but_for_their_date(
     server: type[MailServer], invitation: Invitation | None
 ) -> None:

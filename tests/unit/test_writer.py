@@ -16,7 +16,6 @@ from clinic.booking import Booking
 from clinic.manage_link import is_link_code
 from clinic.manage_token import issue
 from clinic.messages import BookingStateChanged
-from notification_service import writer as writing
 from notification_service.channels import Envelope
 from notification_service.writer import Links, Writer
 from tests.bookings import requested
@@ -59,7 +58,7 @@ def told(writer: Writer, booking: Booking, *taken: Any) -> list[Envelope]:
 
 def event_in(envelope: Envelope) -> Any:
     assert envelope.invitation is not None
-    calendar = vobject.readOne(envelope.invitation.file.decode())
+    calendar = vobject.readOne(envelope.invitation.file().decode())
     assert calendar.method.value == envelope.invitation.method
     return calendar.vevent
 
@@ -83,7 +82,7 @@ def test_a_calendar_file_knows_the_clinic_and_the_patient_by_address_only() -> N
     assert found.attendee.value == "mailto:ana@example.com"
     assert found.summary.value == "Cita"
     assert letter.invitation is not None
-    assert "García" not in letter.invitation.file.decode()
+    assert "García" not in letter.invitation.file().decode()
 
 
 def test_the_file_speaks_the_language_of_the_letter() -> None:
@@ -107,16 +106,6 @@ def test_what_was_never_confirmed_is_in_no_calendar(step: Any) -> None:
 def test_copies_of_a_letter_are_the_same() -> None:
     booking = booked()
     assert told(LINKED, booking, CONFIRM) == told(LINKED, booking, CONFIRM)
-
-
-def test_a_fault_in_the_file_costs_no_letter(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(writing, "calendar_file", lambda *_args, **_kwargs: 1 / 0)
-    (letter,) = told(PLAIN, booked(), CONFIRM)
-    assert letter.invitation is None
-    assert "confirmada" in letter.letter.subject
-    assert "letter without its calendar file" in caplog.text
 
 
 def test_confirmation_move_and_reminder_have_a_link_that_opens_the_booking() -> None:
