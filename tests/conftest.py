@@ -14,6 +14,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 from kombu import Connection  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from pymongo.database import Database  # noqa: E402
@@ -31,6 +32,12 @@ PATIENCE_SECONDS = 60
 
 #: Every delay that a test makes messages wait.
 RETRY_SECONDS = (1, 2, 4, 10, 20)
+
+# What a shared machine is slow at is no fault of the code.
+settings.register_profile(
+    "shared", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared")
 
 CONFIG = Path(__file__).parent.parent / "config.yaml"
 
