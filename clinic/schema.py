@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -28,6 +29,9 @@ _EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 29, tzinfo=UTC)
 #: Control, format (bidi, zero width), surrogate, private and unassigned characters; separators.
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+#: The part before the @ as most people have it: in its normal form, whatever the rest is.
+_PLAIN_MAILBOX = re.compile(r"[a-z0-9]+([._+-][a-z0-9]+)*", re.ASCII)
+_MAX_MAILBOX = 64  #: RFC 5321, section 4.5.3.1.1
 
 
 class PersonName(fields.String):
@@ -39,7 +43,7 @@ class PersonName(fields.String):
             raise ValidationError("must not be blank")
         if len(name) > MAX_NAME:
             raise ValidationError(f"must have at most {MAX_NAME} characters")
-        if any(unicodedata.category(character) in _FORBIDDEN for character in name):
+        if not name.isprintable() and _is_obscure(name):
             raise ValidationError("must not hold control or invisible characters")
         return name
 
@@ -52,10 +56,9 @@ class EmailAddress(fields.String):
         if len(text) > MAX_EMAIL:
             raise ValidationError(f"must have at most {MAX_EMAIL} characters")
         try:
-            checked = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+            return _normal_address(text)
         except EmailNotValidError:
             raise ValidationError("must be one e-mail address") from None
-        return checked.normalized
 
 
 class Instant(fields.Field[datetime]):
@@ -213,6 +216,31 @@ def _attention(booking: Booking) -> dict[str, str] | None:
     if booking.attention is None:
         return None
     return {"code": booking.attention.code, "at": to_wire(booking.attention.at)}
+
+
+def _is_obscure(name: str) -> bool:
+    return any(unicodedata.category(character) in _FORBIDDEN for character in name)
+
+
+def _normal_address(text: str) -> str:
+    """Raises: EmailNotValidError."""
+    mailbox, _, domain = text.rpartition("@")
+    is_plain = text.isascii() and len(mailbox) <= _MAX_MAILBOX and _PLAIN_MAILBOX.fullmatch(mailbox)
+    return f"{mailbox}@{_normal_domain(domain)}" if is_plain else _checked(text)
+
+
+@lru_cache(maxsize=1024)
+def _normal_domain(domain: str) -> str:
+    """Most patients have one of a few domains, and to check one is most of the work of an address.
+
+    Raises: EmailNotValidError.
+    """
+    return _checked(f"a@{domain}").partition("@")[2]
+
+
+def _checked(address: str) -> str:
+    checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)
+    return checked.normalized
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -198,6 +199,20 @@ def test_an_address_is_kept_in_its_normal_form(address: str, kept: str) -> None:
 )
 def test_what_is_not_one_address_is_refused(address: str) -> None:
     assert messages(patientEmail=address) == "must be one e-mail address"
+
+
+@given(st.from_regex(r"[A-Za-z0-9.+_'-]{0,66}@[A-Za-z0-9.-]{0,20}", fullmatch=True) | st.emails())
+@example("juan@localhost")
+@example("POSTMASTER@example.com")
+@example("postmaster@EXAMPLE.com")
+@example("a" * 65 + "@example.com")
+def test_what_is_read_quickly_is_read_as_the_library_reads_it(address: str) -> None:
+    try:
+        checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError:
+        assert messages(patientEmail=address) == "must be one e-mail address"
+    else:
+        assert read(patientEmail=address).patient_email == checked.normalized
 
 
 def test_an_address_has_at_most_254_characters() -> None:
