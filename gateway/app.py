@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -36,6 +37,13 @@ _LIMITED = {
     "changes": ("changes.cancel", "changes.reschedule", "appointment.cancel", "moving.move"),
 }
 
+
+class _Gateway(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Nothing here is a coroutine; Flask would look a dozen times in each request."""
+        return func
+
+
 page_refusals.register(welcome, asking, appointment, moving)
 
 
@@ -48,7 +56,7 @@ def create_app(
     shared: Settings | None = None,
 ) -> Flask:
     """`shared` says where the broker is whose queues staff look at; without it they can't."""
-    app = Flask(__name__, static_folder=None)
+    app = _Gateway(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
     app.config.update(
         BOOKINGS=store,
