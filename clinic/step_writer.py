@@ -124,6 +124,7 @@ def _values(transition: Transition, event: Document) -> Document:
         "reason": change.reason,
         "version": transition.version,
         "updatedAt": change.at,
+        "attention": None,  # what the system could not decide, somebody has
     }
     if transition.seat is not None:
         # The date changes when a booking is rescheduled, in the update that takes the new seat.
@@ -143,10 +144,7 @@ def _update(steps: Sequence[_Step]) -> list[Document]:
         "outbox": {"$concatArrays": [*kept, ["$$step.event"]]},
     }
     booking = {"$mergeObjects": ["$$ROOT", "$$step.fields", grown]}
-    return [
-        {"$replaceWith": {"$let": {"vars": {"step": mine}, "in": booking}}},
-        {"$unset": ["attention"]},
-    ]
+    return [{"$replaceWith": {"$let": {"vars": {"step": mine}, "in": booking}}}]
 
 
 def _mark(entry: Document) -> tuple[str, int]:
