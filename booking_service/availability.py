@@ -14,8 +14,6 @@ def objection(date: datetime, calendar: Calendar, now: datetime) -> str | None:
         return reasons.PAST
     if date > now + calendar.horizon:
         return reasons.TOO_FAR
-    if not calendar.is_open(date):
-        return reasons.CLOSED
-    if not calendar.is_slot_start(date):
-        return reasons.NOT_A_SLOT_START
-    return None
+    if calendar.is_slot_start(date):
+        return None
+    return reasons.NOT_A_SLOT_START if calendar.is_open(date) else reasons.CLOSED
