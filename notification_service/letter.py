@@ -60,7 +60,7 @@ def compose(
         booking,
         # As it was at that step: the booking may have been moved since then.
         when=spoken(event.date, booking.language, zone),
-        before=spoken(before, booking.language, zone),
+        before=spoken(before, booking.language, zone) if event.is_rescheduling else "",
         reason=reasons.text(event.reason, booking.language) if event.reason else "",
         alternatives=[spoken(start, booking.language, zone) for start in alternatives],
         link=link,
