@@ -165,7 +165,6 @@ class _Rows:
 
     def __init__(self, database: Database[Document]) -> None:
         self._ledger = Ledger(database, "email", lease_seconds=60)
-        self._ledger._ensure_indexes()
         self._collection = database["notifications"]
 
     def events(self, size: int) -> list[BookingStateChanged]:

@@ -85,7 +85,7 @@ class Delivery(Generic[Content]):
     def _is_overtaken(self, event: BookingStateChanged, booking: Booking) -> bool:
         if self.tells_every_step or booking.version == event.version:
             return False
-        return self.ledger.is_superseded(event)
+        return self.ledger.is_superseded(event, booking.version)
 
     def _send(self, claim: Claim, content: Content) -> None:
         """Free the claim when nothing was sent and it may be later.

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -112,7 +112,6 @@ class Ledger:
         self._settlements: GroupCommit[_Settlement, None] = GroupCommit(self._settle)
         self.channel = channel
         self._lease = timedelta(seconds=lease_seconds)
-        self._has_indexes = False
 
     def claim(self, event: BookingStateChanged, *, is_replay: bool = False) -> Claim | None:
         """Take the right to send; None when the event is settled. Raises: LeaseHeld.
@@ -120,22 +119,21 @@ class Ledger:
         A letter that was refused for good is tried again when a person replays its event.
         """
         with database_errors():
-            self._ensure_indexes()
             try:
                 self._inserts.insert(self._new_row(event))
             except DuplicateKeyError:
                 return self._claim_again(event, is_replay)
         return Claim(event, tries=1)
 
-    def is_superseded(self, event: BookingStateChanged) -> bool:
-        """Whether the patient has been told of a later step already."""
-        later = {
-            "bookingId": event.booking_id,
-            "channel": self.channel,
-            "version": {"$gt": event.version},
-        }
+    def is_superseded(self, event: BookingStateChanged, present: int) -> bool:
+        """Whether the patient has been told already of a later step, up to the version `present`.
+
+        Its caller has the booking, and an index by booking would make each claim dearer.
+        """
+        later = range(event.version + 1, present + 1)
+        keys = [key_of(event.booking_id, version, self.channel) for version in later]
         with database_errors():
-            rows = self._rows.find(later, {"state": True, "wasSent": True})
+            rows = self._rows.find({"_id": {"$in": keys}}, {"state": True, "wasSent": True})
             # One that was told stays told, while it is sent again.
             return any(row["state"] == State.SENT or row.get("wasSent") for row in rows)
 
@@ -181,7 +179,6 @@ class Ledger:
             "reclaims": {"$lt": MAX_RECLAIMS},
         }
         with database_errors():
-            self._ensure_indexes()
             self._insert_missing(events)
             # A lease that is over binds no notifier; it only says when somebody was here.
             claim = {"leaseUntil": now(), "reclaim": mine}
@@ -264,12 +261,12 @@ class Ledger:
         }
 
     def _key(self, event: BookingStateChanged) -> str:
-        return f"{event.event_id}:{self.channel}"
+        return key_of(event.booking_id, event.version, self.channel)
 
-    def _ensure_indexes(self) -> None:
-        if not self._has_indexes:
-            self._rows.create_indexes([IndexModel([("bookingId", ASCENDING)], name="booking")])
-            self._has_indexes = True
+
+def key_of(booking_id: str, version: int, channel: str) -> str:
+    """Return the `_id` of a row. Rows are looked up by it only: they have no other index."""
+    return f"{booking_id}:{version}:{channel}"
 
 
 def _row(row: dict[str, Any]) -> Row:

@@ -13,7 +13,7 @@ from clinic.clock import now
 from clinic.database import ANSWER_SECONDS, database_errors
 from clinic.document import Document
 from clinic.errors import NotResendable
-from notification_service.ledger import ChannelName, State
+from notification_service.ledger import ChannelName, State, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,8 @@ class Notifications:
     def of(self, booking: Booking) -> list[Notification]:
         """Return them by version and then channel, with the letters that nobody has begun yet."""
         with database_errors(ANSWER_SECONDS):
-            rows = list(self._rows.find({"bookingId": booking.id}))
-        # A step that was taken since the booking was read is for the next look.
-        found = [_notification(row) for row in rows if row["version"] <= booking.version]
+            rows = list(self._rows.find({"_id": {"$in": _keys(booking)}}))
+        found = [_notification(row) for row in rows]
         begun = {each.version for each in found if each.channel is ChannelName.EMAIL}
         waiting = [
             Notification.waiting(booking, version, ChannelName.EMAIL)
@@ -77,9 +76,16 @@ class Notifications:
         return replace(notification, at=at, state=State.POSTPONED, resends=notification.resends + 1)
 
 
+def _keys(booking: Booking) -> list[str]:
+    # A step that was taken since the booking was read is for the next look. There are few keys:
+    # MAX_RESCHEDULES bounds the versions.
+    versions = range(1, booking.version + 1)
+    return [key_of(booking.id, version, channel) for version in versions for channel in ChannelName]
+
+
 def _as_it_was(notification: Notification) -> Document:
     return {
-        "_id": f"{notification.booking_id}:{notification.version}:{notification.channel}",
+        "_id": key_of(notification.booking_id, notification.version, notification.channel),
         "state": notification.state,
         "tries": notification.tries,
         "resends": notification.resends or None,  # absent before the first

@@ -127,10 +127,13 @@ def call(amqp_uri: str) -> Iterator[Callable[..., Any]]:
 
 
 def confirmed(
-    bookings: BookingStore, address: str = "ana@example.com", at: datetime | None = None
+    bookings: BookingStore,
+    address: str = "ana@example.com",
+    at: datetime | None = None,
+    seat: int = 0,
 ) -> tuple[str, BookingStateChanged]:
     booking = put_booking(bookings, patient_name="Ana García", patient_email=address)
-    step = steps.confirm(booking, seat=0, at=at or now(), by="test")
+    step = steps.confirm(booking, seat=seat, at=at or now(), by="test")
     return booking.id, take_step(bookings, step)
 
 
@@ -143,6 +146,12 @@ def cancelled(bookings: BookingStore, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
     step = steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
     return take_step(bookings, step)
+
+
+def moved(bookings: BookingStore, booking_id: str) -> BookingStateChanged:
+    current = bookings.get(booking_id)
+    date = current.date + timedelta(days=1)
+    return take_step(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
 
 
 def settle(ledger: Ledger, event: BookingStateChanged, state: State) -> None:
@@ -185,6 +194,32 @@ def test_each_step_is_listed_over_each_channel_in_order(
         (2, "webhook", "sent", True),
         (3, "email", "waiting", True),
     ]
+
+
+def test_each_step_is_listed_of_a_booking_that_was_moved_again_and_again(
+    desk: Desk, bookings: BookingStore, database: Database[Any]
+) -> None:
+    booking_id, confirmation = confirmed(bookings)
+    other_id, other = confirmed(bookings, seat=1)
+    events = [confirmation, *(moved(bookings, booking_id) for _ in range(3))]
+    events.append(cancelled(bookings, booking_id))
+    channels = ("email", "reminder", "webhook")
+    for channel in channels:
+        for event in (*events, other):
+            settle(Ledger(database, channel, 60), event, State.SENT)
+    listed = [(version, channel) for version, channel, *_ in told(desk, booking_id)]
+    assert listed == [(version, channel) for version in range(2, 7) for channel in channels]
+    assert len(told(desk, other_id)) == 3
+
+
+def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_time(
+    notifications: Notifications, bookings: BookingStore, ledger: Ledger
+) -> None:
+    booking_id, _ = confirmed(bookings)
+    read = bookings.get(booking_id)
+    settle(ledger, cancelled(bookings, booking_id), State.SENT)
+    assert [each.version for each in notifications.of(read)] == [2]
+    assert [each.version for each in notifications.of(bookings.get(booking_id))] == [2, 3]
 
 
 def test_a_row_says_what_became_of_a_step_and_when(

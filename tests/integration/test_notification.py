@@ -209,6 +209,37 @@ def test_an_older_step_is_not_told_after_a_later_one(
     assert rows(database)[f"{confirmation.event_id}:email"] == "superseded"
 
 
+@pytest.mark.parametrize(
+    ("version", "channel", "state", "is_superseded"),
+    [
+        (2, "email", State.SENT, False),
+        (3, "email", State.SENT, False),
+        (4, "email", State.SENT, True),
+        (5, "email", State.SENT, True),
+        (6, "email", State.SENT, False),  # taken since the booking was read
+        (5, "email", State.FAILED, False),
+        (5, "email", State.POSTPONED, False),
+        (5, "webhook", State.SENT, False),
+        (5, "reminder", State.SENT, False),
+    ],
+)
+def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
+    ledger: Ledger,
+    database: Database[Any],
+    version: int,
+    channel: str,
+    state: State,
+    is_superseded: bool,
+) -> None:
+    step = steps.confirm(requested(), seat=0, at=now(), by="test")
+    asked, told = (BookingStateChanged.of(replace(step, version=each)) for each in (3, version))
+    other = Ledger(database, channel, lease_seconds=60)
+    claim = other.claim(told)
+    assert claim is not None
+    other.settle(claim, state)
+    assert ledger.is_superseded(asked, present=5) is is_superseded
+
+
 def test_another_date_is_told(delivery: Delivery, bookings: BookingStore, mailbox: Mailbox) -> None:
     booking, event = confirmed(bookings, language="en")
     delivery.deliver(event)

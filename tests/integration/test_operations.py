@@ -39,6 +39,7 @@ from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from notification_service.delivery import Delivery
 from notification_service.ledger import Claim, Ledger, State
+from notification_service.notification import Notifications
 from notification_service.settings import notification_settings
 from notification_service.writer import Links, Writer
 from tests.amqp import body_of, take
@@ -102,10 +103,8 @@ def decider(store: BookingStore, config: dict[str, Any]) -> Decider:
 def delivery(
     counted: Database[Any], store: BookingStore, config: dict[str, Any], links: Links | None = None
 ) -> Delivery:
-    """A delivery whose ledger has its indexes."""
     own = notification_settings(config)
     ledger = Ledger(counted, "email", lease_seconds=60)
-    ledger.claim(BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="")))
     writer = Writer(own.sender, own.zone, own.slot, links)
     return Delivery(store, ledger, own.channel, writer.write)
 
@@ -257,7 +256,6 @@ def test_a_crowd_of_notifications_shares_few_operations(
     counted: Database[Any], operations: Operations
 ) -> None:
     ledger = Ledger(counted, "email", lease_seconds=60)
-    ledger._ensure_indexes()
     taken = [steps.reject(requested(), reason="past", at=now(), by="") for _ in range(CROWD)]
     events = [BookingStateChanged.of(each) for each in taken]
     operations.clear()
@@ -494,15 +492,20 @@ def test_a_reference_is_found_by_the_index_of_the_ids(
         assert_along(plans, "_id_")
 
 
-def test_the_ledger_is_asked_by_its_index(
+def test_the_ledger_is_asked_by_its_keys_and_needs_no_other_index(
     stored: BookingStore, counted: Database[Any], operations: Operations
 ) -> None:
     ledger = Ledger(counted, "email", lease_seconds=60)
-    event = BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
+    booking = put_booking(stored)
+    step = steps.confirm(booking, seat=0, at=now(), by="test")
+    event = BookingStateChanged.of(step)
     ledger.claim(event)
     operations.clear()
-    ledger.is_superseded(event)
-    assert_along(Plans(counted, operations), "booking")
+    ledger.is_superseded(event, present=4)
+    assert len(Notifications(counted).of(steps.after(booking, step))) == 1
+    assert operations.names == ["find"] * 2
+    assert_along(Plans(counted, operations), "_id_")
+    assert set(counted["notifications"].index_information()) == {"_id_"}
 
 
 def assert_along(plans: Plans, index: str) -> None:
