@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ from bench.backends import Backends
 from bench.checks import checks
 from bench.drain import drain
 from bench.overload import overload
-from bench.past import past
+from bench.past import Cost, past
 from bench.report import tables, write_between
 from bench.stacks import OURS, STACKS
-from bench.trial import trial
+from bench.trial import Trial, trial
 
 ROOT = Path(__file__).resolve().parent.parent
 _PHASES = ("accept", "drain", "checks", "overload", "past", "limits")
@@ -64,7 +65,7 @@ class _Run:
         if "overload" in self._options.phases:
             found["overload"] = self._overload()
         if "past" in self._options.phases:
-            found["past"] = {str(stored): self._past(stored) for stored in self._options.past}
+            found["past"] = self._past(self._options.past)
         if "limits" in self._options.phases:
             found["limits"] = limits.measure(self._backends, self._options.probe_seconds)
         return found
@@ -105,12 +106,23 @@ class _Run:
         _say("overload", found)
         return found
 
-    def _past(self, stored: int) -> dict[str, Any]:
-        with trial(OURS, self._backends, self._options.directory / f"past-{stored}") as one:
-            costs = {name: asdict(cost) for name, cost in past(one, stored).items()}
-        for name, cost in costs.items():
-            _say(f"{stored} stored, {name}", cost)
-        return costs
+    def _past(self, sizes: Sequence[int]) -> dict[str, Any]:
+        with ExitStack() as stack:
+            trials = {stored: stack.enter_context(self._trial_of(stored)) for stored in sizes}
+            found = past(trials)
+        told = {str(stored): _as_dicts(costs) for stored, costs in found.items()}
+        for stored, costs in told.items():
+            for name, cost in costs.items():
+                _say(f"{stored} stored, {name}", cost)
+        return told
+
+    def _trial_of(self, stored: int) -> AbstractContextManager[Trial]:
+        folder = self._options.directory / f"past-{stored}"
+        return trial(OURS, self._backends, folder, has_own_database=True)
+
+
+def _as_dicts(costs: Mapping[str, Cost]) -> dict[str, Any]:
+    return {name: asdict(cost) for name, cost in costs.items()}
 
 
 def _say(what: str, found: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ class Corner:
 
     amqp_uri: str
     mongodb_uri: str
+    database_pid: int
 
 
 class Backends:
@@ -71,17 +72,36 @@ class Backends:
 
     @contextmanager
     def corner(self) -> Iterator[Corner]:
+        with self._virtual_host() as name:
+            mongodb_uri = f"{self._mongo.uri.rpartition('/')[0]}/{name}"
+            try:
+                yield Corner(f"{self._node.uri}{name}", mongodb_uri, self.pids["database"])
+            finally:
+                client: MongoClient[dict[str, Any]] = MongoClient(mongodb_uri)
+                client.drop_database(name)
+                client.close()
+
+    @contextmanager
+    def corner_of_its_own(self, directory: Path) -> Iterator[Corner]:
+        """Its database shares neither cache nor files nor process with another corner."""
+        mongo = MongoServer(directory)
+        running = start(mongo.server, directory / "mongodb.log")
+        try:
+            wait_until(mongo.is_ready, START_SECONDS)
+            with self._virtual_host() as name:
+                yield Corner(f"{self._node.uri}{name}", mongo.uri, running.pid)
+        finally:
+            running.stop()
+
+    @contextmanager
+    def _virtual_host(self) -> Iterator[str]:
         name = f"trial-{next(self._numbers)}"
         self._node.ctl("add_vhost", name)
         self._node.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
-        mongodb_uri = f"{self._mongo.uri.rpartition('/')[0]}/{name}"
         try:
-            yield Corner(f"{self._node.uri}{name}", mongodb_uri)
+            yield name
         finally:
             self._node.ctl("delete_vhost", name)
-            client: MongoClient[dict[str, Any]] = MongoClient(mongodb_uri)
-            client.drop_database(name)
-            client.close()
 
     def _start(self, server: Server) -> None:
         self._running[server.name] = start(server, self._directory / f"{server.name}.log")

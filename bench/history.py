@@ -27,11 +27,13 @@ _CONFIRMED, _REJECTED = 70, 15
 _WAITING_EVERY = 1000
 
 
-def fill(bookings: Collection[Document], count: int) -> None:
-    """Store so many, each as the steps of its life would have left it."""
+def fill(bookings: Collection[Document], count: int) -> list[str]:
+    """Store so many, each as the steps of its life would have left it, and return their ids."""
     made = iter(past_bookings(count))
+    ids: list[str] = []
     while chunk := list(islice(made, _CHUNK)):
-        bookings.insert_many(chunk, ordered=False)
+        ids += bookings.insert_many(chunk, ordered=False).inserted_ids
+    return ids
 
 
 def past_bookings(count: int) -> Iterator[Document]:

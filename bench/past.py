@@ -5,18 +5,20 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from random import Random
 from statistics import median
 
 from pymongo import MongoClient
 
+from bench.backends import wait_until
 from bench.history import fill
-from bench.measure import cpu_seconds
+from bench.measure import exact_cpu_seconds
 from bench.slots import HORIZON_DAYS, body
 from bench.trial import Trial
 from booking_service.check import AvailabilityCheck
@@ -24,24 +26,28 @@ from booking_service.decision import Decider
 from booking_service.settings import booking_settings
 from clinic import document
 from clinic.assembly import relayed_store
+from clinic.booking import Booking
 from clinic.config import load, settings
 from clinic.database import durable_uri
 from clinic.document import Document
 from clinic.listing import NEWEST_FIRST, Listing, Position, cursor
 
 _CONFIG = Path(__file__).resolve().parent.parent / "config.yaml"
-_TIMES = 100
+_ROUNDS = 300
 #: A page takes its time where many bookings are stored: it is asked for less often then.
-_SECONDS = 20.0
+_SECONDS = 60.0
 _WARM_UP = 5
 _LIMIT = 10
 #: The 100th page begins behind this booking, counted from 1.
 _BEHIND = 99 * _LIMIT
+#: What a server that writes nothing more may use of a core, over so many seconds.
+_IDLE, _IDLE_SECONDS = 0.05, 5.0
+_SETTLE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One operation at a time: the median, and what the database used for each on average."""
+    """One operation at a time: the medians of its time and of what its database used for it."""
 
     ms: float
     database_cpu_ms: float
@@ -49,97 +55,70 @@ class Cost:
     is_refused: bool
 
 
-def past(trial: Trial, stored: int) -> dict[str, Cost]:
-    """Measure each operation while so many bookings are stored."""
-    api = _Api(trial)
-    trial.start_api()
-    api.book()  # which makes the indexes
-    fill(trial.bookings, stored)
-    costs = {"POST /book": _cost(trial, api.book)}
-    old = iter(_some_ids(trial))
-    costs["GET /booking/{id}"] = _cost(trial, lambda: api.get(f"/booking/{next(old)}"))
-    undecided = iter(api.booked)
-    with _decider(trial) as decider:
-        costs["a decision"] = _cost(trial, lambda: decider.decide(next(undecided)))
-    return costs | _pages(trial, api)
+def past(trials: Mapping[int, Trial]) -> dict[int, dict[str, Cost]]:
+    """Measure each operation where so many bookings are stored as the keys say.
 
-
-def _some_ids(trial: Trial) -> list[str]:
-    found = trial.bookings.find({}, {"_id": True}).limit(_TIMES + _WARM_UP)
-    return [each["_id"] for each in found]
-
-
-class _Api:
-    """One client. Each call says whether it was refused."""
-
-    def __init__(self, trial: Trial) -> None:
-        self._trial = trial
-        self._numbers = count()
-        self.booked: list[str] = []
-
-    def book(self) -> bool:
-        data = json.dumps(body(next(self._numbers))).encode()
-        status, text = self._ask("POST", "/book", data)
-        if status == 201:
-            self.booked.append(json.loads(text)["booking"]["id"])
-        return status >= 400
-
-    def get(self, path: str) -> bool:
-        return self._ask("GET", path)[0] >= 400
-
-    def _ask(self, method: str, path: str, data: bytes | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._trial.port, timeout=30)
-        try:
-            connection.request(method, path, data, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-
-def _pages(trial: Trial, api: _Api) -> dict[str, Cost]:
-    newest = trial.bookings.find().sort(NEWEST_FIRST)
-    last = document.to_booking(newest.skip(_BEHIND - 1).limit(1)[0])
-    deep = Position(last.created_at, last.id)
-    first, hundredth = f"/bookings/?limit={_LIMIT}", f"&after={cursor(last)}"
+    The machine is faster in one half minute than in the next, so all of them stand at the same
+    time and take turns call by call. Each has a database server of its own: in one server the
+    few would share the cache, and where all collections are in one tree, its depth.
+    """
+    with ExitStack() as stack:
+        pasts = [stack.enter_context(_past(trial, size)) for size, trial in trials.items()]
+        for one in pasts:
+            one.settle()
+        costs = _booking(pasts) | _pages(pasts)
     return {
-        "first page": _page(trial, api, first, Listing(_LIMIT + 1)),
-        "100th page": _page(trial, api, first + hundredth, Listing(_LIMIT + 1, deep)),
+        size: {name: of_all[number] for name, of_all in costs.items()}
+        for number, size in enumerate(trials)
     }
 
 
-def _page(trial: Trial, api: _Api, path: str, listing: Listing) -> Cost:
-    """Where the gateway gives the database up, the time is that of the questions without bound."""
-    if not api.get(path):
-        cost = _cost(trial, lambda: api.get(path))
-        if not cost.is_refused:
-            return cost
-    return replace(_cost(trial, lambda: _list(trial, listing), warm_up=1), is_refused=True)
+class _Past:
+    """So many stored bookings, and whoever asks for more of them."""
+
+    def __init__(self, trial: Trial, api: _Api, decider: Decider, ids: Sequence[str]) -> None:
+        self.trial = trial
+        self.api = api
+        self.decider = decider
+        self.undecided = iter(api.booked)
+        #: Of all the years: nobody has read them before.
+        self.old = iter(Random(0).sample(ids, min(len(ids), _ROUNDS + _WARM_UP)))
+
+    def settle(self) -> None:
+        """Have the database write what filling has left to write: no booking costs that."""
+        self.trial.bookings.database.client.admin.command("fsync")
+        wait_until(self._is_idle, _SETTLE_SECONDS)
+
+    def cpu_seconds(self) -> float:
+        return exact_cpu_seconds(self.trial.corner.database_pid)
+
+    def list(self, listing: Listing) -> None:
+        """Ask the database as the gateway does, but without a bound."""
+        room = listing.limit
+        for query in listing.to_filters():
+            found = self.trial.bookings.find(query, {"outbox": False})
+            room -= len(list(found.sort(NEWEST_FIRST).limit(room)))
+            if not room:
+                return
+
+    def _is_idle(self) -> bool:
+        before = self.cpu_seconds()
+        time.sleep(_IDLE_SECONDS)
+        return self.cpu_seconds() - before < _IDLE * _IDLE_SECONDS
 
 
-def _list(trial: Trial, listing: Listing) -> None:
-    room = listing.limit
-    for query in listing.to_filters():
-        found = trial.bookings.find(query, {"outbox": False}).sort(NEWEST_FIRST).limit(room)
-        room -= len(list(found))
-        if not room:
-            return
+#: Says whether it was refused.
+Action = Callable[[_Past], bool | None]
 
 
-def _cost(trial: Trial, action: Callable[[], bool | None], warm_up: int = _WARM_UP) -> Cost:
-    """Repeat it a hundred times, for as long as the patience lasts, or until it is refused."""
-    database = [trial.backends.pids["database"]]
-    milliseconds: list[float] = []
-    is_refused = False
-    for _ in range(warm_up):
-        action()
-    before, deadline = cpu_seconds(database), time.monotonic() + _SECONDS
-    while len(milliseconds) < _TIMES and time.monotonic() < deadline and not is_refused:
-        began = time.perf_counter()
-        is_refused = bool(action())
-        milliseconds.append((time.perf_counter() - began) * 1000)
-    used = (cpu_seconds(database) - before) * 1000 / len(milliseconds)
-    return Cost(median(milliseconds), used, len(milliseconds), is_refused)
+@contextmanager
+def _past(trial: Trial, stored: int) -> Iterator[_Past]:
+    trial.start_api()
+    api = _Api(trial.port)
+    api.book()  # which makes the indexes
+    ids = fill(trial.bookings, stored)
+    with _decider(trial) as decider:
+        yield _Past(trial, api, decider, ids)
 
 
 @contextmanager
@@ -156,3 +135,116 @@ def _decider(trial: Trial) -> Iterator[Decider]:
     finally:
         relay.stop()
         client.close()
+
+
+class _Api:
+    """One client. Each call says whether it was refused."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._numbers = count()
+        self.booked: list[str] = []
+
+    def book(self) -> bool:
+        data = json.dumps(body(next(self._numbers))).encode()
+        status, text = self._ask("POST", "/book", data)
+        if status == 201:
+            self.booked.append(json.loads(text)["booking"]["id"])
+        return status >= 400
+
+    def get(self, path: str) -> bool:
+        return self._ask("GET", path)[0] >= 400
+
+    def _ask(self, method: str, path: str, data: bytes | None = None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        try:
+            connection.request(method, path, data, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+def _booking(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:
+    """In this order: what is decided was booked before."""
+    return {
+        "POST /book": _in_turn(pasts, lambda one: one.api.book()),
+        "GET /booking/{id}": _in_turn(pasts, lambda one: one.api.get(f"/booking/{next(one.old)}")),
+        "a decision": _in_turn(pasts, lambda one: one.decider.decide(next(one.undecided))),
+    }
+
+
+def _pages(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:
+    path = f"/bookings/?limit={_LIMIT}"
+    ends = {one: _end(one.trial) for one in pasts}
+    return {
+        "first page": _page(pasts, lambda _: path, lambda _: Listing(_LIMIT + 1)),
+        "100th page": _page(
+            pasts,
+            lambda one: f"{path}&after={cursor(ends[one])}",
+            lambda one: Listing(_LIMIT + 1, Position(ends[one].created_at, ends[one].id)),
+        ),
+    }
+
+
+def _end(trial: Trial) -> Booking:
+    """The last booking before the 100th page."""
+    newest = trial.bookings.find().sort(NEWEST_FIRST)
+    return document.to_booking(newest.skip(_BEHIND - 1).limit(1)[0])
+
+
+def _page(
+    pasts: Sequence[_Past], path: Callable[[_Past], str], listing: Callable[[_Past], Listing]
+) -> list[Cost]:
+    """Where a gateway gives its database up, all databases are asked without a gateway."""
+    costs = _in_turn(pasts, lambda one: one.api.get(path(one)))
+    if not any(cost.is_refused for cost in costs):
+        return costs
+    unbounded = _in_turn(pasts, lambda one: one.list(listing(one)), warm_up=1)
+    return [
+        replace(without, is_refused=cost.is_refused)
+        for cost, without in zip(costs, unbounded, strict=True)
+    ]
+
+
+def _in_turn(pasts: Sequence[_Past], action: Action, warm_up: int = _WARM_UP) -> list[Cost]:
+    """Repeat it for as long as the patience lasts, or until it is refused; another begins each
+    time.
+    """
+    samples = [_Samples(one, action) for one in pasts]
+    for each in samples * warm_up:
+        each.take()
+    for each in samples:
+        each.forget()
+    deadline = time.monotonic() + _SECONDS
+    for number in range(_ROUNDS):
+        first = number % len(samples)
+        for each in samples[first:] + samples[:first]:
+            each.take()
+        if time.monotonic() > deadline or any(each.is_refused for each in samples):
+            break
+    return [each.cost() for each in samples]
+
+
+class _Samples:
+    """What one operation has cost in one past, call by call."""
+
+    def __init__(self, past: _Past, action: Action) -> None:
+        self._past = past
+        self._action = action
+        self.forget()
+
+    def forget(self) -> None:
+        self._ms: list[float] = []
+        self._database_ms: list[float] = []
+        self.is_refused = False
+
+    def take(self) -> None:
+        used, began = self._past.cpu_seconds(), time.perf_counter()
+        self.is_refused |= bool(self._action(self._past))
+        self._ms.append((time.perf_counter() - began) * 1000)
+        self._database_ms.append((self._past.cpu_seconds() - used) * 1000)
+
+    def cost(self) -> Cost:
+        times = len(self._ms)
+        return Cost(median(self._ms), median(self._database_ms), times, self.is_refused)

@@ -34,6 +34,7 @@ class Trial:
     def __init__(self, stack: str, backends: Backends, corner: Corner, directory: Path) -> None:
         self.stack = stack
         self.backends = backends
+        self.corner = corner
         self.amqp_uri, self.mongodb_uri = corner.amqp_uri, corner.mongodb_uri
         self.port = free_port()
         self.directory = directory
@@ -114,9 +115,12 @@ class Trial:
 
 
 @contextmanager
-def trial(stack: str, backends: Backends, directory: Path) -> Iterator[Trial]:
+def trial(
+    stack: str, backends: Backends, directory: Path, has_own_database: bool = False
+) -> Iterator[Trial]:
     directory.mkdir(parents=True, exist_ok=True)
-    with backends.corner() as corner:
+    place = backends.corner_of_its_own(directory) if has_own_database else backends.corner()
+    with place as corner:
         one = Trial(stack, backends, corner, directory)
         try:
             yield one
