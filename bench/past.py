@@ -26,7 +26,6 @@ from booking_service.decision import Decider
 from booking_service.settings import booking_settings
 from clinic import document
 from clinic.assembly import relayed_store
-from clinic.booking import Booking
 from clinic.config import load, settings
 from clinic.database import durable_uri
 from clinic.document import Document
@@ -38,7 +37,7 @@ _ROUNDS = 300
 _SECONDS = 60.0
 _WARM_UP = 5
 _LIMIT = 10
-#: The 100th page begins behind this booking, counted from 1.
+#: The 100th page begins behind so many bookings.
 _BEHIND = 99 * _LIMIT
 #: What a server that writes nothing more may use of a core, over so many seconds.
 _IDLE, _IDLE_SECONDS = 0.05, 5.0
@@ -92,14 +91,14 @@ class _Past:
     def cpu_seconds(self) -> float:
         return exact_cpu_seconds(self.trial.corner.database_pid)
 
-    def list(self, listing: Listing) -> None:
+    def page(self, listing: Listing) -> list[Document]:
         """Ask the database as the gateway does, but without a bound."""
-        room = listing.limit
+        page: list[Document] = []
         for query in listing.to_filters():
-            found = self.trial.bookings.find(query, {"outbox": False})
-            room -= len(list(found.sort(NEWEST_FIRST).limit(room)))
-            if not room:
-                return
+            if room := listing.limit - len(page):
+                found = self.trial.bookings.find(query, {"outbox": False})
+                page += found.sort(NEWEST_FIRST).limit(room)
+        return page
 
     def _is_idle(self) -> bool:
         before = self.cpu_seconds()
@@ -176,7 +175,7 @@ def _booking(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:
 
 def _pages(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:
     path = f"/bookings/?limit={_LIMIT}"
-    ends = {one: _end(one.trial) for one in pasts}
+    ends = {one: document.to_booking(one.page(Listing(_BEHIND))[-1]) for one in pasts}
     return {
         "first page": _page(pasts, lambda _: path, lambda _: Listing(_LIMIT + 1)),
         "100th page": _page(
@@ -187,12 +186,6 @@ def _pages(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:
     }
 
 
-def _end(trial: Trial) -> Booking:
-    """The last booking before the 100th page."""
-    newest = trial.bookings.find().sort(NEWEST_FIRST)
-    return document.to_booking(newest.skip(_BEHIND - 1).limit(1)[0])
-
-
 def _page(
     pasts: Sequence[_Past], path: Callable[[_Past], str], listing: Callable[[_Past], Listing]
 ) -> list[Cost]:
@@ -200,7 +193,7 @@ def _page(
     costs = _in_turn(pasts, lambda one: one.api.get(path(one)))
     if not any(cost.is_refused for cost in costs):
         return costs
-    unbounded = _in_turn(pasts, lambda one: one.list(listing(one)), warm_up=1)
+    unbounded = _in_turn(pasts, lambda one: not one.page(listing(one)), 1)
     return [
         replace(without, is_refused=cost.is_refused)
         for cost, without in zip(costs, unbounded, strict=True)
