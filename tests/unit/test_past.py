@@ -8,7 +8,10 @@ from typing import Any, cast
 import pytest
 
 from bench.measure import exact_cpu_seconds
-from bench.past import _ROUNDS, Cost, _in_turn
+from bench.past import _ROUNDS, Cost, _in_turn, _page
+from clinic.listing import Listing
+
+PATH = "/bookings/"
 
 
 @dataclass(eq=False)
@@ -19,6 +22,11 @@ class Past:
     cost: float
     used: float = 0.0
     called: list[str] = field(default_factory=list)
+    has_gateway: bool = True
+
+    @property
+    def api(self) -> Past:
+        return self
 
     def cpu_seconds(self) -> float:
         return self.used
@@ -27,6 +35,13 @@ class Past:
         self.used += self.cost
         self.called.append(self.name)
         return False
+
+    def get(self, path: str) -> bool:
+        return not self.has_gateway or self.call()
+
+    def page(self, listing: Listing) -> list[int]:
+        self.call()
+        return [1]
 
 
 @pytest.fixture
@@ -56,6 +71,16 @@ def test_a_refusal_ends_it_for_all(pasts: list[Past]) -> None:
     few, many = in_turn(pasts, lambda one: one.name == "many")
     assert (few.is_refused, many.is_refused) == (False, True)
     assert (few.times, many.times) == (1, 1)
+
+
+def test_where_one_gateway_refuses_a_page_all_databases_are_asked(pasts: list[Past]) -> None:
+    few, many = _page(cast(Any, pasts), lambda _: PATH, lambda _: Listing())
+    assert (few.is_refused, many.is_refused) == (False, False)
+    pasts[1].has_gateway = False
+    few, many = _page(cast(Any, pasts), lambda _: PATH, lambda _: Listing())
+    assert (few.is_refused, many.is_refused) == (False, True)
+    assert (few.times, many.times) == (_ROUNDS, _ROUNDS)
+    assert many.database_cpu_ms == pytest.approx(3)
 
 
 def test_the_cpu_of_a_process_is_told_to_less_than_a_tick() -> None:
