@@ -752,7 +752,8 @@ def test_letters_and_the_page_have_the_same_file(client: FlaskClient, kept: Book
     assert invitation
     move(client, kept, SLOT + HOURS.slot)
     offered = client.get(f"/cita/{kept.id}/calendar.ics").data
-    sent, own = (Calendar.from_ical(each).walk("VEVENT")[0] for each in (invitation.file(), offered))
+    files = invitation.file(), offered
+    sent, own = (Calendar.from_ical(each).walk("VEVENT")[0] for each in files)
     for name in ("uid", "sequence", "dtstart", "dtend"):
         assert sent[name] == own[name], name
 
