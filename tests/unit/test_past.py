@@ -83,12 +83,9 @@ def test_where_one_gateway_refuses_a_page_all_databases_are_asked(pasts: list[Pa
     assert many.database_cpu_ms == pytest.approx(3)
 
 
-def test_the_cpu_of_a_process_is_told_to_less_than_a_tick() -> None:
-    before, own = exact_cpu_seconds(os.getpid()), time.process_time()
-    while time.process_time() - own < 0.002:
-        pass
-    used = exact_cpu_seconds(os.getpid()) - before
-    assert 0.002 <= used < 0.01
+def test_the_cpu_of_a_process_is_told_exactly() -> None:
+    before, told, after = time.process_time(), exact_cpu_seconds(os.getpid()), time.process_time()
+    assert before <= told <= after
 
 
 def test_a_process_that_is_gone_has_no_cpu() -> None:
