@@ -31,7 +31,6 @@ _LATEST = datetime(9999, 12, 29, tzinfo=UTC)
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: The part before the @ as most people have it: in its normal form, whatever the rest is.
 _PLAIN_MAILBOX = re.compile(r"[a-z0-9]+([._+-][a-z0-9]+)*", re.ASCII)
-_MAX_MAILBOX = 64  #: RFC 5321, section 4.5.3.1.1
 
 
 class PersonName(fields.String):
@@ -227,7 +226,8 @@ def _is_obscure(name: str) -> bool:
 def _normal_address(text: str) -> str:
     """Raises: EmailNotValidError."""
     mailbox, _, domain = text.rpartition("@")
-    is_plain = text.isascii() and len(mailbox) <= _MAX_MAILBOX and _PLAIN_MAILBOX.fullmatch(mailbox)
+    # What is not ASCII becomes longer on its way, and perhaps too long.
+    is_plain = text.isascii() and _PLAIN_MAILBOX.fullmatch(mailbox)
     return f"{mailbox}@{_normal_domain(domain)}" if is_plain else _checked(text)
 
 

@@ -206,6 +206,7 @@ def test_what_is_not_one_address_is_refused(address: str) -> None:
 @example("POSTMASTER@example.com")
 @example("postmaster@EXAMPLE.com")
 @example("a" * 65 + "@example.com")
+@example("a" * 70 + "@" + ".".join(["ñ" * 30] * 3) + ".es")
 def test_what_is_read_quickly_is_read_as_the_library_reads_it(address: str) -> None:
     try:
         checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)

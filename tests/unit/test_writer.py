@@ -71,6 +71,7 @@ def test_a_calendar_follows_the_booking_all_its_life() -> None:
     events = [event_in(each) for each in letters]
     assert {each.uid.value for each in events} == {f"{booking.id}@clinica.example"}
     assert [each.sequence.value for each in events] == ["0", "1", "2"]
+    assert {each.dtstamp.value for each in events} == {NOON}  # so that copies are the same
     assert [each.dtstart.value for each in events] == [SLOT, LATER, LATER]
     assert {each.dtend.value - each.dtstart.value for each in events} == {timedelta(minutes=20)}
 
