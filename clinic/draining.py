@@ -20,7 +20,8 @@ from nameko.messaging import QueueConsumer, QueueConsumerStopped
 from nameko.rpc import Rpc, RpcConsumer
 
 from clinic import config, topology
-from clinic.publisher import bound
+from clinic.acks import Acks
+from clinic.link import bound, read_ahead
 from clinic.stall import Stall
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -50,8 +51,7 @@ class DrainingQueueConsumer(QueueConsumer):
     def __init__(self) -> None:
         super().__init__()
         self.is_consuming = False
-        #: Taken and not yet acked or requeued, on the present connection.
-        self.unsettled: set[Message] = set()
+        self._acks = Acks()
         self._pending_remove_providers: dict[Any, Event] = {}
         self._unregistered: dict[Any, Event] = {}
         self._stall = Stall()
@@ -97,6 +97,7 @@ class DrainingQueueConsumer(QueueConsumer):
                 callback=self._leave_if_stopping,
             )
             bound(connection, ANSWER_SECONDS)
+            read_ahead(connection)
             self._open_connection = connection
             try:
                 yield connection
@@ -140,9 +141,9 @@ class DrainingQueueConsumer(QueueConsumer):
         # kombu does it between messages only: a steady flow of slow work would leave it out.
         self._open_connection.heartbeat_check()
         self._cancel_consumers_if_requested()
-        if not self._consumers and not self.unsettled:
+        if not self._consumers and not self._acks:
             self.should_stop = True
-        if self._stall.is_certain(not self.unsettled, self._count_waiting):
+        if self._stall.is_certain(not self._acks, self._count_waiting):
             raise ConnectionResetError("nothing is delivered any more")
 
     def _count_waiting(self) -> int:
@@ -177,8 +178,7 @@ class DrainingQueueConsumer(QueueConsumer):
         """
         topology.declarer(config.settings(self.container.config))(channel)
         channel.auto_decode = False  # a parked message keeps its bytes, whatever they claim to be
-        # Deliveries of an earlier connection can't be settled any more: the broker has them back.
-        self.unsettled.clear()
+        self._acks.drop_all()
         consumers = super().get_consumers(consumer_cls, channel)
         for provider, consumer in self._consumers.items():
             if getattr(provider, "takes_raw_messages", False):
@@ -187,7 +187,7 @@ class DrainingQueueConsumer(QueueConsumer):
 
     def handle_message(self, provider: Any, body: Any, message: Message) -> None:
         self._stall.begin()
-        self.unsettled.add(message)
+        self._acks.take(message)
         super().handle_message(provider, body, message)
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
@@ -199,7 +199,7 @@ class DrainingQueueConsumer(QueueConsumer):
         self._settle(Message.reject, message)
 
     def ack_message(self, message: Message) -> None:
-        self._settle(super().ack_message, message)
+        self._acks.done(message)
 
     def requeue_message(self, message: Message) -> None:
         self._settle(super().requeue_message, message)
@@ -211,7 +211,7 @@ class DrainingQueueConsumer(QueueConsumer):
             # The socket died; unhandled, this would end the process. The broker redelivers.
             logger.warning("lost the broker while settling a message")
         finally:
-            self.unsettled.discard(message)
+            self._acks.drop(message)
 
 
 class DrainingRpcConsumer(RpcConsumer):

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from contextvars import ContextVar
+from functools import lru_cache
+
+# No line of ours tells of threads, processes or places in the code, and to find them out takes half
+# of the time of a record. Python's "Logging HOWTO" says how to leave them out.
+logging._srcfile = None
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 #: The HTTP request that all of this began with; empty for what began by itself.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -42,6 +49,16 @@ class ExpectedErrorFilter(logging.Filter):
 class LineFormatter(logging.Formatter):
     """For a terminal: appends the known fields of a record as `name=value`."""
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        second, millisecond = divmod(int(record.created * 1000), 1000)
+        return f"{_clock(second)},{millisecond:03}"
+
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         told = [f"{name}={getattr(record, name)}" for name in FIELDS if hasattr(record, name)]
         return " ".join([super().formatMessage(record), *told])
+
+
+@lru_cache(maxsize=1)
+def _clock(second: int) -> str:
+    """What the clock of this machine shows; many lines have the same second."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))

@@ -12,7 +12,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from clinic.errors import BrokerUnavailable
-from clinic.publisher import bound, connect_once
+from clinic.link import bound, connect_once
 
 #: How long somebody may look who waits for a page: the gateway answers within three seconds.
 LOOK_SECONDS = 2.5

@@ -30,20 +30,26 @@ class Access:
 
 def issue(idempotency_key: str | None = None, request: bytes = b"") -> tuple[str, Access]:
     """Make a booking's token and what to store of it. `request` tells one body from another."""
-    salt = secrets.token_bytes(32)
-    token = derive(salt, idempotency_key or secrets.token_urlsafe(32))
+    # One draw: each takes a system call, during which other threads come first.
+    random = secrets.token_bytes(64)
+    salt, secret = random[:32], random[32:]
     if idempotency_key is None:
+        token = _text(secret)
         return token, Access(salt, fingerprint(token))
+    token = derive(salt, idempotency_key)
     key = fingerprint(idempotency_key)
     return token, Access(salt, fingerprint(token), key, hashlib.sha256(request).hexdigest())
 
 
 def derive(salt: bytes, secret: str) -> str:
     """Return the 43-character URL-safe token that belongs to a salt and an Idempotency-Key."""
-    digest = hmac.new(salt, secret.encode(), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return _text(hmac.digest(salt, secret.encode(), "sha256"))
 
 
 def fingerprint(secret: str) -> str:
     """Hash a token or key for storage; enough for 256 random bits, not for passwords."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

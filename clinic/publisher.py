@@ -15,6 +15,7 @@ from kombu.transport.base import StdChannel
 
 from clinic.confirms import Confirms
 from clinic.errors import BrokerUnavailable
+from clinic.link import bound, connect_once, read_ahead
 from clinic.outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
@@ -138,6 +139,7 @@ class Publisher:
     def _connect(self) -> Confirms:
         connect_once(self._connection)
         bound(self._connection, self._timeout_seconds)
+        read_ahead(self._connection)
         channel = self._connection.default_channel
         self._declare(channel)
         self._confirms = Confirms(channel)
@@ -147,17 +149,3 @@ class Publisher:
         """Drop the socket without a farewell, which would wait on a broker that is frozen."""
         self._confirms = None
         self._connection.collect()
-
-
-def connect_once(connection: Connection) -> None:
-    """Try each of the brokers that the connection knows once. Raises: what the last one said."""
-    last = max(len(connection.alt) - 1, 0)
-    connection.ensure_connection(max_retries=last, interval_start=0, interval_step=0)
-
-
-def bound(connection: Connection, seconds: float) -> None:
-    """Let no read or write on an open connection wait longer: a broker may freeze at any point.
-
-    The options of kombu and py-amqp for that have no effect on the sockets of eventlet.
-    """
-    connection.connection.transport.sock.settimeout(seconds)

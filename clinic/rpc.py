@@ -22,8 +22,8 @@ from kombu.message import Message
 from clinic import strict_json
 from clinic.entry import REQUEST_ID_HEADER
 from clinic.errors import ClinicError, ServiceUnavailable, TryLater
+from clinic.link import bound, connect_once
 from clinic.logs import request_id
-from clinic.publisher import bound, connect_once
 from clinic.topology import BOOKING_SERVICE
 
 #: How long a request that needs an answer of the service may take in all; it has to come in 3 s.

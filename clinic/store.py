@@ -183,8 +183,8 @@ class BookingStore:
     def _read(self, ids: Sequence[str]) -> Sequence[Document | None]:
         with database_errors():
             if len(ids) == 1:
-                return [self._bookings.find_one({"_id": ids[0]}, _WITHOUT_OUTBOX)]
-            found = self._bookings.find({"_id": {"$in": sorted(set(ids))}}, _WITHOUT_OUTBOX)
+                return [self._bookings.find_one({"_id": ids[0]})]
+            found = self._bookings.find({"_id": {"$in": sorted(set(ids))}})
             by_id = {each["_id"]: each for each in found}
         return [by_id.get(each) for each in ids]
 

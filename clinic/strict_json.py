@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import math
 from typing import Any, NoReturn
 
+#: Escapes can smuggle in a lone surrogate, which no UTF-8 writer can store later.
+_ESCAPE = b"\\u"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -14,13 +18,12 @@ class InvalidJson(ValueError):
 
 def loads(data: bytes) -> Any:
     """Decode UTF-8 JSON. Raises: InvalidJson (also for NaN, a repeated key or a lone surrogate)."""
+    if data.startswith(codecs.BOM_UTF8):
+        raise InvalidJson("the text begins with a BOM")
     try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
-        )
-        # Escapes can smuggle in a lone surrogate, which no UTF-8 writer can store later.
-        # And 1e999 is a number to JSON, but infinity to Python.
-        dumps(value)
+        value = _DECODER.decode(data.decode("utf-8"))
+        if _ESCAPE in data:
+            dumps(value)
     except UnicodeError:
         raise InvalidJson("the text is not valid UTF-8") from None
     except RecursionError:
@@ -48,3 +51,15 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidJson(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise InvalidJson("a number is too large")
+    return number
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite
+)

@@ -20,7 +20,7 @@ from gateway.appointment import appointment
 from gateway.asking import asking, welcome
 from gateway.assets import assets
 from gateway.bookings import bookings
-from gateway.breaker import Breaker
+from gateway.breaker import Breakers
 from gateway.changes import changes
 from gateway.health import health
 from gateway.letter_room import LetterRoom
@@ -73,12 +73,13 @@ def create_app(
         app.config.update(LETTER_ROOM=LetterRoom(shared.amqp_uri), QUEUES=Queues(shared))
     observation.register(app, store.outbox)
     problems.register(app)
-    Breaker(app, bookings.name, changes.name, asking.name, appointment.name, moving.name)
-    Breaker(app, listing.name)  # a long list that is too slow keeps nobody from booking
+    breakers = Breakers(app)
+    breakers.watch(bookings.name, changes.name, asking.name, appointment.name, moving.name)
+    breakers.watch(listing.name)  # a long list that is too slow keeps nobody from booking
     pages = (welcome, asking, appointment, moving, assets)
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
-    staff_pages.register(app)
+    staff_pages.register(app, breakers)
     if settings.trusted_proxies:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

@@ -16,33 +16,51 @@ PAUSE_SECONDS = 1.0
 
 
 class Breaker:
-    """Refuses requests of some blueprints after the database has failed one, but for one a second.
+    """Refuses requests after the database has failed one, but for one a second.
 
     Without it a frozen database would hold every thread of the server for its whole timeout, and
     nothing could be answered any more, not even whether the process lives.
     """
 
-    def __init__(self, app: Flask, *blueprints: str) -> None:
-        self._blueprints = blueprints
+    def __init__(self) -> None:
         self._is_open = False
         self._next_try = 0.0
-        app.before_request(self._refuse)
-        app.after_request(self._observe)
 
-    def _refuse(self) -> None:
-        if not self._is_open or request.blueprint not in self._blueprints:
+    def refuse(self) -> None:
+        """Raises: DatabaseUnavailable."""
+        if not self._is_open:
             return
         if time.monotonic() < self._next_try:
             raise DatabaseUnavailable("it has failed another request")
         self._next_try = time.monotonic() + PAUSE_SECONDS  # this request looks, others don't wait
 
+    def observe(self, answer: Response) -> None:
+        if _is_from_the_database(answer):
+            self._is_open = False
+        elif not self._is_open and _is_failed_by_the_database(answer):
+            self._is_open = True
+            self._next_try = time.monotonic() + PAUSE_SECONDS
+
+
+class Breakers:
+    """The breakers of an application: each blueprint has the one of its group, or none."""
+
+    def __init__(self, app: Flask) -> None:
+        self._by_blueprint: dict[str | None, Breaker] = {}
+        app.before_request(self._refuse)
+        app.after_request(self._observe)
+
+    def watch(self, *blueprints: str) -> None:
+        """Have these refused together."""
+        self._by_blueprint |= dict.fromkeys(blueprints, Breaker())
+
+    def _refuse(self) -> None:
+        if breaker := self._by_blueprint.get(request.blueprint):
+            breaker.refuse()
+
     def _observe(self, answer: Response) -> Response:
-        if request.blueprint in self._blueprints:
-            if _is_from_the_database(answer):
-                self._is_open = False
-            elif not self._is_open and _is_failed_by_the_database(answer):
-                self._is_open = True
-                self._next_try = time.monotonic() + PAUSE_SECONDS
+        if breaker := self._by_blueprint.get(request.blueprint):
+            breaker.observe(answer)
         return answer
 
 

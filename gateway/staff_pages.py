@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from gateway import door as entrance
 from gateway import page_refusals, staff_session
-from gateway.breaker import Breaker
+from gateway.breaker import Breakers
 from gateway.dead_letters import dead_letters
 from gateway.door import door
 from gateway.queues import queues
@@ -40,10 +40,10 @@ for _each in (door, *PAGES):
     _each.register_error_handler(CSRFError, _stale)
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, breakers: Breakers) -> None:
     staff_session.register(app)
     entrance.register(app)
     for each in PAGES:
         app.register_blueprint(each)
-    Breaker(app, agenda.name, finding.name)  # much to read: may be too slow where one booking isn't
-    Breaker(app, booking.name)
+    breakers.watch(agenda.name, finding.name)  # much to read: may be too slow where one isn't
+    breakers.watch(booking.name)

@@ -11,7 +11,7 @@ from amqp.exceptions import AMQPError
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
-from clinic.publisher import connect_once
+from clinic.link import connect_once
 from runner.ports import remembered_port
 from runner.problem import Problem
 from runner.server import Server
