@@ -23,6 +23,17 @@ def _silent_bell() -> Any:
     return bell
 
 
+class Lane:
+    """Operations of one lane never run at the same time.
+
+    A process that works through a queue has nothing to win by asking two things at once: who waits
+    for the lane waits in a group that grows meanwhile, and the database is asked less often.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
 @dataclass(slots=True, eq=False)
 class _Turn(Generic[Item, Result]):
     """An item in line. The bell wakes its owner: it is settled, or its turn to lead."""
@@ -46,14 +57,19 @@ class GroupCommit(Generic[Item, Result]):
     patched `threading`.
 
     `run` is given the items of a group and answers each in its place, with a result or with the
-    error that its owner alone shall get. What it raises itself is everybody's.
+    error that its owner alone shall get. What it raises itself is everybody's. `lane` is for what
+    shall not run beside the operations of others.
     """
 
     def __init__(
-        self, run: Callable[[Sequence[Item]], Sequence[Result | Exception]], limit: int = LIMIT
+        self,
+        run: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        limit: int = LIMIT,
+        lane: Lane | None = None,
     ) -> None:
         self._run = run
         self._limit = limit
+        self._lane = lane or Lane()
         self._lock = threading.Lock()
         self._line: deque[_Turn[Item, Result]] = deque()
         self._has_leader = False
@@ -88,9 +104,11 @@ class GroupCommit(Generic[Item, Result]):
             raise
 
     def _lead(self) -> None:
-        group = self._take(self._limit)
+        group: list[_Turn[Item, Result]] = []
         try:
-            outcomes = self._run([each.item for each in group])
+            with self._lane.lock:
+                group = self._take(self._limit)
+                outcomes = self._run([each.item for each in group])
             for each, outcome in zip(group, outcomes, strict=True):
                 each.outcome = outcome
         except BaseException as error:

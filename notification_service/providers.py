@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from nameko.containers import WorkerContext
 
 from clinic import config, topology
+from clinic.group_commit import Lane
 from clinic.journal import Journal
 from clinic.outbox import Outbox
 from clinic.providers import ClinicDatabase
@@ -57,7 +58,8 @@ class ChannelDelivery(ClinicDatabase):
         super().setup()
         self.settings = config.settings(self.container.config)
         self.own = notification_settings(self.container.config)
-        self.bookings = BookingStore(self.database, Outbox(self.database))
+        self.lane = Lane()
+        self.bookings = BookingStore(self.database, Outbox(self.database), self.lane)
 
     def start(self) -> None:
         for each in self.background:
@@ -72,7 +74,8 @@ class ChannelDelivery(ClinicDatabase):
         return replace(self.delivery)
 
     def _ledger(self, name: ChannelName, channel: Channel[Any]) -> Ledger:
-        return Ledger(self.database, name, channel.longest_send_seconds + _MARGIN_SECONDS)
+        lease_seconds = channel.longest_send_seconds + _MARGIN_SECONDS
+        return Ledger(self.database, name, lease_seconds, self.lane)
 
     def _reconciler(
         self, ledger: Ledger, work: WorkQueue, policy: RetryPolicy, reach: timedelta
