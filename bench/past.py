@@ -31,6 +31,7 @@ from clinic.config import load, settings
 from clinic.database import durable_uri
 from clinic.document import Document
 from clinic.listing import NEWEST_FIRST, Listing, Position, cursor
+from clinic.messages import BookingRequested
 
 _CONFIG = Path(__file__).resolve().parent.parent / "config.yaml"
 _ROUNDS = 300
@@ -143,13 +144,13 @@ class _Api:
     def __init__(self, port: int) -> None:
         self._port = port
         self._numbers = count()
-        self.booked: list[str] = []
+        self.booked: list[BookingRequested] = []
 
     def book(self) -> bool:
         data = json.dumps(body(next(self._numbers))).encode()
         status, text = self._ask("POST", "/book", data)
         if status == 201:
-            self.booked.append(json.loads(text)["booking"]["id"])
+            self.booked.append(_request(json.loads(text)["booking"]))
         return status >= 400
 
     def get(self, path: str) -> bool:
@@ -163,6 +164,11 @@ class _Api:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+
+def _request(booking: Mapping[str, str | int]) -> BookingRequested:
+    named = {"bookingId": booking["id"], "date": booking["date"], "version": booking["version"]}
+    return BookingRequested.from_body(named)
 
 
 def _booking(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:

@@ -25,7 +25,7 @@ from clinic.listing import read_listing
 from clinic.manage_token import issue
 from clinic.messages import BookingRequested
 from clinic.monitor import Monitor
-from clinic.providers import Bookings, RequestId
+from clinic.providers import Bookings, MessageFlag, RequestId
 from clinic.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
 from clinic.schema import new_booking, read_day, read_rescheduling, view
 from clinic.store import BookingStore
@@ -129,6 +129,7 @@ class BookingWorker:
     name = "booking_worker"
 
     decider: Decider = Decisions()
+    is_repeated: bool = MessageFlag("is_repeated")
     request_id = RequestId()
     monitor = Monitor()
 
@@ -140,7 +141,7 @@ class BookingWorker:
         expected_exceptions=ClinicError,
     )
     def handle_booking_requested(self, request: BookingRequested) -> None:
-        self.decider.decide(request.booking_id)
+        self.decider.decide(request, is_repeated=self.is_repeated)
 
     def give_up(self, request: BookingRequested, code: str) -> None:
         """Mark the booking for a person's attention; its message is in `booking_dead_letter`."""

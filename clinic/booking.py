@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from clinic.errors import IllegalTransition
 
@@ -61,6 +62,32 @@ class Attention:
     at: datetime
 
 
+class Standing(Protocol):
+    """What a step is decided on: where a booking stands."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def date(self) -> datetime: ...
+
+    @property
+    def status(self) -> Status: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A booking that nobody has read: it is said to be at that version, and not decided yet."""
+
+    id: str
+    date: datetime
+    version: int
+    status: Status = field(default=Status.PENDING, init=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Booking:
     id: str
@@ -92,6 +119,11 @@ class Transition:
     def event_id(self) -> str:
         return f"{self.booking_id}:{self.version}"
 
+    @property
+    def decided_on(self) -> datetime:
+        """The date that the booking must have before the step."""
+        return self.change.previous_date or self.date
+
 
 def request(
     *, patient_name: str, patient_email: str, language: str, date: datetime, at: datetime, by: str
@@ -111,17 +143,17 @@ def request(
     )
 
 
-def confirm(booking: Booking, *, seat: int, at: datetime, by: str) -> Transition:
+def confirm(booking: Standing, *, seat: int, at: datetime, by: str) -> Transition:
     """Give the booking a seat of its slot, counted from 0. Raises: IllegalTransition."""
     return _step(booking, Status.CONFIRMED, reason=None, at=at, by=by, seat=seat)
 
 
-def reject(booking: Booking, *, reason: str, at: datetime, by: str) -> Transition:
+def reject(booking: Standing, *, reason: str, at: datetime, by: str) -> Transition:
     """Turn the booking down for a code of `clinic.reasons`. Raises: IllegalTransition."""
     return _step(booking, Status.REJECTED, reason=reason, at=at, by=by)
 
 
-def cancel(booking: Booking, *, reason: str, at: datetime, by: str) -> Transition:
+def cancel(booking: Standing, *, reason: str, at: datetime, by: str) -> Transition:
     """Call the booking off; its seat becomes free. Raises: IllegalTransition."""
     return _step(booking, Status.CANCELLED, reason=reason, at=at, by=by)
 
@@ -170,7 +202,7 @@ def date_at(version: int, history: Sequence[Change], date: datetime) -> datetime
 
 
 def _step(
-    booking: Booking,
+    booking: Standing,
     status: Status,
     *,
     reason: str | None,

@@ -17,7 +17,7 @@ from nameko.messaging import Consumer
 from clinic import config, topology
 from clinic.clock import now, to_wire
 from clinic.draining import DrainingQueueConsumer, ExcInfo
-from clinic.entry import REQUEST_ID_HEADER
+from clinic.entry import REPEATED_HEADER, REQUEST_ID_HEADER
 from clinic.errors import ClinicError, PoisonMessage, TryLater
 from clinic.logs import is_request_id
 from clinic.messages import decode
@@ -28,6 +28,8 @@ from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER, RetryPolicy
 from clinic.topology import WorkQueue
 
 logger = logging.getLogger(__name__)
+
+_OF_REPEATED = frozenset({ATTEMPT_HEADER, REPLAYED_HEADER, REPEATED_HEADER})
 
 
 class WorkConsumer(Consumer):
@@ -175,7 +177,14 @@ def _context(message: Message) -> dict[str, Any]:
     return {
         "request_id": request_id if is_request_id(request_id) else "",
         "is_replay": REPLAYED_HEADER in message.headers,
+        "is_repeated": is_repeated(message),
     }
+
+
+def is_repeated(message: Message) -> bool:
+    """Whether somebody may have handled this message, or one like it, before."""
+    is_marked = not _OF_REPEATED.isdisjoint(message.headers)
+    return is_marked or bool(message.delivery_info.get("redelivered"))
 
 
 def _code(error: BaseException) -> str:

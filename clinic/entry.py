@@ -14,13 +14,16 @@ from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHA
 
 BOOKING_REQUESTED = "booking_requested"
 REQUEST_ID_HEADER = "nameko.request_id"
+#: On requests that may have been sent before.
+REPEATED_HEADER = "x-repeated"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """`event_id` is "<bookingId>:<version>", `type` names the route.
 
-    It remembers the request that it began with, so that whoever handles it can log that too.
+    It remembers the request that it began with, so that whoever handles it can log that too. It
+    `is_repeated` when it may have been sent before.
     """
 
     booking_id: str
@@ -28,6 +31,7 @@ class Entry:
     type: str
     body: dict[str, Any]
     request_id: str = field(default_factory=request_id.get)
+    is_repeated: bool = False
 
     @classmethod
     def of_request(cls, message: BookingRequested) -> Entry:
@@ -39,12 +43,14 @@ class Entry:
 
     @classmethod
     def of_document(cls, booking_id: str, document: Document) -> Entry:
+        """Read what was stored: nobody knows any more whether it was sent."""
         return cls(
             booking_id,
             document["eventId"],
             document["type"],
             document["body"],
             document["requestId"],
+            is_repeated=True,
         )
 
     def to_document(self, relay_id: str, number: int) -> Document:
@@ -67,6 +73,8 @@ class Entry:
         # As nameko sends its context data: handlers find it in theirs.
         headers: dict[str, Any] = {REQUEST_ID_HEADER: self.request_id} if self.request_id else {}
         if self.type == BOOKING_REQUESTED:
+            if self.is_repeated:
+                headers[REPEATED_HEADER] = True
             return Outgoing("", BOOKING_REQUESTS.name, body, headers)
         # What nameko's EventDispatcher of booking_service would send.
         headers["nameko.call_id_stack"] = [f"{BOOKING_SERVICE}.{STATE_CHANGED}.{self.event_id}"]

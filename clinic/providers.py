@@ -22,11 +22,15 @@ class RequestId(DependencyProvider):
         request_id.set(str(given) if is_request_id(given) else "")
 
 
-class IsReplay(DependencyProvider):
-    """Tells an entrypoint whether a person has sent its message round again."""
+class MessageFlag(DependencyProvider):
+    """Tells an entrypoint what is known of its message: `is_replay` (a person has sent it round
+    again), `is_repeated` (somebody may have handled it before)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def get_dependency(self, worker_ctx: WorkerContext) -> bool:
-        return bool(worker_ctx.data.get("is_replay"))
+        return bool(worker_ctx.data.get(self.name))
 
 
 class ClinicDatabase(MongoDatabase):

@@ -22,7 +22,8 @@ from clinic.write_faults import write_faults
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """`values` holds what the booking becomes: {"fields", "row", "event"}."""
+    """`values` holds what the booking becomes: {"fields", "row", "event"}, and the date that it has
+    now: {"decidedOn"}."""
 
     transition: Transition
     values: RawBSONDocument
@@ -82,10 +83,10 @@ class StepWriter:
         ids = [step.booking_id for step in steps]
         query = {"_id": {"$in": ids}, **steps[0].before}
         try:
-            matched = self._bookings.update_many(query, _update(steps)).matched_count
+            moved = self._bookings.update_many(query, _update(steps)).modified_count
         except DuplicateKeyError:
             return self._taken(steps)  # it has stopped at the first seat that is gone
-        return set(steps) if matched == len(steps) else self._taken(steps)
+        return set(steps) if moved == len(steps) else self._taken(steps)
 
     def _write_each(self, steps: Sequence[_Step], taken: set[_Step]) -> dict[_Step, WriteError]:
         """Add to `taken` what can be taken; return what the others were refused for."""
@@ -94,12 +95,12 @@ class StepWriter:
             UpdateOne({"_id": step.booking_id, **step.before}, _update([step])) for step in steps
         ]
         try:
-            matched = self._bookings.bulk_write(updates, ordered=False).matched_count
+            moved = self._bookings.bulk_write(updates, ordered=False).modified_count
         except BulkWriteError as error:
-            matched, faults = (error.details or {})["nMatched"], write_faults(error)
+            moved, faults = (error.details or {})["nModified"], write_faults(error)
         rest = [step for place, step in enumerate(steps) if place not in faults]
-        # The answer counts what was matched, and does not say which.
-        taken |= set(rest) if matched == len(rest) else self._taken(rest if matched else ())
+        # The answer counts what was moved, and does not say which.
+        taken |= set(rest) if moved == len(rest) else self._taken(rest if moved else ())
         return {steps[place]: fault for place, fault in faults.items()}
 
     def _taken(self, steps: Iterable[_Step]) -> set[_Step]:
@@ -131,7 +132,12 @@ def _values(transition: Transition, event: Document) -> Document:
     if transition.seat is not None:
         # The date changes when a booking is rescheduled, in the update that takes the new seat.
         fields |= {"date": transition.date, "slot": transition.date, "seat": transition.seat}
-    return {"fields": fields, "row": document.of_change(change), "event": event}
+    return {
+        "decidedOn": transition.decided_on,
+        "fields": fields,
+        "row": document.of_change(change),
+        "event": event,
+    }
 
 
 def _update(steps: Sequence[_Step]) -> list[Document]:
@@ -145,7 +151,10 @@ def _update(steps: Sequence[_Step]) -> list[Document]:
         "history": {"$concatArrays": ["$history", ["$$step.row"]]},
         "outbox": {"$concatArrays": [*kept, ["$$step.event"]]},
     }
-    booking = {"$mergeObjects": ["$$ROOT", "$$step.fields", grown]}
+    moved = {"$mergeObjects": ["$$ROOT", "$$step.fields", grown]}
+    # Who decides may not have read the booking: a message that is forged can't move its date.
+    is_as_decided = {"$eq": ["$date", "$$step.decidedOn"]}
+    booking = {"$cond": [is_as_decided, moved, "$$ROOT"]}
     return [{"$replaceWith": {"$let": {"vars": {"step": mine}, "in": booking}}}]
 
 

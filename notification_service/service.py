@@ -14,7 +14,7 @@ from clinic.draining import rpc
 from clinic.errors import ClinicError
 from clinic.messages import BookingStateChanged
 from clinic.monitor import Monitor
-from clinic.providers import IsReplay, RequestId
+from clinic.providers import MessageFlag, RequestId
 from clinic.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
 from notification_service.channels import Envelope
 from notification_service.delivery import Delivery
@@ -28,7 +28,7 @@ class NotificationService:
     name = "notification_service"
 
     email: Delivery[Envelope] = EmailDelivery()
-    is_replay: bool = IsReplay()
+    is_replay: bool = MessageFlag("is_replay")
     request_id = RequestId()
     monitor = Monitor()
 
@@ -53,7 +53,7 @@ class WebhookService:
     name = "webhook_service"
 
     webhook: Delivery[BookingStateChanged] = WebhookDelivery()
-    is_replay: bool = IsReplay()
+    is_replay: bool = MessageFlag("is_replay")
     request_id = RequestId()
 
     @work(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from nameko.standalone.rpc import ServiceRpcProxy
 from nameko.testing.services import entrypoint_hook, entrypoint_waiter, worker_factory
 from pymongo.database import Database
 
+from booking_service.check import AvailabilityCheck
 from booking_service.decision import Decider
 from booking_service.service import BookingService, BookingWorker
 from booking_service.settings import booking_settings
@@ -71,7 +73,7 @@ def decided(store: BookingStore, booking: Booking) -> Booking | None:
 
 def test_a_free_slot_is_confirmed(store: BookingStore, config: dict[str, Any]) -> None:
     booking = pending(store)
-    decider(store, config).decide(booking.id)
+    decider(store, config).decide(BookingRequested.of(booking))
     after = store.get(booking.id)
     assert (after.status, after.seat, after.history[-1].by) == ("confirmed", 0, "test")
 
@@ -89,7 +91,7 @@ def test_a_date_that_breaks_a_rule_is_rejected(
     store: BookingStore, config: dict[str, Any], date: datetime, reason: str
 ) -> None:
     booking = pending(store, date)
-    decider(store, config).decide(booking.id)
+    decider(store, config).decide(BookingRequested.of(booking))
     after = store.get(booking.id)
     assert (after.status, after.reason) == ("rejected", reason)
 
@@ -100,7 +102,7 @@ def test_a_slot_takes_as_many_bookings_as_it_has_seats(
     bookings = [pending(store) for _ in range(5)]
     decide = decider(store, config, seats_per_slot=3).decide
     for booking in bookings:
-        decide(booking.id)
+        decide(BookingRequested.of(booking))
     after = [store.get(booking.id) for booking in bookings]
     assert [each.seat for each in after] == [0, 1, 2, None, None]
     assert [each.reason for each in after] == [None, None, None, "slot_full", "slot_full"]
@@ -109,7 +111,7 @@ def test_a_slot_takes_as_many_bookings_as_it_has_seats(
 def test_racing_deciders_fill_a_slot_exactly(store: BookingStore, config: dict[str, Any]) -> None:
     bookings = [pending(store) for _ in range(30)]
     decide = decider(store, config, seats_per_slot=4).decide
-    racers = [eventlet.spawn(decide, booking.id) for booking in bookings]
+    racers = [eventlet.spawn(decide, BookingRequested.of(booking)) for booking in bookings]
     for racer in racers:
         racer.wait()
     after = [store.get(booking.id) for booking in bookings]
@@ -122,10 +124,35 @@ def test_a_duplicate_of_a_request_changes_nothing(
 ) -> None:
     booking = pending(store)
     decide = decider(store, config).decide
-    twins = [eventlet.spawn(decide, booking.id) for _ in range(5)]
+    twins = [eventlet.spawn(decide, BookingRequested.of(booking)) for _ in range(5)]
     for twin in twins:
         twin.wait()
     assert store.get(booking.id).version == 2
+
+
+def test_a_request_that_comes_again_costs_no_check(
+    store: BookingStore, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks: list[AvailabilityCheck] = []
+    monkeypatch.setattr(AvailabilityCheck, "run", lambda check: checks.append(check))
+    request = BookingRequested.of(pending(store))
+    decider(store, config).decide(request)
+    decider(store, config).decide(request, is_repeated=True)
+    assert len(checks) == 1
+
+
+@pytest.mark.parametrize(
+    "lie", [{"date": TOMORROW + timedelta(hours=1)}, {"version": 2}], ids=["date", "version"]
+)
+@pytest.mark.parametrize("hour", [12, 3])
+def test_a_request_that_lies_moves_no_booking(
+    store: BookingStore, config: dict[str, Any], lie: dict[str, Any], hour: int
+) -> None:
+    booking = pending(store, TOMORROW.replace(hour=hour))
+    decider(store, config).decide(replace(BookingRequested.of(booking), **lie))
+    after = store.get(booking.id)
+    assert (after.date, after.version) == (booking.date, 2)
+    assert after.status == ("confirmed" if hour == 12 else "rejected")
 
 
 def test_a_booking_cancelled_during_its_check_stays_cancelled(
@@ -133,7 +160,7 @@ def test_a_booking_cancelled_during_its_check_stays_cancelled(
 ) -> None:
     config["AVAILABILITY"]["delay_seconds"] = "1"
     booking = pending(store)
-    deciding = eventlet.spawn(decider(store, config).decide, booking.id)
+    deciding = eventlet.spawn(decider(store, config).decide, BookingRequested.of(booking))
     eventlet.sleep(0.2)
     store.apply(steps.cancel(booking, reason="cancelled_by_patient", at=now(), by="patient"))
     deciding.wait()
@@ -144,13 +171,14 @@ def test_a_request_for_an_unknown_booking_is_an_error(
     store: BookingStore, config: dict[str, Any]
 ) -> None:
     with pytest.raises(BookingNotFound):
-        decider(store, config).decide(str(uuid.uuid4()))
+        decider(store, config).decide(BookingRequested(str(uuid.uuid4()), TOMORROW, 1))
 
 
 def test_the_worker_decides_what_the_message_names() -> None:
     worker = worker_factory(BookingWorker)
-    worker.handle_booking_requested(BookingRequested("the-id", TOMORROW, 1))
-    worker.decider.decide.assert_called_once_with("the-id")
+    request = BookingRequested("the-id", TOMORROW, 1)
+    worker.handle_booking_requested(request)
+    worker.decider.decide.assert_called_once_with(request, is_repeated=worker.is_repeated)
 
 
 def test_an_invalid_rpc_call_names_the_field_and_stores_nothing() -> None:

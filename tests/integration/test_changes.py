@@ -27,6 +27,7 @@ from clinic.errors import (
     StaleBooking,
 )
 from clinic.journal import Journal
+from clinic.messages import BookingRequested
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
 from tests.bookings import put_booking
@@ -275,7 +276,7 @@ def test_the_decision_of_a_booking_that_is_cancelled_meanwhile_comes_too_late_or
     decider = Decider(store, settings.calendar, settings.check, "test")
     bookings = [put_booking(store, date=TOMORROW + number * HALF_HOUR) for number in range(10)]
     together(
-        *[lambda each=each: decider.decide(each.id) for each in bookings],
+        *[lambda each=each: decider.decide(BookingRequested.of(each)) for each in bookings],
         *[lambda each=each: changes.cancel(each.id, BY_PATIENT) for each in bookings],
     )
     for booking in bookings:

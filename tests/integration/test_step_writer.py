@@ -217,7 +217,7 @@ def raising(error: Exception) -> Callable[..., Any]:
     "error",
     [
         AutoReconnect("x"),
-        BulkWriteError({"nMatched": 2, "writeErrors": [], "writeConcernErrors": [{"code": 64}]}),
+        BulkWriteError({"nModified": 2, "writeErrors": [], "writeConcernErrors": [{"code": 64}]}),
     ],
 )
 def test_an_outcome_that_nobody_knows_is_promised_to_nobody(
