@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -107,6 +108,7 @@ class GroupCommit(Generic[Item, Result]):
         group: list[_Turn[Item, Result]] = []
         try:
             with self._lane.lock:
+                time.sleep(0)  # who is ready now comes along
                 group = self._take(self._limit)
                 outcomes = self._run([each.item for each in group])
             for each, outcome in zip(group, outcomes, strict=True):

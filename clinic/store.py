@@ -73,6 +73,7 @@ class BookingStore:
         self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read, lane=lane)
         self._steps = StepWriter(self._bookings, ANSWER_SECONDS, lane)
         self._has_indexes = False
+        self._indexing: GroupCommit[None, None] = GroupCommit(self._make_indexes, lane=lane)
         self.outbox = outbox
         self.agenda = Agenda(self._bookings)
 
@@ -193,6 +194,11 @@ class BookingStore:
 
     def _ensure_indexes(self) -> None:
         if not self._has_indexes:
+            self._indexing.submit(None)
+
+    def _make_indexes(self, callers: Sequence[None]) -> Sequence[None]:
+        if not self._has_indexes:
             with database_errors():  # where many bookings are stored it takes its time
                 self._bookings.create_indexes(_INDEXES)
             self._has_indexes = True
+        return callers
