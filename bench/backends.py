@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from runner.cpu import DATABASE_PLACE
 from runner.mongodb import MongoServer
 from runner.process import Running, start
 from runner.rabbitmq import RabbitNode, require_programs
@@ -38,7 +39,7 @@ class Backends:
             (directory / folder).mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._node = RabbitNode(directory / "rabbitmq")
-        self._mongo = MongoServer(directory / "mongodb")
+        self._mongo = MongoServer(directory / "mongodb", DATABASE_PLACE)
         self._running: dict[str, Running] = {}
         self._numbers = count(1)
 
@@ -84,7 +85,7 @@ class Backends:
     @contextmanager
     def corner_of_its_own(self, directory: Path) -> Iterator[Corner]:
         """Its database shares neither cache nor files nor process with another corner."""
-        mongo = MongoServer(directory)
+        mongo = MongoServer(directory, DATABASE_PLACE)
         running = start(mongo.server, directory / "mongodb.log")
         try:
             wait_until(mongo.is_ready, START_SECONDS)

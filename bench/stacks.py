@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.slots import HORIZON_DAYS
+from runner.cpu import GATEWAY_PLACE
 from runner.server import Server
 from runner.services import services
 
@@ -43,7 +44,7 @@ def ours(port: int, amqp_uri: str, mongodb_uri: str) -> Stack:
     }
     api, worker, notifier = (
         replace(server, environment=server.environment | variables)
-        for server in services("127.0.0.1", port, amqp_uri, mongodb_uri)
+        for server in services("127.0.0.1", port, amqp_uri, mongodb_uri, GATEWAY_PLACE)
     )
     return Stack(api, worker, notifier)
 

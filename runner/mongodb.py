@@ -10,6 +10,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from runner.cpu import pinned
 from runner.ports import remembered_port
 from runner.server import Server
 
@@ -18,15 +19,17 @@ class MongoServer:
     """A server whose data and (while it is free) port live in one directory.
 
     `mongod` when the machine has it, else SecantusDB, which speaks the same protocol.
-    Their data is kept apart: neither reads the other's files.
+    Their data is kept apart: neither reads the other's files. SecantusDB is written in Python, and
+    has its `place` among the CPUs; without one it may use all of them.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, place: int | None = None) -> None:
         directory = directory.resolve()
         self._mongod = shutil.which("mongod")
         self._data = directory / ("mongod" if self._mongod else "secantus")
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory = directory
+        self._place = place
         self.port = remembered_port(directory / "mongodb.port")
 
     @property
@@ -35,8 +38,10 @@ class MongoServer:
 
     @property
     def server(self) -> Server:
-        command = self._mongod_command() if self._mongod else self._secantus_command()
-        return Server("mongodb", command, {}, self.directory)
+        if self._mongod:
+            return Server("mongodb", self._mongod_command(), {}, self.directory)
+        secantus = Server("mongodb", self._secantus_command(), {}, self.directory)
+        return secantus if self._place is None else pinned(secantus, self._place)
 
     @property
     def servers(self) -> list[Server]:

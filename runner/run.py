@@ -10,6 +10,7 @@ from typing import IO
 from runner import mongodb, rabbitmq
 from runner.backend import Backend, given
 from runner.configuration import require_configuration
+from runner.cpu import DATABASE_PLACE, GATEWAY_PLACE
 from runner.lock import lock
 from runner.mongodb import MongoServer
 from runner.ports import is_taken
@@ -58,7 +59,11 @@ class Run:
                 self._settings.directory,
                 backends=broker.servers + database.servers,
                 services=services(
-                    self._settings.host, self._settings.port, broker.uri, database.uri
+                    self._settings.host,
+                    self._settings.port,
+                    broker.uri,
+                    database.uri,
+                    GATEWAY_PLACE,
                 ),
             )
             self._supervise(supervision, claim, broker, database)
@@ -127,7 +132,7 @@ class Run:
     def _database(self) -> Backend:
         if self._settings.mongodb_uri:
             return given("MONGODB_URI", self._settings.mongodb_uri, mongodb.ping)
-        return MongoServer(self._settings.directory / "mongodb")
+        return MongoServer(self._settings.directory / "mongodb", DATABASE_PLACE)
 
 
 def _say(text: str) -> None:

@@ -6,13 +6,17 @@ import os
 import sys
 from pathlib import Path
 
+from runner.cpu import pinned
 from runner.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def services(host: str, port: int, amqp_uri: str, mongodb_uri: str) -> list[Server]:
-    """The gateway listens on that address; the other two are reached through the broker alone."""
+def services(
+    host: str, port: int, amqp_uri: str, mongodb_uri: str, gateway_place: int | None = None
+) -> list[Server]:
+    """The gateway listens on that address, and has its place among the CPUs; the other two are
+    reached through the broker alone, and have one thread each."""
     environment = {
         "AMQP_URI": amqp_uri,
         "MONGODB_URI": mongodb_uri,
@@ -27,7 +31,10 @@ def services(host: str, port: int, amqp_uri: str, mongodb_uri: str) -> list[Serv
         "booking_service": _nameko("booking_service.service"),
         "notification_service": _nameko("notification_service.service"),
     }
-    return [Server(name, command, environment, ROOT) for name, command in commands.items()]
+    servers = {name: Server(name, each, environment, ROOT) for name, each in commands.items()}
+    if gateway_place is not None:
+        servers["gateway"] = pinned(servers["gateway"], gateway_place)
+    return list(servers.values())
 
 
 def _gateway(host: str, port: int) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_secantus_stands_in_when_there_is_no_mongod(tmp_path):
     assert Path(command[0]).name == "secantusd-py"
     assert command[command.index("--port") + 1] == str(server.port)
     assert command[command.index("--host") + 1] == "127.0.0.1"
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one CPU")
+def test_secantus_has_a_place_among_the_cpus_and_mongod_needs_none(mongod, tmp_path):
+    taskset = mongod.parent / "taskset"
+    taskset.touch(mode=0o755)
+    assert str(taskset) not in MongoServer(tmp_path / "data", 0).server.command
+    mongod.unlink()
+    assert MongoServer(tmp_path / "data", 0).server.command[0] == str(taskset)
+    assert str(taskset) not in MongoServer(tmp_path / "data").server.command
 
 
 def test_neither_server_is_given_the_files_of_the_other(mongod, tmp_path):
