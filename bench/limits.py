@@ -121,7 +121,7 @@ class _Bookings:
 
     def find(self, ids: list[str]) -> int:
         query: Document = {"_id": ids[0] if len(ids) == 1 else {"$in": ids}}
-        return len(list(self._collection.find(query, {"outbox": False})))
+        return len(list(self._collection.find(query)))
 
     def steps(self, size: int) -> list[_Step]:
         """Confirmations of bookings that are stored for them: each can be taken once."""

@@ -7,16 +7,13 @@ from pymongo.database import Database
 from clinic import topology
 from clinic.config import Settings
 from clinic.document import Document
-from clinic.group_commit import Lane
 from clinic.outbox import Outbox
 from clinic.publisher import Publisher
 from clinic.relay import Relay
 from clinic.store import BookingStore
 
 
-def relayed_store(
-    database: Database[Document], settings: Settings, lane: Lane | None = None
-) -> tuple[BookingStore, Relay]:
+def relayed_store(database: Database[Document], settings: Settings) -> tuple[BookingStore, Relay]:
     """Return a store whose messages leave through the relay once that is started."""
     declare = topology.declarer(settings)
     publisher = Publisher(settings.amqp_uri, declare, heartbeat_seconds=10)
@@ -27,4 +24,4 @@ def relayed_store(
         settings.outbox_limit,
     )
     relay = Relay(outbox, publisher, settings.outbox_sweep_seconds, settings.outbox_grace_seconds)
-    return BookingStore(database, outbox, lane), relay
+    return BookingStore(database, outbox), relay

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,17 +21,6 @@ def _silent_bell() -> Any:
     bell = threading.Lock()  # a thirtieth of what an Event costs
     bell.acquire()
     return bell
-
-
-class Lane:
-    """Operations of one lane never run at the same time.
-
-    A process that works through a queue has nothing to win by asking two things at once: who waits
-    for the lane waits in a group that grows meanwhile, and the database is asked less often.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
 
 
 @dataclass(slots=True, eq=False)
@@ -58,19 +46,14 @@ class GroupCommit(Generic[Item, Result]):
     patched `threading`.
 
     `run` is given the items of a group and answers each in its place, with a result or with the
-    error that its owner alone shall get. What it raises itself is everybody's. `lane` is for what
-    shall not run beside the operations of others.
+    error that its owner alone shall get. What it raises itself is everybody's.
     """
 
     def __init__(
-        self,
-        run: Callable[[Sequence[Item]], Sequence[Result | Exception]],
-        limit: int = LIMIT,
-        lane: Lane | None = None,
+        self, run: Callable[[Sequence[Item]], Sequence[Result | Exception]], limit: int = LIMIT
     ) -> None:
         self._run = run
         self._limit = limit
-        self._lane = lane or Lane()
         self._lock = threading.Lock()
         self._line: deque[_Turn[Item, Result]] = deque()
         self._has_leader = False
@@ -105,12 +88,9 @@ class GroupCommit(Generic[Item, Result]):
             raise
 
     def _lead(self) -> None:
-        group: list[_Turn[Item, Result]] = []
+        group = self._take(self._limit)
         try:
-            with self._lane.lock:
-                time.sleep(0)  # who is ready now comes along
-                group = self._take(self._limit)
-                outcomes = self._run([each.item for each in group])
+            outcomes = self._run([each.item for each in group])
             for each, outcome in zip(group, outcomes, strict=True):
                 each.outcome = outcome
         except BaseException as error:

@@ -11,14 +11,14 @@ from pymongo.errors import BulkWriteError, WriteError
 
 from clinic.database import database_errors
 from clinic.document import Document
-from clinic.group_commit import GroupCommit, Lane
+from clinic.group_commit import GroupCommit
 from clinic.write_faults import write_faults
 
 
 class Inserts:
-    def __init__(self, collection: Collection[Document], lane: Lane | None = None) -> None:
+    def __init__(self, collection: Collection[Document]) -> None:
         self._collection = collection
-        self._group: GroupCommit[RawBSONDocument, None] = GroupCommit(self._run, lane=lane)
+        self._group: GroupCommit[RawBSONDocument, None] = GroupCommit(self._run)
 
     def insert(self, document: Document) -> None:
         """Return once this document is stored, whatever becomes of the others in its group.

@@ -9,7 +9,6 @@ from nameko_mongodb.database import MongoDatabase
 from clinic import config
 from clinic.assembly import relayed_store
 from clinic.database import DATABASE_NAME, durable_uri
-from clinic.group_commit import Lane
 from clinic.logs import is_request_id, request_id
 from clinic.store import BookingStore
 
@@ -57,7 +56,7 @@ class RelayedDatabase(ClinicDatabase):
     def setup(self) -> None:
         super().setup()
         settings = config.settings(self.container.config)
-        self.store, self.relay = relayed_store(self.database, settings, Lane())
+        self.store, self.relay = relayed_store(self.database, settings)
 
     def start(self) -> None:
         self.relay.start()

@@ -16,7 +16,7 @@ from clinic import document
 from clinic.booking import Status, Transition
 from clinic.database import database_errors
 from clinic.document import Document
-from clinic.group_commit import GroupCommit, Lane
+from clinic.group_commit import GroupCommit
 from clinic.write_faults import write_faults
 
 
@@ -53,12 +53,10 @@ class StepWriter:
     moves on, where a bound of its leader's own would fail all of it.
     """
 
-    def __init__(
-        self, bookings: Collection[Document], answer_seconds: float, lane: Lane | None = None
-    ) -> None:
+    def __init__(self, bookings: Collection[Document], answer_seconds: float) -> None:
         self._bookings = bookings
         self._answer_seconds = answer_seconds
-        self._group: GroupCommit[_Step, bool] = GroupCommit(self._run, lane=lane)
+        self._group: GroupCommit[_Step, bool] = GroupCommit(self._run)
 
     def write(self, transition: Transition, event: Document) -> bool:
         """Take the step, if the booking is as it was when that was decided; False if it is not.

@@ -23,7 +23,7 @@ from clinic.errors import (
     SeatTaken,
     StaleBooking,
 )
-from clinic.group_commit import GroupCommit, Lane
+from clinic.group_commit import GroupCommit
 from clinic.inserts import Inserts
 from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
@@ -62,18 +62,15 @@ class BookingStore:
 
     What is written with a booking's `outbox` leaves through the relay of this process.
     Indexes are made before the first write: without the unique one a seat could be given twice.
-    `lane` is for all that is asked in groups; without one they go side by side.
     """
 
-    def __init__(
-        self, database: Database[Document], outbox: Outbox, lane: Lane | None = None
-    ) -> None:
+    def __init__(self, database: Database[Document], outbox: Outbox) -> None:
         self._bookings = database["bookings"]
-        self._inserts = Inserts(self._bookings, lane)
-        self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read, lane=lane)
-        self._steps = StepWriter(self._bookings, ANSWER_SECONDS, lane)
+        self._inserts = Inserts(self._bookings)
+        self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read)
+        self._steps = StepWriter(self._bookings, ANSWER_SECONDS)
         self._has_indexes = False
-        self._indexing: GroupCommit[None, None] = GroupCommit(self._make_indexes, lane=lane)
+        self._indexing: GroupCommit[None, None] = GroupCommit(self._make_indexes)
         self.outbox = outbox
         self.agenda = Agenda(self._bookings)
 

@@ -17,7 +17,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from clinic.clock import now
 from clinic.database import database_errors
 from clinic.errors import DatabaseUnavailable, LeaseHeld
-from clinic.group_commit import GroupCommit, Lane
+from clinic.group_commit import GroupCommit
 from clinic.inserts import Inserts
 from clinic.messages import BookingStateChanged
 from clinic.metrics import AMBIGUOUS_NOTIFICATIONS, NOTIFICATIONS
@@ -105,15 +105,11 @@ class Ledger:
     """
 
     def __init__(
-        self,
-        database: Database[dict[str, Any]],
-        channel: str,
-        lease_seconds: float,
-        lane: Lane | None = None,
+        self, database: Database[dict[str, Any]], channel: str, lease_seconds: float
     ) -> None:
         self._rows = database["notifications"]
-        self._inserts = Inserts(self._rows, lane)
-        self._settlements: GroupCommit[_Settlement, None] = GroupCommit(self._settle, lane=lane)
+        self._inserts = Inserts(self._rows)
+        self._settlements: GroupCommit[_Settlement, None] = GroupCommit(self._settle)
         self.channel = channel
         self._lease = timedelta(seconds=lease_seconds)
 

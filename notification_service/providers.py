@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from nameko.containers import WorkerContext
 
 from clinic import config, topology
-from clinic.group_commit import Lane
 from clinic.journal import Journal
 from clinic.outbox import Outbox
 from clinic.providers import ClinicDatabase
@@ -58,8 +57,7 @@ class ChannelDelivery(ClinicDatabase):
         super().setup()
         self.settings = config.settings(self.container.config)
         self.own = notification_settings(self.container.config)
-        self.lane = Lane()
-        self.bookings = BookingStore(self.database, Outbox(self.database), self.lane)
+        self.bookings = BookingStore(self.database, Outbox(self.database))
 
     def start(self) -> None:
         for each in self.background:
@@ -74,8 +72,7 @@ class ChannelDelivery(ClinicDatabase):
         return replace(self.delivery)
 
     def _ledger(self, name: ChannelName, channel: Channel[Any]) -> Ledger:
-        lease_seconds = channel.longest_send_seconds + _MARGIN_SECONDS
-        return Ledger(self.database, name, lease_seconds, self.lane)
+        return Ledger(self.database, name, channel.longest_send_seconds + _MARGIN_SECONDS)
 
     def _reconciler(
         self, ledger: Ledger, work: WorkQueue, policy: RetryPolicy, reach: timedelta
