@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -30,6 +31,9 @@ from gateway.requests import language
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+#: How long a 503 is held back. It takes next to no time to make, and who is told and asks again at
+#: once would keep the interpreter from others for seconds.
+PAUSE_SECONDS = 0.05
 
 _TELLING_HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
 
@@ -108,7 +112,10 @@ def _refused(error: ClinicError) -> Response:
     status = status_of(error)
     if status not in _STATUS.values():
         return _unexpected(error)
-    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+    retry = None
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        time.sleep(PAUSE_SECONDS)
+        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     reason = str(error) if isinstance(error, DateNotAvailable) else None
     return problem(status, error.code, _TITLES[type(error)], headers=retry, reason=reason)
 

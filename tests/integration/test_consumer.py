@@ -17,6 +17,7 @@ from clinic.consumer import work
 from clinic.draining import rpc
 from clinic.errors import DatabaseUnavailable, PoisonMessage
 from clinic.messages import BookingRequested
+from clinic.providers import MessageFlag
 from clinic.retry import ATTEMPT_HEADER
 from clinic.topology import BOOKING_REQUESTS
 from runner.rabbitmq import RabbitNode
@@ -33,7 +34,10 @@ class Worker:
 
     name = "booking_worker"
 
+    is_repeated: bool = MessageFlag("is_repeated")
+
     handle: Callable[[BookingRequested], None]
+    repeated: list[bool]
     seen: list[tuple[float, BookingRequested]]
     parked: list[tuple[BookingRequested, str]]
 
@@ -45,6 +49,7 @@ class Worker:
     )
     def handle_booking_requested(self, request: BookingRequested) -> None:
         self.seen.append((time.monotonic(), request))
+        self.repeated.append(self.is_repeated)
         type(self).handle(request)
 
     def give_up(self, request: BookingRequested, code: str) -> None:
@@ -53,7 +58,7 @@ class Worker:
 
 @pytest.fixture
 def worker(container_factory: Any, config: dict[str, Any]) -> Iterator[type[Worker]]:
-    Worker.seen, Worker.parked = [], []
+    Worker.seen, Worker.repeated, Worker.parked = [], [], []
     Worker.handle = staticmethod(lambda request: None)
     container = container_factory(Worker, config)
     container.start()
@@ -75,6 +80,37 @@ def raising(error: Exception) -> Any:
         raise error
 
     return staticmethod(handle)
+
+
+@pytest.mark.parametrize("header", ["x-attempt", "x-replayed", "x-repeated", "x-other"])
+def test_a_worker_is_told_of_what_may_be_a_repetition(
+    worker: type[Worker], amqp_uri: str, header: str
+) -> None:
+    send(amqp_uri, headers={header: 2})
+    eventually(lambda: worker.repeated == [header != "x-other"])
+
+
+def test_what_is_in_hand_is_not_acked_with_what_is_done(
+    container_factory: Any, config: dict[str, Any], amqp_uri: str
+) -> None:
+    Worker.seen, Worker.repeated, Worker.parked = [], [], []
+    done: list[BookingRequested] = []
+
+    def handle(request: BookingRequested) -> None:
+        if request.version in (3, 17):
+            Event().wait()
+        done.append(request)
+
+    Worker.handle = staticmethod(handle)
+    container = container_factory(Worker, config)
+    for version in range(1, 31):
+        send(amqp_uri, BODY | {"version": version})
+    container.start()
+    eventually(lambda: len(done) == 28)
+    container.kill()
+    eventually(lambda: depth(amqp_uri, BOOKING_REQUESTS.name) == 2)
+    left = [body_of(take(amqp_uri, BOOKING_REQUESTS.name))["version"] for _ in range(2)]
+    assert sorted(left) == [3, 17]
 
 
 def test_a_message_is_handled_once_and_acked(worker: type[Worker], amqp_uri: str) -> None:
@@ -226,7 +262,7 @@ def test_a_queue_that_is_deleted_and_declared_again_is_consumed_again(
 def test_stopping_finishes_and_acks_the_work_in_hand(
     container_factory: Any, config: dict[str, Any], amqp_uri: str
 ) -> None:
-    Worker.seen, Worker.parked = [], []
+    Worker.seen, Worker.repeated, Worker.parked = [], [], []
     finished: list[BookingRequested] = []
     go_on = Event()
 
@@ -252,7 +288,7 @@ def test_stopping_finishes_and_acks_the_work_in_hand(
 def test_a_lost_link_redelivers_what_was_not_acked(
     container_factory: Any, config: dict[str, Any], rabbit_node: RabbitNode, amqp_uri: str
 ) -> None:
-    Worker.seen, Worker.parked = [], []
+    Worker.seen, Worker.repeated, Worker.parked = [], [], []
     Worker.handle = staticmethod(lambda request: eventlet.sleep(2))
     with proxied(rabbit_node.port) as proxy:
         config["AMQP_URI"] = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
@@ -261,7 +297,7 @@ def test_a_lost_link_redelivers_what_was_not_acked(
         send(amqp_uri)
         eventually(lambda: Worker.seen)
         proxy.cut()
-        eventually(lambda: len(Worker.seen) == 2)
+        eventually(lambda: Worker.repeated == [False, True])
         eventually(lambda: depth(amqp_uri, BOOKING_REQUESTS.name) == 0)
         # The consumer lives on: it has not forgotten how to handle the next one.
         send(amqp_uri)

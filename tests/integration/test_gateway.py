@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from clinic.manage_token import fingerprint
 from clinic.relay import Relay
 from clinic.store import BookingStore
 from gateway.app import create_app
+from gateway.problems import PAUSE_SECONDS
 from gateway.settings import GatewaySettings
 from runner.ports import free_port
 from tests.bookings import put_booking
@@ -699,9 +701,11 @@ def test_no_booking_is_stored_for_which_the_outbox_has_no_room(
     parts = relayed_store(database, settings(config))
     client = create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     ids = [booked(client)["id"] for _ in range(2)]
+    asked_at = time.monotonic()
     answer = book(client)
     problem(answer, 503, "backlog_full")
     assert answer.headers["Retry-After"] == "5"
+    assert time.monotonic() - asked_at >= PAUSE_SECONDS  # or those who come again leave no room
     assert database["bookings"].count_documents({}) == 2
     # Reading goes on, and so does booking once there is room.
     assert client.get(f"/booking/{ids[0]}").status_code == 200

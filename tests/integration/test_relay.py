@@ -271,9 +271,10 @@ def test_a_request_that_the_broker_lost_is_sent_again(
     process = Process(database, amqp_uri, resend_seconds=2)
     process.relay.start()
     booking = process.book()
-    for _ in range(2):
+    for is_repeated in (False, True):
         message = eventually(lambda: take(amqp_uri, QUEUE))
         assert body_of(message)["bookingId"] == booking.id
+        assert ("x-repeated" in message.headers) == is_repeated
     process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
     process.relay.stop()
     make_overdue(database)

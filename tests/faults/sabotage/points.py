@@ -61,6 +61,7 @@ _RECEIVE = "clinic.consumer:WorkConsumer.handle_message"
 _AGAIN = "clinic.consumer:WorkConsumer._again"
 _PARK = "clinic.consumer:WorkConsumer._park"
 _ACK = "clinic.draining:DrainingQueueConsumer.ack_message"
+_ACKED = "clinic.acks:Acks._write"
 _DECIDE = "booking_service.decision:Decider.decide"
 _ATTENTION = "clinic.store:BookingStore.mark_attention"
 _CLAIM = "notification_service.ledger:Ledger.claim"
@@ -100,7 +101,7 @@ POINTS = (
     Point("event confirmed, not forgotten", WORKER, _SENT),
     Point("event sent, not noted", WORKER, _SENT, is_after=True),
     Point("decided, not acked", WORKER, _ACK, hang_seconds=LONG_SECONDS),
-    Point("decided and acked", WORKER, _ACK, is_after=True),
+    Point("decided and acked", WORKER, _ACKED, is_after=True),
     Point("failed, not sent round", WORKER, _AGAIN, trouble=CHECK_FAILS),
     Point("sent round, not acked", WORKER, _AGAIN, True, CHECK_FAILS),
     Point("parked, attention not noted", WORKER, _PARK, True, CHECK_FAILS),
@@ -127,7 +128,7 @@ POINTS = (
     ),
     Point("letter noted", NOTIFIER, _SETTLE, is_after=True, channel=EMAIL),
     Point("event not acked", NOTIFIER, _ACK, channel=EMAIL),
-    Point("event acked", NOTIFIER, _ACK, is_after=True, channel=EMAIL),
+    Point("event acked", NOTIFIER, _ACKED, is_after=True),
     Point("postponed, not sent round", NOTIFIER, _AGAIN, trouble=MAIL_COMES_LATER),
     Point("postponed and sent round, not acked", NOTIFIER, _AGAIN, True, MAIL_COMES_LATER),
     Point("refused, not parked", NOTIFIER, _PARK, False, MAIL_IS_REFUSED),
