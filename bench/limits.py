@@ -92,8 +92,8 @@ def _of_the_ledger(database: Database[Document], seconds: float) -> dict[str, fl
 
 def _in_turn(found: Mapping[str, float]) -> float:
     """How many bookings could be decided and told if the database did these one by one."""
-    # The worker reads the booking, and so does the notifier.
-    return 1 / sum(1 / found[name] for name in (_FIND, _STEP, _FIND, _CLAIM, _SETTLE))
+    # The worker stores the step, and the notifier reads the booking.
+    return 1 / sum(1 / found[name] for name in (_STEP, _FIND, _CLAIM, _SETTLE))
 
 
 class _Bookings:
