@@ -177,11 +177,11 @@ def _context(message: Message) -> dict[str, Any]:
     return {
         "request_id": request_id if is_request_id(request_id) else "",
         "is_replay": REPLAYED_HEADER in message.headers,
-        "is_repeated": is_repeated(message),
+        "is_repeated": _is_repeated(message),
     }
 
 
-def is_repeated(message: Message) -> bool:
+def _is_repeated(message: Message) -> bool:
     """Whether somebody may have handled this message, or one like it, before."""
     is_marked = not _OF_REPEATED.isdisjoint(message.headers)
     return is_marked or bool(message.delivery_info.get("redelivered"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import eventlet
 import pytest
+from amqp.exceptions import RecoverableConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,10 +79,14 @@ def test_what_came_over_another_connection_is_not_acknowledged(consumer: Consume
     assert consumer.frames == []
 
 
+@pytest.mark.parametrize("failure", [BrokenPipeError(), RecoverableConnectionError("gone")])
 @pytest.mark.parametrize("tags", [[1, 2, 4], [4]])
-def test_a_lost_connection_is_borne(consumer: Consumer, tags: list[int]) -> None:
-    consumer.messages[4].failure = BrokenPipeError()
+def test_a_lost_connection_is_borne(
+    consumer: Consumer, caplog: pytest.LogCaptureFixture, tags: list[int], failure: Exception
+) -> None:
+    consumer.messages[4].failure = failure
     consumer.done(tags)
+    assert caplog.messages == ["lost the broker while settling messages"]
     assert len(consumer.acks) == 9 - len(tags)
     consumer.done([9])
     assert consumer.frames[-1] == (9, False)
