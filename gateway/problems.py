@@ -31,8 +31,8 @@ from gateway.requests import language
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
-#: How long a 503 is held back. It takes next to no time to make, and who is told and asks again at
-#: once would keep the interpreter from others for seconds.
+#: How long is held back that there is no room. It takes next to no time to find out, and clients who
+#: ask again at once would keep the interpreter from others for seconds.
 PAUSE_SECONDS = 0.05
 
 _TELLING_HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
@@ -112,10 +112,9 @@ def _refused(error: ClinicError) -> Response:
     status = status_of(error)
     if status not in _STATUS.values():
         return _unexpected(error)
-    retry = None
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if isinstance(error, BacklogFull):
         time.sleep(PAUSE_SECONDS)
-        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
     reason = str(error) if isinstance(error, DateNotAvailable) else None
     return problem(status, error.code, _TITLES[type(error)], headers=retry, reason=reason)
 
