@@ -31,8 +31,8 @@ from gateway.requests import language
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
-#: How long is held back that there is no room. It takes next to no time to find out, and clients who
-#: ask again at once would keep the interpreter from others for seconds.
+#: How long a client is kept from hearing that there is no room. It takes no time to find out, and who
+#: asks again at once would keep the interpreter from others for seconds.
 PAUSE_SECONDS = 0.05
 
 _TELLING_HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
