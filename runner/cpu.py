@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from runner.server import Server
 
-#: Two that work at the same time.
-DATABASE_PLACE, GATEWAY_PLACE = 0, 1
+#: Two that work at the same time. The first and the last: neighbours may be halves of one core.
+DATABASE_PLACE, GATEWAY_PLACE = 0, -1
 
 
 def pinned(server: Server, place: int) -> Server:

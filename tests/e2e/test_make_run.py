@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -88,7 +89,7 @@ def test_it_says_when_it_is_ready_and_the_curl_line_it_prints_works(
     tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
 ) -> None:
     run = MakeRun(tmp_path)
-    start(run)
+    process = start(run)
     (line,) = [line for line in run.said().splitlines() if "curl" in line]
     command = line.partition("curl")
     answer = subprocess.run(
@@ -96,6 +97,18 @@ def test_it_says_when_it_is_ready_and_the_curl_line_it_prints_works(
     )
     assert run.url in line
     assert '"status":"pending"' in answer.stdout
+    if len(os.sched_getaffinity(0)) > 1 and not shutil.which("mongod"):
+        places = cpus(process, "gateway.wsgi:app"), cpus(process, "secantusd-py")
+        assert [len(each) for each in places] == [1, 1]
+        assert places[0] != places[1]
+
+
+def cpus(run: subprocess.Popen[bytes], word: str) -> list[int]:
+    """On which CPUs the program may run that has the word in its command."""
+    family = psutil.Process(run.pid).children(recursive=True)
+    named = (each for each in family if word in " ".join(each.cmdline()))
+    allowed: list[int] = next(named).cpu_affinity()
+    return allowed
 
 
 def test_a_second_run_finds_the_bookings_of_the_first_and_nothing_outlives_either(

@@ -37,7 +37,7 @@ def server(tmp_path) -> Server:
 
 
 @several
-@pytest.mark.parametrize("place", [0, 1, len(CPUS)])
+@pytest.mark.parametrize("place", [0, 1, -1, len(CPUS)])
 def test_a_pinned_server_has_one_cpu_for_all_its_threads(server, tmp_path, place):
     assert told(pinned(server, place), tmp_path) == [str([CPUS[place % len(CPUS)]])] * 2
 
