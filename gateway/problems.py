@@ -31,7 +31,7 @@ from gateway.requests import language
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
-#: How long a client is kept from hearing that there is no room. It takes no time to find out, and who
+#: How long a client waits to hear that there is no room. To find that out takes no time, and who
 #: asks again at once would keep the interpreter from others for seconds.
 PAUSE_SECONDS = 0.05
 
