@@ -15,6 +15,8 @@ from clinic.errors import BacklogFull
 
 #: The longest pause before a message that the broker refuses is offered to it again.
 MAX_PAUSE_SECONDS = 600
+#: Looks that miss an entry before it is held for never stored.
+LOOKS = 2
 
 
 @dataclass(slots=True)
@@ -22,13 +24,15 @@ class Waiting:
     entry: Entry
     since: datetime = field(default_factory=now)
     refusals: int = 0
+    misses: int = 0
 
 
 class Backlog:
     """Numbers entries in the order in which they are written, and forgets those that are sent.
 
     A writer begins an entry before it is stored. Then it is `ready` to be sent, or it was never
-    stored and is settled, or nobody knows: then it is in `doubt`, until somebody has looked.
+    stored and is settled, or nobody knows: then it is in `doubt`, until somebody has looked, twice
+    should it not be there.
     For threads, and for greenthreads where eventlet has patched `threading`; one of them takes.
     """
 
@@ -93,6 +97,17 @@ class Backlog:
 
     def take_doubtful(self) -> dict[int, Entry]:
         return self._entries(_due(self._doubtful))
+
+    def miss(self, numbers: Sequence[int]) -> None:
+        """Look once more for what is not there, then forget it: the first look may have reached a
+        database that comes back side by side with the write."""
+        for number in numbers:
+            waiting = self._waiting[number]
+            waiting.misses += 1
+            if waiting.misses < LOOKS:
+                self.doubt(number)
+            else:
+                self.settle([number])
 
     def put_back(self, numbers: Sequence[int]) -> None:
         self._ready.extendleft(reversed(numbers))

@@ -77,7 +77,7 @@ class Outbox:
         doubtful = self.backlog.take_doubtful()
         try:
             stored = self._numbers(doubtful) if doubtful else set()
-            self.backlog.settle(sorted(doubtful.keys() - stored))
+            self.backlog.miss(sorted(doubtful.keys() - stored))
             for number in sorted(stored):
                 self.backlog.ready(number)
         except BaseException:

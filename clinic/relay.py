@@ -39,7 +39,7 @@ class Relay:
     ) -> None:
         self._outbox = outbox
         self._backlog = outbox.backlog
-        self._heir = Heir(outbox)
+        self._heir = Heir(outbox, grace_seconds)
         self._publisher = publisher
         self._sweep_seconds = sweep_seconds
         self._beat_seconds = grace_seconds / _BEATS

@@ -90,7 +90,7 @@ def test_what_a_dead_writer_left_is_sent_by_an_heir(database: Database[Any], amq
     dead = Process(database, amqp_uri)
     booking = dead.book()
     silence(database, dead)
-    heir = Process(database, amqp_uri)
+    heir = Process(database, amqp_uri, grace_seconds=1)
     heir.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == booking.id
@@ -109,7 +109,7 @@ def test_an_heir_sends_events_and_what_was_written_after_the_last_note_only(
     dead.store.apply(steps.reject(decided, reason="past", at=now(), by="test"))
     silence(database, dead)
     with subscriber(amqp_uri, "booking_notifications") as received:
-        heir = Process(database, amqp_uri)
+        heir = Process(database, amqp_uri, grace_seconds=1)
         heir.relay.start()
         eventually(lambda: unsent(database) == [])
         heir.relay.stop()
@@ -179,7 +179,7 @@ def test_an_estate_is_kept_until_all_of_it_is_sent(database: Database[Any]) -> N
     for _ in range(2):
         dead.book()
     silence(database, dead)
-    estate = Heir(heir)
+    estate = Heir(heir, grace_seconds=0)
     assert estate.inherit()
     for number in (1, 2):
         silence(database, dead)
@@ -190,6 +190,38 @@ def test_an_estate_is_kept_until_all_of_it_is_sent(database: Database[Any]) -> N
         heir.backlog.settle([number])
     estate.look_after()
     assert database["relays"].count_documents({"_id": dead.store.outbox.relay_id}) == 0
+
+
+def test_a_write_that_outlives_its_writer_is_found_by_the_second_look(
+    database: Database[Any],
+) -> None:
+    dead, heir = Process(database, NOWHERE), Outbox(database)
+    early = dead.book()
+    silence(database, dead)
+    estate = Heir(heir, grace_seconds=0)
+    assert estate.inherit()
+    late = dead.book()
+    estate.look_after()
+    assert [each.booking_id for each in heir.backlog.take(10, 0).values()] == [early.id, late.id]
+    heir.backlog.settle([1])
+    estate.look_after()
+    assert database["relays"].count_documents({"heir": heir.relay_id}) == 1
+    heir.backlog.settle([2])
+    estate.look_after()
+    assert database["relays"].count_documents({"heir": heir.relay_id}) == 0
+
+
+def test_an_heir_leaves_the_time_of_its_grace_between_its_looks(database: Database[Any]) -> None:
+    dead, heir = Process(database, NOWHERE), Outbox(database)
+    dead.book()
+    silence(database, dead)
+    estate = Heir(heir, grace_seconds=60)
+    assert estate.inherit()
+    dead.book()
+    heir.backlog.settle([1])
+    estate.look_after()
+    assert len(heir.backlog) == 0
+    assert database["relays"].count_documents({"heir": heir.relay_id}) == 1
 
 
 def test_what_is_written_after_leaving_is_inherited_too(
@@ -229,7 +261,7 @@ def test_several_heirs_send_each_message_once(database: Database[Any], amqp_uri:
     for _ in range(250):
         dead.book()
     silence(database, dead)
-    heirs = [Process(database, amqp_uri) for _ in range(3)]
+    heirs = [Process(database, amqp_uri, grace_seconds=1) for _ in range(3)]
     for heir in heirs:
         heir.relay.start()
     eventually(lambda: unsent(database) == [])
@@ -334,6 +366,28 @@ def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
     eventually(lambda: len(process.store.outbox.backlog) == 0)
     process.relay.stop()
     assert depth(amqp_uri, QUEUE) == 0
+
+
+def test_a_write_that_lands_after_it_was_missed_is_sent_all_the_same(
+    database: Database[Any],
+) -> None:
+    process = Process(database, NOWHERE, grace_seconds=0)
+    late: list[Any] = []
+    insert = process.store._inserts.insert
+
+    def put_off(document: Any) -> None:
+        late.append(document)
+        raise DatabaseUnavailable("no answer")
+
+    process.store._inserts.insert = put_off  # type: ignore[method-assign]
+    with pytest.raises(DatabaseUnavailable):
+        process.book()
+    outbox = process.store.outbox
+    outbox.clear_doubts()
+    insert(late[0])
+    outbox.clear_doubts()
+    sent = outbox.backlog.take(10, 0)
+    assert [entry.booking_id for entry in sent.values()] == [late[0]["_id"]]
 
 
 def _answer_lost(insert: Callable[[Any], None]) -> Callable[[Any], None]:

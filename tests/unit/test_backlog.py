@@ -89,16 +89,31 @@ def test_what_was_refused_comes_back_each_time_later(backlog: Backlog) -> None:
     assert pauses[0] <= 0.05 < pauses[1] <= 0.1 < pauses[2] <= 0.2
 
 
-def test_doubtful_entries_are_looked_for_after_a_while(backlog: Backlog) -> None:
-    number = backlog.begin(entry("a"))
-    backlog.doubt(number)
+def _wait_for_doubtful(backlog: Backlog) -> dict[int, Entry]:
     deadline = time.monotonic() + 10
     assert backlog.take_doubtful() == {}
     while not (doubtful := backlog.take_doubtful()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert doubtful == {number: entry("a")}
+    return doubtful
+
+
+def test_doubtful_entries_are_looked_for_after_a_while(backlog: Backlog) -> None:
+    number = backlog.begin(entry("a"))
+    backlog.doubt(number)
+    assert _wait_for_doubtful(backlog) == {number: entry("a")}
     assert backlog.sent_through() == 0
+
+
+def test_what_is_missed_once_is_looked_for_again(backlog: Backlog) -> None:
+    number = backlog.begin(entry("a"))
+    backlog.doubt(number)
+    for _ in range(2):
+        assert backlog.sent_through() == 0
+        assert _wait_for_doubtful(backlog) == {number: entry("a")}
+        backlog.miss([number])
+    assert backlog.take_doubtful() == {}
+    assert (backlog.sent_through(), len(backlog)) == (number, 0)
 
 
 def test_a_taker_is_woken_by_what_becomes_ready(backlog: Backlog) -> None:
