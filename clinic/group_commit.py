@@ -6,9 +6,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 from clinic.errors import DatabaseUnavailable
+from clinic.fibers import Bell, FiberBell, ring, silent_bell
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,33 +18,23 @@ Result = TypeVar("Result")
 LIMIT = 50
 
 
-def _silent_bell() -> Any:
-    bell = threading.Lock()  # a thirtieth of what an Event costs
-    bell.acquire()
-    return bell
-
-
 @dataclass(slots=True, eq=False)
 class _Turn(Generic[Item, Result]):
     """An item in line. The bell wakes its owner: it is settled, or its turn to lead."""
 
     item: Item
-    bell: Any = field(default_factory=_silent_bell)
+    bell: Bell = field(default_factory=silent_bell)
     leads: bool = False
     is_settled: bool = False
-    outcome: Result | Exception | None = None
-
-    def settle(self) -> None:
-        self.is_settled = True
-        self.bell.release()
+    outcome: Result | BaseException | None = None
 
 
 class GroupCommit(Generic[Item, Result]):
     """One operation at a time, for all who came while the one before it ran.
 
     The first in line leads: it runs the operation for a group, in its own context, then has the
-    next one lead. Nobody waits for company. For threads, and for greenthreads where eventlet has
-    patched `threading`.
+    next one lead. Nobody waits for company. For threads, for greenthreads where eventlet has
+    patched `threading`, and for fibers, which must not block: in their place a thread leads.
 
     `run` is given the items of a group and answers each in its place, with a result or with the
     error that its owner alone shall get. What it raises itself is everybody's.
@@ -67,18 +58,19 @@ class GroupCommit(Generic[Item, Result]):
         mine: _Turn[Item, Result] = _Turn(item)
         with self._lock:
             self._line.append(mine)
-            mine.leads, self._has_leader = not self._has_leader, True
-        if not mine.leads:
-            self._wait(mine)
+            is_alone, self._has_leader = not self._has_leader, True
+            if is_alone:
+                self._appoint(mine)
+        self._wait(mine)
         if not mine.is_settled:
             self._lead()
-        if isinstance(mine.outcome, Exception):
+        if isinstance(mine.outcome, BaseException):
             raise mine.outcome
         return cast(Result, mine.outcome)
 
     def _wait(self, mine: _Turn[Item, Result]) -> None:
         try:
-            mine.bell.acquire()
+            mine.bell.wait()
         except BaseException:
             with self._lock:
                 if mine in self._line:
@@ -98,11 +90,12 @@ class GroupCommit(Generic[Item, Result]):
             group += self._take(len(self._line))
             for each in group:
                 each.outcome = DatabaseUnavailable(f"{type(error).__name__} of its group")
-            raise
+            group[0].outcome = error  # it led, or a thread did in its place
         finally:
             self._hand_over()
             for each in group:
-                each.settle()
+                each.is_settled = True
+            ring(each.bell for each in group)
 
     def _take(self, limit: int) -> list[_Turn[Item, Result]]:
         with self._lock:
@@ -112,5 +105,11 @@ class GroupCommit(Generic[Item, Result]):
         with self._lock:
             self._has_leader = bool(self._line)
             if self._line:
-                self._line[0].leads = True
-                self._line[0].bell.release()
+                self._appoint(self._line[0])
+
+    def _appoint(self, first: _Turn[Item, Result]) -> None:
+        if isinstance(first.bell, FiberBell):
+            first.bell.send(self._lead)
+        else:
+            first.leads = True
+            first.bell.ring()

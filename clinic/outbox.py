@@ -18,6 +18,7 @@ from clinic.database import ANSWER_SECONDS, SEARCH_SECONDS, database_errors
 from clinic.document import Document
 from clinic.entry import Entry
 from clinic.errors import IdempotencyKeyUsed, SeatTaken, StaleBooking
+from clinic.fibers import aside
 from clinic.relays import Progress, Relays
 
 #: Bookings that have taken a step; the others have nobody told of anything.
@@ -55,7 +56,7 @@ class Outbox:
         Raises: DatabaseUnavailable.
         """
         if not self._is_noted:
-            self.note()  # so that an heir finds what we write, should we die
+            aside(self.note)  # so that an heir finds what we write, should we die
         number = self.backlog.begin(entry)
         try:
             yield entry.to_document(self.relay_id, number)

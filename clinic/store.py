@@ -23,6 +23,7 @@ from clinic.errors import (
     SeatTaken,
     StaleBooking,
 )
+from clinic.fibers import aside
 from clinic.group_commit import GroupCommit
 from clinic.inserts import Inserts
 from clinic.listing import NEWEST_FIRST, Listing
@@ -104,7 +105,7 @@ class BookingStore:
         """
         with database_errors(ANSWER_SECONDS):
             query = {"access.keyFingerprint": access.key_fingerprint}
-            found = self._bookings.find_one(query, _WITHOUT_OUTBOX)
+            found = aside(self._bookings.find_one, query, _WITHOUT_OUTBOX)
         if found is None:
             raise BookingNotFound("no booking of that key")
         stored = document.to_access(found["access"])

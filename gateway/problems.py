@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +25,7 @@ from clinic.errors import (
     ServiceUnavailable,
     StaleBooking,
 )
+from clinic.fibers import pause
 from gateway.requests import language
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def _refused(error: ClinicError) -> Response:
     if status not in _STATUS.values():
         return _unexpected(error)
     if isinstance(error, BacklogFull):
-        time.sleep(PAUSE_SECONDS)
+        pause(PAUSE_SECONDS)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
     reason = str(error) if isinstance(error, DateNotAvailable) else None
     return problem(status, error.code, _TITLES[type(error)], headers=retry, reason=reason)

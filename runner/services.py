@@ -39,9 +39,9 @@ def services(
 
 def _gateway(host: str, port: int) -> list[str]:
     address = ["--host", host, "--port", str(port)]
-    # At a higher level granian says where it listens, as we do, and doubts the number of threads.
-    serving = ["--interface", "wsgi", "--no-ws", "--blocking-threads", "128"]
-    return [_program("granian"), *serving, "--log-level", "error", *address, "gateway.wsgi:app"]
+    # At a higher level granian says where it listens, as we do.
+    serving = ["--interface", "rsgi", "--no-ws", "--log-level", "error"]
+    return [_program("granian"), *serving, *address, "gateway.rsgi:app"]
 
 
 def _nameko(module: str) -> list[str]:

@@ -57,7 +57,7 @@ ENVIRONMENT = {
 }
 #: Each service and the module with traps that stands in for its own.
 _ENTRIES = {
-    "gateway.wsgi:app": "tests.faults.sabotage.gateway:app",
+    "gateway.rsgi:app": "tests.faults.sabotage.gateway:app",
     "booking_service.service": "tests.faults.sabotage.booking_service",
     "notification_service.service": "tests.faults.sabotage.notification_service",
 }

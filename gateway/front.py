@@ -1,0 +1,99 @@
+"""Serves the WSGI application by RSGI, granian's protocol for event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
+
+from clinic.fibers import Fiber
+from gateway.environ import environ_of
+from gateway.requests import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+#: What books and reads one booking waits for nothing but fibers' own ways to wait.
+_FIBERS = re.compile(r"/book|/booking/[^/]*")
+
+
+@dataclass(slots=True)
+class _Answer:
+    """Is what a WSGI application calls `start_response`."""
+
+    status: int = 500
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], *_error: Any) -> Any:
+        self.status, self.headers = int(status[:3]), headers
+        return None
+
+
+class Front:
+    """Runs the frequent requests as fibers and all others in threads.
+
+    A fiber must not block; so a request that may belongs into a thread, where it holds up nobody.
+    """
+
+    def __init__(self, application: WSGIApplication, threads: int) -> None:
+        self._application = application
+        self._threads = ThreadPoolExecutor(threads, "request")
+
+    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+        try:
+            body = await _body(scope, protocol)
+        except ProtocolClosed:
+            return  # the client has gone
+        environ = environ_of(scope, body)
+        if _FIBERS.fullmatch(scope.path):
+            answer = await _in_a_fiber(lambda: self._answer(environ))
+        else:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, self._answer, environ)
+        protocol.response_bytes(answer.status, answer.headers, answer.body)
+
+    def _answer(self, environ: WSGIEnvironment) -> _Answer:
+        answer = _Answer()
+        chunks: Iterable[bytes] = self._application(environ, answer)
+        try:
+            answer.body = b"".join(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        return answer
+
+
+async def _in_a_fiber(function: Callable[[], _Answer]) -> _Answer:
+    done: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+
+    def run() -> None:
+        try:
+            answer = function()
+        except Exception as error:
+            done.set_exception(error)
+        else:
+            done.set_result(answer)
+
+    Fiber(run).switch()
+    return await done
+
+
+async def _body(scope: Scope, protocol: HTTPProtocol) -> bytes:
+    """Read no more than is needed to see that a body is too long."""
+    length = scope.headers.get("content-length")
+    if length is None and scope.headers.get("transfer-encoding") is None:
+        return b""
+    if length is not None:
+        return await protocol() if int(length) <= MAX_BODY_BYTES else b""
+    body = b""
+    async for chunk in protocol:
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            break
+    return body

@@ -1,0 +1,287 @@
+"""Fibers at work, to be run in an interpreter that eventlet has not patched.
+
+`python -m tests.fibers <scenario> [<MongoDB URI>]`; each scenario asserts what it shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener, CommandStartedEvent
+
+from clinic import strict_json
+from clinic.database import durable_uri
+from clinic.errors import BacklogFull, DatabaseUnavailable, SeatTaken
+from clinic.fibers import Fiber, ThreadBell, aside, pause, ring, silent_bell
+from clinic.group_commit import LIMIT, GroupCommit
+from clinic.outbox import Outbox
+from clinic.store import BookingStore
+from gateway.app import create_app
+from gateway.front import Front
+from gateway.settings import GatewaySettings
+
+PATIENCE_SECONDS = 30
+WHO: ContextVar[str] = ContextVar("who", default="nobody")
+
+
+async def outcomes(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Make each call in a fiber of its own, all at once; their results or errors."""
+    loop = asyncio.get_running_loop()
+    futures: list[asyncio.Future[Any]] = []
+    for call in calls:
+        future = loop.create_future()
+        futures.append(future)
+        Fiber(lambda call=call, future=future: future.set_result(_outcome(call))).switch()  # type: ignore[misc]
+    return list(await asyncio.wait_for(asyncio.gather(*futures), PATIENCE_SECONDS))
+
+
+def _outcome(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Exception as error:
+        return error
+
+
+async def a_bell_is_rung_by_any_thread_before_or_after_it_is_waited_for() -> None:
+    bells: list[Any] = []
+
+    def wait_late() -> str:
+        bell = silent_bell()
+        ring([bell])
+        pause(0.01)
+        bell.wait()
+        return "late"
+
+    def wait_early() -> str:
+        bells.append(silent_bell())
+        bells[0].wait()
+        return "early"
+
+    threading.Timer(0.05, lambda: ring(bells)).start()
+    assert await outcomes([wait_early, wait_late]) == ["early", "late"]
+
+
+async def threads_have_bells_of_their_own() -> None:
+    bell = silent_bell()
+    assert isinstance(bell, ThreadBell)
+    ring([bell])
+    bell.wait()
+
+
+async def who_waits_aside_or_pauses_holds_up_nobody() -> None:
+    together = threading.Barrier(3)  # is passed only by three at once
+
+    def meet() -> int:
+        return aside(together.wait, PATIENCE_SECONDS)
+
+    assert set(await outcomes([meet] * 3)) == {0, 1, 2}
+    order: list[str] = []
+
+    def slow() -> None:
+        pause(0.05)
+        order.append("slow")
+
+    await outcomes([slow, lambda: order.append("quick")])
+    assert order == ["quick", "slow"]
+
+
+async def what_is_called_aside_has_its_context_and_its_errors() -> None:
+    def look(name: str) -> tuple[str, bool]:
+        WHO.set(name)
+        pause(0.01)  # meanwhile the others set theirs
+        here = threading.get_ident()
+        return aside(lambda: (WHO.get(), threading.get_ident() == here))
+
+    def fail() -> None:
+        aside(lambda: [][0])
+
+    found = await outcomes([lambda: look("a"), lambda: look("b"), fail])
+    assert found[:2] == [("a", False), ("b", False)]
+    assert isinstance(found[2], IndexError)
+    assert WHO.get() == "nobody"
+
+
+async def outside_of_fibers_all_happens_right_here() -> None:
+    assert aside(threading.get_ident) == threading.get_ident()
+    before = time.monotonic()
+    pause(0.02)
+    assert time.monotonic() - before >= 0.02
+
+
+async def a_loop_that_has_ended_is_told_nothing() -> None:
+    bells: list[Any] = []
+
+    async def leave_somebody_waiting() -> None:
+        Fiber(lambda: bells.append(silent_bell()) or bells[0].wait()).switch()
+
+    await asyncio.to_thread(asyncio.run, leave_somebody_waiting())
+    ring(bells)
+
+
+class Operation:
+    """Its results are texts. Knows which items came together, and where it ran."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[Any]] = []
+        self.threads: set[int] = set()
+        self.running = self.most_running = 0
+        self.failure: Exception | None = None
+
+    def run(self, items: Sequence[Any]) -> list[str | Exception]:
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        self.threads.add(threading.get_ident())
+        self.groups.append(list(items))
+        time.sleep(0.01)
+        self.running -= 1
+        if self.failure:
+            raise self.failure
+        return [SeatTaken("x") if each == "taken" else str(each) for each in items]
+
+
+async def fibers_share_operations_and_never_run_one_themselves() -> None:
+    operation = Operation()
+    commit = GroupCommit(operation.run)
+    items: list[Any] = [*range(2 * LIMIT), "taken"]
+    found = await outcomes([lambda item=item: commit.submit(item) for item in items])
+    assert found[:-1] == [str(each) for each in range(2 * LIMIT)]
+    assert isinstance(found[-1], SeatTaken)
+    assert [each for group in operation.groups for each in group] == items
+    assert len(operation.groups) <= 4
+    assert max(len(group) for group in operation.groups) <= LIMIT
+    assert threading.get_ident() not in operation.threads
+    assert operation.most_running == 1
+
+
+async def fibers_and_threads_share_operations() -> None:
+    operation = Operation()
+    commit = GroupCommit(operation.run)
+
+    def come(caller: str) -> list[str]:
+        return [commit.submit(f"{caller}.{number}") for number in range(20)]
+
+    threads = [asyncio.to_thread(come, f"thread-{each}") for each in range(16)]
+    fibers = outcomes([lambda each=each: come(f"fiber-{each}") for each in range(100)])
+    results = await asyncio.wait_for(asyncio.gather(fibers, *threads), PATIENCE_SECONDS)
+    got = [each for caller in (*results[0], *results[1:]) for each in caller]
+    assert sorted(got) == sorted(each for group in operation.groups for each in group)
+    assert len(set(got)) == 116 * 20
+    assert operation.most_running == 1
+    assert threading.get_ident() not in operation.threads
+
+
+async def a_failure_is_told_to_all_fibers() -> None:
+    operation = Operation()
+    operation.failure = ValueError("x")
+    commit = GroupCommit(operation.run)
+    first, *others = await outcomes([lambda: commit.submit("a")] * 100)
+    assert first is operation.failure
+    assert {type(each) for each in others} == {DatabaseUnavailable}
+    operation.failure = None
+    assert await outcomes([lambda: commit.submit("b")]) == ["b"]
+
+
+async def requests_run_as_fibers_leave_the_database_to_threads() -> None:
+    seen = _Threads()
+    with MongoClient[dict[str, Any]](durable_uri(sys.argv[2]), event_listeners=[seen]) as client:
+        database = client.get_default_database()
+        store = BookingStore(database, Outbox(database, limit=3))
+        nobody: Any = None
+        app = create_app(store, nobody, GatewaySettings(), nobody, nobody)
+        front = Front(app, threads=4)
+        one, other = _body("Ana"), _body("Eva")
+        made = await _ask(front, "POST", "/book", one, key="k")
+        again = await _ask(front, "POST", "/book", one, key="k")
+        assert (made[0], again[0]) == (201, 201)
+        booking_id = made[1]["booking"]["id"]
+        assert again[1]["booking"]["id"] == booking_id
+        assert (await _ask(front, "POST", "/book", other, key="k"))[0] == 422
+        assert (await _ask(front, "GET", f"/booking/{booking_id}"))[1]["id"] == booking_id
+        assert (await _ask(front, "GET", "/booking/unknown"))[0] == 404
+        assert {"update", "insert", "find", "createIndexes"} <= seen.commands
+        assert threading.get_ident() not in seen.threads
+        crowd = [_ask(front, "POST", "/book", one) for _ in range(8)]
+        statuses = [status for status, _ in await asyncio.gather(*crowd)]
+        assert BacklogFull.code in str(await _ask(front, "POST", "/book", one))
+        assert set(statuses) == {201, 503}
+        assert threading.get_ident() not in seen.threads
+
+
+class _Threads(CommandListener):
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+        self.commands: set[str] = set()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.threads.add(threading.get_ident())
+        self.commands.add(event.command_name)
+
+    def succeeded(self, event: object) -> None: ...
+
+    def failed(self, event: object) -> None: ...
+
+
+def _body(name: str) -> bytes:
+    patient = {"patientName": name, "patientEmail": "ana@example.com"}
+    return strict_json.dumps(patient | {"date": "2031-01-07T10:00:00Z"})
+
+
+async def _ask(
+    front: Front, method: str, path: str, body: bytes = b"", key: str = ""
+) -> tuple[int, Any]:
+    request = Request(method, path, body, {"content-type": "application/json"})
+    if key:
+        request.headers["idempotency-key"] = key
+    await asyncio.wait_for(front.__rsgi__(request, request), PATIENCE_SECONDS)  # type: ignore[arg-type]
+    return request.status, strict_json.loads(request.answer)
+
+
+class Request:
+    """What granian gives for a request, its scope and its protocol in one."""
+
+    http_version = "1.1"
+    scheme = "http"
+    server = "127.0.0.1:3000"
+    client = "127.0.0.1:50000"
+    query_string = ""
+    authority = None
+
+    def __init__(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.status, self.answer = 0, b""
+        self._body = body
+        if body:
+            headers["content-length"] = str(len(body))
+
+    async def __call__(self) -> bytes:
+        return self._body
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        assert not self.status, "answered twice"
+        assert ("Content-Length", str(len(body))) in headers
+        self.status, self.answer = status, body
+
+
+SCENARIOS = [
+    a_bell_is_rung_by_any_thread_before_or_after_it_is_waited_for,
+    threads_have_bells_of_their_own,
+    who_waits_aside_or_pauses_holds_up_nobody,
+    what_is_called_aside_has_its_context_and_its_errors,
+    outside_of_fibers_all_happens_right_here,
+    a_loop_that_has_ended_is_told_nothing,
+    fibers_share_operations_and_never_run_one_themselves,
+    fibers_and_threads_share_operations,
+    a_failure_is_told_to_all_fibers,
+]
+
+if __name__ == "__main__":
+    asyncio.run(globals()[sys.argv[1]]())

@@ -1,0 +1,174 @@
+"""Our front of granian's RSGI beside granian's own WSGI, with requests as they come by wire."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.requests import MAX_BODY_BYTES
+from runner.ports import free_port
+from runner.process import start
+from runner.server import Server
+from tests.conftest import eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+def _granian(interface: str, target: str, log: Path) -> Iterator[int]:
+    port = free_port()
+    program = str(Path(sys.executable).with_name("granian"))
+    options = ["--interface", interface, "--no-ws", "--log-level", "error"]
+    command = [program, *options, "--host", "127.0.0.1", "--port", str(port), target]
+    running = start(Server(interface, command, {}, ROOT), log)
+    try:
+        eventually(lambda: _listens(port))
+        yield port
+    finally:
+        running.stop()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def wsgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    yield from _granian("wsgi", "tests.echo:application", tmp_path_factory.mktemp("wsgi") / "log")
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    yield from _granian("rsgi", "tests.echo:front", tmp_path_factory.mktemp("rsgi") / "log")
+
+
+def send(port: int, request: bytes) -> tuple[bytes, bytes]:
+    """Send it as it is; the head and the body of the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head, body
+
+
+def asked(port: int, request: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(send(port, request)[1])
+    return found
+
+
+def request(line: str, *headers: str, body: bytes = b"") -> bytes:
+    lines = [f"{line} HTTP/1.1", "Host: clinic.example:3000", "Connection: close", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def chunked(body: bytes) -> bytes:
+    chunks = [body[at : at + 5000] for at in range(0, len(body), 5000)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in [*chunks, b""])
+
+
+PLAIN = [
+    request("GET /book"),
+    request("GET /a%20b/%C3%A9%2F%2e?x=%41&y=1"),
+    request("GET /booking/1?q", "X-Request-ID: 7", "Accept-Language: en", "Cookie: a=b"),
+    request("OPTIONS *"),
+    request("PURGE /book"),
+    request("GET http://elsewhere.example/book"),
+    request("POST /book", "Content-Type: application/json", "Content-Length: 3", body=b"a\xe9c"),
+    request("POST /book", "Content-Length: 0"),
+    request("POST /book", "Transfer-Encoding: chunked", body=chunked(b"abc" * 3000)),
+    request("POST /form", "Transfer-Encoding: chunked", body=chunked(b"")),
+]
+
+
+@pytest.mark.parametrize("asking", PLAIN)
+def test_the_front_tells_what_granians_wsgi_tells(wsgi: int, front: int, asking: bytes) -> None:
+    ours, theirs = asked(front, asking), asked(wsgi, asking)
+    for each in (ours, theirs):
+        del each["thread"]
+    assert ours == theirs
+
+
+def test_what_books_or_reads_one_booking_is_a_fiber_and_all_else_a_thread(front: int) -> None:
+    threads = {
+        path: asked(front, request(f"GET {path}"))["thread"]
+        for path in ("/book", "/booking/1", "/booking/1/cancel", "/bookings/", "/", "/booking")
+    }
+    fibers = {path for path, thread in threads.items() if thread == "MainThread"}
+    assert fibers == {"/book", "/booking/1"}
+    assert all(threads[path].startswith("request") for path in threads.keys() - fibers)
+
+
+def test_a_header_that_comes_twice_is_one_list(front: int) -> None:
+    twice = ["X-Forwarded-For: 1.1.1.1", "X-Forwarded-For: 2.2.2.2", "Cookie: a=1", "Cookie: b=2"]
+    environ = asked(front, request("GET /", *twice))["environ"]
+    assert environ["HTTP_X_FORWARDED_FOR"] == "1.1.1.1, 2.2.2.2"
+    assert environ["HTTP_COOKIE"] == "a=1; b=2"
+
+
+def test_a_name_with_an_underscore_does_not_pass_for_one_with_a_dash(front: int) -> None:
+    environ = asked(front, request("GET /", "X_Forwarded_For: 6.6.6.6"))["environ"]
+    assert "HTTP_X_FORWARDED_FOR" not in environ
+
+
+@pytest.mark.parametrize("path", ["/book", "/form"])
+def test_of_a_long_body_no_more_is_read_than_shows_that_it_is_too_long(
+    front: int, path: str
+) -> None:
+    body = b"x" * (MAX_BODY_BYTES * 4)
+    in_chunks = request(f"POST {path}", "Transfer-Encoding: chunked", body=chunked(body))
+    assert MAX_BODY_BYTES < asked(front, in_chunks)["length"] <= MAX_BODY_BYTES + 5000
+    with_length = request(f"POST {path}", f"Content-Length: {len(body)}", body=body)
+    assert asked(front, with_length)["length"] == 0
+    exactly = request(
+        f"POST {path}", f"Content-Length: {MAX_BODY_BYTES}", body=body[:MAX_BODY_BYTES]
+    )
+    assert asked(front, exactly)["length"] == MAX_BODY_BYTES
+
+
+def test_headers_of_an_answer_may_come_twice_and_head_has_no_body(front: int) -> None:
+    head, body = send(front, request("HEAD /"))
+    assert body == b""
+    assert b"content-length: " in head.lower()
+    assert head.lower().count(b"x-twice: ") == 2
+
+
+@pytest.mark.parametrize("path", ["/book", "/form"])
+def test_an_application_that_fails_is_a_500_and_the_next_one_is_served(
+    front: int, path: str
+) -> None:
+    head, _ = send(front, request(f"GET {path}?fail"))
+    assert b" 500 " in head.partition(b"\r\n")[0]
+    assert asked(front, request(f"GET {path}"))["length"] == 0
+
+
+def test_who_leaves_in_the_middle_of_a_body_holds_up_nobody(front: int) -> None:
+    for _ in range(4):  # more than there are threads
+        with socket.create_connection(("127.0.0.1", front)) as connection:
+            connection.sendall(request("POST /form", "Content-Length: 10", body=b"abc"))
+    assert asked(front, request("GET /form"))["length"] == 0
+
+
+def test_slow_bodies_hold_no_thread(front: int) -> None:
+    slow = [socket.create_connection(("127.0.0.1", front), timeout=30) for _ in range(8)]
+    for connection in slow:
+        connection.sendall(request("POST /form", "Content-Length: 6", body=b"abc"))
+    assert asked(front, request("GET /form"))["length"] == 0
+    for connection in slow:
+        connection.sendall(b"def")
+        assert b" 200 " in connection.recv(65536).partition(b"\r\n")[0]
+        connection.close()
+
+
+def test_requests_run_as_fibers_leave_the_database_to_threads(mongodb_uri: str) -> None:
+    scenario = "requests_run_as_fibers_leave_the_database_to_threads"
+    command = [sys.executable, "-m", "tests.fibers", scenario, mongodb_uri]
+    subprocess.run(command, check=True, timeout=100)
