@@ -188,25 +188,25 @@ def _pages(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:
         "100th page": _page(
             pasts,
             lambda one: f"{path}&after={cursor(ends[one])}",
-            lambda one: Listing(_LIMIT + 1, _after(ends[one])),
+            lambda one: Listing(_LIMIT + 1, Position.behind(ends[one])),
         ),
     }
 
 
-def _end(one: _Past) -> Booking:
-    """The last booking before the 100th page.
+def _end(one: _Past) -> list[Booking]:
+    """The page before the 100th.
 
     Whoever turns the pages has the database read little at a time. One question for all of them
     may keep it for so long that the gateway takes it for gone.
     """
-    end = document.to_booking(one.page(Listing(_LIMIT))[-1])
-    for _ in range(_PAGES - 1):
-        end = document.to_booking(one.page(Listing(_LIMIT, _after(end)))[-1])
-    return end
+    page = one.page(Listing(_LIMIT))
+    for _ in range(_PAGES - 2):
+        page = one.page(Listing(_LIMIT, Position.behind(_read(page))))
+    return _read(page)
 
 
-def _after(last: Booking) -> Position:
-    return Position(last.created_at, last.id)
+def _read(page: Sequence[Document]) -> list[Booking]:
+    return [document.to_booking(each) for each in page]
 
 
 def _page(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +25,8 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 #: How far a page looks back before it looks further: some databases read all that a query could
 #: give before they cut it off at its limit.
 _WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
+#: The same where it is known how long ago the page before began, in parts of that.
+_PARTS = (1.5, 6)
 
 #: Ids break the tie between bookings of one millisecond.
 NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
@@ -32,10 +34,24 @@ NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the list of bookings, newest first: the list goes on after this booking."""
+    """A place in the list of bookings, newest first: the list goes on after this booking.
+
+    The page before it reached back by `span`, so the next one will need about as much.
+    """
 
     created_at: datetime
     booking_id: str
+    span: timedelta = timedelta(0)
+
+    @classmethod
+    def behind(cls, page: Sequence[Booking]) -> Position:
+        first, last = page[0], page[-1]
+        return cls(last.created_at, last.id, first.created_at - last.created_at)
+
+    def windows(self) -> tuple[timedelta, ...]:
+        """How far to look back, step by step, before all is looked through."""
+        near = [self.span * part for part in _PARTS] if self.span else []
+        return (*near, *(each for each in _WINDOWS if each > self.span * _PARTS[-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +80,25 @@ class Listing:
         at = self.after.created_at if self.after else now()
         older = {"$lt": at} if self.after else {}
         # Where the date bounds the query, it is found along that.
-        windows = [_span(older)] if self._date_bounds() else self._windows(at, older)
+        windows = [_bounded(older)] if self._date_bounds() else self._windows(at, older)
         if self.after is None:
             return windows
         # What shares the millisecond of the last page's end, and then what is older.
         return [{"createdAt": at, "_id": {"$lt": self.after.booking_id}}, *windows]
 
-    @staticmethod
-    def _windows(until: datetime, newest: dict[str, datetime]) -> list[dict[str, Any]]:
-        edges = [until - window for window in _WINDOWS if until - _BEGINNING > window]
+    def _windows(self, until: datetime, newest: dict[str, datetime]) -> list[dict[str, Any]]:
+        windows = self.after.windows() if self.after else _WINDOWS
+        edges = [until - window for window in windows if until - _BEGINNING > window]
         uppers = [newest, *({"$lt": edge} for edge in edges)]
         lowers: list[dict[str, datetime]] = [*({"$gte": edge} for edge in edges), {}]
-        return [_span(upper | lower) for upper, lower in zip(uppers, lowers, strict=True)]
+        return [_bounded(upper | lower) for upper, lower in zip(uppers, lowers, strict=True)]
 
     def _date_bounds(self) -> dict[str, datetime]:
         bounds = {"$gte": self.date_from, "$lt": self.date_to}
         return {name: date for name, date in bounds.items() if date}
 
 
-def _span(bounds: dict[str, datetime]) -> dict[str, Any]:
+def _bounded(bounds: dict[str, datetime]) -> dict[str, Any]:
     return {"createdAt": bounds} if bounds else {}
 
 
@@ -92,8 +108,11 @@ class Cursor(fields.Field[Position]):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Position:
         try:
             plain = base64.urlsafe_b64decode(value.encode("ascii")).decode("ascii")
-            milliseconds, booking_id = plain.split(".")
-            return Position(_EPOCH + int(milliseconds) * _MILLISECOND, booking_id)
+            at, span, booking_id = plain.split(".", 2)
+            place = Position(_after_epoch(at), booking_id, _after_epoch(span) - _EPOCH)
+            if place.span < timedelta(0):
+                raise ValueError("a page reaches back")
+            return place
         except (ValueError, OverflowError, AttributeError, binascii.Error):
             raise ValidationError("must be the cursor of a Link header") from None
 
@@ -128,7 +147,13 @@ def read_listing(query: Mapping[str, Any]) -> Listing:
     return listing
 
 
-def cursor(last: Booking) -> str:
-    """Name the place behind the last booking of a page."""
-    milliseconds = (last.created_at - _EPOCH) // _MILLISECOND
-    return base64.urlsafe_b64encode(f"{milliseconds}.{last.id}".encode()).decode()
+def _after_epoch(milliseconds: str) -> datetime:
+    """Raises: ValueError, OverflowError for what is no date."""
+    return _EPOCH + int(milliseconds) * _MILLISECOND
+
+
+def cursor(page: Sequence[Booking]) -> str:
+    """Name the place behind a page."""
+    place = Position.behind(page)
+    at, span = (place.created_at - _EPOCH) // _MILLISECOND, place.span // _MILLISECOND
+    return base64.urlsafe_b64encode(f"{at}.{span}.{place.booking_id}".encode()).decode()

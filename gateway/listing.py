@@ -27,6 +27,6 @@ def read_all() -> Response:
     page = found[: wanted.limit]
     answer = json_answer([view(booking) for booking in page])
     if len(found) > len(page):
-        following = urlencode(parameters | {"after": cursor(page[-1])})
+        following = urlencode(parameters | {"after": cursor(page)})
         answer.headers["Link"] = f'</bookings/?{following}>; rel="next"'
     return answer

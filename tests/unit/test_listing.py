@@ -116,19 +116,26 @@ def test_what_is_no_filter_is_refused(name: str) -> None:
 )
 def test_a_cursor_names_the_place_behind_its_booking(at: datetime) -> None:
     booking = make_booking(at)
-    assert read_listing({"after": cursor(booking)}).after == Position(at, booking.id)
+    assert read_listing({"after": cursor([booking])}).after == Position(at, booking.id)
+
+
+def test_a_cursor_says_how_far_its_page_reached() -> None:
+    page = [make_booking(NOON), make_booking(NOON - timedelta(minutes=5))]
+    position = read_listing({"after": cursor(page)}).after
+    assert position is not None
+    assert position.span == timedelta(minutes=5)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_cursor_keeps_every_millisecond(at: datetime) -> None:
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-    position = read_listing({"after": cursor(make_booking(at))}).after
+    position = read_listing({"after": cursor([make_booking(at)])}).after
     assert position is not None
     assert position.created_at == at
 
 
 def test_a_cursor_can_stand_in_an_address() -> None:
-    assert set(cursor(make_booking())) <= set(
+    assert set(cursor([make_booking()])) <= set(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
     )
 
@@ -146,17 +153,24 @@ def test_a_cursor_can_stand_in_an_address() -> None:
         encoded(""),
         encoded("12"),
         encoded(f"12{ID}"),
-        encoded(f".{ID}"),
-        encoded(f"abc.{ID}"),
-        encoded(f"1.5.{ID}"),
-        encoded(f"NaN.{ID}"),
-        encoded(f"1e9.{ID}"),
-        encoded(f"ñ.{ID}"),
-        encoded(f"{'9' * 30}.{ID}"),
-        encoded(f"-{'9' * 30}.{ID}"),
-        encoded(f"{'9' * 400}.{ID}"),
-        encoded(f"{'9' * 5000}.{ID}"),
-        encoded(f"253402300800000.{ID}"),
+        encoded(f"12.{ID}"),
+        encoded(f"12..{ID}"),
+        encoded(f"12.x.{ID}"),
+        encoded(f"12.NaN.{ID}"),
+        encoded(f"12.-1.{ID}"),
+        encoded(f"12.253402300800000.{ID}"),
+        encoded(f"12.{'9' * 30}.{ID}"),
+        encoded(f".0.{ID}"),
+        encoded(f"abc.0.{ID}"),
+        encoded(f"1,5.0.{ID}"),
+        encoded(f"NaN.0.{ID}"),
+        encoded(f"1e9.0.{ID}"),
+        encoded(f"ñ.0.{ID}"),
+        encoded(f"{'9' * 30}.0.{ID}"),
+        encoded(f"-{'9' * 30}.0.{ID}"),
+        encoded(f"{'9' * 400}.0.{ID}"),
+        encoded(f"{'9' * 5000}.0.{ID}"),
+        encoded(f"253402300800000.0.{ID}"),
         encoded('{"$gt": ""}'),
         base64.urlsafe_b64encode(b"\xff\xfe.x").decode(),
         None,
@@ -171,7 +185,14 @@ def test_what_is_no_cursor_is_refused(text: Any) -> None:
     assert list(errors(after=text)) == ["after"]
 
 
-@given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+NUMBERS = st.integers(-(2**55), 2**55)
+
+
+@given(
+    st.text()
+    | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode())
+    | st.builds(lambda at, span: encoded(f"{at}.{span}.{ID}"), NUMBERS, NUMBERS)
+)
 def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
     try:
         position = read_listing({"after": text}).after
@@ -179,10 +200,11 @@ def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
         return
     assert position is not None
     assert position.created_at.tzinfo is UTC
+    assert Listing(after=position).to_filters()
 
 
 def test_an_operator_in_a_cursor_stays_a_text() -> None:
-    listing = read_listing({"after": encoded('0.{"$gt": ""}')})
+    listing = read_listing({"after": encoded('0.0.{"$gt": ""}')})
     assert listing.after is not None
     assert listing.after.booking_id == '{"$gt": ""}'
 
@@ -196,7 +218,14 @@ def test_all_faults_are_told_at_once() -> None:
     }
 
 
-@pytest.mark.parametrize("after", [None, Position(NOON, "x"), Position(_BEGINNING, "x")])
+PLACES = [
+    Position(NOON, "x"),
+    Position(_BEGINNING, "x"),
+    *(Position(NOON, "x", timedelta(minutes=minutes)) for minutes in (1, 60, 10**5, 10**9)),
+]
+
+
+@pytest.mark.parametrize("after", [None, *PLACES])
 def test_the_windows_of_a_page_touch_and_leave_nothing_out(after: Position | None) -> None:
     spans = [each["createdAt"] for each in Listing(after=after).to_filters()]
     if after:
@@ -205,6 +234,14 @@ def test_the_windows_of_a_page_touch_and_leave_nothing_out(after: Position | Non
     for newer, older in pairwise(spans):
         assert newer["$gte"] == older["$lt"]
     assert "$gte" not in spans[-1]
+
+
+def test_a_page_looks_back_first_about_as_far_as_the_one_before() -> None:
+    after = Position(NOON, "x", timedelta(minutes=10))
+    _, nearest, *others = [each["createdAt"] for each in Listing(after=after).to_filters()]
+    assert nearest == {"$lt": NOON, "$gte": NOON - timedelta(minutes=15)}
+    assert others[0] == {"$lt": nearest["$gte"], "$gte": NOON - timedelta(hours=1)}
+    assert others[1] == {"$lt": others[0]["$gte"], "$gte": NOON - timedelta(days=1)}
 
 
 def test_what_is_bounded_by_its_date_has_no_windows() -> None:
