@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import logging.config
 import os
@@ -20,6 +19,7 @@ from clinic.errors import ConfigError
 from clinic.rpc import RpcPool
 from clinic.topology import BOOKING_SERVICE, NOTIFICATION_DESK
 from gateway.app import create_app
+from gateway.garbage import spare_what_is_here
 from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)
@@ -27,9 +27,6 @@ logger = logging.getLogger(__name__)
 #: Each thread that waits for the interpreter wakes up after so long, and asks for it. Python's own
 #: 5 ms are for programs with few threads: here are up to 128, and each does its part in less.
 SWITCH_SECONDS = 0.02
-#: New objects between two looks for garbage that counting references has missed. A request makes
-#: hundreds, and hardly ever such garbage.
-GARBAGE_AFTER = 5000
 
 
 def start(config: dict[str, Any]) -> Flask:
@@ -54,17 +51,9 @@ def start(config: dict[str, Any]) -> Flask:
     return create_app(store, relay, own, booking_service, notification_desk, read)
 
 
-def _spare_the_collector() -> None:
-    """What is there at the start stays, and is never to be looked through again: that held all
-    requests up for some tens of milliseconds each time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER)
-
-
 _path = os.environ.get("CLINIC_CONFIG") or "config.yaml"
 try:
     app = start(load(_path))
-    _spare_the_collector()
+    spare_what_is_here()
 except ConfigError as error:
     sys.exit(f"gateway: {_path}: {error}")

@@ -128,7 +128,8 @@ async def a_loop_that_has_ended_is_told_nothing() -> None:
 class Operation:
     """Its results are texts. Knows which items came together, and where it ran."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.01) -> None:
+        self._seconds = seconds
         self.groups: list[list[Any]] = []
         self.threads: set[int] = set()
         self.running = self.most_running = 0
@@ -139,7 +140,7 @@ class Operation:
         self.most_running = max(self.most_running, self.running)
         self.threads.add(threading.get_ident())
         self.groups.append(list(items))
-        time.sleep(0.01)
+        time.sleep(self._seconds)
         self.running -= 1
         if self.failure:
             raise self.failure
@@ -158,6 +159,29 @@ async def fibers_share_operations_and_never_run_one_themselves() -> None:
     assert max(len(group) for group in operation.groups) <= LIMIT
     assert threading.get_ident() not in operation.threads
     assert operation.most_running == 1
+
+
+async def threads_have_one_operation_in_flight() -> None:
+    operation = Operation(seconds=0.001)
+    commit = GroupCommit(operation.run)
+    got: list[tuple[str, str]] = []
+
+    def come(caller: int) -> None:
+        for number in range(20):
+            item = f"{caller}.{number}"
+            got.append((item, commit.submit(item)))
+
+    threads = [threading.Thread(target=come, args=(each,), daemon=True) for each in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+    assert not any(thread.is_alive() for thread in threads)
+    assert all(item == result for item, result in got)
+    done = [each for group in operation.groups for each in group]
+    assert len(set(done)) == len(done) == len(got) == 2000
+    assert operation.most_running == 1
+    assert len(operation.groups) < 1000
 
 
 async def fibers_and_threads_share_operations() -> None:
@@ -279,6 +303,7 @@ SCENARIOS = [
     outside_of_fibers_all_happens_right_here,
     a_loop_that_has_ended_is_told_nothing,
     fibers_share_operations_and_never_run_one_themselves,
+    threads_have_one_operation_in_flight,
     fibers_and_threads_share_operations,
     a_failure_is_told_to_all_fibers,
 ]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import eventlet
 import pytest
-from eventlet import patcher
 from greenlet import GreenletExit
 
-from clinic import group_commit
 from clinic.errors import DatabaseUnavailable, SeatTaken
 from clinic.group_commit import LIMIT, GroupCommit
 
@@ -29,18 +26,13 @@ class Memory:
         self.groups: list[list[Any]] = []
         self.faults: dict[Any, Exception] = {}
         self.failure: BaseException | None = None
-        self.running = self.most_running = 0
         self.is_held = False
-        self.sleep: Callable[[float], None] = eventlet.sleep
 
     def run(self, items: Sequence[Any]) -> list[str | Exception]:
-        self.running += 1
-        self.most_running = max(self.most_running, self.running)
         self.groups.append(list(items))
-        self.sleep(0.001)
+        eventlet.sleep(0.001)
         while self.is_held:
-            self.sleep(0.001)
-        self.running -= 1
+            eventlet.sleep(0.001)
         if self.failure:
             raise self.failure
         return [self.faults.get(each, str(each)) for each in items]
@@ -118,33 +110,6 @@ def test_nobody_leads_for_more_than_a_group(commit: GroupCommit[Any, str], memor
     assert len(memory.groups) - before <= 4
     for each in others:
         each.wait()
-
-
-def test_threads_have_one_operation_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    threading, real_time = patcher.original("threading"), patcher.original("time")
-    monkeypatch.setattr(group_commit, "threading", threading)
-    memory = Memory()
-    memory.sleep = real_time.sleep
-    commit: GroupCommit[str, str] = GroupCommit(memory.run)
-    got: list[tuple[str, str]] = []
-
-    def come(caller: int) -> None:
-        for number in range(20):
-            item = f"{caller}.{number}"
-            got.append((item, commit.submit(item)))
-
-    threads = [threading.Thread(target=come, args=(each,), daemon=True) for each in range(100)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert not any(thread.is_alive() for thread in threads)
-    assert all(item == result for item, result in got)
-    done = Counter(each for group in memory.groups for each in group)
-    assert set(done.values()) == {1}
-    assert len(done) == len(got) == 2000
-    assert memory.most_running == 1
-    assert len(memory.groups) < 1000
 
 
 def test_each_caller_learns_of_its_own_item(commit: GroupCommit[Any, str], memory: Memory) -> None:
