@@ -115,6 +115,15 @@ def aside(function: Callable[Given, Result], *args: Given.args, **kwargs: Given.
     return call.result()
 
 
+def in_next_turn(function: Callable[[], object]) -> bool:
+    """Have the loop call it when the fibers of this turn have run. False if here is no fiber."""
+    fiber = getcurrent()
+    if not isinstance(fiber, Fiber):
+        return False
+    fiber.loop.call_soon(function)
+    return True
+
+
 def pause(seconds: float) -> None:
     bell = silent_bell()
     if isinstance(bell, ThreadBell):

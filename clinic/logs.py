@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import time
+from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import lru_cache
+from typing import TextIO
+
+from clinic.fibers import in_next_turn
 
 # No line of ours tells of threads, processes or places in the code, and to find them out takes half
 # of the time of a record. Python's "Logging HOWTO" says how to leave them out.
@@ -25,6 +29,32 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 def is_request_id(text: object) -> bool:
     """Whether a foreign value may be taken for a request id, and so get into the logs."""
     return isinstance(text, str) and _REQUEST_ID.fullmatch(text) is not None
+
+
+class ConsoleHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of all fibers of one turn at once: each write is a system call, in which
+    other threads come first. That is before any of these requests is answered."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._will_flush = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record) + self.terminator)
+            self._will_flush = self._will_flush or in_next_turn(self.flush)
+            if not self._will_flush or record.levelno >= logging.WARNING:
+                self.flush()
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        with self.lock or nullcontext():
+            lines, self._lines, self._will_flush = self._lines, [], False
+            if lines:
+                self.stream.write("".join(lines))
+            super().flush()
 
 
 class RequestIdFilter(logging.Filter):

@@ -43,6 +43,7 @@ def start(config: dict[str, Any]) -> Flask:
     store, relay = relayed_store(client.get_default_database(DATABASE_NAME), read)
     relay.start()
     # Granian's workers are processes of multiprocessing, which runs no atexit handlers.
+    Finalize(None, logging.shutdown, exitpriority=0)
     Finalize(None, relay.stop, exitpriority=1)
     booking_service = RpcPool(read.amqp_uri, BOOKING_SERVICE)
     notification_desk = RpcPool(read.amqp_uri, NOTIFICATION_DESK)
