@@ -74,7 +74,8 @@ class Backlog:
 
     def ready(self, number: int) -> None:
         self._ready.append(number)
-        self._bell.set()
+        if not self._bell.is_set():  # to ask is cheaper
+            self._bell.set()
 
     def doubt(self, number: int) -> None:
         """Have somebody look for it after a while: the database may be writing it still."""

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import logging
 import sys
 import threading
 import time
@@ -21,6 +23,7 @@ from clinic.database import durable_uri
 from clinic.errors import BacklogFull, DatabaseUnavailable, SeatTaken
 from clinic.fibers import Fiber, ThreadBell, aside, pause, ring, silent_bell
 from clinic.group_commit import LIMIT, GroupCommit
+from clinic.logs import ConsoleHandler
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
 from gateway.app import create_app
@@ -123,6 +126,54 @@ async def a_loop_that_has_ended_is_told_nothing() -> None:
 
     await asyncio.to_thread(asyncio.run, leave_somebody_waiting())
     ring(bells)
+
+
+class Writes(io.StringIO):
+    """A console that knows what was written to it at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.pieces.append(text)
+        return len(text)
+
+
+async def the_lines_of_one_turn_are_written_at_once_and_before_any_answer() -> None:
+    console = Writes()
+    logger = _logger_to(console)
+    written_before_answers: list[int] = []
+
+    async def one(number: int) -> None:
+        await outcomes([lambda: logger.info("fiber %s", number)])
+        written_before_answers.append(len(console.pieces))
+
+    await asyncio.gather(*(one(number) for number in range(3)))
+    assert console.pieces == ["fiber 0\nfiber 1\nfiber 2\n"]
+    assert written_before_answers == [1, 1, 1]
+    logger.info("a thread")
+    assert console.pieces[1:] == ["a thread\n"]
+
+
+async def a_warning_is_written_at_once_with_all_that_came_before_it() -> None:
+    console = Writes()
+    logger = _logger_to(console)
+
+    def warn() -> None:
+        logger.info("one")
+        logger.warning("two")
+        assert console.pieces == ["one\ntwo\n"]
+        logger.info("three")
+
+    assert await outcomes([warn]) == [None]
+    assert console.pieces[1:] == ["three\n"]
+
+
+def _logger_to(console: Writes) -> logging.Logger:
+    logger = logging.Logger("test", logging.INFO)
+    logger.addHandler(ConsoleHandler(console))
+    return logger
 
 
 class Operation:
@@ -302,6 +353,8 @@ SCENARIOS = [
     what_is_called_aside_has_its_context_and_its_errors,
     outside_of_fibers_all_happens_right_here,
     a_loop_that_has_ended_is_told_nothing,
+    the_lines_of_one_turn_are_written_at_once_and_before_any_answer,
+    a_warning_is_written_at_once_with_all_that_came_before_it,
     fibers_share_operations_and_never_run_one_themselves,
     threads_have_one_operation_in_flight,
     fibers_and_threads_share_operations,
