@@ -204,13 +204,13 @@ def _broker(corner: Corner, seconds: float) -> dict[str, float]:
 def _python(seconds: int) -> dict[str, float]:
     port = free_port()
     program = str(Path(sys.executable).with_name("granian"))
-    serving = ["--interface", "wsgi", "--no-ws", "--blocking-threads", "128"]
+    serving = ["--interface", "rsgi", "--http", "1", "--no-ws"]
     address = ["--log-level", "error", "--host", "127.0.0.1", "--port", str(port)]
-    command = [program, *serving, *address, "bench.hello:app"]
+    command = [program, *serving, *address, "bench.hello:front"]
     granian = start(Server("hello", command, {}, Path(__file__).resolve().parent.parent))
     try:
         wait_until(lambda: is_taken(port), 30)
-        return {"granian and Flask, a bare GET": get(f"http://127.0.0.1:{port}/", seconds)}
+        return {"granian and Flask, a bare GET": get(f"http://127.0.0.1:{port}/book", seconds)}
     finally:
         granian.stop()
 

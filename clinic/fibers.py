@@ -21,8 +21,10 @@ from greenlet import getcurrent, greenlet
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-#: What may block, for all fibers. Where they come in crowds, the crowd shares one: GroupCommit.
+#: Who calls for fibers what may block.
 _ASIDE = ThreadPoolExecutor(32, "aside")
+#: Who leads in their place. One at a time for each GroupCommit, which waits for nobody else.
+_LEADERS = ThreadPoolExecutor(8, "leader")
 
 
 class Fiber(greenlet):
@@ -79,7 +81,8 @@ class FiberBell:
 
     def send(self, function: Callable[[], object]) -> None:
         """Have a thread call that in place of the fiber, whose context it has."""
-        _ASIDE.submit(self._context.run, function)
+        with suppress(RuntimeError):  # no thread can be added: one of those that are there does it
+            _LEADERS.submit(self._context.run, function)
 
 
 Bell = ThreadBell | FiberBell

@@ -92,10 +92,16 @@ class GroupCommit(Generic[Item, Result]):
                 each.outcome = DatabaseUnavailable(f"{type(error).__name__} of its group")
             group[0].outcome = error  # it led, or a thread did in its place
         finally:
-            self._hand_over()
-            for each in group:
-                each.is_settled = True
-            ring(each.bell for each in group)
+            try:
+                self._hand_over()
+            finally:
+                self._settle(group)
+
+    @staticmethod
+    def _settle(group: Sequence[_Turn[Item, Result]]) -> None:
+        for each in group:
+            each.is_settled = True
+        ring(each.bell for each in group)
 
     def _take(self, limit: int) -> list[_Turn[Item, Result]]:
         with self._lock:

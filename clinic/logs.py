@@ -37,12 +37,12 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._lines: list[str] = []
+        self._lines: list[tuple[logging.LogRecord, str]] = []
         self._will_flush = False
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.append(self.format(record) + self.terminator)
+            self._lines.append((record, self.format(record) + self.terminator))
             self._will_flush = self._will_flush or in_next_turn(self.flush)
             if not self._will_flush or record.levelno >= logging.WARNING:
                 self.flush()
@@ -52,9 +52,19 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
     def flush(self) -> None:
         with self.lock or nullcontext():
             lines, self._lines, self._will_flush = self._lines, [], False
-            if lines:
-                self.stream.write("".join(lines))
+            try:
+                if lines:
+                    self.stream.write("".join(line for _, line in lines))
+            except ValueError:  # one of them can't be encoded
+                self._write_each(lines)
             super().flush()
+
+    def _write_each(self, lines: list[tuple[logging.LogRecord, str]]) -> None:
+        for record, line in lines:
+            try:
+                self.stream.write(line)
+            except ValueError:
+                self.handleError(record)
 
 
 class RequestIdFilter(logging.Filter):

@@ -18,7 +18,7 @@ PAUSE_SECONDS = 1.0
 class Breaker:
     """Refuses requests after the database has failed one, but for one a second.
 
-    Without it a frozen database would hold every thread of the server for its whole timeout, and
+    Without it a frozen database would hold every place in the server for its whole timeout, and
     nothing could be answered any more, not even whether the process lives.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from granian.rsgi import Scope
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import InputStream, WSGIEnvironment
 
 #: What all requests have in common. werkzeug asks whether a body without a length has an end.
 _BASE: dict[str, Any] = {
@@ -27,7 +26,7 @@ _BASE: dict[str, Any] = {
 _PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
-def environ_of(scope: Scope, body: bytes) -> WSGIEnvironment:
+def environ_of(scope: Scope, body: InputStream) -> WSGIEnvironment:
     """Lay a request out as PEP 3333 has it.
 
     A header with an underscore in its name is left out: it would pass for the one with a dash.
@@ -42,10 +41,8 @@ def environ_of(scope: Scope, body: bytes) -> WSGIEnvironment:
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
         "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
         "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": body,
     }
-    if scope.authority:
-        environ["HTTP_HOST"] = scope.authority  # HTTP/2 has no Host
     environ |= _headers(scope)
     return environ
 
@@ -59,6 +56,9 @@ def _headers(scope: Scope) -> dict[str, str]:
         if key in found:  # RFC 9110, 5.3; RFC 6265, 5.4
             value = found[key] + ("; " if name == "cookie" else ", ") + value
         found[key] = value
+    for name in scope.headers.keys():  # noqa: SIM118 - they can't be iterated
+        if "_" not in name:
+            found.setdefault(_key(name), "")  # not ASCII: granian keeps the value to itself
     return found
 
 

@@ -13,7 +13,7 @@ from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[att
 
 from clinic.fibers import Fiber
 from gateway.environ import environ_of
-from gateway.requests import MAX_BODY_BYTES
+from gateway.request_body import read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -36,23 +36,24 @@ class _Answer:
 
 
 class Front:
-    """Runs the frequent requests as fibers and all others in threads.
+    """Runs the frequent requests as fibers and all others in threads, so many at once of each.
 
     A fiber must not block; so a request that may belongs into a thread, where it holds up nobody.
     """
 
-    def __init__(self, application: WSGIApplication, threads: int) -> None:
+    def __init__(self, application: WSGIApplication, fibers: int, threads: int) -> None:
         self._application = application
+        self._room = asyncio.Semaphore(fibers)
         self._threads = ThreadPoolExecutor(threads, "request")
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         try:
-            body = await _body(scope, protocol)
+            environ = environ_of(scope, await read_body(scope, protocol))
         except ProtocolClosed:
             return  # the client has gone
-        environ = environ_of(scope, body)
         if _FIBERS.fullmatch(scope.path):
-            answer = await _in_a_fiber(lambda: self._answer(environ))
+            async with self._room:
+                answer = await _in_a_fiber(lambda: self._answer(environ))
         else:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, self._answer, environ)
@@ -75,25 +76,10 @@ async def _in_a_fiber(function: Callable[[], _Answer]) -> _Answer:
     def run() -> None:
         try:
             answer = function()
-        except Exception as error:
+        except BaseException as error:  # else it would end the loop
             done.set_exception(error)
         else:
             done.set_result(answer)
 
     Fiber(run).switch()
     return await done
-
-
-async def _body(scope: Scope, protocol: HTTPProtocol) -> bytes:
-    """Read no more than is needed to see that a body is too long."""
-    length = scope.headers.get("content-length")
-    if length is None and scope.headers.get("transfer-encoding") is None:
-        return b""
-    if length is not None:
-        return await protocol() if int(length) <= MAX_BODY_BYTES else b""
-    body = b""
-    async for chunk in protocol:
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            break
-    return body

@@ -14,6 +14,9 @@ from clinic import reasons, strict_json
 
 MAX_BODY_BYTES = 16 * 1024
 
+#: Characters in Accept-Language. A long list takes long to read, and no browser sends one.
+_MAX_LANGUAGES = 1000
+
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -44,7 +47,8 @@ def idempotency_key() -> str | None:
 
 def language() -> str:
     """Pick the patient's language by Accept-Language, Spanish unless English is preferred."""
-    if "Accept-Language" not in request.headers:
+    wanted = request.headers.get("Accept-Language", "")
+    if not 0 < len(wanted) <= _MAX_LANGUAGES:
         return reasons.DEFAULT_LANGUAGE  # matching nothing takes as long as matching much
     return request.accept_languages.best_match(reasons.LANGUAGES) or reasons.DEFAULT_LANGUAGE
 

@@ -1,9 +1,9 @@
-"""The process's entry: `granian --interface rsgi gateway.rsgi:app`."""
+"""The process's entry: `granian --interface rsgi --http 1 gateway.rsgi:app`."""
 
 from gateway.front import Front
 from gateway.wsgi import app as application
 
-#: Requests at once that may block: pages, lists, and what asks the services.
-THREADS = 128
+#: Requests at once. Those beyond wait, before anything that has a deadline is begun for them.
+FIBERS = THREADS = 128
 
-app = Front(application, THREADS)
+app = Front(application, FIBERS, THREADS)

@@ -24,8 +24,8 @@ from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)
 
-#: Each thread that waits for the interpreter wakes up after so long, and asks for it. Python's own
-#: 5 ms are for programs with few threads: here are up to 128, and each does its part in less.
+#: Each thread that waits for the interpreter wakes up after so long, and asks for it. What a fiber
+#: or a thread does between two waits takes less, and is better not interrupted by Python's 5 ms.
 SWITCH_SECONDS = 0.02
 
 

@@ -45,4 +45,4 @@ class _Closing:
         type(self).closed += 1
 
 
-front = Front(application, threads=2)
+front = Front(application, fibers=4, threads=2)

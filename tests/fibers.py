@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -26,6 +26,7 @@ from clinic.group_commit import LIMIT, GroupCommit
 from clinic.logs import ConsoleHandler
 from clinic.outbox import Outbox
 from clinic.store import BookingStore
+from gateway import request_body
 from gateway.app import create_app
 from gateway.front import Front
 from gateway.settings import GatewaySettings
@@ -270,7 +271,7 @@ async def requests_run_as_fibers_leave_the_database_to_threads() -> None:
         store = BookingStore(database, Outbox(database, limit=3))
         nobody: Any = None
         app = create_app(store, nobody, GatewaySettings(), nobody, nobody)
-        front = Front(app, threads=4)
+        front = Front(app, fibers=4, threads=4)
         one, other = _body("Ana"), _body("Eva")
         made = await _ask(front, "POST", "/book", one, key="k")
         again = await _ask(front, "POST", "/book", one, key="k")
@@ -282,11 +283,22 @@ async def requests_run_as_fibers_leave_the_database_to_threads() -> None:
         assert (await _ask(front, "GET", "/booking/unknown"))[0] == 404
         assert {"update", "insert", "find", "createIndexes"} <= seen.commands
         assert threading.get_ident() not in seen.threads
+        await _is_refused_in_words(front)
         crowd = [_ask(front, "POST", "/book", one) for _ in range(8)]
         statuses = [status for status, _ in await asyncio.gather(*crowd)]
         assert BacklogFull.code in str(await _ask(front, "POST", "/book", one))
         assert set(statuses) == {201, 503}
         assert threading.get_ident() not in seen.threads
+
+
+async def _is_refused_in_words(front: Front) -> None:
+    """A body that breaks off, and one that takes too long."""
+    request_body.BODY_SECONDS = 0.05
+    for chunks, expected in (([b"{", b"", b""], "bad_request"), ([b"{", None], "request_timeout")):
+        asking = Request("POST", "/book", b"", {"content-type": "application/json"}, chunks)
+        await asyncio.wait_for(front.__rsgi__(asking, asking), PATIENCE_SECONDS)  # type: ignore[arg-type]
+        assert strict_json.loads(asking.answer)["code"] == expected
+        assert asking.status == {"bad_request": 400, "request_timeout": 408}[expected]
 
 
 class _Threads(CommandListener):
@@ -328,14 +340,31 @@ class Request:
     query_string = ""
     authority = None
 
-    def __init__(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: dict[str, str],
+        chunks: Sequence[bytes | None] = (),
+    ) -> None:
         self.method = method
         self.path = path
         self.headers = headers
         self.status, self.answer = 0, b""
         self._body = body
+        self._chunks = chunks
         if body:
             headers["content-length"] = str(len(body))
+        if chunks:
+            headers["transfer-encoding"] = "chunked"
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            if chunk is None:
+                await asyncio.Event().wait()
+            else:
+                yield chunk
 
     async def __call__(self) -> bytes:
         return self._body

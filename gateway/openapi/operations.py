@@ -25,6 +25,7 @@ TAGS = {
 #: What may be said to whoever changes a booking.
 _OF_A_CHANGE = (
     refusals.INVALID_BODY,
+    refusals.TOO_SLOW,
     refusals.FORBIDDEN,
     refusals.NO_SUCH_BOOKING,
     refusals.TOO_LARGE,
@@ -73,6 +74,7 @@ BOOK = Operation(
     ),
     refusals=(
         refusals.INVALID_BODY,
+        refusals.TOO_SLOW,
         refusals.TOO_LARGE,
         refusals.NOT_JSON,
         refusals.KEY_USED,

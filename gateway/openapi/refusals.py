@@ -15,6 +15,7 @@ from clinic.errors import (
     ServiceUnavailable,
     StaleBooking,
 )
+from gateway.request_body import BODY_SECONDS
 from gateway.requests import MAX_BODY_BYTES
 
 
@@ -41,8 +42,8 @@ INVALID_QUERY = Refusal(
 INVALID_BODY = Refusal(
     "InvalidBody",
     HTTPStatus.BAD_REQUEST,
-    "The body is not JSON, or a field of it or a header is wrong.",
-    ("malformed_json", "invalid_request"),
+    "The body is not JSON or breaks off, or a field of it or a header is wrong.",
+    ("malformed_json", "invalid_request", "bad_request"),
 )
 UNAUTHORIZED = Refusal(
     "Unauthorized",
@@ -74,6 +75,11 @@ NOT_RESCHEDULED = Refusal(
     "It is not confirmed, or was moved too often, or others change it again and again; or the date"
     " can't be had, and `reason` says why. The booking is as it was.",
     (IllegalTransition.code, StaleBooking.code, DateNotAvailable.code),
+)
+TOO_SLOW = Refusal(
+    "TooSlow",
+    HTTPStatus.REQUEST_TIMEOUT,
+    f"The body takes more than {BODY_SECONDS} s to come.",
 )
 TOO_LARGE = Refusal(
     "TooLarge",
@@ -149,6 +155,7 @@ REFUSALS = (
     WRONG_METHOD,
     NOT_CANCELLED,
     NOT_RESCHEDULED,
+    TOO_SLOW,
     TOO_LARGE,
     NOT_JSON,
     KEY_USED,

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def _granian(interface: str, target: str, log: Path) -> Iterator[int]:
     port = free_port()
     program = str(Path(sys.executable).with_name("granian"))
-    options = ["--interface", interface, "--no-ws", "--log-level", "error"]
+    options = ["--interface", interface, "--http", "1", "--no-ws", "--log-level", "error"]
     command = [program, *options, "--host", "127.0.0.1", "--port", str(port), target]
     running = start(Server(interface, command, {}, ROOT), log)
     try:
@@ -114,6 +114,13 @@ def test_a_header_that_comes_twice_is_one_list(front: int) -> None:
     assert environ["HTTP_COOKIE"] == "a=1; b=2"
 
 
+def test_a_value_that_is_not_ascii_is_there_and_empty(wsgi: int, front: int) -> None:
+    asking = request("GET /book", "Idempotency-Key: caf\u00e9", "Cookie: a=\u00e9")
+    environ = asked(front, asking)["environ"]
+    assert environ["HTTP_IDEMPOTENCY_KEY"] == environ["HTTP_COOKIE"] == ""
+    assert environ == asked(wsgi, asking)["environ"]
+
+
 def test_a_name_with_an_underscore_does_not_pass_for_one_with_a_dash(front: int) -> None:
     environ = asked(front, request("GET /", "X_Forwarded_For: 6.6.6.6"))["environ"]
     assert "HTTP_X_FORWARDED_FOR" not in environ
@@ -132,6 +139,24 @@ def test_of_a_long_body_no_more_is_read_than_shows_that_it_is_too_long(
         f"POST {path}", f"Content-Length: {MAX_BODY_BYTES}", body=body[:MAX_BODY_BYTES]
     )
     assert asked(front, exactly)["length"] == MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize("path", ["/book", "/form"])
+@pytest.mark.parametrize("rest", [b"", b"ZZZ\r\n", b"5\r\nab"])
+def test_a_body_in_chunks_that_breaks_off_is_no_body(front: int, path: str, rest: bytes) -> None:
+    whole = b'7\r\n{"a":1}\r\n'
+    broken = request(f"POST {path}", "Transfer-Encoding: chunked", body=whole + rest)
+    with socket.create_connection(("127.0.0.1", front), timeout=30) as connection:
+        connection.sendall(broken)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b" 200 " not in answer.partition(b"\r\n")[0]
+    assert (
+        asked(
+            front, request("POST /form", "Transfer-Encoding: chunked", body=whole + b"0\r\n\r\n")
+        )["length"]
+        == 7
+    )
 
 
 def test_headers_of_an_answer_may_come_twice_and_head_has_no_body(front: int) -> None:
@@ -155,6 +180,11 @@ def test_who_leaves_in_the_middle_of_a_body_holds_up_nobody(front: int) -> None:
         with socket.create_connection(("127.0.0.1", front)) as connection:
             connection.sendall(request("POST /form", "Content-Length: 10", body=b"abc"))
     assert asked(front, request("GET /form"))["length"] == 0
+
+
+def test_http_2_is_not_spoken(front: int) -> None:
+    head, _ = send(front, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    assert b" 200 " not in head.partition(b"\r\n")[0]
 
 
 def test_slow_bodies_hold_no_thread(front: int) -> None:

@@ -528,8 +528,8 @@ def test_a_cursor_that_holds_an_operator_finds_nothing_more(
     client: FlaskClient, store: BookingStore
 ) -> None:
     put(store)
-    # 0.{"$gt": ""}
-    answer = client.get("/bookings/?after=MC57IiRndCI6ICIifQ==")
+    # 0.0.{"$gt": ""}
+    answer = client.get("/bookings/?after=MC4wLnsiJGd0IjogIiJ9")
     assert (answer.status_code, answer.get_json()) == (200, [])
 
 

@@ -24,7 +24,7 @@ from tests.bookings import put_booking, requested
 from tests.proxy import Proxy, proxied
 
 NAME = "Ana Zzyzx"
-#: More than one group, as many as the gateway has threads.
+#: More than one group, as many as the gateway serves at once.
 CROWD = 128
 
 

@@ -12,7 +12,7 @@ from greenlet import GreenletExit
 from clinic.errors import DatabaseUnavailable, SeatTaken
 from clinic.group_commit import LIMIT, GroupCommit
 
-#: More than one group, as many as the gateway has threads.
+#: More than one group, as many as the gateway serves at once.
 CROWD = 128
 
 

@@ -169,6 +169,20 @@ def test_a_line_that_can_not_be_made_is_told_and_keeps_nobody(
     assert "--- Logging error ---" in capsys.readouterr().err
 
 
+def test_a_line_that_can_not_be_encoded_takes_none_with_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    raw = io.BytesIO()
+    handler = ConsoleHandler(io.TextIOWrapper(raw, "ascii", write_through=True))
+    handler._will_flush = True  # as in the turn of a loop
+    for text in ("one", "dos: \u00f1", "three"):
+        handler.handle(logging.makeLogRecord({"msg": text}))
+    assert raw.getvalue() == b""
+    handler.flush()
+    assert raw.getvalue() == b"one\nthree\n"
+    assert "UnicodeEncodeError" in capsys.readouterr().err
+
+
 # --- as config.yaml sets it up
 
 
