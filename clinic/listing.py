@@ -7,6 +7,8 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import median_high
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
@@ -25,8 +27,8 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 #: How far a page looks back before it looks further: some databases read all that a query could
 #: give before they cut it off at its limit.
 _WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
-#: The same where it is known how long ago the page before began, in parts of that.
-_PARTS = (1.5, 6)
+#: The same where it is known in what time the page before was booked, in times of that.
+_TIMES = (2, 8, 32)
 
 #: Ids break the tie between bookings of one millisecond.
 NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
@@ -36,7 +38,7 @@ NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
 class Position:
     """A place in the list of bookings, newest first: the list goes on after this booking.
 
-    The page before it reached back by `span`, so the next one will need about as much.
+    A page of bookings as dense as on the one before it reaches back by `span`.
     """
 
     created_at: datetime
@@ -45,13 +47,15 @@ class Position:
 
     @classmethod
     def behind(cls, page: Sequence[Booking]) -> Position:
-        first, last = page[0], page[-1]
-        return cls(last.created_at, last.id, first.created_at - last.created_at)
+        distances = [newer.created_at - older.created_at for newer, older in pairwise(page)]
+        # Not the mean: one night or one feast among them would make a page of days.
+        usual = median_high(distances) if distances else timedelta(0)
+        return cls(page[-1].created_at, page[-1].id, usual * len(page))
 
     def windows(self) -> tuple[timedelta, ...]:
         """How far to look back, step by step, before all is looked through."""
-        near = [self.span * part for part in _PARTS] if self.span else []
-        return (*near, *(each for each in _WINDOWS if each > self.span * _PARTS[-1]))
+        near = [self.span * times for times in _TIMES] if self.span else []
+        return (*near, *(each for each in _WINDOWS if each > self.span * _TIMES[-1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,11 +119,12 @@ def test_a_cursor_names_the_place_behind_its_booking(at: datetime) -> None:
     assert read_listing({"after": cursor([booking])}).after == Position(at, booking.id)
 
 
-def test_a_cursor_says_how_far_its_page_reached() -> None:
-    page = [make_booking(NOON), make_booking(NOON - timedelta(minutes=5))]
+def test_a_cursor_says_how_dense_its_page_was() -> None:
+    minutes = [0, 5, 10, 10**5, 10**5 + 5]  # a long pause among them
+    page = [make_booking(NOON - timedelta(minutes=each)) for each in minutes]
     position = read_listing({"after": cursor(page)}).after
     assert position is not None
-    assert position.span == timedelta(minutes=5)
+    assert position.span == timedelta(minutes=25)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -239,9 +240,10 @@ def test_the_windows_of_a_page_touch_and_leave_nothing_out(after: Position | Non
 def test_a_page_looks_back_first_about_as_far_as_the_one_before() -> None:
     after = Position(NOON, "x", timedelta(minutes=10))
     _, nearest, *others = [each["createdAt"] for each in Listing(after=after).to_filters()]
-    assert nearest == {"$lt": NOON, "$gte": NOON - timedelta(minutes=15)}
-    assert others[0] == {"$lt": nearest["$gte"], "$gte": NOON - timedelta(hours=1)}
-    assert others[1] == {"$lt": others[0]["$gte"], "$gte": NOON - timedelta(days=1)}
+    assert nearest == {"$lt": NOON, "$gte": NOON - timedelta(minutes=20)}
+    assert others[0] == {"$lt": nearest["$gte"], "$gte": NOON - timedelta(minutes=80)}
+    assert others[1] == {"$lt": others[0]["$gte"], "$gte": NOON - timedelta(minutes=320)}
+    assert others[2] == {"$lt": others[1]["$gte"], "$gte": NOON - timedelta(days=1)}
 
 
 def test_what_is_bounded_by_its_date_has_no_windows() -> None:
