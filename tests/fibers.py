@@ -301,6 +301,24 @@ async def _is_refused_in_words(front: Front) -> None:
         assert asking.status == {"bad_request": 400, "request_timeout": 408}[expected]
 
 
+async def no_more_requests_are_fibers_at_once_than_there_is_room() -> None:
+    running: list[int] = [0]
+    most: list[int] = []
+
+    def application(_environ: object, start_response: Callable[..., object]) -> list[bytes]:
+        running[0] += 1
+        most.append(running[0])
+        pause(0.01)
+        running[0] -= 1
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"{}"]
+
+    front = Front(application, fibers=3, threads=1)
+    answers = await asyncio.gather(*(_ask(front, "GET", "/book") for _ in range(20)))
+    assert answers == [(200, {})] * 20
+    assert max(most) == 3
+
+
 class _Threads(CommandListener):
     def __init__(self) -> None:
         self.threads: set[int] = set()
@@ -388,6 +406,7 @@ SCENARIOS = [
     threads_have_one_operation_in_flight,
     fibers_and_threads_share_operations,
     a_failure_is_told_to_all_fibers,
+    no_more_requests_are_fibers_at_once_than_there_is_room,
 ]
 
 if __name__ == "__main__":
