@@ -319,6 +319,20 @@ async def no_more_requests_are_fibers_at_once_than_there_is_room() -> None:
     assert max(most) == 3
 
 
+async def a_fiber_that_wants_to_end_the_process_ends_its_request_only() -> None:
+    def application(_environ: object, _start_response: object) -> list[bytes]:
+        pause(0.01)
+        raise SystemExit("as asked")
+
+    front = Front(application, fibers=1, threads=1)
+    asking = Request("GET", "/book", b"", {})
+    try:
+        await front.__rsgi__(asking, asking)  # type: ignore[arg-type]
+    except SystemExit:
+        return
+    raise AssertionError("granian was not told")
+
+
 class _Threads(CommandListener):
     def __init__(self) -> None:
         self.threads: set[int] = set()
@@ -407,6 +421,7 @@ SCENARIOS = [
     fibers_and_threads_share_operations,
     a_failure_is_told_to_all_fibers,
     no_more_requests_are_fibers_at_once_than_there_is_room,
+    a_fiber_that_wants_to_end_the_process_ends_its_request_only,
 ]
 
 if __name__ == "__main__":
