@@ -27,16 +27,27 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`staff_api_keys` may be empty: then the staff's calls are open to everybody. `domain` is the
-    clinic's, as in the address that its letters come from. Without `link_secrets` the codes of
-    letters open nothing."""
+    """`staff_api_keys` are the operator's; while there are none, `generated_staff_keys` are
+    accepted instead. `domain` is the clinic's, as in the address that its letters come from.
+    Without `link_secrets` the codes of letters open nothing."""
 
-    staff_api_keys: frozenset[str] = frozenset()
+    staff_api_keys: frozenset[str] = field(default=frozenset(), repr=False)
     rate_limit: str = ""
     trusted_proxies: int = 0
     hours: Hours = Hours()
     domain: str = "clinica.example"
     link_secrets: tuple[str, ...] = field(default=(), repr=False)
+    generated_staff_keys: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def staff_keys(self) -> frozenset[str]:
+        """The keys in force."""
+        return self.staff_api_keys or self.generated_staff_keys
+
+    @property
+    def is_list_restricted(self) -> bool:
+        """Whether `GET /bookings/` requires a staff key: the operator has chosen one."""
+        return bool(self.staff_api_keys)
 
 
 class Keys(fields.Field[frozenset[str]]):
@@ -76,6 +87,7 @@ class SenderSchema(ConfigSchema):
 
 class GatewaySettingsSchema(ConfigSchema):
     staff_api_keys = Keys(data_key="STAFF_API_KEY", load_default=frozenset())
+    generated_staff_keys = Keys(data_key="GENERATED_STAFF_KEY", load_default=frozenset())
     rate_limit = fields.String(data_key="RATE_LIMIT", load_default="", validate=_is_rate)
     trusted_proxies = fields.Integer(
         data_key="TRUSTED_PROXIES", strict=True, load_default=0, validate=validate.Range(0, 10)

@@ -7,17 +7,19 @@ import os
 from booking_service.settings import booking_settings
 from clinic.config import load, settings
 from clinic.errors import ConfigError
-from gateway.settings import gateway_settings
+from gateway.settings import GatewaySettings, gateway_settings
 from notification_service.settings import notification_settings
 from runner.problem import Problem
 
 
-def require_configuration() -> None:
-    """Read it as each service will; a `Problem` names what none of them could start with."""
+def require_configuration() -> GatewaySettings:
+    """Read it as each service will, and return the gateway's part; a `Problem` names what none of
+    them could start with."""
     path = os.environ.get("CLINIC_CONFIG") or "config.yaml"
     try:
         config = load(path)
-        for read in (settings, booking_settings, notification_settings, gateway_settings):
+        for read in (settings, booking_settings, notification_settings):
             read(config)
+        return gateway_settings(config)
     except ConfigError as error:
         raise Problem(f"{path}: {error}") from error

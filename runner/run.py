@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from runner.problem import Problem
 from runner.rabbitmq import RabbitNode
 from runner.services import services
 from runner.settings import Settings
+from runner.staff_key import staff_key
 from runner.supervision import Supervision
 from runner.terminal import Terminal
 
@@ -28,6 +30,8 @@ READY = """
 Ready: {url}
 Try:   curl -s -X POST {url}/book -H 'Content-Type: application/json' -d \
 '{{"patientName":"Juan Pérez","patientEmail":"juan@example.com","date":"2023-12-01T10:00:00Z"}}'
+       curl -s {url}/bookings/{authorization}
+Staff: {url}/staff{key}
 Stop:  Ctrl-C
 
 """
@@ -43,6 +47,7 @@ class Run:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop_requested = False
+        self._generated_key = ""
         self._terminal = Terminal()
 
     def request_stop(self, _signal: int, _frame: FrameType | None) -> None:
@@ -51,9 +56,11 @@ class Run:
 
     def forever(self) -> None:
         """Never returns: `Stopped` or a `Problem` ends it, with every process gone."""
-        require_configuration()
+        has_staff_key = bool(require_configuration().staff_keys)
         self._require_port()
         with lock(self._settings.directory) as claim:
+            if not has_staff_key:
+                self._generate_staff_key()
             broker, database = self._broker(), self._database()
             supervision = Supervision(
                 self._settings.directory,
@@ -79,11 +86,25 @@ class Run:
             self._wait("RabbitMQ", broker.is_ready, supervision, ready_by)
             supervision.start_services()
             self._wait("/health/ready", self._is_healthy, supervision, ready_by)
-            _say(READY.format(url=self._settings.url))
+            _say(self._welcome())
             while True:
                 self._tick(supervision)
         finally:
             supervision.stop()
+
+    def _generate_staff_key(self) -> None:
+        """The services inherit it, so that it is on no command line and in no other file."""
+        self._generated_key = staff_key(self._settings.directory)
+        os.environ["GENERATED_STAFF_KEY"] = self._generated_key
+
+    def _welcome(self) -> str:
+        """How to try it. Only a key that nobody has chosen is shown."""
+        key = self._generated_key
+        return READY.format(
+            url=self._settings.url,
+            authorization="" if key else ' -H "Authorization: Bearer $STAFF_API_KEY"',
+            key=f"  (key: {key})" if key else "",
+        )
 
     def _wait(
         self, what: str, is_ready: Callable[[], bool], supervision: Supervision, ready_by: float

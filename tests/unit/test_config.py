@@ -173,6 +173,11 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
         lambda: web().staff_api_keys,
         frozenset({"one", "two"}),
     ),
+    "GENERATED_STAFF_KEY": (
+        "a key of this machine",
+        lambda: web().generated_staff_keys,
+        frozenset({"a key of this machine"}),
+    ),
     "BOOKING_MAX_WORKERS": ("20", lambda: loaded()["max_workers"], 20),
     "MONITOR_HOST": ("0.0.0.0", lambda: loaded()["MONITOR"]["host"], None),
     "MONITOR_PORT": ("9100", lambda: loaded()["MONITOR"]["port"], 9100),
@@ -260,6 +265,7 @@ def test_one_zone_serves_calendar_and_letters(monkeypatch: pytest.MonkeyPatch) -
     [
         ("SMTP_PASSWORD", ("SMTP", "password")),
         ("STAFF_API_KEY", ("STAFF_API_KEY",)),
+        ("GENERATED_STAFF_KEY", ("GENERATED_STAFF_KEY",)),
         ("WEBHOOK_SECRET", ("WEBHOOK", "secret")),
         ("WEBHOOK_URL", ("WEBHOOK", "url")),
         ("LINK_SECRET", ("LINK_SECRET",)),

@@ -104,3 +104,21 @@ def test_all_faults_are_told_at_once() -> None:
         read(STAFF_API_KEY="ñ", RATE_LIMIT="many", TRUSTED_PROXIES="one")
     for key in ("STAFF_API_KEY", "RATE_LIMIT", "TRUSTED_PROXIES"):
         assert key in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "generated", "keys", "is_restricted"),
+    [
+        ("", "", set(), False),
+        (",", "", set(), False),
+        ("", "a generated key", {"a generated key"}, False),
+        (" , ", "a generated key", {"a generated key"}, False),
+        ("a key that was chosen", "", {"a key that was chosen"}, True),
+        ("a key that was chosen", "a generated key", {"a key that was chosen"}, True),
+    ],
+)
+def test_a_generated_key_counts_until_one_is_chosen_and_leaves_the_list_open(
+    chosen: str, generated: str, keys: set[str], is_restricted: bool
+) -> None:
+    found = read(STAFF_API_KEY=chosen, GENERATED_STAFF_KEY=generated)
+    assert (found.staff_keys, found.is_list_restricted) == (keys, is_restricted)
