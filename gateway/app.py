@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Flask
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.config import Settings
@@ -22,6 +21,7 @@ from gateway.assets import assets
 from gateway.bookings import bookings
 from gateway.breaker import Breakers
 from gateway.changes import changes
+from gateway.client_address import ClientAddressMiddleware, client_key
 from gateway.health import health
 from gateway.letter_room import LetterRoom
 from gateway.listing import listing
@@ -81,12 +81,17 @@ def create_app(
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
     staff_pages.register(app, breakers)
-    if settings.trusted_proxies:
-        proxies = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    _resolve_client(app, settings.trusted_proxies)
     if settings.rate_limit:
         _limit(app, settings.rate_limit)
     return app
+
+
+def _resolve_client(app: Flask, proxies: int) -> None:
+    """Tell each request who its client is and whether it came over TLS."""
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=proxies)  # type: ignore[method-assign]
+    app.wsgi_app = ClientAddressMiddleware(app.wsgi_app, proxies)  # type: ignore[method-assign]
 
 
 def _limit(app: Flask, rate: str) -> None:
@@ -95,7 +100,7 @@ def _limit(app: Flask, rate: str) -> None:
     Changes have a count of their own: who guesses at codes keeps nobody at that address from
     booking.
     """
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
+    limiter = Limiter(client_key, app=app, storage_uri="memory://", headers_enabled=True)
     for scope, names in _LIMITED.items():
         limit = limiter.shared_limit(rate, scope=scope)
         for name in names:

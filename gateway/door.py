@@ -12,6 +12,7 @@ from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
+from gateway.client_address import client_key
 from gateway.staff_page import staff_page
 from gateway.staff_session import HOME, is_ours, is_signed_in, sign_in, sign_out
 
@@ -59,7 +60,7 @@ def _form(wanted: str, status: int = 200, trouble: str = "") -> Response:
 def _count_try() -> None:
     """Raises: TooManyRequests."""
     tries: MovingWindowRateLimiter = current_app.config["STAFF_TRIES"]
-    who = request.remote_addr or ""
+    who = client_key()
     if not tries.hit(_TRIES, who):
         logger.warning("staff sign-in refused: too many tries")
         free_at = tries.get_window_stats(_TRIES, who).reset_time

@@ -475,6 +475,27 @@ def test_behind_a_proxy_each_client_is_counted_by_itself(
     assert booked_by(client, "10.0.0.1", "203.0.113.9, 198.51.100.1").status_code == 429
 
 
+@pytest.mark.parametrize(
+    "forwarded",
+    [
+        "203.0.113.7:{}",
+        "[2001:db8::7]:{}",
+        "2001:db8:1:1::{}",
+        "[2001:db8:1:1::{}]:443",
+        "::ffff:203.0.113.7",
+        '"{}, 203.0.113.7',
+    ],
+)
+def test_ports_and_addresses_of_one_network_are_one_client(
+    make_client: Callable[..., FlaskClient], forwarded: str
+) -> None:
+    client = make_client(rate_limit="3/hour", trusted_proxies=1)
+    sent = [booked_by(client, "10.0.0.1", forwarded.format(each)) for each in range(5000, 5005)]
+    assert [answer.status_code for answer in sent] == [201, 201, 201, 429, 429]
+    assert booked_by(client, "10.0.0.1", "203.0.113.8:5000").status_code == 201
+    assert booked_by(client, "10.0.0.1", "[2001:db8:2::7]:5000").status_code == 201
+
+
 def test_only_as_many_proxies_are_believed_as_there_are(
     make_client: Callable[..., FlaskClient],
 ) -> None:
