@@ -26,4 +26,4 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONWARNINGS=ignore:pkg_resources,ignore::Warning:nameko.cli.commands
 USER 10001:10001
 EXPOSE 3000
-CMD ["granian", "--interface", "rsgi", "--http", "1", "--host", "0.0.0.0", "--port", "3000", "--no-ws", "--log-level", "error", "gateway.rsgi:app"]
+CMD ["python", "-m", "gateway", "--host", "0.0.0.0", "--port", "3000"]

@@ -203,10 +203,7 @@ def _broker(corner: Corner, seconds: float) -> dict[str, float]:
 
 def _python(seconds: int) -> dict[str, float]:
     port = free_port()
-    program = str(Path(sys.executable).with_name("granian"))
-    serving = ["--interface", "rsgi", "--http", "1", "--no-ws"]
-    address = ["--log-level", "error", "--host", "127.0.0.1", "--port", str(port)]
-    command = [program, *serving, *address, "bench.hello:front"]
+    command = [sys.executable, "-m", "gateway", "--port", str(port), "bench.hello:front"]
     granian = start(Server("hello", command, {}, Path(__file__).resolve().parent.parent))
     try:
         wait_until(lambda: is_taken(port), 30)

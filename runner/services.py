@@ -39,9 +39,7 @@ def services(
 
 def _gateway(host: str, port: int) -> list[str]:
     address = ["--host", host, "--port", str(port)]
-    # At a higher level granian says where it listens, as we do.
-    serving = ["--interface", "rsgi", "--http", "1", "--no-ws", "--log-level", "error"]
-    return [_program("granian"), *serving, *address, "gateway.rsgi:app"]
+    return [sys.executable, "-m", "gateway", *address, "gateway.rsgi:app"]
 
 
 def _nameko(module: str) -> list[str]:

@@ -13,66 +13,28 @@ from typing import Any
 import pytest
 
 from gateway.requests import MAX_BODY_BYTES
-from runner.ports import free_port
-from runner.process import start
-from runner.server import Server
-from tests.conftest import eventually
-
-ROOT = Path(__file__).parents[2]
-
-
-def _granian(interface: str, target: str, log: Path) -> Iterator[int]:
-    port = free_port()
-    program = str(Path(sys.executable).with_name("granian"))
-    options = ["--interface", interface, "--http", "1", "--no-ws", "--log-level", "error"]
-    command = [program, *options, "--host", "127.0.0.1", "--port", str(port), target]
-    running = start(Server(interface, command, {}, ROOT), log)
-    try:
-        eventually(lambda: _listens(port))
-        yield port
-    finally:
-        running.stop()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+from tests.wire import GATEWAY, chunked, request, send, serving
 
 
 @pytest.fixture(scope="module")
 def wsgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    yield from _granian("wsgi", "tests.echo:application", tmp_path_factory.mktemp("wsgi") / "log")
+    program = str(Path(sys.executable).with_name("granian"))
+    options = ["--interface", "wsgi", "--http", "1", "--log-level", "error"]
+    log = tmp_path_factory.mktemp("wsgi") / "log"
+    with serving([program, *options], "tests.echo:application", log) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    yield from _granian("rsgi", "tests.echo:front", tmp_path_factory.mktemp("rsgi") / "log")
-
-
-def send(port: int, request: bytes) -> tuple[bytes, bytes]:
-    """Send it as it is; the head and the body of the answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(request)
-        answer = b""
-        while chunk := connection.recv(65536):
-            answer += chunk
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return head, body
+    log = tmp_path_factory.mktemp("front") / "log"
+    with serving(GATEWAY, "tests.echo:front", log) as port:
+        yield port
 
 
 def asked(port: int, request: bytes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(send(port, request)[1])
     return found
-
-
-def request(line: str, *headers: str, body: bytes = b"") -> bytes:
-    lines = [f"{line} HTTP/1.1", "Host: clinic.example:3000", "Connection: close", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def chunked(body: bytes) -> bytes:
-    chunks = [body[at : at + 5000] for at in range(0, len(body), 5000)]
-    return b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in [*chunks, b""])
 
 
 PLAIN = [
