@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from clinic import booking as steps
 from clinic import reasons
 from clinic.booking import Booking
 from clinic.clock import now, to_wire
-
-MAX_NAME = 200
-MAX_EMAIL = 254  #: RFC 5321, section 4.5.3.1.3, less the angle brackets
+from clinic.email_address import parse_email_address
+from clinic.person_name import parse_name
 
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
@@ -27,37 +23,20 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: Clocks of any zone can show what lies between; in the first and last days some would overflow.
 _EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 29, tzinfo=UTC)
-#: Control, format (bidi, zero width), surrogate, private and unassigned characters; separators.
-_FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-#: The part before the @ as most people have it: in its normal form, whatever the rest is.
-_PLAIN_MAILBOX = re.compile(r"[a-z0-9]+([._+-][a-z0-9]+)*", re.ASCII)
 
 
 class PersonName(fields.String):
-    """A name as people write it: printable, not blank, at most `MAX_NAME` characters."""
+    """A name as people write it: legible, not blank, at most `MAX_NAME` characters."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        name = unicodedata.normalize("NFC", _text(value)).strip()
-        if not name:
-            raise ValidationError("must not be blank")
-        if len(name) > MAX_NAME:
-            raise ValidationError(f"must have at most {MAX_NAME} characters")
-        if _is_obscure(name):
-            raise ValidationError("must not hold control or invisible characters")
-        return name
+        return parse_name(_text(value))
 
 
 class EmailAddress(fields.String):
     """Exactly one address, in its normal form."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        text = _text(value)
-        if len(text) > MAX_EMAIL:
-            raise ValidationError(f"must have at most {MAX_EMAIL} characters")
-        try:
-            return _normal_address(text)
-        except EmailNotValidError:
-            raise ValidationError("must be one e-mail address") from None
+        return parse_email_address(_text(value))
 
 
 class Instant(fields.Field[datetime]):
@@ -94,10 +73,14 @@ class Day(fields.Field[date]):
 
 # What the HTTP document tells of a field beside what its type and validators say.
 _NAME = {
-    "description": "Printable and not blank, without control or invisible characters.",
+    "description": "Legible, without control characters and without a web or e-mail address."
+    " Blanks and invisible characters around it are removed.",
     "examples": ["Juan Pérez"],
 }
-_EMAIL = {"description": "Exactly one address.", "examples": ["juan@example.com"]}
+_EMAIL = {
+    "description": "Exactly one address, in ASCII before the @. Blanks around it are removed.",
+    "examples": ["juan@example.com"],
+}
 
 
 class BookingRequestSchema(Schema):
@@ -215,34 +198,6 @@ def _attention(booking: Booking) -> dict[str, str] | None:
     if booking.attention is None:
         return None
     return {"code": booking.attention.code, "at": to_wire(booking.attention.at)}
-
-
-def _is_obscure(name: str) -> bool:
-    if name.isprintable():  # nearly every name, in one look; only some spaces are neither
-        return False
-    return any(unicodedata.category(character) in _FORBIDDEN for character in name)
-
-
-def _normal_address(text: str) -> str:
-    """Raises: EmailNotValidError."""
-    mailbox, _, domain = text.rpartition("@")
-    # What is not ASCII becomes longer on its way, and perhaps too long.
-    is_plain = text.isascii() and _PLAIN_MAILBOX.fullmatch(mailbox)
-    return f"{mailbox}@{_normal_domain(domain)}" if is_plain else _checked(text)
-
-
-@lru_cache(maxsize=1024)
-def _normal_domain(domain: str) -> str:
-    """Most patients have one of a few domains, and to check one is most of the work of an address.
-
-    Raises: EmailNotValidError.
-    """
-    return _checked(f"a@{domain}").partition("@")[2]
-
-
-def _checked(address: str) -> str:
-    checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)
-    return checked.normalized
 
 
 def _text(value: Any) -> str:

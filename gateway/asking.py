@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime
 
 from flask import Blueprint, Response, request
 from marshmallow import ValidationError
 
-from clinic.errors import ServiceUnavailable, TooManyOpenBookings
+from clinic.errors import ServiceUnavailable
 from clinic.schema import read_day
 from gateway.bookings import accept
 from gateway.form import Form, new_token
 from gateway.kept_token import keep
 from gateway.openings import Week, day_of, today, week_around
 from gateway.page import hours, page, page_language
-from gateway.problems import status_of
 
 #: Showing the form needs no database, so they are two: the breaker watches over one of them.
 welcome = Blueprint("welcome", __name__)
@@ -34,10 +34,7 @@ def ask() -> Response:
     booking, wrong = form.read(language, hours().zone)
     if booking is None:
         return form_page(form, 400, wrong=wrong)
-    try:
-        booking, token = accept(booking, form.body(booking), form.key(booking))
-    except TooManyOpenBookings as error:
-        return form_page(form, status_of(error), trouble="too_many_open")
+    booking, token = accept(booking, form.body(booking), form.key(booking))
     answer = Response(status=303, headers={"Location": f"/cita/{booking.id}"})
     keep(answer, booking.id, token)
     return answer
@@ -48,16 +45,16 @@ def form_page(
     status: int = 200,
     *,
     day: date | None = None,
-    wrong: list[str] | None = None,
+    wrong: Mapping[str, str] | None = None,
     trouble: str = "",
 ) -> Response:
-    """Show the form with what was typed. `wrong` names the fields at fault, `trouble` the texts
-    that tell why nothing could be taken at all."""
+    """Show the form with what was typed. `wrong` maps each field at fault to its text,
+    `trouble` names the texts that tell why nothing could be taken at all."""
     return page(
         "ask.html",
         status,
         form=form,
-        wrong=wrong or [],
+        wrong=wrong or {},
         trouble=trouble,
         token=form.token or new_token(),
         week=_week(day or _day_of(form)),

@@ -15,6 +15,7 @@ from marshmallow import ValidationError
 from clinic import strict_json
 from clinic.booking import Booking
 from clinic.clock import to_wire
+from clinic.field_errors import FieldMessage
 from clinic.schema import new_booking
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -41,13 +42,16 @@ class Form:
     def of(cls, sent: Mapping[str, str]) -> Form:
         return cls(**{name: sent.get(name, "") for name in cls.__slots__})
 
-    def read(self, language: str, zone: ZoneInfo) -> tuple[Booking | None, list[str]]:
-        """Return the booking that it asks for, or the names of the fields at fault."""
+    def read(self, language: str, zone: ZoneInfo) -> tuple[Booking | None, dict[str, str]]:
+        """Return the booking that it asks for, or the fields at fault with the keys of the texts
+        that tell why."""
         try:
-            return new_booking(self._payload(zone), language=language, by="patient"), []
+            return new_booking(self._payload(zone), language=language, by="patient"), {}
         except ValidationError as error:
             wrong = error.normalized_messages()
-            return None, [field for key, field in _FIELDS.items() if key in wrong]
+            return None, {
+                field: _fault(wrong[key][0]) for key, field in _FIELDS.items() if key in wrong
+            }
 
     def body(self, booking: Booking) -> bytes:
         """What tells this request from another one."""
@@ -64,6 +68,11 @@ class Form:
     def _payload(self, zone: ZoneInfo) -> dict[str, str]:
         date = self.date or _on_the_clock(self.local, zone)
         return {"patientName": self.name, "patientEmail": self.email, "date": date}
+
+
+def _fault(message: str) -> str:
+    """Only a date has faults without a text of their own: nobody types one."""
+    return message.code if isinstance(message, FieldMessage) else "date_wrong"
 
 
 def _on_the_clock(local: str, zone: ZoneInfo) -> str:

@@ -3,6 +3,7 @@ nothing until it is sent, and the old appointment stands until the new one is ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 
@@ -49,7 +50,7 @@ def move(booking_id: str) -> Response:
     try:
         start = to_wire(read_rescheduling({"date": chosen}))
     except ValidationError:
-        return _show(_bookings().get(booking_id), 400, wrong=["date"])
+        return _show(_bookings().get(booking_id), 400, wrong={"date": "date_wrong"})
     if not code:
         return _refused(booking_id, 400, "code_missing")
     try:
@@ -77,7 +78,7 @@ def _show(
     booking: Booking,
     status: int = 200,
     *,
-    wrong: list[str] | None = None,
+    wrong: Mapping[str, str] | None = None,
     trouble: str = "",
     reason: str = "",
 ) -> Response:
@@ -91,7 +92,7 @@ def _show(
         chosen=request.form.get("date", ""),
         needs_code=needs_code(booking),
         typed_code=typed_code(),
-        wrong=wrong or [],
+        wrong=wrong or {},
         trouble=trouble,
         reason=reasons.text(reason, page_language()) if reason else "",
     )

@@ -24,9 +24,10 @@ from clinic.errors import (
     NotResendable,
     ServiceUnavailable,
     StaleBooking,
-    TooManyOpenBookings,
 )
 from clinic.fibers import pause
+from clinic.field_errors import code_of
+from gateway.field_texts import field_texts
 from gateway.requests import language
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,6 @@ _STATUS: dict[type[ClinicError], HTTPStatus] = {
     StaleBooking: HTTPStatus.CONFLICT,
     DateNotAvailable: HTTPStatus.CONFLICT,
     NotResendable: HTTPStatus.CONFLICT,
-    TooManyOpenBookings: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     BacklogFull: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -59,7 +59,6 @@ _TITLES = {
     StaleBooking: "The booking was changed by somebody else at the same time",
     DateNotAvailable: "The booking can't be moved to that date",
     NotResendable: "That can't be sent again, or not now",
-    TooManyOpenBookings: "The e-mail address has as many open bookings as one may have",
     IdempotencyConflict: "The Idempotency-Key was used for another request",
     DatabaseUnavailable: "The clinic can't take requests at the moment",
     BacklogFull: "Too many requests are waiting, the clinic can't take more at the moment",
@@ -76,16 +75,24 @@ def problem(
     headers: Mapping[str, str] | None = None,
     reason: str | None = None,
 ) -> Response:
-    """Build an answer. `code` is stable; `errors` maps each field at fault to its messages;
+    """Build an answer. `code` is stable; `errors` maps each field at fault to its messages, of
+    which those with codes of their own are also explained in the client's language;
     `reason` is a code of `clinic.reasons`, whose text is said in the client's language."""
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "code": code}
     if errors:
-        body["errors"] = errors
+        body |= _described(errors)
     if reason:
         body |= {"reason": reason, "reasonText": reasons.text(reason, language())}
     answer = Response(strict_json.dumps(body), status=status, mimetype="application/problem+json")
     answer.headers.extend(dict(headers or {}))
     return answer
+
+
+def _described(errors: Mapping[str, Any]) -> dict[str, Any]:
+    codes = {field: [code_of(each) for each in said] for field, said in errors.items()}
+    texts = field_texts([code for each in codes.values() for code in each], language())
+    detail = {"detail": " ".join(texts)} if texts else {}
+    return detail | {"errors": errors, "errorCodes": codes}
 
 
 def register(app: Flask) -> None:
@@ -97,8 +104,12 @@ def register(app: Flask) -> None:
 
 
 def _invalid(error: ValidationError) -> Response:
-    errors = error.normalized_messages()
-    return problem(400, "invalid_request", "The request has invalid values", errors=errors)
+    return problem(
+        400,
+        "invalid_request",
+        "The request has invalid values",
+        errors=error.normalized_messages(),
+    )
 
 
 def _malformed(error: strict_json.InvalidJson) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.field_texts import FIELD_TEXTS
 from gateway.letter_texts import LETTER_TEXTS
 from gateway.queue_texts import QUEUE_TEXTS
 from gateway.staff_texts import STAFF_TEXTS
@@ -44,8 +45,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "email_hint": "Aquí le avisaremos de la respuesta.",
         "send": "Pedir la cita",
         "errors": "Revise lo siguiente",
-        "name_wrong": "Escriba el nombre y los apellidos, con 200 caracteres como mucho.",
-        "email_wrong": "Escriba una dirección de correo, como nombre@example.com.",
         "date_wrong": "Elija un día y una hora.",
         # The booking
         "booking_title": "Su cita",
@@ -114,8 +113,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "unavailable_text": "No se ha perdido nada. Inténtelo otra vez dentro de un minuto.",
         "too_many": "Demasiadas solicitudes",
         "too_many_text": "Espere un poco antes de intentarlo otra vez.",
-        "too_many_open": "Demasiadas citas con este correo",
-        "too_many_open_text": "Anule una de sus citas, o llámenos, antes de pedir otra.",
         "wrong": "Algo ha fallado",
         "wrong_text": "La culpa es nuestra. Inténtelo otra vez dentro de un rato.",
     },
@@ -150,8 +147,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "email_hint": "This is where we send the answer.",
         "send": "Ask for the appointment",
         "errors": "Please look at this again",
-        "name_wrong": "Enter your full name, in at most 200 characters.",
-        "email_wrong": "Enter an e-mail address, like name@example.com.",
         "date_wrong": "Choose a day and a time.",
         "booking_title": "Your appointment",
         "pending": "Request received",
@@ -215,16 +210,17 @@ TEXTS: dict[str, dict[str, str]] = {
         "unavailable_text": "Nothing is lost. Please try again in a minute.",
         "too_many": "Too many requests",
         "too_many_text": "Please wait a little before you try again.",
-        "too_many_open": "Too many appointments for this e-mail address",
-        "too_many_open_text": "Please cancel one of your appointments, or call us, before you ask "
-        "for another.",
         "wrong": "Something went wrong",
         "wrong_text": "It is our fault. Please try again in a while.",
     },
 }
 
 _ALL = {
-    language: own | STAFF_TEXTS[language] | LETTER_TEXTS[language] | QUEUE_TEXTS[language]
+    language: own
+    | FIELD_TEXTS[language]
+    | STAFF_TEXTS[language]
+    | LETTER_TEXTS[language]
+    | QUEUE_TEXTS[language]
     for language, own in TEXTS.items()
 }
 

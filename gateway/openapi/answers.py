@@ -13,6 +13,7 @@ from marshmallow import RAISE, Schema, fields, validate
 from clinic import reasons
 from clinic.booking import Status
 from clinic.schema import EmailAddress, Instant, PersonName
+from gateway.field_texts import FIELD_CODES
 from gateway.openapi.refusals import CODES
 
 _TO_WIRE = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z$"  #: as `clinic.clock.to_wire` writes
@@ -101,6 +102,18 @@ class ProblemSchema(AnswerSchema):
         keys=fields.String(),
         values=fields.List(fields.String()),
         metadata={"description": "Each field or parameter at fault, with what is wrong with it."},
+    )
+    error_codes = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String(validate=validate.OneOf(FIELD_CODES))),
+        data_key="errorCodes",
+        metadata={"description": "A stable code for each of the messages in `errors`."},
+    )
+    detail = fields.String(
+        metadata={
+            "description": "What is wrong with the name or the address, in the language of"
+            " Accept-Language."
+        },
     )
     reason = fields.String(
         validate=validate.OneOf(reasons.CODES),

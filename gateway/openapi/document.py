@@ -12,8 +12,10 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import fields
 
+from clinic.email_address import MAX_EMAIL
 from clinic.listing import Cursor
-from clinic.schema import MAX_EMAIL, MAX_NAME, Day, EmailAddress, Instant, PersonName
+from clinic.person_name import MAX_NAME
+from clinic.schema import Day, EmailAddress, Instant, PersonName
 from gateway.openapi.answers import ProblemSchema
 from gateway.openapi.components import HEADERS, PARAMETERS, SCHEMES, STAFF
 from gateway.openapi.operation import Answer, Operation

@@ -33,7 +33,6 @@ from gateway.app import create_app
 from gateway.settings import GatewaySettings, Hours
 from notification_service.writer import Writer
 from tests.bookings import requested
-from tests.conftest import UNLIMITED
 from tests.integration.test_gateway import cut_off_client
 from tests.rpc import NO_SERVICE
 
@@ -89,8 +88,7 @@ def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Re
     """A store whose relay is not started; its broker is nowhere."""
     nowhere = "amqp://guest:guest@127.0.0.1:1/"
     return relayed_store(
-        database,
-        settings({"AMQP_URI": nowhere, "MONGODB_CONNECTION_URL": mongodb_uri, **UNLIMITED}),
+        database, settings({"AMQP_URI": nowhere, "MONGODB_CONNECTION_URL": mongodb_uri})
     )
 
 
@@ -216,6 +214,40 @@ def test_mistakes_keep_what_was_typed_and_are_told_beside_their_fields(
     assert "name-problem" in answer.text
     assert 'href="#email"' in answer.text
     assert database["bookings"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "text"),
+    [
+        ("name", "Gana en evil.example", "no puede contener direcciones web ni de correo"),
+        ("name", "An\u202ea", "invierten el sentido del texto"),
+        ("name", "\u200d", "Escriba el nombre y los apellidos"),
+        ("name", "x" * 201, "200 caracteres como mucho"),
+        ("email", "josé@example.com", "sin tildes ni ñ"),
+        ("email", "ana@exam\u200bple.com", "un carácter invisible"),
+        ("email", "ana@example.com, eva@example.com", "una sola dirección"),
+        ("email", "a" * 65 + "@example.com", "64 caracteres como mucho"),
+    ],
+    ids=ascii,
+)
+def test_a_mistake_is_told_by_its_reason(
+    client: FlaskClient, field: str, typed: str, text: str
+) -> None:
+    answer = client.post("/", data=TYPED | {field: typed})
+    assert answer.status_code == 400
+    assert answer.text.count(text) == 2  # in the summary and beside the field
+
+
+def test_a_mistake_is_told_in_the_language_of_the_page(client: FlaskClient) -> None:
+    answer = client.post("/?lang=en", data=TYPED | {"name": "www.evil.example"})
+    assert "can&#39;t contain a web or e-mail address" in answer.text
+
+
+def test_what_was_copied_along_is_no_mistake(client: FlaskClient, store: BookingStore) -> None:
+    pasted = {"name": "\u2068Ana\tLópez\u2069", "email": "\ufeffana@example.com "}
+    answer = client.post("/", data=TYPED | pasted)
+    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    assert (booking.patient_name, booking.patient_email) == ("Ana López", "ana@example.com")
 
 
 @pytest.mark.parametrize("field", ["name", "email", "date"])
@@ -438,6 +470,21 @@ def test_a_rejected_booking_has_a_page_while_the_booking_service_is_away(
     answer = client.get(f"/cita/{booking.id}")
     assert answer.status_code == 200
     assert "Puede buscar otra hora cuando quiera." in answer.text
+
+
+def test_an_id_in_capitals_leads_to_the_same_pages(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    booking, token = put(store)
+    confirm(store, booking)
+    address = f"/cita/{booking.id.upper()}"
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert f'action="/cita/{booking.id}/cancel"' in answer.text
+    assert client.get(f"{address}/calendar.ics").status_code == 200
+    assert client.get(f"{address}/reschedule").status_code == 200
+    cancelled = client.post(f"{address}/cancel", data={"code": token})
+    assert cancelled.headers["Location"] == f"/cita/{booking.id}"
 
 
 @pytest.mark.parametrize("name", ["nobody", str(uuid.uuid4()), "%00", "{{7*7}}", "x" * 5000])

@@ -1,0 +1,113 @@
+"""What a mail program could make a link of is found; names are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from clinic.web_address import has_web_address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://evil",
+        "Gana 500 EUR en http://evil.example/premio",
+        "HTTPS://EVIL.EXAMPLE",
+        "ftp://x",
+        "evil://x",
+        "hxxp://evil",
+        "hxxps evil",
+        "https:evil",
+        "www.evil",
+        "WWW.EVIL.COM",
+        "www .evil",
+        "evil.com",
+        "Evil.Com",
+        "Ana evil.com",
+        "(evil.com)",
+        "_evil.com_",
+        "evil.com.",
+        "evil.com,",
+        "evil.com-oferta",
+        "evil.com.Ruiz",
+        "evil.com:8080",
+        "evil.com?x",
+        "premio-evil.info",
+        "evil.co.uk",
+        "bit.ly",
+        "bit.ly/abc",
+        "t.co/abc",
+        "M.de/premio",
+        "x.com",
+        "evil.xyz",
+        "evil.example",
+        "evil.test",
+        "evil.onion",
+        "evil.xn--p1ai",
+        "clínica.рф",
+        "例え.中国",
+        "evil。com",
+        "evil｡com",
+        "ｅｖｉｌ．ｃｏｍ",
+        "ⓔⓥⓘⓛ.ⓒⓞⓜ",
+        "evil․com",
+        "evil\u200b.com",
+        "evil.c\u200dom",
+        "ev\u00adil.com",
+        "evil . com",
+        "evil[.]com",
+        "evil (dot) com",
+        "evil (punto) com",
+        "192.0.2.7",
+        "\\\\server\\share",
+        "ana@evil.com",
+        "Ana ana@evil.com",
+        "ana＠evil.com",
+        "ana@localhost",
+        "ana @evil.com",
+        "mailto:ana",
+    ],
+    ids=ascii,
+)
+def test_web_and_email_addresses_are_found(text: str) -> None:
+    assert has_web_address(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Mª.José",
+        "M.ª José",
+        "Ma.del Carmen",
+        "J.R.R. Tolkien",
+        "Dr.García",
+        "Dr.med.Weber",
+        "St.John",
+        "Sto.Domingo",
+        "O'Brien-Smith Jr.",
+        "M.de la Cruz",
+        "M.DE LA CRUZ",
+        "Fco.de Asís",
+        "Ana C.Ruiz",
+        "J.Li",
+        "J.R.Li",
+        "Dr.No",
+        "А.С.Пушкин",
+        "د.عمان",
+        "น.ส.สมหญิง",
+        "K.R.Narayanan",
+        "juan.perez",
+        "Ana Ruiz S.L.",
+        "Ana: la mayor",
+        "Ana/Juan",
+        "Ana (Anita) Ruiz",
+        "Gal·la",
+        "2.5",
+        "Ana@",
+        "...",
+        "@",
+    ],
+    ids=ascii,
+)
+def test_names_are_no_addresses(name: str) -> None:
+    assert not has_web_address(name)
