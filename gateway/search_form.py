@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -12,20 +11,30 @@ from itertools import pairwise
 from clinic.agenda import Appointment
 from clinic.booking import Status
 from gateway.openings import today
+from gateway.search_terms import SearchTerms
 from gateway.staff_days import day_asked_for
 
 #: How far around today one looks who names no days, and how far anybody may look at once.
 _AROUND = timedelta(days=30)
 _LONGEST = timedelta(days=366)
 
+#: Characters of an e-mail address, and more than anybody remembers of a name.
+MAX_TEXT = 254
+
 #: So many digits of a reference tell one booking from millions of others.
 _REFERENCE = re.compile(r"[0-9a-f]{8,32}")
+_WHOLE_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])", re.I)
+#: What is copied or written along with a reference.
+_AROUND_REFERENCE = re.compile(
+    r"\A[\W_]*(?:(?:ref(?:erencia|erence)?|cita|booking|n[º°o]|urn:uuid|uuid|id)(?=[\W\d]))?[\W_]*|[\W_]+\Z"
+)
+_BETWEEN_DIGITS = re.compile(r"[\s\u00ad\u200b\u2010-\u2015\u2212-]+")
 _DASHES = (8, 12, 16, 20)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchForm:
-    """What stands in the fields, as it was typed."""
+    """What stands in the fields, as it was typed. `text` may be too long to be looked at."""
 
     text: str
     first: str
@@ -47,23 +56,28 @@ class SearchForm:
             return None
         return (first, last) if timedelta(0) <= last - first < _LONGEST else None
 
+    def is_too_long(self) -> bool:
+        return len(self.text) > MAX_TEXT
+
     def reference(self) -> str | None:
         """Return the beginning of an id, dashes where they belong, if the text is one."""
-        digits = self.text.lower().replace("-", "")
-        if not _REFERENCE.fullmatch(digits):
+        if whole := _WHOLE_ID.search(self.text):
+            return whole[0].lower()
+        bare = _AROUND_REFERENCE.sub("", self.text.casefold())
+        digits = _BETWEEN_DIGITS.sub("", bare)
+        # Blanks between words without a figure are those of a name.
+        if not _REFERENCE.fullmatch(digits) or (" " in bare and digits.isalpha()):
             return None
         edges = [0, *(edge for edge in _DASHES if edge < len(digits)), len(digits)]
         return "-".join(digits[begin:end] for begin, end in pairwise(edges))
 
-    def fits(self, appointment: Appointment) -> bool:
-        """Whether each word is part of the name or the address, however it is written."""
-        if self.status in list(Status) and appointment.status != self.status:
-            return False
-        said = folded(f"{appointment.patient_name} {appointment.patient_email}")
-        return all(word in said for word in folded(self.text).split())
-
-
-def folded(text: str) -> str:
-    """Write without accents and capitals: "García" and "GARCIA" are the same to who searches."""
-    taken_apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(each for each in taken_apart if not unicodedata.combining(each))
+    def filter(self, appointments: Iterable[Appointment]) -> Iterator[Appointment]:
+        """Find those that have the status, and each word in their name or address."""
+        terms = SearchTerms.of(self.text)
+        any_status = self.status not in list(Status)
+        return (
+            each
+            for each in appointments
+            if (any_status or each.status == self.status)
+            and terms.match(each.patient_name, each.patient_email)
+        )

@@ -37,13 +37,15 @@ def show() -> Response:
 @finding.post("/search", provide_automatic_options=False)
 def find() -> AnyResponse:
     form = SearchForm.of(request.form)
+    if form.is_too_long():
+        return _page(form, 400, trouble="search_too_long")
     if reference := form.reference():
         return _by_reference(form, reference)
     days = form.days()
     if days is None:
         return _page(form, 400, trouble="days_wrong")
     found = _agenda().between(midnight(days[0]), midnight(days[1] + _DAY), READ_LIMIT)
-    fitting = list(islice(filter(form.fits, found.appointments), SHOWN_LIMIT + 1))
+    fitting = list(islice(form.filter(found.appointments), SHOWN_LIMIT + 1))
     return _page(form, found=fitting, read_limit=READ_LIMIT if found.is_cut else None)
 
 

@@ -47,6 +47,7 @@ STAFF_TEXTS: dict[str, dict[str, str]] = {
         # Searching
         "search": "Buscar",
         "search_text": "Nombre, correo o referencia",
+        "search_too_long": "Busque con 254 caracteres como mucho.",
         "search_hint": "Da igual con tildes o sin ellas. De una referencia bastan las 8 primeras "
         "cifras, y entonces no cuentan las fechas.",
         "from_day": "Desde",
@@ -160,6 +161,7 @@ STAFF_TEXTS: dict[str, dict[str, str]] = {
         "seven days are shown. Choose a later day to see the rest.",
         "search": "Search",
         "search_text": "Name, e-mail or reference",
+        "search_too_long": "Search with at most 254 characters.",
         "search_hint": "With or without accents. Of a reference, the first 8 digits are enough, "
         "and then the dates don't count.",
         "from_day": "From",

@@ -517,6 +517,49 @@ def test_a_name_or_address_is_found_however_it_is_written(
     assert "José Núñez</a>" in look(client, text=text).text
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Łukasz Wójcik", "Lukasz Wojcik"),
+        ("Sinéad O’Connor", "O'Connor"),
+        ("Jorge Pérez", "Pérez, Jorge"),
+        ("علی کریمی", "علي كريمي"),
+        ("علی\u200cرضا", "علی رضا"),
+    ],
+    ids=ascii,
+)
+def test_people_are_found_however_their_names_are_typed(
+    client: FlaskClient, store: BookingStore, name: str, text: str
+) -> None:
+    put_booking(store, date=at(TODAY, "10:00"), patient_name=name)
+    assert f"{name}</a>" in look(client, text=text).text
+
+
+def test_a_long_text_is_not_searched_for(client: FlaskClient) -> None:
+    answer = look(client, text="x" * 15_000)
+    assert answer.status_code == 400
+    assert "254 caracteres como mucho" in answer.text
+    assert len(value(answer, "text") or "") == 254
+
+
+@pytest.mark.parametrize("written", ["#{}", "Ref. {}.", "Referencia: {}", "urn:uuid:{}", "{{{}}}"])
+def test_a_reference_is_found_as_it_was_copied(
+    client: FlaskClient, store: BookingStore, written: str
+) -> None:
+    booking = put_booking(store)
+    answer = look(client, text=written.format(booking.id.upper()))
+    assert answer.headers["Location"] == f"/staff/booking/{booking.id}"
+
+
+def test_the_page_of_a_booking_opens_by_its_id_in_capitals(
+    client: FlaskClient, store: BookingStore
+) -> None:
+    booking = put_booking(store)
+    answer = client.get(f"/staff/booking/{booking.id.upper()}")
+    assert answer.status_code == 200
+    assert f'action="/staff/booking/{booking.id}/cancel"' in answer.text
+
+
 @pytest.mark.parametrize("text", ["Josefa", "jose perez", ".*", "$ne", '{"$gt": ""}', "Jos%"])
 def test_what_is_no_part_of_it_finds_nobody(
     client: FlaskClient, store: BookingStore, text: str
