@@ -25,6 +25,8 @@ MAX_RESCHEDULES = 50
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+_ID_LENGTH = 36
+
 LEGAL_STEPS: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED}),
     Status.CONFIRMED: frozenset({Status.CANCELLED}),
@@ -36,6 +38,15 @@ LEGAL_STEPS: dict[Status, frozenset[Status]] = {
 def is_booking_id(value: object) -> bool:
     """Whether this is an id as we write them: a UUID, lower case, with dashes."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def canonical_id(value: object) -> str | None:
+    """Return an id as we write them, or None for what is none: RFC 9562, section 4, has it that on
+    input capitals mean the same."""
+    if not isinstance(value, str) or len(value) > _ID_LENGTH:
+        return None
+    lower = value.lower()
+    return lower if is_booking_id(lower) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from clinic.schema import Instant
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
+_MAX_CURSOR = 200
+
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -111,7 +113,7 @@ class Cursor(fields.Field[Position]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Position:
         try:
-            plain = base64.urlsafe_b64decode(value.encode("ascii")).decode("ascii")
+            plain = base64.urlsafe_b64decode(_bounded_text(value)).decode("ascii")
             at, span, booking_id = plain.split(".", 2)
             place = Position(_after_epoch(at), booking_id, _after_epoch(span) - _EPOCH)
             if place.span < timedelta(0):
@@ -119,6 +121,14 @@ class Cursor(fields.Field[Position]):
             return place
         except (ValueError, OverflowError, AttributeError, binascii.Error):
             raise ValidationError("must be the cursor of a Link header") from None
+
+
+def _bounded_text(value: Any) -> bytes:
+    """Raises: ValueError for more than any cursor has, before it is decoded."""
+    text: bytes = value.encode("ascii")
+    if len(text) > _MAX_CURSOR:
+        raise ValueError("too long for a cursor")
+    return text
 
 
 class ListingSchema(Schema):

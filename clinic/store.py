@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from clinic import document
 from clinic.agenda import Agenda
-from clinic.booking import Booking, Status, Transition, is_booking_id
+from clinic.booking import Booking, Status, Transition, canonical_id
 from clinic.clock import now
 from clinic.database import ANSWER_SECONDS, database_errors
 from clinic.document import Document
@@ -19,17 +19,17 @@ from clinic.entry import Entry
 from clinic.errors import (
     BookingNotFound,
     IdempotencyConflict,
+    IdempotencyKeyUsed,
     SeatTaken,
     StaleBooking,
 )
 from clinic.fibers import aside
 from clinic.group_commit import GroupCommit
+from clinic.inserts import Inserts
 from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
 from clinic.messages import BookingRequested, BookingStateChanged
-from clinic.new_bookings import NewBookings
 from clinic.outbox import STEPPED, Outbox
-from clinic.quota import quota_index
 from clinic.step_writer import StepWriter
 
 #: Stops double booking, and frees the seat when a booking is cancelled.
@@ -53,7 +53,6 @@ _INDEXES = [
     IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="newest_by_status"),
     IndexModel([("date", ASCENDING)], name="date"),
     IndexModel([("updatedAt", ASCENDING)], name="last_step", partialFilterExpression=STEPPED),
-    quota_index("one_open_booking_per_quota_unit"),
 ]
 
 _WITHOUT_OUTBOX = {"outbox": False}
@@ -64,14 +63,11 @@ class BookingStore:
 
     What is written with a booking's `outbox` leaves through the relay of this process.
     Indexes are made before the first write: without the unique one a seat could be given twice.
-    `max_open_bookings` of one address are accepted; None is any number.
     """
 
-    def __init__(
-        self, database: Database[Document], outbox: Outbox, max_open_bookings: int | None = None
-    ) -> None:
+    def __init__(self, database: Database[Document], outbox: Outbox) -> None:
         self._bookings = database["bookings"]
-        self._new_bookings = NewBookings(self._bookings, max_open_bookings)
+        self._inserts = Inserts(self._bookings)
         self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read)
         self._steps = StepWriter(self._bookings, ANSWER_SECONDS)
         self._has_indexes = False
@@ -87,14 +83,20 @@ class BookingStore:
         """Store a new booking together with the request to decide it.
 
         Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`),
-        TooManyOpenBookings, BacklogFull.
+        BacklogFull.
         """
         self.outbox.backlog.require_room()
         self._ensure_indexes()
         entry = Entry.of_request(BookingRequested.of(booking))
         with self.outbox.writing(entry) as outgoing, database_errors(ANSWER_SECONDS):
-            asked = {"askedAt": booking.created_at, "outbox": [outgoing]}
-            self._new_bookings.insert(document.of_booking(booking, access) | asked)
+            try:
+                asked = {"askedAt": booking.created_at, "outbox": [outgoing]}
+                self._inserts.insert(document.of_booking(booking, access) | asked)
+            except DuplicateKeyError as error:
+                # Else our own random id is there: an earlier try of the driver had arrived.
+                clash = (error.details or {}).get("keyPattern", {})
+                if access.key_fingerprint and "_id" not in clash:
+                    raise IdempotencyKeyUsed("the key has made a booking before") from None
 
     def find_by_key(self, access: Access) -> tuple[Booking, Access]:
         """Find the booking made under the same key.
@@ -172,12 +174,13 @@ class BookingStore:
 
     def _find(self, booking_id: str) -> Document:
         """Raises: BookingNotFound, also for what is no id at all and must not become a query."""
-        if not is_booking_id(booking_id):
+        known_as = canonical_id(booking_id)
+        if known_as is None:
             raise BookingNotFound("that is not the id of a booking")
         with database_errors(ANSWER_SECONDS):
-            found = self._reads.submit(booking_id)
+            found = self._reads.submit(known_as)
         if found is None:
-            raise BookingNotFound(f"no booking {booking_id}")
+            raise BookingNotFound(f"no booking {known_as}")
         return found
 
     def _read(self, ids: Sequence[str]) -> Sequence[Document | None]:

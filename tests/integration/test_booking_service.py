@@ -195,6 +195,7 @@ def test_a_booking_made_by_rpc_is_decided(rpc: Any, store: BookingStore) -> None
     read = eventually(lambda: _if_decided(rpc.get_booking(created["id"])))
     assert (read["status"], read["reason"]) == ("rejected", "past")
     assert "manageToken" not in read
+    assert rpc.get_booking(created["id"].upper()) == read
 
 
 def _if_decided(booking: dict[str, Any]) -> dict[str, Any] | None:

@@ -176,6 +176,7 @@ def test_the_code_of_a_letter_opens_its_booking(
     booking, token = mine
     for headers in (with_code(store, booking, secret), token):
         problem(cancel(linked_client, booking.id, headers), 503, "service_unavailable")
+        problem(cancel(linked_client, booking.id.upper(), headers), 503, "service_unavailable")
 
 
 def test_a_code_opens_no_other_booking(
@@ -201,6 +202,14 @@ def test_without_secrets_no_code_opens_anything(
 ) -> None:
     booking, _ = mine
     problem(cancel(client, booking.id, with_code(store, booking, "")), 403, "forbidden")
+
+
+def test_an_id_in_capitals_moves_and_cancels_its_booking(
+    client: FlaskClient, store: BookingStore, mine: Any
+) -> None:
+    booking, token = mine
+    assert move(client, booking.id.upper(), token).get_json()["id"] == booking.id
+    assert cancel(client, booking.id.upper(), token).get_json()["status"] == "cancelled"
 
 
 def test_staff_cancel_for_the_clinic(client: FlaskClient, store: BookingStore, mine: Any) -> None:
