@@ -19,7 +19,6 @@ from booking_service.providers import ClinicCalendar, Decisions
 from booking_service.seats import Seats
 from clinic.clock import now, to_wire
 from clinic.consumer import work
-from clinic.draining import rpc
 from clinic.errors import ClinicError, InvalidBooking
 from clinic.listing import read_listing
 from clinic.manage_token import issue
@@ -27,6 +26,7 @@ from clinic.messages import BookingRequested
 from clinic.monitor import Monitor
 from clinic.providers import Bookings, MessageFlag, RequestId
 from clinic.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
+from clinic.rpc_entrypoint import rpc
 from clinic.schema import new_booking, read_day, read_rescheduling, view
 from clinic.store import BookingStore
 from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE

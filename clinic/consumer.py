@@ -18,12 +18,12 @@ from clinic import config, topology
 from clinic.clock import now, to_wire
 from clinic.draining import DrainingQueueConsumer, ExcInfo
 from clinic.entry import REPEATED_HEADER, REQUEST_ID_HEADER
-from clinic.errors import ClinicError, PoisonMessage, TryLater
+from clinic.errors import ClinicError, PoisonMessage, TryLater, UnreadableMessage, error_code
 from clinic.logs import is_request_id
-from clinic.messages import decode
 from clinic.metrics import ATTEMPTS, DEAD_LETTERS
-from clinic.outgoing import Outgoing, original_bytes
+from clinic.outgoing import Outgoing
 from clinic.publisher import Publisher
+from clinic.received import decode_message
 from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER, RetryPolicy
 from clinic.topology import WorkQueue
 
@@ -42,7 +42,6 @@ class WorkConsumer(Consumer):
     """
 
     queue_consumer = DrainingQueueConsumer()
-    takes_raw_messages = True
 
     def __init__(
         self,
@@ -74,9 +73,12 @@ class WorkConsumer(Consumer):
 
     def handle_message(self, _body: None, message: Message) -> None:
         try:
-            argument = self.read(decode(original_bytes(message)))
+            argument = self.read(decode_message(message))
             attempt = self.policy.attempt(message.headers)
-        except PoisonMessage as error:
+        except UnreadableMessage as error:
+            self.queue_consumer.reject_message(message, error)
+            return
+        except Exception as error:  # one that nobody thought of must not end the process either
             self._settle(message, partial(self._park, message, error))
             return
         handle_result = partial(self.handle_outcome, message, argument, attempt)
@@ -121,7 +123,7 @@ class WorkConsumer(Consumer):
         elif isinstance(error, PoisonMessage) or attempt >= self.policy.max_attempts:
             # In this order: who is told first may take the message for settled when it comes back.
             self._park(message, error)
-            tell(argument, _code(error))
+            tell(argument, error_code(error))
         else:
             self._again(message, attempt + 1, self.policy.delay_seconds(attempt))
             self._count("retried")
@@ -135,7 +137,7 @@ class WorkConsumer(Consumer):
             answer()
         except Exception as error:
             logger.warning(
-                "message goes back to its queue", exc_info=True, extra={"code": _code(error)}
+                "message goes back to its queue", exc_info=True, extra={"code": error_code(error)}
             )
             self._count("returned")
             eventlet.sleep(1)
@@ -149,8 +151,9 @@ class WorkConsumer(Consumer):
 
     def _park(self, message: Message, error: BaseException) -> None:
         """Put the original bytes with their cause where a person can look at them."""
+        code = error_code(error)
         cause = {
-            "x-cause": _code(error),
+            "x-cause": code,
             "x-cause-detail": str(error) if isinstance(error, ClinicError) else "",
             "x-queue": self.work.name,
             "x-parked-at": to_wire(now()),
@@ -158,8 +161,8 @@ class WorkConsumer(Consumer):
         }
         self._republish(self.work.dead_letter, message, cause)
         self._count("parked")
-        DEAD_LETTERS.labels(self.work.name, _code(error)).inc()
-        logger.error("message parked in %s", self.work.dead_letter, extra={"code": _code(error)})
+        DEAD_LETTERS.labels(self.work.name, code).inc()
+        logger.error("message parked in %s", self.work.dead_letter, extra={"code": code})
 
     def _count(self, outcome: str) -> None:
         ATTEMPTS.labels(self.work.name, outcome).inc()
@@ -185,11 +188,6 @@ def _is_repeated(message: Message) -> bool:
     """Whether somebody may have handled this message, or one like it, before."""
     is_marked = not _OF_REPEATED.isdisjoint(message.headers)
     return is_marked or bool(message.delivery_info.get("redelivered"))
-
-
-def _code(error: BaseException) -> str:
-    """Name a cause without its text, which for a foreign error could hold anything."""
-    return error.code if isinstance(error, ClinicError) else type(error).__name__
 
 
 def _nobody(_argument: Any, _code: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from kombu.message import Message
 from clinic.clock import to_wire
 from clinic.errors import PoisonMessage
 from clinic.messages import BookingRequested, BookingStateChanged, decode
-from clinic.outgoing import original_bytes
+from clinic.received import original_bytes, unreadable_reason
 from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER
 from clinic.topology import BOOKING_REQUESTS, WorkQueue
 
 #: As many characters of a foreign text are told.
 EXCERPT_LENGTH = 200
+#: No person has replayed a letter so often.
+_MANY = 1_000_000
 
 _ID = re.compile(r"[0-9a-f]{12}")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
@@ -39,7 +42,8 @@ class DeadLetter:
         given = self.message.headers.get("x-letter")
         if isinstance(given, str) and _ID.fullmatch(given):
             return given
-        return hashlib.sha256(self.body).hexdigest()[:12]
+        seen = self.body or unreadable_reason(self.message).encode()
+        return hashlib.sha256(seen).hexdigest()[:12]
 
     @property
     def body(self) -> bytes:
@@ -48,12 +52,20 @@ class DeadLetter:
     @property
     def cause(self) -> str:
         """A code; "delivery_limit" and the like where RabbitMQ itself gave the message up."""
+        if unreadable_reason(self.message):
+            return "rejected"
         given = self.message.headers.get("x-cause") or self._death.get("reason")
         return given if isinstance(given, str) and _CODE.fullmatch(given) else "unknown"
 
     @property
     def detail(self) -> str:
-        return _excerpt(str(self.message.headers.get("x-cause-detail") or ""))
+        given = self.message.headers.get("x-cause-detail")
+        return _excerpt(unreadable_reason(self.message) or _text(given))
+
+    @property
+    def may_be_replayed(self) -> bool:
+        """Whether it has all of its body: one that is too large was not read."""
+        return bool(self.body or not unreadable_reason(self.message))
 
     @property
     def parked_at(self) -> str:
@@ -61,7 +73,7 @@ class DeadLetter:
         died_at = self._death.get("time")
         if not given and isinstance(died_at, datetime):
             return to_wire(died_at.replace(tzinfo=UTC))
-        return _excerpt(str(given or ""))
+        return _excerpt(_text(given))
 
     @property
     def _death(self) -> Mapping[str, Any]:
@@ -72,12 +84,12 @@ class DeadLetter:
 
     @property
     def attempt(self) -> str:
-        return _excerpt(str(self.message.headers.get(ATTEMPT_HEADER, 1)))
+        return _excerpt(_text(self.message.headers.get(ATTEMPT_HEADER, 1)))
 
     @property
     def replayed(self) -> int:
         times = self.message.headers.get(REPLAYED_HEADER)
-        return times if type(times) is int else 0
+        return times if type(times) is int and 0 <= times < _MANY else 0
 
     @property
     def booking_id(self) -> str | None:
@@ -93,6 +105,20 @@ class DeadLetter:
         """The beginning of its body, without what can't be seen."""
         return _excerpt(self.body[: 4 * EXCERPT_LENGTH].decode("utf-8", "replace"))
 
+    @property
+    def headers_text(self) -> str:
+        """Its headers as JSON, if it has any that can be written so; values of other types as
+        Python shows them."""
+        headers = {str(name): value for name, value in self.message.headers.items()}
+        try:
+            return json.dumps(headers, default=repr, sort_keys=True)
+        except (
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):  # tables in tables, or other keys
+            return json.dumps({name: _text(value) for name, value in headers.items()})
+
     def described(self) -> dict[str, str]:
         """{"id", "queue", "cause", "detail", "attempt", "replayed", "parkedAt"}, as texts."""
         told = {
@@ -105,6 +131,13 @@ class DeadLetter:
             "parkedAt": self.parked_at,
         }
         return {name: str(value) for name, value in told.items()}
+
+
+def _text(value: object) -> str:
+    try:
+        return "" if value is None else str(value)
+    except RecursionError:
+        return "…"
 
 
 def _excerpt(text: str) -> str:

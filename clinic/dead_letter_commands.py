@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -58,8 +57,8 @@ def show(path: str, id_: str) -> None:
             raise click.ClickException(f"there is no dead letter {id_}")
         for name, value in letter.described().items():
             click.echo(f"{name}: {value}")
-        click.echo(f"headers: {json.dumps(letter.message.headers, default=str, sort_keys=True)}")
-        click.echo(f"body: {letter.body.decode('utf-8', 'backslashreplace')}")
+        click.echo(f"headers: {letter.headers_text}")
+        click.echo(f"body: {_printable(letter.body)}")
 
 
 @dead_letters.command()
@@ -73,11 +72,18 @@ def replay(
 ) -> None:
     """Send them round again, with all their attempts before them.
 
-    Interrupted, it has lost nothing: run it again. What is sent twice is done once.
+    Interrupted, it has lost nothing: run it again. What is sent twice is done once. One that is too
+    large to be read is left where it is.
     """
     select = _selection(ids, cause, all_of_them)
     with _opened(path) as letters:
-        _each(letters, select, letters.replay, "Replayed", dry_run)
+        _each(
+            letters,
+            lambda letter: letter.may_be_replayed and select(letter),
+            letters.replay,
+            "Replayed",
+            dry_run,
+        )
 
 
 @dead_letters.command()
@@ -123,6 +129,15 @@ def _each(
         for letter in progress:
             act(letter)
     click.echo(f"{done}: {len(found)}")
+
+
+def _printable(body: bytes) -> str:
+    """Write a foreign text so that it can't take the terminal over."""
+    text = body.decode("utf-8", "backslashreplace")
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 @contextmanager

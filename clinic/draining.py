@@ -9,18 +9,18 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from amqp.exceptions import AMQPError, NotFound
+from amqp.exceptions import NotFound
 from eventlet.event import Event
 from kombu import Connection
 from kombu import Consumer as KombuConsumer
-from kombu.exceptions import OperationalError
 from kombu.message import Message
 from kombu.transport.base import StdChannel
 from nameko.messaging import QueueConsumer, QueueConsumerStopped
-from nameko.rpc import Rpc, RpcConsumer
 
 from clinic import config, topology
 from clinic.acks import Acks
+from clinic.errors import error_code
+from clinic.inbound import TRANSPORT_OPTIONS
 from clinic.link import bound, read_ahead
 from clinic.stall import Stall
 
@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 MAX_RECONNECT_SECONDS = 5
 #: How long an open connection may leave a question unanswered.
 ANSWER_SECONDS = 10
-
-_BROKER_ERRORS = (AMQPError, OperationalError, OSError)
 
 
 class _Stopping(Exception):
@@ -109,6 +107,7 @@ class DrainingQueueConsumer(QueueConsumer):
     def create_connection(self) -> Connection:
         """Begin with the node after the one that broke: it may let us in and be of no use."""
         connection = super().create_connection()
+        connection.transport_options |= TRANSPORT_OPTIONS
         for _ in range(self._broken % max(len(connection.alt), 1)):
             connection.maybe_switch_next()
         return connection
@@ -147,12 +146,11 @@ class DrainingQueueConsumer(QueueConsumer):
             raise ConnectionResetError("nothing is delivered any more")
 
     def _count_waiting(self) -> int:
-        """Count what waits in the work queues. Raises: ConnectionResetError when one is gone."""
+        """Count what waits in the queues. Raises: ConnectionResetError when one is gone."""
         try:
             return sum(
                 consumer.channel.queue_declare(provider.queue.name, passive=True).message_count
                 for provider, consumer in self._consumers.items()
-                if getattr(provider, "takes_raw_messages", False)
             )
         except NotFound as error:
             raise ConnectionResetError(str(error)) from None
@@ -171,8 +169,8 @@ class DrainingQueueConsumer(QueueConsumer):
     def get_consumers(
         self, consumer_cls: type[KombuConsumer], channel: StdChannel
     ) -> list[KombuConsumer]:
-        """Give providers with `takes_raw_messages` the message as it came: (None, message).
-        kombu would ack what it can't decode.
+        """Give providers the message as it came: (None, message). kombu would ack what it can't
+        decode.
 
         Called on every new connection, so the topology survives a broker that lost it.
         """
@@ -181,8 +179,7 @@ class DrainingQueueConsumer(QueueConsumer):
         self._acks.drop_all()
         consumers = super().get_consumers(consumer_cls, channel)
         for provider, consumer in self._consumers.items():
-            if getattr(provider, "takes_raw_messages", False):
-                consumer.on_message = partial(self.handle_message, provider, None)
+            consumer.on_message = partial(self.handle_message, provider, None)
         return list(consumers)
 
     def handle_message(self, provider: Any, body: Any, message: Message) -> None:
@@ -191,11 +188,12 @@ class DrainingQueueConsumer(QueueConsumer):
         super().handle_message(provider, body, message)
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
-        """Reject what not even its envelope can be read of; kombu would log it and ack.
+        """Reject what kombu can make no message of; it would log it and ack."""
+        self.reject_message(message, exc)
 
-        A work queue dead-letters it. An RPC queue has no dead letters, and nobody to answer.
-        """
-        logger.error("rejected an unreadable message", extra={"code": type(exc).__name__})
+    def reject_message(self, message: Message, error: Exception) -> None:
+        """Have the broker dead-letter it as it is."""
+        logger.error("rejected an unreadable message: %s", error_code(error))
         self._settle(Message.reject, message)
 
     def ack_message(self, message: Message) -> None:
@@ -212,38 +210,3 @@ class DrainingQueueConsumer(QueueConsumer):
             logger.warning("lost the broker while settling a message")
         finally:
             self._acks.drop(message)
-
-
-class DrainingRpcConsumer(RpcConsumer):
-    queue_consumer = DrainingQueueConsumer()
-
-    def unregister_provider(self, provider: Any) -> None:
-        """Bear being told twice, as `DrainingQueueConsumer` does."""
-        if provider in self._unregistering_providers:
-            self._unregistered_from_queue_consumer.wait()
-            return
-        super().unregister_provider(provider)
-
-    def handle_message(self, body: Any, message: Message) -> None:
-        """Refuse what nobody waits for: answering it would end the process, again and again."""
-        if "reply_to" not in message.properties:
-            logger.warning("dropped an RPC request without reply_to")
-            self.queue_consumer.ack_message(message)
-            return
-        super().handle_message(body, message)
-
-    def handle_result(self, message: Message, result: Any, exc_info: ExcInfo | None) -> Any:
-        try:
-            return super().handle_result(message, result, exc_info)
-        except _BROKER_ERRORS as error:
-            # Run again it might book again, so a reply that can't be sent is given up.
-            logger.warning("could not send an RPC reply: %s", type(error).__name__)
-            self.queue_consumer.ack_message(message)
-            return result, exc_info
-
-
-class DrainingRpc(Rpc):
-    rpc_consumer = DrainingRpcConsumer()
-
-
-rpc = DrainingRpc.decorator

@@ -14,6 +14,7 @@
     ├── DeliveryUncertain       a letter may have been sent; counts as an attempt
     ├── ReceiverFailed          a webhook's receiver has a fault; counts as an attempt
     ├── PoisonMessage           no attempt can ever succeed
+    │   ├── UnreadableMessage   it is compressed, too large, or its properties can't be decoded
     │   ├── RecipientRejected   the mail server refuses that address or message
     │   ├── ReceiverRefused     a webhook's receiver does not want that event
     │   └── DeliveryExpired     the channel stayed away for too long
@@ -101,6 +102,12 @@ class PoisonMessage(ClinicError):
     code = "poison_message"
 
 
+class UnreadableMessage(PoisonMessage):
+    """Nothing was read of it, and it can't be sent again as it was. The message says why."""
+
+    code = "unreadable_message"
+
+
 class RecipientRejected(PoisonMessage):
     code = "recipient_rejected"
 
@@ -149,3 +156,8 @@ class LeaseHeld(TryLater):
     """Another process is working on the same thing."""
 
     code = "lease_held"
+
+
+def error_code(error: BaseException) -> str:
+    """Name an error without its text, which for a foreign one could hold anything."""
+    return error.code if isinstance(error, ClinicError) else type(error).__name__

@@ -12,6 +12,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from clinic.errors import BrokerUnavailable
+from clinic.inbound import TRANSPORT_OPTIONS
 from clinic.link import bound, connect_once
 
 #: How long somebody may look who waits for a page: the gateway answers within three seconds.
@@ -55,7 +56,11 @@ def looking(amqp_uri: str, seconds: float = math.inf) -> Iterator[Look]:
     """
     until = time.monotonic() + seconds
     # A third: there may be two nodes of a cluster that are of no use before one that is.
-    connection = Connection(amqp_uri, connect_timeout=min(CONNECT_SECONDS, seconds / 3))
+    connection = Connection(
+        amqp_uri,
+        connect_timeout=min(CONNECT_SECONDS, seconds / 3),
+        transport_options=TRANSPORT_OPTIONS,
+    )
     try:
         with _broker_errors():
             connect_once(connection)

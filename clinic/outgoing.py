@@ -8,12 +8,7 @@ from typing import Any, Self
 
 from kombu.message import Message as Received
 
-#: Headers that the broker writes on delivery, and that mean nothing on another message.
-_OF_ONE_DELIVERY = frozenset(
-    {"x-delivery-count", "x-death", "x-first-death-exchange", "x-first-death-queue"}
-    | {"compression"}  # kombu has unpacked it
-    | {"x-first-death-reason", "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason"}
-)
+from clinic.received import original_bytes, portable_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +24,12 @@ class Outgoing:
 
     @classmethod
     def copy_of(cls, message: Received, queue: str, headers: Mapping[str, Any]) -> Self:
-        """Copy a received message as it came, for a queue, with headers added."""
-        kept = {
-            name: value for name, value in message.headers.items() if name not in _OF_ONE_DELIVERY
-        }
+        """Copy a received message for a queue, its body as it came, with headers added."""
         return cls(
             exchange="",
             routing_key=queue,
             body=original_bytes(message),
-            headers=kept | dict(headers),
+            headers=portable_headers(message) | dict(headers),
             content_type=message.content_type or "application/octet-stream",
             content_encoding=message.content_encoding or "binary",
         )
@@ -45,9 +37,3 @@ class Outgoing:
     def without_headers(self, names: Sequence[str]) -> Self:
         kept = {name: value for name, value in self.headers.items() if name not in names}
         return replace(self, headers=kept)
-
-
-def original_bytes(message: Received) -> bytes:
-    """Return the body as it travelled; its channel must have `auto_decode` off."""
-    body = message.body
-    return body.encode() if isinstance(body, str) else bytes(body)

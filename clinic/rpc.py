@@ -6,7 +6,6 @@ leaves a queue behind. So its protocol is spoken here, over connections of our o
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 import uuid
@@ -21,9 +20,12 @@ from kombu.message import Message
 
 from clinic import strict_json
 from clinic.entry import REQUEST_ID_HEADER
-from clinic.errors import ClinicError, ServiceUnavailable, TryLater
+from clinic.errors import ServiceUnavailable
+from clinic.inbound import TRANSPORT_OPTIONS
 from clinic.link import bound, connect_once
 from clinic.logs import request_id
+from clinic.received import original_bytes
+from clinic.rpc_reply import read_reply, said
 from clinic.topology import BOOKING_SERVICE
 
 #: How long a request that needs an answer of the service may take in all; it has to come in 3 s.
@@ -80,7 +82,7 @@ class RpcPool:
             raise ServiceUnavailable(f"{type(error).__name__} from the broker") from error
         finally:
             self._room.release()
-        return _result(reply, _said(self._service))
+        return read_reply(reply, said(self._service))
 
     def close(self) -> None:
         """Close what is idle; a call in flight keeps its connection."""
@@ -114,7 +116,9 @@ class RpcPool:
 
     def _connection(self) -> Connection:
         """Begin with the node after the one that failed: it may let us in and be of no use."""
-        connection = Connection(self._amqp_uri, connect_timeout=CONNECT_SECONDS)
+        connection = Connection(
+            self._amqp_uri, connect_timeout=CONNECT_SECONDS, transport_options=TRANSPORT_OPTIONS
+        )
         for _ in range(self._failures % max(len(connection.alt), 1)):
             connection.maybe_switch_next()
         return connection
@@ -127,7 +131,8 @@ class _Line:
         self._connection = connection
         self._service = service
         self._key = str(uuid.uuid4())
-        self._replies: dict[str | None, bytes] = {}
+        self._call_id = ""
+        self._reply: bytes | None = None
         self.idle_since = time.monotonic()
         try:
             connect_once(connection)
@@ -152,11 +157,11 @@ class _Line:
     def call(self, method: str, arguments: dict[str, Any], until: float) -> bytes:
         """Raises: ServiceUnavailable when nobody is there to answer, and broker errors."""
         self._require_a_service(until)
-        call_id = str(uuid.uuid4())
-        self._send(call_id, method, arguments, until)
-        while call_id not in self._replies:
+        self._call_id, self._reply = str(uuid.uuid4()), None
+        self._send(method, arguments, until)
+        while self._reply is None:
             self._connection.drain_events(timeout=_remaining(until))
-        return self._replies.pop(call_id)
+        return self._reply
 
     def close(self) -> None:
         """Drop the socket without a farewell, which would wait on a broker that is frozen."""
@@ -170,16 +175,18 @@ class _Line:
         self._producer = Producer(channel, _EXCHANGE, auto_declare=False)
 
     def _note(self, message: Message) -> None:
-        self._replies[message.properties.get("correlation_id")] = message.body
+        """Keep the answer that is waited for, and nothing else that somebody sends here."""
+        if message.properties.get("correlation_id") == self._call_id:
+            self._reply = original_bytes(message)
 
     def _require_a_service(self, until: float) -> None:
         """Ask who consumes: what is sent to nobody would wait, and be forgotten by its sender."""
         self._bound(until)
         queue = self._connection.default_channel.queue_declare(f"rpc-{self._service}", passive=True)
         if not queue.consumer_count:
-            raise ServiceUnavailable(f"no {_said(self._service)} is running")
+            raise ServiceUnavailable(f"no {said(self._service)} is running")
 
-    def _send(self, call_id: str, method: str, arguments: dict[str, Any], until: float) -> None:
+    def _send(self, method: str, arguments: dict[str, Any], until: float) -> None:
         self._bound(until)
         self._producer.publish(
             strict_json.dumps({"args": [], "kwargs": arguments}),
@@ -190,7 +197,7 @@ class _Line:
             # The broker drops it then: a patient who was told 503 is not cancelled an hour later.
             expiration=_remaining(until),
             reply_to=self._key,
-            correlation_id=call_id,
+            correlation_id=self._call_id,
             headers={REQUEST_ID_HEADER: request_id.get()},
         )
 
@@ -204,35 +211,3 @@ def _remaining(until: float) -> float:
     if seconds <= 0:
         raise TimeoutError("no answer in time")
     return seconds
-
-
-def _said(service: str) -> str:
-    """Name a service as people do."""
-    return service.replace("_", " ")
-
-
-def _result(reply: bytes, service: str) -> Any:
-    answer = json.loads(reply)
-    if answer["error"]:
-        raise _error(answer["error"], service)
-    return answer["result"]
-
-
-def _error(told: dict[str, Any], service: str) -> Exception:
-    """Make the error that the service has raised. Of a foreign one nothing but its name is told:
-    its text could hold anything."""
-    known = _ERRORS.get(told["exc_path"])
-    if known is None:
-        return RuntimeError(f"{told['exc_type']} in the {service}")
-    if issubclass(known, TryLater):
-        return ServiceUnavailable(f"the {service} has raised {known.code}")
-    return known(*told["exc_args"])
-
-
-def _tree(root: type[ClinicError]) -> Iterator[type[ClinicError]]:
-    yield root
-    for each in root.__subclasses__():
-        yield from _tree(each)
-
-
-_ERRORS = {f"{each.__module__}.{each.__qualname__}": each for each in _tree(ClinicError)}

@@ -50,6 +50,8 @@ def replay() -> AnyResponse:
         letter = _find(letters, _work(request.form.get("queue")), request.form.get("id"))
         if letter is None:
             return _done("letter_gone")
+        if not letter.may_be_replayed:
+            return _done("letter_too_large")
         letters.replay(letter)
     _note("dead letter replayed", letter)
     return _replayed(1, has_more=False)
@@ -92,7 +94,7 @@ def _replay_all(letters: DeadLetters, cause: str) -> tuple[int, bool]:
     count = 0
     for work in WORK_QUEUES:
         for letter in letters.taken(work):
-            if letter.cause == cause:
+            if letter.cause == cause and letter.may_be_replayed:
                 letters.replay(letter)
                 _note("dead letter replayed", letter)
                 count += 1

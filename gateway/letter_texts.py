@@ -47,6 +47,8 @@ LETTER_TEXTS: dict[str, dict[str, str]] = {
         "outcome_dropped": "El mensaje se ha eliminado.",
         "outcome_letter_gone": "No se ha hecho nada: ese mensaje ya no está. Alguien lo ha "
         "reenviado o eliminado, o lo tiene entre manos.",
+        "outcome_letter_too_large": "No se ha hecho nada: el mensaje es demasiado grande para "
+        "leerlo, y solo se puede eliminar.",
         # What they died of
         "cause_check_unavailable": "La comprobación de disponibilidad falló en cada intento",
         "cause_poison_message": "No es un mensaje nuestro, o está dañado",
@@ -117,6 +119,8 @@ LETTER_TEXTS: dict[str, dict[str, str]] = {
         "outcome_dropped": "The message was dropped.",
         "outcome_letter_gone": "Nothing was done: that message is not there any more. Somebody has "
         "replayed or dropped it, or has it in hand.",
+        "outcome_letter_too_large": "Nothing was done: the message is too large to be read, and "
+        "can only be dropped.",
         "cause_check_unavailable": "The availability check failed in every attempt",
         "cause_poison_message": "It is no message of ours, or damaged",
         "cause_booking_not_found": "The booking is not in the database",

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from clinic.consumer import work
-from clinic.draining import rpc
 from clinic.errors import ClinicError
 from clinic.messages import BookingStateChanged
 from clinic.monitor import Monitor
 from clinic.providers import MessageFlag, RequestId
+from clinic.rpc_entrypoint import rpc
 from clinic.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
 from notification_service.channels import Envelope
 from notification_service.delivery import Delivery

@@ -14,11 +14,11 @@ from nameko.standalone.rpc import ServiceRpcProxy
 
 from clinic import stall, topology
 from clinic.consumer import work
-from clinic.draining import rpc
 from clinic.errors import DatabaseUnavailable, PoisonMessage
 from clinic.messages import BookingRequested
 from clinic.providers import MessageFlag
 from clinic.retry import ATTEMPT_HEADER
+from clinic.rpc_entrypoint import rpc
 from clinic.topology import BOOKING_REQUESTS
 from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, put, take
