@@ -1,9 +1,6 @@
-PYTHON ?= python3
-export PYTHON
-
 .DEFAULT_GOAL := help
 .PHONY: help run test compose-test faults prove-faults bench lint format requirements \
-	bench-requirements screenshots clean setup
+	audit screenshots clean setup tools
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -47,24 +44,21 @@ format: setup ## Put the code into the one format
 setup: ## Install what is missing; the other targets do it first
 	@scripts/setup
 
-PIP_COMPILE = $$tools/bin/pip-compile --quiet --strip-extras --allow-unsafe \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+UV_COMPILE = .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' $(OPTIONS)
 
-requirements: export CUSTOM_COMPILE_COMMAND = make requirements
-requirements: ## Pin the dependencies again, from the two .in files
-	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
-	$(PYTHON) -m venv --without-pip "$$tools" && \
-	$(PYTHON) -m pip --python "$$tools/bin/python" install --quiet pip-tools==7.6.2 && \
-	$(PIP_COMPILE) requirements.in && \
-	$(PIP_COMPILE) requirements-dev.in
+requirements: tools ## Pin the dependencies again, from the .in files; OPTIONS=--upgrade takes the newest
+	@$(UV_COMPILE) requirements.in --output-file requirements.txt >/dev/null
+	@$(UV_COMPILE) requirements-dev.in --output-file requirements-dev.txt >/dev/null
+	@$(UV_COMPILE) bench/requirements.in --output-file bench/requirements.txt >/dev/null
+	@$(UV_COMPILE) requirements-tools.in --output-file requirements-tools.txt >/dev/null
 
-bench-requirements: export CUSTOM_COMPILE_COMMAND = make bench-requirements
-bench-requirements: ## Pin what the peers and the plots of the benchmark run on
-	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
-	$(PYTHON) -m venv --without-pip "$$tools" && \
-	$(PYTHON) -m pip --python "$$tools/bin/python" install --quiet pip-tools==7.6.2 && \
-	cd bench && $(PIP_COMPILE) requirements.in
+audit: tools ## Look for known vulnerabilities in the dependencies, and for weak spots in the workflows
+	@scripts/audit
+
+tools:
+	@scripts/environment .tools requirements-tools.txt
 
 clean: ## Delete what can be made again; the bookings in .run stay
-	rm -rf .venv bench/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools bench/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

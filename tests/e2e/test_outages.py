@@ -255,6 +255,8 @@ def test_killed_processes_lose_nothing_and_mail_nobody_twice_unnoted(
     ids: list[str] = []
     for _ in range(3):
         victims = [stack.start(name) for name in ("booking_service", "notification_service")]
+        for queue in ("booking_requests", "notification_service.email"):
+            eventually(lambda queue=queue: consumers(amqp_uri, queue))
         ids += book_at_once(stack, 20)
         letters = len(mailbox.letters())
         # They are killed in the middle of it: some is told by them, and some is still to do.
