@@ -58,7 +58,7 @@ class BookingService:
     ) -> dict[str, Any]:
         """Store a pending booking as `POST /book` does, and return it with its `manageToken`.
 
-        Raises: InvalidBooking, DatabaseUnavailable.
+        Raises: InvalidBooking, TooManyOpenBookings, DatabaseUnavailable.
         """
         payload = {"patientName": patientName, "patientEmail": patientEmail, "date": date}
         with _invalid_booking():

@@ -24,4 +24,4 @@ def relayed_store(database: Database[Document], settings: Settings) -> tuple[Boo
         settings.outbox_limit,
     )
     relay = Relay(outbox, publisher, settings.outbox_sweep_seconds, settings.outbox_grace_seconds)
-    return BookingStore(database, outbox), relay
+    return BookingStore(database, outbox, settings.max_open_bookings), relay

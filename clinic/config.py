@@ -13,6 +13,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre
 from nameko.cli.main import setup_yaml_parser
 
 from clinic.errors import ConfigError
+from clinic.limit_fields import OptionalLimit
 from clinic.retry import RetryPolicy
 
 #: Who has a code and the database could try shorter secrets out.
@@ -27,7 +28,8 @@ class Settings:
     send is looked for; that is done every `outbox_sweep_seconds`. A booking that is not decided
     `outbox_resend_seconds` after it was asked for is asked for again, and a patient who was not
     told of a step for as long is told again. With `outbox_limit` messages waiting for the broker a
-    process takes no more bookings.
+    process takes no more bookings. `max_open_bookings` is for each e-mail address; None is any
+    number.
     """
 
     amqp_uri: str
@@ -40,6 +42,7 @@ class Settings:
     outbox_sweep_seconds: float
     outbox_resend_seconds: float
     outbox_limit: int
+    max_open_bookings: int | None
 
     @property
     def retry_delays_seconds(self) -> list[int]:
@@ -150,6 +153,7 @@ class SettingsSchema(ConfigSchema):
     outbox_limit = fields.Integer(
         data_key="OUTBOX_LIMIT", strict=True, load_default=20_000, validate=validate.Range(1)
     )
+    max_open_bookings = OptionalLimit(data_key="MAX_OPEN_BOOKINGS", load_default=10)
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> Settings:

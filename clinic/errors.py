@@ -10,6 +10,7 @@
     ├── NotResendable           a notification can't be sent again, or not now
     ├── IdempotencyKeyUsed      that key has made a booking before
     ├── IdempotencyConflict     same key, other request
+    ├── TooManyOpenBookings     the address has as many open bookings as it may have
     ├── CheckUnavailable        an availability check failed; counts as an attempt
     ├── DeliveryUncertain       a letter may have been sent; counts as an attempt
     ├── ReceiverFailed          a webhook's receiver has a fault; counts as an attempt
@@ -84,6 +85,10 @@ class IdempotencyKeyUsed(ClinicError):
 
 class IdempotencyConflict(ClinicError):
     code = "idempotency_conflict"
+
+
+class TooManyOpenBookings(ClinicError):
+    code = "too_many_open_bookings"
 
 
 class CheckUnavailable(ClinicError):

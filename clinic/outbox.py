@@ -17,7 +17,7 @@ from clinic.clock import now
 from clinic.database import ANSWER_SECONDS, SEARCH_SECONDS, database_errors
 from clinic.document import Document
 from clinic.entry import Entry
-from clinic.errors import IdempotencyKeyUsed, SeatTaken, StaleBooking
+from clinic.errors import IdempotencyKeyUsed, SeatTaken, StaleBooking, TooManyOpenBookings
 from clinic.fibers import aside
 from clinic.relays import Progress, Relays
 
@@ -61,7 +61,7 @@ class Outbox:
         try:
             yield entry.to_document(self.relay_id, number)
             self.backlog.ready(number)
-        except (IdempotencyKeyUsed, SeatTaken, StaleBooking):
+        except (IdempotencyKeyUsed, SeatTaken, StaleBooking, TooManyOpenBookings):
             self.backlog.settle([number])
             raise
         except BaseException:

@@ -17,7 +17,11 @@ from clinic.booking import Status, Transition
 from clinic.database import database_errors
 from clinic.document import Document
 from clinic.group_commit import GroupCommit
+from clinic.quota import QUOTA_KEY
 from clinic.write_faults import write_faults
+
+#: Of a booking that is not open any more.
+_ENDS = frozenset({Status.REJECTED, Status.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +131,8 @@ def _values(transition: Transition, event: Document) -> Document:
         "updatedAt": change.at,
         "attention": None,  # what the system could not decide, somebody has
     }
+    if change.status in _ENDS:
+        fields[QUOTA_KEY] = None  # it is open no more, and its address may have another
     if transition.seat is not None:
         # The date changes when a booking is rescheduled, in the update that takes the new seat.
         fields |= {"date": transition.date, "slot": transition.date, "seat": transition.seat}

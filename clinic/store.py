@@ -19,17 +19,17 @@ from clinic.entry import Entry
 from clinic.errors import (
     BookingNotFound,
     IdempotencyConflict,
-    IdempotencyKeyUsed,
     SeatTaken,
     StaleBooking,
 )
 from clinic.fibers import aside
 from clinic.group_commit import GroupCommit
-from clinic.inserts import Inserts
 from clinic.listing import NEWEST_FIRST, Listing
 from clinic.manage_token import Access
 from clinic.messages import BookingRequested, BookingStateChanged
+from clinic.new_bookings import NewBookings
 from clinic.outbox import STEPPED, Outbox
+from clinic.quota import quota_index
 from clinic.step_writer import StepWriter
 
 #: Stops double booking, and frees the seat when a booking is cancelled.
@@ -53,6 +53,7 @@ _INDEXES = [
     IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="newest_by_status"),
     IndexModel([("date", ASCENDING)], name="date"),
     IndexModel([("updatedAt", ASCENDING)], name="last_step", partialFilterExpression=STEPPED),
+    quota_index("one_open_booking_per_quota_unit"),
 ]
 
 _WITHOUT_OUTBOX = {"outbox": False}
@@ -63,11 +64,14 @@ class BookingStore:
 
     What is written with a booking's `outbox` leaves through the relay of this process.
     Indexes are made before the first write: without the unique one a seat could be given twice.
+    `max_open_bookings` of one address are accepted; None is any number.
     """
 
-    def __init__(self, database: Database[Document], outbox: Outbox) -> None:
+    def __init__(
+        self, database: Database[Document], outbox: Outbox, max_open_bookings: int | None = None
+    ) -> None:
         self._bookings = database["bookings"]
-        self._inserts = Inserts(self._bookings)
+        self._new_bookings = NewBookings(self._bookings, max_open_bookings)
         self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read)
         self._steps = StepWriter(self._bookings, ANSWER_SECONDS)
         self._has_indexes = False
@@ -83,20 +87,14 @@ class BookingStore:
         """Store a new booking together with the request to decide it.
 
         Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`),
-        BacklogFull.
+        TooManyOpenBookings, BacklogFull.
         """
         self.outbox.backlog.require_room()
         self._ensure_indexes()
         entry = Entry.of_request(BookingRequested.of(booking))
         with self.outbox.writing(entry) as outgoing, database_errors(ANSWER_SECONDS):
-            try:
-                asked = {"askedAt": booking.created_at, "outbox": [outgoing]}
-                self._inserts.insert(document.of_booking(booking, access) | asked)
-            except DuplicateKeyError as error:
-                # Else our own random id is there: an earlier try of the driver had arrived.
-                clash = (error.details or {}).get("keyPattern", {})
-                if access.key_fingerprint and "_id" not in clash:
-                    raise IdempotencyKeyUsed("the key has made a booking before") from None
+            asked = {"askedAt": booking.created_at, "outbox": [outgoing]}
+            self._new_bookings.insert(document.of_booking(booking, access) | asked)
 
     def find_by_key(self, access: Access) -> tuple[Booking, Access]:
         """Find the booking made under the same key.

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from flask_limiter import Limiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.booking import canonical_id
@@ -22,21 +21,16 @@ from gateway.assets import assets
 from gateway.bookings import bookings
 from gateway.breaker import Breakers
 from gateway.changes import changes
-from gateway.client_address import ClientAddressMiddleware, client_key
+from gateway.client_address import ClientAddressMiddleware
 from gateway.health import health
 from gateway.letter_room import LetterRoom
 from gateway.listing import listing
 from gateway.moving import moving
 from gateway.openapi.routes import documents
+from gateway.rate_limits import limit_requests
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from gateway.slots import slots
-
-#: What is counted together.
-_LIMITED = {
-    "bookings": ("bookings.book", "asking.ask"),
-    "changes": ("changes.cancel", "changes.reschedule", "appointment.cancel", "moving.move"),
-}
 
 
 class _Gateway(Flask):
@@ -85,7 +79,7 @@ def create_app(
     staff_pages.register(app, breakers)
     _resolve_client(app, settings.trusted_proxies)
     if settings.rate_limit:
-        _limit(app, settings.rate_limit)
+        limit_requests(app, settings.rate_limit)
     return app
 
 
@@ -100,17 +94,3 @@ def _canonicalize_ids(_endpoint: str | None, values: dict[str, Any] | None) -> N
     """Whatever the path has, views, links and answers have the canonical id."""
     if values and (found := canonical_id(values.get("booking_id"))):
         values["booking_id"] = found
-
-
-def _limit(app: Flask, rate: str) -> None:
-    """Count requests for each address, of programs and of pages, in the memory of this process.
-
-    Changes have a count of their own: who guesses at codes keeps nobody at that address from
-    booking.
-    """
-    limiter = Limiter(client_key, app=app, storage_uri="memory://", headers_enabled=True)
-    for scope, names in _LIMITED.items():
-        limit = limiter.shared_limit(rate, scope=scope)
-        for name in names:
-            view: Any = limit(app.view_functions[name])
-            app.view_functions[name] = view

@@ -9,13 +9,14 @@ from datetime import date, datetime
 from flask import Blueprint, Response, request
 from marshmallow import ValidationError
 
-from clinic.errors import ServiceUnavailable
+from clinic.errors import ServiceUnavailable, TooManyOpenBookings
 from clinic.schema import read_day
 from gateway.bookings import accept
 from gateway.form import Form, new_token
 from gateway.kept_token import keep
 from gateway.openings import Week, day_of, today, week_around
 from gateway.page import hours, page, page_language
+from gateway.problems import status_of
 
 #: Showing the form needs no database, so they are two: the breaker watches over one of them.
 welcome = Blueprint("welcome", __name__)
@@ -34,7 +35,10 @@ def ask() -> Response:
     booking, wrong = form.read(language, hours().zone)
     if booking is None:
         return form_page(form, 400, wrong=wrong)
-    booking, token = accept(booking, form.body(booking), form.key(booking))
+    try:
+        booking, token = accept(booking, form.body(booking), form.key(booking))
+    except TooManyOpenBookings as error:
+        return form_page(form, status_of(error), trouble="too_many_open")
     answer = Response(status=303, headers={"Location": f"/cita/{booking.id}"})
     keep(answer, booking.id, token)
     return answer

@@ -22,7 +22,7 @@ bookings = Blueprint("bookings", __name__)
 def accept(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str]:
     """Store the booking, or find the one that the same key has made before; return its token too.
 
-    Raises: IdempotencyConflict, BacklogFull, DatabaseUnavailable.
+    Raises: IdempotencyConflict, TooManyOpenBookings, BacklogFull, DatabaseUnavailable.
     """
     token, access = issue(key, data)
     try:

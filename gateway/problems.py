@@ -24,6 +24,7 @@ from clinic.errors import (
     NotResendable,
     ServiceUnavailable,
     StaleBooking,
+    TooManyOpenBookings,
 )
 from clinic.fibers import pause
 from clinic.field_errors import code_of
@@ -47,6 +48,7 @@ _STATUS: dict[type[ClinicError], HTTPStatus] = {
     StaleBooking: HTTPStatus.CONFLICT,
     DateNotAvailable: HTTPStatus.CONFLICT,
     NotResendable: HTTPStatus.CONFLICT,
+    TooManyOpenBookings: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     BacklogFull: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -59,6 +61,7 @@ _TITLES = {
     StaleBooking: "The booking was changed by somebody else at the same time",
     DateNotAvailable: "The booking can't be moved to that date",
     NotResendable: "That can't be sent again, or not now",
+    TooManyOpenBookings: "The e-mail address has as many open bookings as one may have",
     IdempotencyConflict: "The Idempotency-Key was used for another request",
     DatabaseUnavailable: "The clinic can't take requests at the moment",
     BacklogFull: "Too many requests are waiting, the clinic can't take more at the moment",

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from limits import parse_many
 from marshmallow import ValidationError, fields, post_load, validate
 
 from clinic.config import ConfigSchema, LinkSecrets, Zone, read
+from gateway.rate_limits import Rate
 
 _UTC = ZoneInfo("UTC")
 
@@ -29,10 +29,10 @@ class Hours:
 class GatewaySettings:
     """`staff_api_keys` are the operator's; while there are none, `generated_staff_keys` are
     accepted instead. `domain` is the clinic's, as in the address that its letters come from.
-    Without `link_secrets` the codes of letters open nothing."""
+    Without `link_secrets` the codes of letters open nothing. A limit of None is off."""
 
     staff_api_keys: frozenset[str] = field(default=frozenset(), repr=False)
-    rate_limit: str = ""
+    rate_limit: str | None = None
     trusted_proxies: int = 0
     hours: Hours = Hours()
     domain: str = "clinica.example"
@@ -60,13 +60,6 @@ class Keys(fields.Field[frozenset[str]]):
         return keys
 
 
-def _is_rate(text: str) -> None:
-    try:
-        parse_many(text)
-    except ValueError:
-        raise ValidationError(f"{text!r} is not a rate like 20/minute") from None
-
-
 class HoursSchema(ConfigSchema):
     timezone = Zone(load_default=_UTC)
     slot_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 24 * 60))
@@ -88,7 +81,7 @@ class SenderSchema(ConfigSchema):
 class GatewaySettingsSchema(ConfigSchema):
     staff_api_keys = Keys(data_key="STAFF_API_KEY", load_default=frozenset())
     generated_staff_keys = Keys(data_key="GENERATED_STAFF_KEY", load_default=frozenset())
-    rate_limit = fields.String(data_key="RATE_LIMIT", load_default="", validate=_is_rate)
+    rate_limit = Rate(data_key="RATE_LIMIT", load_default="60/minute")
     trusted_proxies = fields.Integer(
         data_key="TRUSTED_PROXIES", strict=True, load_default=0, validate=validate.Range(0, 10)
     )

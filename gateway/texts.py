@@ -113,6 +113,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "unavailable_text": "No se ha perdido nada. Inténtelo otra vez dentro de un minuto.",
         "too_many": "Demasiadas solicitudes",
         "too_many_text": "Espere un poco antes de intentarlo otra vez.",
+        "too_many_open": "Demasiadas citas con este correo",
+        "too_many_open_text": "Anule una de sus citas, o llámenos, antes de pedir otra.",
         "wrong": "Algo ha fallado",
         "wrong_text": "La culpa es nuestra. Inténtelo otra vez dentro de un rato.",
     },
@@ -210,6 +212,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "unavailable_text": "Nothing is lost. Please try again in a minute.",
         "too_many": "Too many requests",
         "too_many_text": "Please wait a little before you try again.",
+        "too_many_open": "Too many appointments for this e-mail address",
+        "too_many_open_text": "Please cancel one of your appointments, or call us, before you ask "
+        "for another.",
         "wrong": "Something went wrong",
         "wrong_text": "It is our fault. Please try again in a while.",
     },

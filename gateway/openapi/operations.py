@@ -77,6 +77,7 @@ BOOK = Operation(
         refusals.TOO_SLOW,
         refusals.TOO_LARGE,
         refusals.NOT_JSON,
+        refusals.TOO_MANY_OPEN,
         refusals.KEY_USED,
         refusals.TOO_MANY,
         refusals.UNAVAILABLE_OR_FULL,

@@ -14,6 +14,7 @@ from clinic.errors import (
     IllegalTransition,
     ServiceUnavailable,
     StaleBooking,
+    TooManyOpenBookings,
 )
 from gateway.request_body import BODY_SECONDS
 from gateway.requests import MAX_BODY_BYTES
@@ -62,6 +63,13 @@ NO_SUCH_BOOKING = Refusal(
     "There is no such booking. An id that can't be one looks the same.",
     # An id that holds a slash is another path, and of that the gateway knows nothing.
     (BookingNotFound.code, "not_found"),
+)
+TOO_MANY_OPEN = Refusal(
+    "TooManyOpenBookings",
+    HTTPStatus.CONFLICT,
+    "The e-mail address has as many bookings that are pending, or confirmed and in the future, as"
+    " it may have. One that is cancelled makes room.",
+    (TooManyOpenBookings.code,),
 )
 NOT_CANCELLED = Refusal(
     "NotCancelled",
@@ -153,6 +161,7 @@ REFUSALS = (
     NO_SUCH_BOOKING,
     NO_SUCH_PATH,
     WRONG_METHOD,
+    TOO_MANY_OPEN,
     NOT_CANCELLED,
     NOT_RESCHEDULED,
     TOO_SLOW,

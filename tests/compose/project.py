@@ -11,7 +11,7 @@ import requests
 
 from runner.ports import free_port
 from runner.services import ROOT
-from tests.conftest import eventually
+from tests.conftest import UNLIMITED, eventually
 from tests.e2e.stack import EXAMPLE
 
 #: A pull, a build or a broker's first start may take this long on a slow machine.
@@ -28,7 +28,7 @@ class Project:
         self._command += ["--project-name", name]
         self._gateway, self._mailpit = (f"127.0.0.1:{free_port()}" for _ in range(2))
         addresses = {"GATEWAY_ADDRESS": self._gateway, "MAILPIT_ADDRESS": self._mailpit}
-        self._environment = os.environ | addresses | environment
+        self._environment = os.environ | UNLIMITED | addresses | environment
 
     def run(self, *arguments: str) -> str:
         """Run a Compose command and return what it printed."""

@@ -24,7 +24,7 @@ from runner.rabbitmq import RabbitNode
 from runner.server import Server
 from runner.services import ROOT, services
 from tests.amqp import consumers, depth
-from tests.conftest import eventually
+from tests.conftest import UNLIMITED, eventually
 from tests.faults.part import Part
 from tests.mailbox import Mailbox
 from tests.proxy import Proxy
@@ -54,6 +54,7 @@ ENVIRONMENT = {
     "REMINDER_HOURS": str(REMINDER_HOURS),
     "STAFF_API_KEY": "",
     "LOG_FORMAT": "json",
+    **UNLIMITED,
 }
 #: Each service and the module with traps that stands in for its own.
 _ENTRIES = {

@@ -16,7 +16,7 @@ from clinic.errors import DatabaseUnavailable
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from runner.mongodb import MongoServer
-from tests.conftest import eventually
+from tests.conftest import UNLIMITED, eventually
 from tests.e2e.stack import EXAMPLE
 from tests.proxy import Proxy, proxied
 from tests.rpc import NO_SERVICE
@@ -31,7 +31,7 @@ def proxy(mongo_server: MongoServer) -> Iterator[Proxy]:
 @pytest.fixture
 def client(proxy: Proxy, mongodb_uri: str) -> Iterator[FlaskClient]:
     uri = mongodb_uri.replace(mongodb_uri.split(":")[2].split("/")[0], str(proxy.port))
-    config = {"AMQP_URI": "amqp://127.0.0.1:9/", "MONGODB_CONNECTION_URL": uri}
+    config = {"AMQP_URI": "amqp://127.0.0.1:9/", "MONGODB_CONNECTION_URL": uri, **UNLIMITED}
     mongo: MongoClient[dict[str, Any]] = MongoClient(durable_uri(uri))
     parts = relayed_store(mongo.get_default_database(), settings(config))
     yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()

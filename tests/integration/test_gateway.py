@@ -33,7 +33,7 @@ from gateway.problems import PAUSE_SECONDS
 from gateway.settings import GatewaySettings
 from runner.ports import free_port
 from tests.bookings import put_booking
-from tests.conftest import eventually
+from tests.conftest import UNLIMITED, eventually
 from tests.rpc import NO_SERVICE
 
 EXAMPLE = {
@@ -66,6 +66,7 @@ def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Re
     config = {
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
         "MONGODB_CONNECTION_URL": mongodb_uri,
+        **UNLIMITED,
     }
     return relayed_store(database, settings(config))
 
@@ -91,7 +92,11 @@ def staff_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
 def cut_off_client() -> Iterator[FlaskClient]:
     """A gateway whose database is not there."""
     uri = f"mongodb://127.0.0.1:{free_port()}/clinic?serverSelectionTimeoutMS=100"
-    config = {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": uri}
+    config = {
+        "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
+        "MONGODB_CONNECTION_URL": uri,
+        **UNLIMITED,
+    }
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
         parts = relayed_store(mongo.get_default_database(), settings(config))
         yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
@@ -708,6 +713,7 @@ def test_no_booking_is_stored_for_which_the_outbox_has_no_room(
     config = {
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
         "MONGODB_CONNECTION_URL": mongodb_uri,
+        **UNLIMITED,
         "OUTBOX_LIMIT": 2,
     }
     parts = relayed_store(database, settings(config))

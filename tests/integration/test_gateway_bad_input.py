@@ -19,6 +19,7 @@ from clinic.assembly import relayed_store
 from gateway.app import create_app
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
+from tests.conftest import UNLIMITED
 from tests.rpc import NO_SERVICE
 
 EXAMPLE = {
@@ -38,7 +39,11 @@ MANY_EXAMPLES = settings(
 @pytest.fixture
 def client(database: Database[Any], mongodb_uri: str) -> FlaskClient:
     read = config.settings(
-        {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": mongodb_uri}
+        {
+            "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
+            "MONGODB_CONNECTION_URL": mongodb_uri,
+            **UNLIMITED,
+        }
     )
     return create_app(
         *relayed_store(database, read), GatewaySettings(), NO_SERVICE, NO_SERVICE

@@ -32,6 +32,7 @@ from gateway.settings import GatewaySettings
 from runner.ports import free_port
 from runner.services import ROOT
 from tests.bookings import put_booking
+from tests.conftest import UNLIMITED
 from tests.integration.test_gateway import EXAMPLE, book, booked, problem
 from tests.rpc import NO_SERVICE
 
@@ -51,7 +52,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 @pytest.fixture
 def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
     """A store whose relay is not started; its broker is nowhere."""
-    config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": mongodb_uri}
+    config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": mongodb_uri, **UNLIMITED}
     return relayed_store(database, settings(config))
 
 
@@ -79,7 +80,7 @@ def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
 def cut_off_client() -> Iterator[FlaskClient]:
     """A gateway whose database is not there."""
     uri = f"mongodb://127.0.0.1:{free_port()}/clinic?serverSelectionTimeoutMS=100"
-    config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": uri}
+    config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": uri, **UNLIMITED}
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
         parts = relayed_store(mongo.get_default_database(), settings(config))
         yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()

@@ -27,6 +27,7 @@ from gateway.app import create_app
 from gateway.openapi import refusals
 from gateway.settings import GatewaySettings
 from runner.services import ROOT
+from tests.conftest import UNLIMITED
 from tests.contract import CONTRACTS, routes
 from tests.rpc import NO_SERVICE
 
@@ -41,7 +42,11 @@ STAFF_CALLS = {("GET", "/bookings"), ("GET", "/bookings/"), ("GET", "/metrics")}
 def make_app() -> Iterator[Callable[..., Flask]]:
     """Makes gateways whose database is not there: what is read here needs none."""
     uri = "mongodb://127.0.0.1:1/clinic?serverSelectionTimeoutMS=100"
-    config = {"AMQP_URI": "amqp://guest:guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": uri}
+    config = {
+        "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
+        "MONGODB_CONNECTION_URL": uri,
+        **UNLIMITED,
+    }
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
         parts = relayed_store(mongo.get_default_database(), settings(config))
         yield lambda keys=frozenset(): create_app(

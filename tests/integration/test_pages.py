@@ -33,6 +33,7 @@ from gateway.app import create_app
 from gateway.settings import GatewaySettings, Hours
 from notification_service.writer import Writer
 from tests.bookings import requested
+from tests.conftest import UNLIMITED
 from tests.integration.test_gateway import cut_off_client
 from tests.rpc import NO_SERVICE
 
@@ -88,7 +89,8 @@ def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Re
     """A store whose relay is not started; its broker is nowhere."""
     nowhere = "amqp://guest:guest@127.0.0.1:1/"
     return relayed_store(
-        database, settings({"AMQP_URI": nowhere, "MONGODB_CONNECTION_URL": mongodb_uri})
+        database,
+        settings({"AMQP_URI": nowhere, "MONGODB_CONNECTION_URL": mongodb_uri, **UNLIMITED}),
     )
 
 

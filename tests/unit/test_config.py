@@ -124,8 +124,8 @@ def test_the_list_is_open_and_workers_are_many_by_default() -> None:
     assert loaded()["max_workers"] == 200
 
 
-def test_the_gateway_limits_nobody_and_believes_no_proxy_by_default() -> None:
-    assert web() == GatewaySettings(frozenset(), rate_limit="", trusted_proxies=0)
+def test_the_gateway_limits_each_client_and_believes_no_proxy_by_default() -> None:
+    assert web() == GatewaySettings(frozenset(), rate_limit="60/minute", trusted_proxies=0)
 
 
 def test_nobody_is_monitored_by_default_and_only_from_this_machine() -> None:
@@ -167,6 +167,7 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
     "WEBHOOK_SECRET": ("one, two,", lambda: hook(RECEIVER).secrets, ("one", "two")),
     "OUTBOX_GRACE_SECONDS": ("1.5", lambda: settings(loaded()).outbox_grace_seconds, 1.5),
     "OUTBOX_LIMIT": ("7", lambda: settings(loaded()).outbox_limit, 7),
+    "MAX_OPEN_BOOKINGS": ("3", lambda: settings(loaded()).max_open_bookings, 3),
     "OUTBOX_SWEEP_SECONDS": ("0.2", lambda: settings(loaded()).outbox_sweep_seconds, 0.2),
     "STAFF_API_KEY": (
         "one, two,",

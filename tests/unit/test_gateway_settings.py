@@ -15,7 +15,7 @@ def read(**config: Any) -> GatewaySettings:
 
 
 def test_everything_may_be_left_out() -> None:
-    assert read() == GatewaySettings(frozenset(), "", 0)
+    assert read() == GatewaySettings(frozenset(), "60/minute", 0)
 
 
 # --- keys
@@ -71,17 +71,25 @@ def test_a_rate_is_a_number_per_time(rate: str) -> None:
 
 
 @pytest.mark.parametrize("rate", ["", None], ids=repr)
-def test_no_rate_is_no_limit(rate: Any) -> None:
-    assert read(RATE_LIMIT=rate).rate_limit == ""
+def test_an_unset_rate_is_the_default(rate: Any) -> None:
+    assert read(RATE_LIMIT=rate).rate_limit == "60/minute"
+
+
+@pytest.mark.parametrize("rate", ["off", "OFF", " off ", False], ids=repr)
+def test_a_rate_may_be_off(rate: Any) -> None:
+    assert read(RATE_LIMIT=rate).rate_limit is None
 
 
 @pytest.mark.parametrize(
     "rate",
-    ["many", "20", "20/", "/minute", "-1/minute", "1.5/minute", "20/fortnight", " ", 20, ["1/day"]],
+    [
+        *("many", "20", "20/", "/minute", "-1/minute", "1.5/minute", "20/fortnight", " ", "offf"),
+        *("0/minute", "5/second;0/hour", "٢/minute", 20, 0, True, ["1/day"]),
+    ],
     ids=repr,
 )
 def test_a_rate_that_is_none_is_refused(rate: Any) -> None:
-    with pytest.raises(ConfigError, match="RATE_LIMIT"):
+    with pytest.raises(ConfigError, match=r"RATE_LIMIT.*must be a rate like 60/minute, or off"):
         read(RATE_LIMIT=rate)
 
 

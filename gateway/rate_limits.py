@@ -1,0 +1,73 @@
+"""How often one client may ask for something, counted in the memory of this process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from cachetools import TTLCache
+from flask import Flask
+from flask_limiter import Limiter, RequestLimit
+from limits import parse_many
+from marshmallow import ValidationError, fields
+
+from clinic.limit_fields import OFF, is_off
+from gateway.client_address import client_address, client_key
+
+logger = logging.getLogger(__name__)
+
+#: What is counted together. Changes have a count of their own: who guesses at codes keeps nobody
+#: at that address from booking.
+_SCOPES = {
+    "bookings": ("bookings.book", "asking.ask"),
+    "changes": ("changes.cancel", "changes.reschedule", "appointment.cancel", "moving.move"),
+}
+
+#: A client that goes on is logged once in so long: its log must not grow as fast as it asks.
+_LOG_SECONDS = 60
+_LOGGED_CLIENTS = 1024
+
+
+class Rate(fields.Field[str | None]):
+    """A rate like 60/minute, or several like 5/second;100/hour; `off` is None."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str | None:
+        if is_off(value):
+            return None
+        if not isinstance(value, str) or not _amounts(value) or min(_amounts(value)) < 1:
+            raise ValidationError(f"must be a rate like 60/minute, or {OFF}")
+        return value
+
+
+def limit_requests(app: Flask, rate: str) -> None:
+    """Answer 429 to clients that ask more often; programs and pages are counted together."""
+    logged: TTLCache[tuple[str, str], None] = TTLCache(_LOGGED_CLIENTS, _LOG_SECONDS)
+
+    def log_once(limit: RequestLimit) -> None:
+        who = (client_key(), limit.key)
+        if who not in logged:
+            logged[who] = None
+            logger.warning("rate limit reached", extra={"client_address": client_address()})
+
+    limiter = Limiter(
+        client_key,
+        app=app,
+        storage_uri="memory://",
+        strategy="sliding-window-counter",
+        headers_enabled=True,
+        on_breach=log_once,
+    )
+    for scope, names in _SCOPES.items():
+        limit = limiter.shared_limit(rate, scope=scope)
+        for name in names:
+            view: Any = limit(app.view_functions[name])
+            app.view_functions[name] = view
+
+
+def _amounts(rate: str) -> Sequence[int]:
+    """The requests that each rate allows; none for what is no rate."""
+    try:
+        return [item.amount for item in parse_many(rate)]
+    except ValueError:
+        return []

@@ -1,0 +1,258 @@
+"""How many open bookings one address may have, against a real database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic import document
+from clinic.assembly import relayed_store
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.config import settings
+from clinic.errors import IdempotencyKeyUsed, TooManyOpenBookings
+from clinic.manage_token import issue
+from clinic.new_bookings import NewBookings
+from clinic.outbox import Outbox
+from clinic.quota import QUOTA_KEY, address_hash
+from clinic.store import BookingStore
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from runner.services import ROOT
+from tests.bookings import requested
+from tests.contract import CheckingClient
+from tests.operations import Operations
+from tests.rpc import NO_SERVICE
+
+ANA = "ana@example.com"
+LIMIT = 3
+
+
+@pytest.fixture
+def make_store(database: Database[Any]) -> Callable[[int | None], BookingStore]:
+    return lambda max_open: BookingStore(database, Outbox(database), max_open)
+
+
+@pytest.fixture
+def store(make_store: Callable[[int | None], BookingStore]) -> BookingStore:
+    return make_store(LIMIT)
+
+
+def put(store: BookingStore, address: str = ANA, **fields: Any) -> Booking:
+    booking = requested(patient_email=address, **fields)
+    store.insert(booking, issue()[1])
+    return booking
+
+
+def confirm(store: BookingStore, booking: Booking, seat: int = 0) -> Booking:
+    store.apply(steps.confirm(booking, seat=seat, at=now(), by="test"))
+    return store.get(booking.id)
+
+
+def is_full(store: BookingStore, address: str = ANA) -> bool:
+    try:
+        put(store, address)
+    except TooManyOpenBookings:
+        return True
+    return False
+
+
+def test_an_address_has_no_more_open_bookings_than_the_limit(
+    store: BookingStore, database: Database[Any]
+) -> None:
+    for _ in range(LIMIT):
+        put(store)
+    for _ in range(5):
+        with pytest.raises(TooManyOpenBookings):
+            put(store)
+    assert database["bookings"].count_documents({}) == LIMIT
+    assert not is_full(store, "other@example.com")
+
+
+def test_the_case_of_letters_makes_no_other_address(store: BookingStore) -> None:
+    for address in (ANA, "ANA@example.com", "Ana@Example.com"):
+        put(store, address)
+    assert is_full(store, "aNA@example.com")
+    assert not is_full(store, "ana+1@example.com")
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_a_booking_that_is_cancelled_makes_room(store: BookingStore, is_confirmed: bool) -> None:
+    _, _, booking = [put(store) for _ in range(LIMIT)]
+    if is_confirmed:
+        booking = confirm(store, booking)
+    assert is_full(store)
+    store.apply(steps.cancel(booking, reason="cancelled_by_patient", at=now(), by="test"))
+    assert not is_full(store)
+    assert is_full(store)
+
+
+def test_a_booking_that_is_rejected_makes_room(store: BookingStore) -> None:
+    for booking in [put(store) for _ in range(LIMIT)]:
+        store.apply(steps.reject(booking, reason="slot_full", at=now(), by="test"))
+    for _ in range(LIMIT):
+        put(store)
+    assert is_full(store)
+
+
+def test_a_booking_that_is_confirmed_or_moved_stays_open(store: BookingStore) -> None:
+    _, _, pending = [put(store) for _ in range(LIMIT)]
+    booking = confirm(store, pending)
+    assert is_full(store)
+    later = booking.date + timedelta(hours=1)
+    store.apply(steps.reschedule(booking, date=later, seat=0, at=now(), by="test"))
+    assert is_full(store)
+
+
+def test_an_appointment_that_is_over_makes_room(store: BookingStore) -> None:
+    yesterday = now() - timedelta(days=1)
+    confirm(store, put(store, date=yesterday))
+    put(store, date=yesterday)  # not decided yet, and so still open
+    put(store)
+    assert not is_full(store)
+    assert is_full(store)
+
+
+def test_an_appointment_that_is_moved_meanwhile_keeps_its_unit(
+    store: BookingStore, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = put(store, date=now() - timedelta(days=1))
+    for _ in range(LIMIT - 1):
+        put(store)
+    over = confirm(store, over)
+    release = NewBookings._release
+
+    def move_first(self: NewBookings, ids: Any) -> None:
+        monkeypatch.undo()
+        tomorrow = now() + timedelta(days=1)
+        store.apply(steps.reschedule(over, date=tomorrow, seat=0, at=now(), by="test"))
+        release(self, ids)
+
+    monkeypatch.setattr(NewBookings, "_release", move_first)
+    assert is_full(store)
+    assert database["bookings"].count_documents({QUOTA_KEY: {"$gt": ""}}) == LIMIT
+
+
+def test_an_insert_that_is_repeated_counts_once(
+    store: BookingStore, database: Database[Any]
+) -> None:
+    """As when the answer to the first was lost, whichever of its keys it has the second time."""
+    put(store)
+    booking, access = requested(patient_email=ANA), issue()[1]
+    for _ in range(30):
+        store.insert(booking, access)
+    assert database["bookings"].count_documents({}) == 2
+    assert not is_full(store)
+
+
+def test_a_request_that_is_repeated_gets_its_booking_at_the_limit(store: BookingStore) -> None:
+    access = issue("a key of the client")[1]
+    store.insert(requested(patient_email=ANA), access)
+    for _ in range(LIMIT - 1):
+        put(store)
+    for _ in range(10):
+        with pytest.raises(IdempotencyKeyUsed):
+            store.insert(requested(patient_email=ANA), issue("a key of the client")[1])
+
+
+def test_the_limit_may_be_lowered_and_switched_off(
+    make_store: Callable[[int | None], BookingStore], database: Database[Any]
+) -> None:
+    for _ in range(10):
+        put(make_store(10))
+    assert is_full(make_store(5))
+    assert not is_full(make_store(11))
+    put(make_store(None))
+    assert database["bookings"].count_documents({QUOTA_KEY: {"$exists": False}}) == 1
+
+
+def test_an_ordinary_booking_costs_one_insert(
+    counted: Database[Any], operations: Operations
+) -> None:
+    store = BookingStore(counted, Outbox(counted), 10)
+    put(store, "first@example.com")  # makes the indexes
+    operations.clear()
+    put(store)
+    assert operations.names == ["insert"]
+
+
+def test_two_processes_together_keep_to_the_limit(
+    mongodb_uri: str, database: Database[Any], store: BookingStore
+) -> None:
+    put(store, "first@example.com")  # makes the indexes
+    command = [sys.executable, "-m", "tests.book_at_once", mongodb_uri, ANA, "30", "10"]
+    running = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    stored = [int(each.communicate(timeout=120)[0]) for each in running]
+    assert sum(stored) == 10
+    assert database["bookings"].count_documents({"patientEmail": ANA}) == 10
+
+
+# --- what clients see
+
+
+@pytest.fixture
+def client(database: Database[Any], mongodb_uri: str) -> FlaskClient:
+    nowhere = "amqp://guest:guest@127.0.0.1:1/"
+    config = {"AMQP_URI": nowhere, "MONGODB_CONNECTION_URL": mongodb_uri, "MAX_OPEN_BOOKINGS": 3}
+    parts = relayed_store(database, settings(config))
+    app = create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE)
+    app.test_client_class = CheckingClient
+    return app.test_client()
+
+
+def book(client: FlaskClient, **headers: str) -> Any:
+    fields = {"patientName": "Ana", "patientEmail": ANA, "date": "2026-12-01T10:00:00Z"}
+    return client.post("/book", json=fields, headers=headers)
+
+
+def test_programs_are_told_by_a_problem_of_its_own(client: FlaskClient) -> None:
+    assert [book(client).status_code for _ in range(4)] == [201, 201, 201, 409]
+    assert book(client).get_json()["code"] == "too_many_open_bookings"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("es", "Demasiadas citas con este correo"), ("en", "Too many appointments")],
+)
+def test_people_are_told_on_the_form_that_they_have_filled_in(
+    client: FlaskClient, language: str, text: str
+) -> None:
+    for _ in range(LIMIT):
+        book(client)
+    typed = {"name": "Ana López", "email": ANA, "date": "2026-12-01T10:00:00Z"}
+    answer = client.post("/", data=typed, headers={"Accept-Language": language})
+    assert answer.status_code == 409
+    assert text in answer.text
+    assert "Ana López" in answer.text
+
+
+def test_a_key_that_is_repeated_at_the_limit_gets_the_same_answer(client: FlaskClient) -> None:
+    first = book(client, **{"Idempotency-Key": "0123456789abcdef"})
+    for _ in range(3):
+        book(client)
+    again = book(client, **{"Idempotency-Key": "0123456789abcdef"})
+    assert (again.status_code, again.data) == (201, first.data)
+
+
+def test_neither_answers_nor_messages_have_the_hash(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    answer = book(client)
+    found: Any = database["bookings"].find_one()
+    holder = address_hash(ANA)
+    assert found[QUOTA_KEY].startswith(f"{holder}/")
+    assert holder not in repr(found["outbox"])
+    read = client.get(answer.headers["Location"])
+    for text in (answer.text, read.text, repr(document.to_booking(found))):
+        assert holder not in text
+        assert QUOTA_KEY not in text
