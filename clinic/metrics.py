@@ -16,7 +16,7 @@ CHECK_SECONDS = Histogram(
 #: outcome: done, retried (counted), postponed (not counted), parked, returned to the queue.
 ATTEMPTS = Counter("clinic_attempts_total", "Messages handled.", ["queue", "outcome"])
 DEAD_LETTERS = Counter("clinic_dead_letters_total", "Messages parked.", ["queue", "cause"])
-#: outcome: sent, failed, superseded, postponed, duplicate.
+#: outcome: sent, failed, superseded, suppressed, postponed, duplicate.
 NOTIFICATIONS = Counter(
     "clinic_notifications_total", "Notifications by what became of them.", ["channel", "outcome"]
 )

@@ -38,7 +38,7 @@ class Delivery(Generic[Content]):
 
     `prepare` makes what the channel sends; `again` makes it one that a person had sent so many
     times more. A channel that `tells_every_step` tells those as well that a later one has
-    overtaken.
+    overtaken. `limited` says which quota counts an event, if any.
     """
 
     bookings: BookingStore
@@ -47,6 +47,7 @@ class Delivery(Generic[Content]):
     prepare: Callable[[Booking, BookingStateChanged], Content]
     again: Callable[[Content, int], Content] = lambda content, _times: content
     tells_every_step: bool = False
+    limited: Callable[[Booking, BookingStateChanged], str | None] = lambda *_: None
     claim: Claim | None = field(default=None, init=False)
 
     def deliver(self, event: BookingStateChanged, *, is_replay: bool = False) -> None:
@@ -59,7 +60,8 @@ class Delivery(Generic[Content]):
         booking = self.bookings.get(event.booking_id)
         _require_genuine(event, booking)
         content = self.prepare(booking, event)
-        claim = self.claim = self.ledger.claim(event, is_replay=is_replay)
+        limited = self.limited(booking, event)
+        claim = self.claim = self.ledger.claim(event, is_replay=is_replay, limited=limited)
         if claim is None:
             return
         # Letters follow steps: while this was the last step, no later one had been told. One that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ from clinic.group_commit import GroupCommit
 from clinic.inserts import Inserts
 from clinic.messages import BookingStateChanged
 from clinic.metrics import AMBIGUOUS_NOTIFICATIONS, NOTIFICATIONS
+from notification_service.email_quota import EmailQuota
+
+logger = logging.getLogger(__name__)
 
 
 class ChannelName(StrEnum):
@@ -35,6 +39,7 @@ class State(StrEnum):
     SENT = "sent"
     FAILED = "failed"  #: parked; tried again only when a person wants it
     SUPERSEDED = "superseded"  #: a later step of the booking was told first
+    SUPPRESSED = "suppressed"  #: too many went to its address; sent only when a person wants it
 
 
 _UNSETTLED = (State.SENDING.value, State.POSTPONED.value)
@@ -105,24 +110,36 @@ class Ledger:
     """
 
     def __init__(
-        self, database: Database[dict[str, Any]], channel: str, lease_seconds: float
+        self,
+        database: Database[dict[str, Any]],
+        channel: str,
+        lease_seconds: float,
+        quota: EmailQuota | None = None,
     ) -> None:
         self._rows = database["notifications"]
         self._inserts = Inserts(self._rows)
         self._settlements: GroupCommit[_Settlement, None] = GroupCommit(self._settle)
+        self._quota = quota
         self.channel = channel
         self._lease = timedelta(seconds=lease_seconds)
 
-    def claim(self, event: BookingStateChanged, *, is_replay: bool = False) -> Claim | None:
+    def claim(
+        self, event: BookingStateChanged, *, is_replay: bool = False, limited: str | None = None
+    ) -> Claim | None:
         """Take the right to send; None when the event is settled. Raises: LeaseHeld.
 
-        A letter that was refused for good is tried again when a person replays its event.
+        A letter that was refused for good is tried again when a person replays its event. `limited`
+        is the hash of the address whose quota counts it; where that is used up, it is suppressed.
         """
         with database_errors():
             try:
-                self._inserts.insert(self._new_row(event))
+                may_be_sent = self._insert(event, limited)
             except DuplicateKeyError:
                 return self._claim_again(event, is_replay)
+        if not may_be_sent:
+            NOTIFICATIONS.labels(self.channel, State.SUPPRESSED.value).inc()
+            logger.warning("e-mail suppressed", extra={"event_id": event.event_id})
+            return None
         return Claim(event, tries=1)
 
     def is_superseded(self, event: BookingStateChanged, present: int) -> bool:
@@ -206,6 +223,14 @@ class Ledger:
         outcome = {"state": state.value, "updatedAt": now()}
         result = self._rows.update_many(mine, {"$set": outcome})
         NOTIFICATIONS.labels(self.channel, state.value).inc(result.matched_count)
+
+    def _insert(self, event: BookingStateChanged, limited: str | None) -> bool:
+        """Whether it may be sent. Raises: DuplicateKeyError when the event has a row."""
+        row = self._new_row(event)
+        if limited is None or self._quota is None:
+            self._inserts.insert(row)
+            return True
+        return self._quota.insert(row, row | {"state": State.SUPPRESSED.value}, limited)
 
     def _insert_missing(self, events: Sequence[BookingStateChanged]) -> None:
         # Nobody has touched them since the step itself, and nobody has tried.

@@ -21,6 +21,7 @@ from clinic.upcoming import Upcoming
 from notification_service.channels import Channel, Envelope
 from notification_service.delivery import Delivery
 from notification_service.desk import Desk
+from notification_service.email_quota import EmailQuota, limited_address
 from notification_service.free_slots import FreeSlots
 from notification_service.ledger import ChannelName, Ledger
 from notification_service.notification import Notifications
@@ -71,8 +72,10 @@ class ChannelDelivery(ClinicDatabase):
     def get_dependency(self, worker_ctx: WorkerContext) -> Delivery[Any]:
         return replace(self.delivery)
 
-    def _ledger(self, name: ChannelName, channel: Channel[Any]) -> Ledger:
-        return Ledger(self.database, name, channel.longest_send_seconds + _MARGIN_SECONDS)
+    def _ledger(
+        self, name: ChannelName, channel: Channel[Any], quota: EmailQuota | None = None
+    ) -> Ledger:
+        return Ledger(self.database, name, channel.longest_send_seconds + _MARGIN_SECONDS, quota)
 
     def _reconciler(
         self, ledger: Ledger, work: WorkQueue, policy: RetryPolicy, reach: timedelta
@@ -93,10 +96,17 @@ class ChannelDelivery(ClinicDatabase):
 class EmailDelivery(ChannelDelivery):
     def setup(self) -> None:
         super().setup()
-        ledger = self._ledger(ChannelName.EMAIL, self.own.channel)
+        limit = self.own.max_emails_per_address
+        quota = EmailQuota(self.database, limit) if limit else None
+        ledger = self._ledger(ChannelName.EMAIL, self.own.channel, quota)
         writer = self._writer()
         self.delivery = Delivery(
-            self.bookings, ledger, self.own.channel, writer.write, Envelope.again
+            self.bookings,
+            ledger,
+            self.own.channel,
+            writer.write,
+            Envelope.again,
+            limited=limited_address,
         )
         policy = self.settings.email_retry
         self.background = (

@@ -13,6 +13,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from clinic.config import ConfigSchema, LinkSecrets, PublicUrl, Zone, read
+from clinic.limit_fields import OptionalLimit
 from notification_service.channels import Channel, Envelope, LogChannel, SmtpChannel
 from notification_service.webhook import WebhookChannel
 
@@ -24,7 +25,8 @@ _LONGEST_HOURS = 336
 class NotificationSettings:
     """`sender` is the address that letters come from. `slot` is how long an appointment lasts.
     Without `public_url` and `link_secrets` letters have no link; with `remind_before` of zero
-    nobody is reminded. `webhook` is None while it is off."""
+    nobody is reminded. `webhook` is None while it is off. `max_emails_per_address` is for a day and
+    an address that nobody has confirmed; None is any number."""
 
     channel: Channel[Envelope]
     sender: str
@@ -34,6 +36,7 @@ class NotificationSettings:
     link_secrets: tuple[str, ...] = field(repr=False)
     remind_before: timedelta
     webhook: WebhookChannel | None
+    max_emails_per_address: int | None
 
 
 class SmtpSchema(ConfigSchema):
@@ -107,6 +110,7 @@ class NotificationSettingsSchema(ConfigSchema):
     reminder_hours = fields.Float(
         data_key="REMINDER_HOURS", load_default=24.0, validate=_is_off_or_early
     )
+    max_emails_per_address = OptionalLimit(data_key="MAX_EMAILS_PER_ADDRESS", load_default=10)
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> NotificationSettings:
@@ -120,6 +124,7 @@ class NotificationSettingsSchema(ConfigSchema):
             link_secrets=data["link_secrets"],
             remind_before=timedelta(hours=data["reminder_hours"]),
             webhook=data["webhook"],
+            max_emails_per_address=data["max_emails_per_address"],
         )
 
 

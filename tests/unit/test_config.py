@@ -167,6 +167,7 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
     "WEBHOOK_SECRET": ("one, two,", lambda: hook(RECEIVER).secrets, ("one", "two")),
     "OUTBOX_GRACE_SECONDS": ("1.5", lambda: settings(loaded()).outbox_grace_seconds, 1.5),
     "OUTBOX_LIMIT": ("7", lambda: settings(loaded()).outbox_limit, 7),
+    "MAX_EMAILS_PER_ADDRESS": ("3", lambda: mail().max_emails_per_address, 3),
     "MAX_OPEN_BOOKINGS": ("3", lambda: settings(loaded()).max_open_bookings, 3),
     "OUTBOX_SWEEP_SECONDS": ("0.2", lambda: settings(loaded()).outbox_sweep_seconds, 0.2),
     "STAFF_API_KEY": (

@@ -1,0 +1,238 @@
+"""How many e-mails one address receives, with a real mail server and a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import eventlet
+import pytest
+from pymongo.database import Database
+
+from clinic import booking as steps
+from clinic.booking import Booking
+from clinic.clock import now
+from clinic.confirmed_addresses import ConfirmedAddresses
+from clinic.messages import BookingStateChanged
+from clinic.metrics import NOTIFICATIONS
+from clinic.outbox import Outbox
+from clinic.quota import QUOTA_KEY
+from clinic.store import BookingStore
+from notification_service.channels import Envelope
+from notification_service.delivery import Delivery
+from notification_service.email_quota import PERIOD, EmailQuota, limited_address
+from notification_service.ledger import Ledger
+from notification_service.notification import Notifications
+from notification_service.settings import notification_settings
+from notification_service.writer import Writer
+from tests.bookings import put_booking
+from tests.mailbox import Mailbox, running_mailbox
+from tests.operations import Operations
+
+ANA = "ana@example.com"
+LIMIT = 3
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    yield from running_mailbox(tmp_path)
+
+
+@pytest.fixture
+def bookings(database: Database[Any]) -> BookingStore:
+    return BookingStore(database, Outbox(database, 60))
+
+
+Deliver = Callable[[BookingStateChanged], None]
+
+
+@pytest.fixture
+def make_delivery(
+    bookings: BookingStore, config: dict[str, Any], mailbox: Mailbox
+) -> Callable[[Database[Any]], Deliver]:
+    """Makes notifiers, each with a quota of its own over the same database."""
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    own = notification_settings(config)
+    writer = Writer(own.sender, own.zone, own.slot)
+
+    def make(database: Database[Any]) -> Deliver:
+        ledger = Ledger(database, "email", 60, EmailQuota(database, LIMIT))
+
+        def deliver(event: BookingStateChanged) -> None:
+            delivery: Delivery[Envelope] = Delivery(
+                bookings, ledger, own.channel, writer.write, limited=limited_address
+            )
+            delivery.deliver(event)
+
+        return deliver
+
+    return make
+
+
+@pytest.fixture
+def deliver(make_delivery: Callable[[Database[Any]], Deliver], database: Database[Any]) -> Deliver:
+    return make_delivery(database)
+
+
+def rejected(
+    bookings: BookingStore, address: str = ANA, by: str = "patient"
+) -> BookingStateChanged:
+    booking = put_booking(bookings, patient_email=address, by=by)
+    return take(bookings, steps.reject(booking, reason="slot_full", at=now(), by="booking_worker"))
+
+
+def confirmed(bookings: BookingStore, seat: int = 0) -> tuple[Booking, BookingStateChanged]:
+    booking = put_booking(bookings, patient_email=ANA, by="patient")
+    event = take(bookings, steps.confirm(booking, seat=seat, at=now(), by="booking_worker"))
+    return bookings.get(booking.id), event
+
+
+def take(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+    bookings.apply(transition)
+    return BookingStateChanged.of(transition)
+
+
+def states(database: Database[Any]) -> list[str]:
+    return [row["state"] for row in database["notifications"].find().sort("createdAt", 1)]
+
+
+def used_up(bookings: BookingStore, deliver: Deliver) -> None:
+    for _ in range(LIMIT):
+        deliver(rejected(bookings))
+
+
+def test_an_address_receives_no_more_e_mails_than_the_limit(
+    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    suppressed = NOTIFICATIONS.labels("email", "suppressed")
+    before = suppressed._value.get()
+    for _ in range(LIMIT + 4):
+        deliver(rejected(bookings))
+    deliver(rejected(bookings, "other@example.com"))
+    assert [each["To"] for each in mailbox.letters()].count(ANA) == LIMIT
+    assert len(mailbox.letters()) == LIMIT + 1
+    assert states(database) == ["sent"] * LIMIT + ["suppressed"] * 4 + ["sent"]
+    assert suppressed._value.get() - before == 4
+
+
+def test_what_was_suppressed_stays_so_when_its_event_comes_again(
+    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    used_up(bookings, deliver)
+    event = rejected(bookings)
+    for _ in range(3):
+        deliver(event)
+    assert states(database) == ["sent"] * LIMIT + ["suppressed"]
+    assert len(mailbox.letters()) == LIMIT
+
+
+def test_an_event_that_comes_again_counts_once(
+    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    event = rejected(bookings)
+    for _ in range(10):
+        deliver(event)
+    for _ in range(LIMIT - 1):
+        deliver(rejected(bookings))
+    assert states(database) == ["sent"] * LIMIT
+
+
+def test_every_step_that_a_patient_takes_counts(
+    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox
+) -> None:
+    booking, event = confirmed(bookings)
+    deliver(event)
+    for number in range(1, LIMIT + 3):
+        date = booking.date + timedelta(hours=number)
+        move = steps.reschedule(booking, date=date, seat=0, at=now(), by="patient")
+        deliver(take(bookings, move))
+        booking = bookings.get(booking.id)
+    assert len(mailbox.letters()) == LIMIT
+
+
+@pytest.mark.parametrize("by", ["staff", "rpc"])
+def test_what_the_clinic_does_is_always_told(
+    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, by: str
+) -> None:
+    booking, _ = confirmed(bookings)
+    used_up(bookings, deliver)
+    cancel = steps.cancel(booking, reason="cancelled_by_clinic", at=now(), by=by)
+    deliver(take(bookings, cancel))
+    deliver(rejected(bookings, by=by))
+    assert len(mailbox.letters()) == LIMIT + 2
+
+
+def test_an_address_that_is_confirmed_has_no_limit(
+    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    used_up(bookings, deliver)
+    ConfirmedAddresses(database).add("Ana@example.com")
+    ConfirmedAddresses(database).add(ANA)
+    for _ in range(4):
+        deliver(rejected(bookings))
+    assert len(mailbox.letters()) == LIMIT + 4
+
+
+def test_a_day_later_the_address_receives_e_mails_again(
+    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    used_up(bookings, deliver)
+    a_day_ago = {"$set": {"createdAt": now() - PERIOD}}
+    database["notifications"].update_many({}, a_day_ago)
+    for _ in range(LIMIT + 2):
+        deliver(rejected(bookings))
+    assert len(mailbox.letters()) == 2 * LIMIT
+
+
+def test_staff_may_send_what_was_suppressed(
+    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+) -> None:
+    used_up(bookings, deliver)
+    event = rejected(bookings)
+    deliver(event)
+    notifications = Notifications(database)
+    (suppressed,) = notifications.of(bookings.get(event.booking_id))
+    notifications.reopen(suppressed)
+    deliver(event)
+    assert len(mailbox.letters()) == LIMIT + 1
+
+
+def test_two_notifiers_together_keep_to_the_limit(
+    make_delivery: Callable[[Database[Any]], Deliver],
+    bookings: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+) -> None:
+    notifiers = [make_delivery(database) for _ in range(2)]
+    notifiers[0](rejected(bookings, "first@example.com"))  # makes the index
+    events = [rejected(bookings) for _ in range(20)]
+    racers = [eventlet.spawn(notifiers[n % 2], event) for n, event in enumerate(events)]
+    for racer in racers:
+        racer.wait()
+    assert sorted(states(database)) == ["sent"] * (LIMIT + 1) + ["suppressed"] * (20 - LIMIT)
+    assert [each["To"] for each in mailbox.letters()].count(ANA) == LIMIT
+
+
+def test_an_ordinary_e_mail_costs_as_many_operations_as_without_a_quota(
+    make_delivery: Callable[[Database[Any]], Deliver],
+    bookings: BookingStore,
+    counted: Database[Any],
+    operations: Operations,
+) -> None:
+    notifier = make_delivery(counted)
+    notifier(rejected(bookings, "first@example.com"))  # makes the index
+    event = rejected(bookings)
+    operations.clear()
+    notifier(event)
+    assert operations.names == ["insert", "update"]
+
+
+def test_the_delivery_log_has_no_address(
+    deliver: Deliver, bookings: BookingStore, database: Database[Any]
+) -> None:
+    deliver(rejected(bookings))
+    (row,) = database["notifications"].find()
+    assert row[QUOTA_KEY]
+    assert ANA not in repr(row)
