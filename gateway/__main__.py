@@ -16,7 +16,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m gateway")
     parser.add_argument("--host", default="127.0.0.1", help="IP address to listen on")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("application", nargs="?", default="gateway.rsgi:app")
+    parser.add_argument("application", nargs="?", default="gateway.asgi:app")
     return parser.parse_args()
 
 

@@ -1,15 +1,24 @@
-"""A request of granian's RSGI, as a WSGI application reads it."""
+"""A request of ASGI, as a WSGI application reads it."""
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from granian.rsgi import Scope
+from werkzeug.exceptions import HTTPException
+
+from gateway.http_rules import violation
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import InputStream, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
+
+Scope = dict[str, Any]
+
+#: Where the application finds an error that it has to answer with, before it does anything else.
+REFUSAL = "clinic.refusal"
 
 #: What all requests have in common. werkzeug asks whether a body without a length has an end.
 _BASE: dict[str, Any] = {
@@ -23,45 +32,60 @@ _BASE: dict[str, Any] = {
 }
 
 #: Two whose names don't begin with HTTP_, by PEP 3333.
-_PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+_PLAIN = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+
+#: A cookie-pair of RFC 6265, section 4.1.1. Other applications of the same domain set cookies that
+#: are none, and a lenient parser would read ours as a part of theirs.
+_COOKIE = re.compile(
+    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+="
+    rb'("?)[!#-+\--:<-\[\]-~]*\1'
+)
 
 
-def environ_of(scope: Scope, body: InputStream) -> WSGIEnvironment:
-    """Lay a request out as PEP 3333 has it.
+def environ_of(scope: Scope) -> WSGIEnvironment:
+    """Lay a request out as PEP 3333 has it, without its body.
 
     A header with an underscore in its name is left out: it would pass for the one with a dash.
     """
-    server, _, port = scope.server.rpartition(":")
     environ: WSGIEnvironment = _BASE | {
-        "REQUEST_METHOD": scope.method,
-        "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
-        "SERVER_NAME": server.strip("[]"),
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": body,
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": scope["server"][0],
+        "SERVER_PORT": scope["server"][1],
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": scope["client"][0],
+        "wsgi.url_scheme": scope["scheme"],
     }
-    environ |= _headers(scope)
+    environ |= _headers(scope["headers"])
+    refusal: HTTPException | None = violation(environ, len(scope["raw_path"]))
+    if refusal is not None:
+        environ[REFUSAL] = refusal
     return environ
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def _headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, value in scope.headers.items():
-        if "_" in name:
-            continue
+    for name, value in fields:
         key = _key(name)
+        if not key:
+            continue
+        if key == "HTTP_COOKIE":
+            value = _cookies(value)
+        text = value.decode("latin-1")
         if key in found:  # RFC 9110, 5.3; RFC 6265, 5.4
-            value = found[key] + ("; " if name == "cookie" else ", ") + value
-        found[key] = value
-    for name in scope.headers.keys():  # noqa: SIM118 - they can't be iterated
-        if "_" not in name:
-            found.setdefault(_key(name), "")  # not ASCII: granian keeps the value to itself
+            text = found[key] + ("; " if key == "HTTP_COOKIE" else ", ") + text
+        found[key] = text
     return found
 
 
 @lru_cache(maxsize=256)
-def _key(name: str) -> str:
-    return _PLAIN.get(name) or "HTTP_" + name.upper().replace("-", "_")
+def _key(name: bytes) -> str:
+    if b"_" in name:
+        return ""
+    return _PLAIN.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+
+
+def _cookies(header: bytes) -> bytes:
+    pairs = (pair.strip(b" \t") for pair in header.split(b";"))
+    return b"; ".join(pair for pair in pairs if _COOKIE.fullmatch(pair))

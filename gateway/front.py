@@ -1,22 +1,27 @@
-"""Serves the WSGI application by RSGI, granian's protocol for event loops."""
+"""Serves the WSGI application by ASGI, a protocol for event loops.
+
+Of granian's protocols for event loops it is the one that gives header fields as bytes: a cookie of
+another application may hold anything.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
-
 from clinic.fibers import Fiber
-from gateway.environ import environ_of
-from gateway.request_body import read_body
+from gateway.environ import Scope, environ_of
+from gateway.request_body import Receive, read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 #: What books and reads one booking waits for nothing but fibers' own ways to wait.
 _FIBERS = re.compile(r"/book|/booking/[^/]*")
@@ -46,18 +51,18 @@ class Front:
         self._room = asyncio.Semaphore(fibers)
         self._threads = ThreadPoolExecutor(threads, "request")
 
-    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
-        try:
-            environ = environ_of(scope, await read_body(scope, protocol))
-        except ProtocolClosed:
-            return  # the client has gone
-        if _FIBERS.fullmatch(scope.path):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environ = environ_of(scope)
+        environ["wsgi.input"] = await read_body(environ, receive)
+        if _FIBERS.fullmatch(scope["path"]):
             async with self._room:
                 answer = await _in_a_fiber(lambda: self._answer(environ))
         else:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, self._answer, environ)
-        protocol.response_bytes(answer.status, answer.headers, answer.body)
+        headers = [(_name(name), value.encode("latin-1")) for name, value in answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
     def _answer(self, environ: WSGIEnvironment) -> _Answer:
         answer = _Answer()
@@ -83,3 +88,8 @@ async def _in_a_fiber(function: Callable[[], _Answer]) -> _Answer:
 
     Fiber(run).switch()
     return await done
+
+
+@lru_cache(maxsize=256)
+def _name(header: str) -> bytes:
+    return header.lower().encode("latin-1")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -28,6 +28,7 @@ from clinic.errors import (
 )
 from clinic.fibers import pause
 from clinic.field_errors import code_of
+from gateway.environ import REFUSAL
 from gateway.field_texts import field_texts
 from gateway.requests import language
 
@@ -38,7 +39,7 @@ RETRY_AFTER_SECONDS = 5
 #: asks again at once would keep the interpreter from others for seconds.
 PAUSE_SECONDS = 0.05
 
-_TELLING_HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
+_TELLING_HEADERS = frozenset({"Accept-Encoding", "Allow", "Retry-After", "WWW-Authenticate"})
 
 #: The only place that maps an error of the house to HTTP; anything else of ours is a 500.
 _STATUS: dict[type[ClinicError], HTTPStatus] = {
@@ -99,11 +100,19 @@ def _described(errors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def register(app: Flask) -> None:
+    app.before_request(_refuse_unread)
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(strict_json.InvalidJson, _malformed)
     app.register_error_handler(ClinicError, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
+
+
+def _refuse_unread() -> None:
+    """Raises: HTTPException for a request whose head was refused before it came here."""
+    refusal: HTTPException | None = request.environ.get(REFUSAL)
+    if refusal is not None:
+        raise refusal
 
 
 def _invalid(error: ValidationError) -> Response:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
 
+from gateway.environ import REFUSAL
 from gateway.requests import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 #: How long a client may take to send its body. Less than a process is given to end.
 BODY_SECONDS = 15
@@ -31,31 +34,30 @@ class _Broken(io.BytesIO):
     readline = readinto = read
 
 
-async def read_body(scope: Scope, protocol: HTTPProtocol) -> InputStream:
-    """Read no more than is needed to see that a body is too long. Raises: ProtocolClosed."""
-    length = scope.headers.get("content-length")
-    if length is None and scope.headers.get("transfer-encoding") is None:
+async def read_body(environ: Mapping[str, Any], receive: Receive) -> InputStream:
+    """Read no more than is needed to see that a body is too long."""
+    length = environ.get("CONTENT_LENGTH")
+    if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return io.BytesIO()
-    if length is not None and int(length) > MAX_BODY_BYTES:
-        return io.BytesIO()  # refused by its length
+    if REFUSAL in environ or (length is not None and int(length) > MAX_BODY_BYTES):
+        return io.BytesIO()  # refused whatever it holds
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return io.BytesIO(await (protocol() if length is not None else _chunks(protocol)))
+            return io.BytesIO(await _received(receive, length))
     except TimeoutError:
         return _Broken(RequestTimeout())
     except HTTPException as error:
         return _Broken(error)
 
 
-async def _chunks(protocol: HTTPProtocol) -> bytes:
-    """Raises: BadRequest for a body that breaks off. granian ends it with an empty chunk, as every
-    body, and with another one: RFC 9112, section 8, has it that such a body is no body."""
-    body, ends = bytearray(), 0
-    async for chunk in protocol:
-        body += chunk
-        ends += not chunk
-        if len(body) > MAX_BODY_BYTES:
-            break
-    if ends > 1:
-        raise BadRequest
-    return bytes(body)
+async def _received(receive: Receive, length: str | None) -> bytes:
+    """Raises: BadRequest for a body that breaks off, which is none: RFC 9112, section 8."""
+    enough = MAX_BODY_BYTES + 1 if length is None else int(length)
+    body, is_unfinished = b"", True
+    while is_unfinished and len(body) < enough:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise BadRequest
+        body += message["body"]
+        is_unfinished = message["more_body"]
+    return body

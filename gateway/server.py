@@ -27,7 +27,7 @@ def serve(application: str, host: str, port: int) -> None:
         application,
         address=host,
         port=port,
-        interface=Interfaces.RSGI,
+        interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         websockets=False,
         backpressure=connection_limit(),

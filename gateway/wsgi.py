@@ -1,4 +1,4 @@
-"""The application, for any WSGI server; `gateway.rsgi` serves it best."""
+"""The application, for any WSGI server; `gateway.asgi` serves it best."""
 
 from __future__ import annotations
 

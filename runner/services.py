@@ -39,7 +39,7 @@ def services(
 
 def _gateway(host: str, port: int) -> list[str]:
     address = ["--host", host, "--port", str(port)]
-    return [sys.executable, "-m", "gateway", *address, "gateway.rsgi:app"]
+    return [sys.executable, "-m", "gateway", *address, "gateway.asgi:app"]
 
 
 def _nameko(module: str) -> list[str]:

@@ -98,7 +98,7 @@ def test_it_says_when_it_is_ready_and_the_curl_line_it_prints_works(
     assert run.url in line
     assert '"status":"pending"' in answer.stdout
     if len(os.sched_getaffinity(0)) > 1 and not shutil.which("mongod"):
-        places = cpus(process, "gateway.rsgi:app"), cpus(process, "secantusd-py")
+        places = cpus(process, "gateway.asgi:app"), cpus(process, "secantusd-py")
         assert [len(each) for each in places] == [1, 1]
         assert places[0] != places[1]
 

@@ -58,7 +58,7 @@ ENVIRONMENT = {
 }
 #: Each service and the module with traps that stands in for its own.
 _ENTRIES = {
-    "gateway.rsgi:app": "tests.faults.sabotage.gateway:app",
+    "gateway.asgi:app": "tests.faults.sabotage.gateway:app",
     "booking_service.service": "tests.faults.sabotage.booking_service",
     "notification_service.service": "tests.faults.sabotage.notification_service",
 }

@@ -1,9 +1,9 @@
-"""The gateway, with traps: `granian --interface rsgi tests.faults.sabotage.gateway:app`."""
+"""The gateway, with traps: `python -m gateway tests.faults.sabotage.gateway:app`."""
 
 from tests.faults.sabotage.trap import install
 
 install("gateway")
 
-from gateway.rsgi import app  # noqa: E402 - its relay starts with the import
+from gateway.asgi import app  # noqa: E402 - its relay starts with the import
 
 __all__ = ["app"]

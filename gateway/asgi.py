@@ -1,4 +1,4 @@
-"""The process's entry: `granian --interface rsgi --http 1 gateway.rsgi:app`."""
+"""What `python -m gateway` serves: the application behind its ASGI adapter."""
 
 from gateway.front import Front
 from gateway.wsgi import app as application

@@ -1,0 +1,76 @@
+"""What RFC 9110 and RFC 9112 want refused in a request head, and sizes: all of it is looked at
+before anything is parsed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.exceptions import (
+    BadRequest,
+    ExpectationFailed,
+    HTTPException,
+    RequestHeaderFieldsTooLarge,
+    RequestURITooLarge,
+    UnsupportedMediaType,
+)
+from werkzeug.exceptions import NotImplemented as NotImplemented_
+
+#: Bytes of a path and its query; RFC 9112, section 3, recommends to take that many.
+MAX_TARGET_BYTES = 8000
+#: Characters of a header field whose value is parsed. Fields that nobody reads may be longer.
+MAX_FIELD_CHARACTERS = 4096
+
+_PARSED = (
+    "CONTENT_TYPE",
+    "HTTP_ACCEPT",
+    "HTTP_ACCEPT_LANGUAGE",
+    "HTTP_AUTHORIZATION",
+    "HTTP_IDEMPOTENCY_KEY",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_REQUEST_ID",
+)
+#: uri-host and port of RFC 9110, section 7.2. Two fields are joined by ", ", and match nothing.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d{0,5})?", re.ASCII)
+
+
+class UnsupportedContentCoding(UnsupportedMediaType):
+    """A compressed body. The answer names what is taken: RFC 9110, section 15.5.16."""
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", "identity")]
+
+
+def violation(environ: Mapping[str, Any], path_length: int) -> HTTPException | None:
+    """Return the error to answer with, or None for a request head that is as it has to be."""
+    if path_length + len(environ["QUERY_STRING"]) > MAX_TARGET_BYTES:
+        return RequestURITooLarge()
+    for name in _PARSED:
+        if name in environ and len(environ[name]) > MAX_FIELD_CHARACTERS:
+            return RequestHeaderFieldsTooLarge()
+    if not (_is_host(environ) and _has_one_length(environ)):
+        return BadRequest()
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+        return NotImplemented_()
+    if "HTTP_EXPECT" in environ and environ["HTTP_EXPECT"].lower() != "100-continue":
+        return ExpectationFailed()
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
+        return UnsupportedContentCoding()
+    return None
+
+
+def _is_host(environ: Mapping[str, Any]) -> bool:
+    """HTTP/1.0 may leave it out (RFC 9112, section 3.2); granian then makes up an empty one."""
+    host = environ.get("HTTP_HOST", "")
+    if not host:
+        return bool(environ["SERVER_PROTOCOL"] in ("HTTP/1", "HTTP/1.0"))
+    return len(host) <= MAX_FIELD_CHARACTERS and _HOST.fullmatch(host) is not None
+
+
+def _has_one_length(environ: Mapping[str, Any]) -> bool:
+    """A request with two could be a smuggled one: RFC 9112, section 6.3."""
+    length = environ.get("CONTENT_LENGTH")
+    return length is None or (length.isdigit() and "HTTP_TRANSFER_ENCODING" not in environ)
