@@ -17,11 +17,12 @@ class InvalidJson(ValueError):
 
 
 def loads(data: bytes) -> Any:
-    """Decode UTF-8 JSON. Raises: InvalidJson (also for NaN, a repeated key or a lone surrogate)."""
-    if data.startswith(codecs.BOM_UTF8):
-        raise InvalidJson("the text begins with a BOM")
+    """Decode UTF-8 JSON; a BOM before it is ignored, as RFC 8259, section 8.1, allows.
+
+    Raises: InvalidJson (also for NaN, a repeated key or a lone surrogate).
+    """
     try:
-        value = _DECODER.decode(data.decode("utf-8"))
+        value = _DECODER.decode(data.removeprefix(codecs.BOM_UTF8).decode("utf-8"))
         if _ESCAPE in data:
             dumps(value)
     except UnicodeError:

@@ -15,6 +15,7 @@ from clinic.relay import Relay
 from clinic.rpc import RpcPool
 from clinic.store import BookingStore
 from gateway import observation, page_refusals, problems, staff_pages
+from gateway.addresses import restore_fragment
 from gateway.appointment import appointment
 from gateway.asking import asking, welcome
 from gateway.assets import assets
@@ -70,6 +71,8 @@ def create_app(
     app.url_value_preprocessor(_canonicalize_ids)
     observation.register(app, store.outbox)
     problems.register(app)
+    page_refusals.register_for_people(app)
+    app.before_request(restore_fragment)
     breakers = Breakers(app)
     breakers.watch(bookings.name, changes.name, asking.name, appointment.name, moving.name)
     breakers.watch(listing.name)  # a long list that is too slow keeps nobody from booking

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from flask import Blueprint, Response, current_app, request
 
 from clinic.booking import Booking
-from clinic.errors import IdempotencyKeyUsed
+from clinic.clock import now, to_wire
+from clinic.errors import IdempotencyConflict, IdempotencyKeyUsed
 from clinic.manage_token import derive, issue
 from clinic.schema import new_booking, view
 from clinic.store import BookingStore
+from clinic.strict_json import dumps
 from gateway.answers import json_answer
 from gateway.requests import idempotency_key, json_body, language
 
@@ -19,27 +22,45 @@ logger = logging.getLogger(__name__)
 bookings = Blueprint("bookings", __name__)
 
 
-def accept(booking: Booking, data: bytes, key: str | None) -> tuple[Booking, str]:
+#: A key that is shorter could be guessed, and the token had by whoever guesses the request too.
+_SAFE_KEY = 16
+#: How long such a key may be used to repeat its request: enough for a client's retries.
+_SHORT_KEY_PERIOD = timedelta(minutes=10)
+
+
+def content(booking: Booking) -> bytes:
+    """What tells one request from another, however its JSON is written."""
+    return dumps([booking.patient_name, booking.patient_email, to_wire(booking.date)])
+
+
+def accept(booking: Booking, content: bytes, key: str | None) -> tuple[Booking, str]:
     """Store the booking, or find the one that the same key has made before; return its token too.
 
     Raises: IdempotencyConflict, TooManyOpenBookings, BacklogFull, DatabaseUnavailable.
     """
-    token, access = issue(key, data)
+    token, access = issue(key, content)
     try:
         _bookings().insert(booking, access)
     except IdempotencyKeyUsed:
         booking, stored = _bookings().find_by_key(access)
+        _require_valid(key or "", booking)
         return booking, derive(stored.salt, key or "")
     logger.info("booking accepted", extra={"booking_id": booking.id})
     return booking, token
 
 
+def _require_valid(key: str, booking: Booking) -> None:
+    """Raises: IdempotencyConflict for a short key after its period."""
+    if len(key) < _SAFE_KEY and now() - booking.created_at > _SHORT_KEY_PERIOD:
+        raise IdempotencyConflict("the key is too short to be used for so long")
+
+
 @bookings.post("/book", provide_automatic_options=False)
 def book() -> Response:
     """Accept a request: it is stored, and will be decided whatever happens next."""
-    data, payload = json_body()
-    booking = new_booking(payload, language=language(), by="patient")
-    booking, token = accept(booking, data, idempotency_key())
+    booking = new_booking(json_body(), language=language(), by="patient")
+    key = idempotency_key()
+    booking, token = accept(booking, content(booking) if key else b"", key)
     body = {"booking": view(booking) | {"manageToken": token}}
     return json_answer(body, 201, Location=f"/booking/{booking.id}")
 

@@ -32,7 +32,7 @@ def cancel(booking_id: str) -> Response:
 def reschedule(booking_id: str) -> Response:
     until = deadline()
     party = party_of(booking_id)
-    date = to_wire(read_rescheduling(json_body()[1]))
+    date = to_wire(read_rescheduling(json_body()))
     return _change("reschedule_booking", until, party, booking_id=booking_id, date=date)
 
 

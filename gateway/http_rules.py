@@ -53,7 +53,7 @@ def violation(environ: Mapping[str, Any], path_length: int) -> HTTPException | N
             return RequestHeaderFieldsTooLarge()
     if not (_is_host(environ) and _has_one_length(environ)):
         return BadRequest()
-    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+    if not _is_understood(environ):
         return NotImplemented_()
     if "HTTP_EXPECT" in environ and environ["HTTP_EXPECT"].lower() != "100-continue":
         return ExpectationFailed()
@@ -74,3 +74,9 @@ def _has_one_length(environ: Mapping[str, Any]) -> bool:
     """A request with two could be a smuggled one: RFC 9112, section 6.3."""
     length = environ.get("CONTENT_LENGTH")
     return length is None or (length.isdigit() and "HTTP_TRANSFER_ENCODING" not in environ)
+
+
+def _is_understood(environ: Mapping[str, Any]) -> bool:
+    """Methods are case-sensitive: RFC 9110, section 9.1. Codings: RFC 9112, section 6.1."""
+    coding = environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower()
+    return coding == "chunked" and bool(environ["REQUEST_METHOD"].isupper())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, Response, request
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import HTTPException, NotFound
 
 from clinic.errors import ClinicError
+from gateway import problems
+from gateway.addresses import is_api, nearest_address
 from gateway.asking import asking, form_page
 from gateway.form import Form
 from gateway.page import page
@@ -19,6 +21,11 @@ logger = logging.getLogger(__name__)
 
 #: The texts for a status; anything else is a fault of ours.
 _REFUSALS = {404: "not_found", 429: "too_many", 503: "unavailable"}
+_REFUSALS |= dict.fromkeys((400, 408, 413, 414, 415, 417, 431), "unreadable")
+
+#: Characters in Accept. A long list takes long to read, and no browser sends one.
+_MAX_ACCEPT = 1000
+_KINDS = ("application/problem+json", "application/json", "text/html")
 
 
 def register(*blueprints: Blueprint) -> None:
@@ -28,9 +35,34 @@ def register(*blueprints: Blueprint) -> None:
         each.register_error_handler(Exception, _unexpected)
 
 
+def register_for_people(app: Flask) -> None:
+    """Show a page to people, wherever no blueprint answers; programs get their problem."""
+    app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(HTTPException, _unrouted)
+
+
+def _not_found(error: HTTPException) -> Response:
+    return nearest_address() or _unrouted(error)
+
+
+def _unrouted(error: HTTPException) -> Response:
+    if is_api(request.path) or not _prefers_a_page():
+        return problems.http_problem(error)
+    refusal = "no_page" if error.code in (404, 405) else _REFUSALS.get(error.code or 500, "wrong")
+    return _with_headers(page("refusal.html", error.code or 500, refusal=refusal), error)
+
+
+def _prefers_a_page() -> bool:
+    """Browsers name text/html when they go to an address; programs that take anything don't."""
+    accepted = request.headers.get("Accept", "")
+    if len(accepted) > _MAX_ACCEPT or "text/html" not in accepted.lower():
+        return False
+    return request.accept_mimetypes.best_match(_KINDS) == "text/html"
+
+
 def _refused(error: ClinicError) -> Response:
     status = status_of(error)
-    if status not in _REFUSALS:
+    if status not in (404, 429, 503):
         return _unexpected(error)
     answer = _page(status)
     if status == 503:
@@ -39,10 +71,12 @@ def _refused(error: ClinicError) -> Response:
 
 
 def _http(error: HTTPException) -> Response:
-    answer = _page(error.code or 500)
-    answer.headers.extend(
-        [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
-    )
+    return _with_headers(_page(error.code or 500), error)
+
+
+def _with_headers(answer: Response, error: HTTPException) -> Response:
+    told = problems.TELLING_HEADERS
+    answer.headers.extend([pair for pair in error.get_headers() if pair[0] in told])
     return answer
 
 

@@ -39,7 +39,7 @@ RETRY_AFTER_SECONDS = 5
 #: asks again at once would keep the interpreter from others for seconds.
 PAUSE_SECONDS = 0.05
 
-_TELLING_HEADERS = frozenset({"Accept-Encoding", "Allow", "Retry-After", "WWW-Authenticate"})
+TELLING_HEADERS = frozenset({"Accept-Encoding", "Allow", "Retry-After", "WWW-Authenticate"})
 
 #: The only place that maps an error of the house to HTTP; anything else of ours is a 500.
 _STATUS: dict[type[ClinicError], HTTPStatus] = {
@@ -104,7 +104,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(ValidationError, _invalid)
     app.register_error_handler(strict_json.InvalidJson, _malformed)
     app.register_error_handler(ClinicError, _refused)
-    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(HTTPException, http_problem)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -145,9 +145,9 @@ def _refused(error: ClinicError) -> Response:
     return problem(status, error.code, _TITLES[type(error)], headers=retry, reason=reason)
 
 
-def _http(error: HTTPException) -> Response:
+def http_problem(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
-    headers = {name: value for name, value in error.get_headers() if name in _TELLING_HEADERS}
+    headers = {name: value for name, value in error.get_headers() if name in TELLING_HEADERS}
     return problem(status, status.name.lower(), status.phrase, headers=headers)
 
 

@@ -8,6 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from gateway import door as entrance
 from gateway import page_refusals, staff_session
+from gateway.addresses import nearest_address
 from gateway.breaker import Breakers
 from gateway.dead_letters import dead_letters
 from gateway.door import door
@@ -23,7 +24,10 @@ elsewhere = Blueprint("staff_elsewhere", __name__, url_prefix=staff_session.HOME
 @elsewhere.get("/<path:unknown>", provide_automatic_options=False)
 def show(unknown: str) -> Response:
     """Say it as the other pages do, to those who may know what there is."""
-    raise NotFound
+    nearest = nearest_address()
+    if nearest is None:
+        raise NotFound
+    return nearest
 
 
 def _stale(_error: CSRFError) -> Response:

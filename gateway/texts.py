@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.error_texts import ERROR_TEXTS
 from gateway.field_texts import FIELD_TEXTS
 from gateway.letter_texts import LETTER_TEXTS
 from gateway.queue_texts import QUEUE_TEXTS
@@ -220,13 +221,10 @@ TEXTS: dict[str, dict[str, str]] = {
     },
 }
 
+_PARTS = (TEXTS, ERROR_TEXTS, FIELD_TEXTS, STAFF_TEXTS, LETTER_TEXTS, QUEUE_TEXTS)
 _ALL = {
-    language: own
-    | FIELD_TEXTS[language]
-    | STAFF_TEXTS[language]
-    | LETTER_TEXTS[language]
-    | QUEUE_TEXTS[language]
-    for language, own in TEXTS.items()
+    language: {key: text for part in _PARTS for key, text in part[language].items()}
+    for language in TEXTS
 }
 
 

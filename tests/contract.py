@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Request
 
+from gateway.addresses import is_api
 from gateway.openapi.document import document
 
 Call = tuple[str, str]
@@ -36,6 +37,12 @@ def routes(app: Flask) -> set[Call]:
 def is_page(rule: Rule) -> bool:
     blueprint = rule.endpoint.partition(".")[0]
     return blueprint in PAGES or blueprint.startswith("staff_")
+
+
+def is_for_people(answer: TestResponse) -> bool:
+    """Whether that answers a path that is not there with a page, or leads to one that is."""
+    is_page_of_none = answer.mimetype == "text/html" and not is_api(answer.request.path)
+    return answer.status_code == 308 or is_page_of_none
 
 
 def nameless(path: str) -> str:
@@ -108,7 +115,7 @@ class CheckingClient(FlaskClient):
         method = answer.request.method
         keys = self.application.config["STAFF_API_KEYS"]
         rule = self._rule(answer.request, method)
-        if rule is None or not is_page(rule):
+        if not (is_page(rule) if rule else is_for_people(answer)):
             CONTRACTS[bool(keys)].check(rule, method, answer)
         return answer
 

@@ -18,11 +18,11 @@ GATEWAY = [sys.executable, "-m", "gateway"]
 
 
 @contextmanager
-def serving(command: list[str], application: str, log: Path) -> Iterator[int]:
+def serving(command: list[str], application: str, log: Path, **environment: str) -> Iterator[int]:
     """Run a server of that application on a free port until the block is left."""
     port = free_port()
     address = ["--host", "127.0.0.1", "--port", str(port)]
-    running = start(Server("front", [*command, *address, application], {}, ROOT), log)
+    running = start(Server("front", [*command, *address, application], environment, ROOT), log)
     try:
         eventually(lambda: _listens(port))
         yield port

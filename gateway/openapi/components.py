@@ -21,8 +21,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Chosen by the client. The same key with the same body, byte for byte,"
-        " answers with the first booking and its token. A refused request leaves its key free.",
+        "description": "Chosen by the client. The same key with the same content, however it"
+        " is written, answers with the first booking and its token; a key of fewer than 16"
+        " characters does so for 10 minutes. A refused request leaves its key free.",
         "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
     },
     "AcceptLanguage": {

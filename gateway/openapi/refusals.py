@@ -100,7 +100,7 @@ NOT_JSON = Refusal(
 KEY_USED = Refusal(
     "KeyUsed",
     HTTPStatus.UNPROCESSABLE_ENTITY,
-    "The Idempotency-Key came with another body before.",
+    "The Idempotency-Key came with other content before, or is short and has expired.",
     (IdempotencyConflict.code,),
 )
 TOO_MANY = Refusal(

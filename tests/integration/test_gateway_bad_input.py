@@ -108,7 +108,7 @@ MALFORMED = {
     "overlong UTF-8": raw(patientName=b'"\xc0\xaf"'),
     "UTF-16": with_().decode().encode("utf-16"),
     "UTF-32": with_().decode().encode("utf-32"),
-    "BOM": b"\xef\xbb\xbf" + with_(),
+    "two BOMs": b"\xef\xbb\xbf" * 2 + with_(),
     "raw surrogate": raw(patientName=b'"\xed\xa0\x80"'),
     "escaped surrogate in the name": raw(patientName=b'"Ana \\ud800"'),
     "escaped surrogate in the address": raw(patientEmail=b'"a\\udfff@example.com"'),
@@ -307,6 +307,10 @@ def test_a_form_is_refused(client: FlaskClient, database: Database[Any]) -> None
 
 def padded(size: int) -> bytes:
     return with_().ljust(size)
+
+
+def test_a_bom_before_the_body_is_ignored(client: FlaskClient) -> None:
+    assert post(client, b"\xef\xbb\xbf" + with_()).status_code == 201
 
 
 def test_a_body_may_fill_the_limit(client: FlaskClient) -> None:

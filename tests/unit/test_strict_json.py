@@ -47,7 +47,7 @@ def test_what_is_written_reads_back_equal(value: Any) -> None:
         pytest.param(b'{"\\udfff": 1}', "UTF-8", id="escaped surrogate in a key"),
         pytest.param(b'"\\ude00\\ud83d"', "UTF-8", id="surrogates the wrong way round"),
         pytest.param('"ñ"'.encode("utf-16"), "UTF-8", id="UTF-16"),
-        pytest.param(b"\xef\xbb\xbf{}", "BOM", id="BOM"),
+        pytest.param(b"\xef\xbb\xbf\xef\xbb\xbf{}", "at character 0", id="two BOMs"),
         pytest.param(b"[" * 10_000, "too deep", id="deep array"),
         pytest.param(b'{"a":' * 10_000, "too deep", id="deep object"),
         pytest.param(b"[" * 10_000 + b"]" * 10_000, "too deep", id="deep and closed"),
@@ -106,3 +106,7 @@ def test_it_writes_compact_utf_8() -> None:
 def test_it_writes_no_infinity() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         dumps(float("inf"))
+
+
+def test_a_bom_before_the_text_is_ignored() -> None:
+    assert loads(b'\xef\xbb\xbf{"a":1}') == {"a": 1}

@@ -8,12 +8,13 @@ import pytest
 
 from clinic.booking import Status
 from clinic.reasons import LANGUAGES
+from gateway.error_texts import ERROR_TEXTS
 from gateway.letter_texts import LETTER_TEXTS
 from gateway.queue_texts import QUEUE_TEXTS
 from gateway.staff_texts import STAFF_TEXTS
 from gateway.texts import TEXTS, Texts
 
-PARTS = (TEXTS, STAFF_TEXTS, LETTER_TEXTS, QUEUE_TEXTS)
+PARTS = (TEXTS, ERROR_TEXTS, STAFF_TEXTS, LETTER_TEXTS, QUEUE_TEXTS)
 SPANISH, ENGLISH = (
     {key: text for part in PARTS for key, text in part[language].items()}
     for language in ("es", "en")

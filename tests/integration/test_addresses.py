@@ -1,0 +1,195 @@
+"""Addresses that nobody has: people are led to the right one or shown a page, programs get JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from pymongo.database import Database
+
+from clinic.assembly import relayed_store
+from clinic.config import settings
+from clinic.manage_token import issue
+from clinic.relay import Relay
+from clinic.store import BookingStore
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from tests.bookings import requested
+from tests.rpc import NO_SERVICE
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+CODE = "Ab_-" * 10 + "xyz"
+
+
+@pytest.fixture
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+    """A store whose relay is not started; its broker is nowhere."""
+    broker = "amqp://guest:guest@127.0.0.1:1/"
+    return relayed_store(
+        database, settings({"AMQP_URI": broker, "MONGODB_CONNECTION_URL": mongodb_uri})
+    )
+
+
+@pytest.fixture
+def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+    return relayed[0]
+
+
+@pytest.fixture
+def client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+    keys = frozenset({"a-staff-key-of-32-characters-000"})
+    own = GatewaySettings(staff_api_keys=keys)
+    return create_app(*relayed, own, NO_SERVICE, NO_SERVICE).test_client()
+
+
+@pytest.fixture
+def booking_id(store: BookingStore) -> str:
+    booking = requested(date=datetime(2031, 1, 7, 10, tzinfo=UTC))
+    store.insert(booking, issue()[1])
+    return booking.id
+
+
+UNKNOWN = [
+    "/citas",
+    "/cita",
+    "/appointments",
+    "/index.html",
+    "/wp-login.php",
+    "/cita/a/b/c",
+    "/%ff",
+]
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [("es-ES,es;q=0.9", "Esta página no existe"), ("en-GB,en", "This page does not exist")],
+)
+def test_people_who_mistype_an_address_see_a_page(
+    client: FlaskClient, path: str, language: str, title: str
+) -> None:
+    headers = {"Accept": BROWSER, "Accept-Language": language}
+    answer = client.get(path, headers=headers)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert title in answer.text
+    assert 'href="/"' in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "*/*",
+        "",
+        "application/json",
+        "application/json, text/html",
+        "application/json;q=0.9, text/html;q=0.5",
+        "text/html;q=0",
+        "text/plain",
+        "text/html," + "a/b," * 300,
+    ],
+)
+@pytest.mark.parametrize("path", UNKNOWN)
+def test_programs_get_a_problem(client: FlaskClient, path: str, accept: str) -> None:
+    answer = client.get(path, headers={"Accept": accept})
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    assert answer.get_json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize("path", ["/booking/1", "/bookings/1", "/book/1", "/slots/1", "/health"])
+def test_paths_of_programs_get_a_problem_in_a_browser_too(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/cita/1/cancel"), ("PUT", "/"), ("DELETE", "/cita/1")]
+)
+def test_people_with_a_wrong_method_see_a_page(client: FlaskClient, method: str, path: str) -> None:
+    answer = client.open(path, method=method, headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.mimetype) == (405, "text/html")
+    assert answer.headers["Allow"]
+
+
+def test_a_form_that_is_too_long_is_answered_with_a_page(client: FlaskClient) -> None:
+    answer = client.post("/", data={"name": "x" * 20_000}, headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.mimetype) == (413, "text/html")
+    assert "No hemos podido leer" in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/cita/{id}/", "/Cita/{id}", "/CITA/{id}/", "/Cita/{id}/reschedule"]
+)
+def test_an_address_that_is_nearly_right_leads_to_the_right_one(
+    client: FlaskClient, booking_id: str, path: str
+) -> None:
+    path = path.format(id=booking_id)
+    answer = client.get(f"{path}?lang=en", headers={"Accept": BROWSER})
+    right = "/cita/" + path.rstrip("/").partition("ita/" if "ita/" in path else "ITA/")[2]
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"{right}?lang=en")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/Staff/login", "/staff/login"),
+        ("GET", "/docs/", "/docs"),
+        ("POST", "/book/", "/book"),
+        ("GET", "/health/live/", "/health/live"),
+        ("GET", "/slots/?date=2031-01-07", "/slots?date=2031-01-07"),
+    ],
+)
+def test_a_slash_at_the_end_is_one_too_many(
+    client: FlaskClient, method: str, path: str, expected: str
+) -> None:
+    answer = client.open(path, method=method)
+    assert (answer.status_code, answer.headers["Location"]) == (308, expected)
+
+
+@pytest.mark.parametrize("path", ["/%2fevil.example/", "/\\evil.example/", "/cita//"])
+def test_nobody_is_led_elsewhere(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code in (404, 308)
+    assert answer.headers.get("Location", "/").startswith("/")
+    assert not answer.headers.get("Location", "/").startswith(("//", "/\\"))
+
+
+@pytest.mark.parametrize("mark", ["%23", "%2523"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_code_behind_an_escaped_number_sign_goes_back_to_the_browser(
+    client: FlaskClient, booking_id: str, mark: str, method: str
+) -> None:
+    answer = client.open(f"/cita/{booking_id}{mark}{CODE}?lang=en", method=method)
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == f"/cita/{booking_id}?lang=en#{CODE}"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert client.get(f"/cita/{booking_id}").status_code == 200
+
+
+def test_that_code_is_in_no_log_and_no_metric(
+    client: FlaskClient, booking_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    client.get(f"/cita/{booking_id}%23{CODE}")
+    client.get(f"/cita/{booking_id}%23{CODE}/", headers={"Accept": BROWSER})
+    keys = {"Authorization": "Bearer a-staff-key-of-32-characters-000"}
+    assert CODE not in client.get("/metrics", headers=keys).text
+    assert CODE not in caplog.text
+
+
+@pytest.mark.parametrize("code", ["", "a b", "%0d%0aX:1", "<script>", "x" * 200, "ñ", "a%23b"])
+def test_what_is_no_code_is_no_address(client: FlaskClient, booking_id: str, code: str) -> None:
+    answer = client.get(f"/cita/{booking_id}%23{code}", headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+
+
+@pytest.mark.parametrize("added", ["utm_source=x", "fbclid=1&fbclid=2", "_=1", "%ff=%00"])
+def test_pages_ignore_what_is_added_to_their_address(
+    client: FlaskClient, booking_id: str, added: str
+) -> None:
+    assert client.get(f"/cita/{booking_id}?{added}").status_code == 200
+    assert client.get(f"/?{added}").status_code == 200
