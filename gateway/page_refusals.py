@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Blueprint, Flask, Response, request
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException
 
 from clinic.errors import ClinicError
 from gateway import problems
@@ -37,15 +37,15 @@ def register(*blueprints: Blueprint) -> None:
 
 def register_for_people(app: Flask) -> None:
     """Show a page to people, wherever no blueprint answers; programs get their problem."""
-    app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(HTTPException, _unrouted)
 
 
-def _not_found(error: HTTPException) -> Response:
-    return nearest_address() or _unrouted(error)
-
-
 def _unrouted(error: HTTPException) -> Response:
+    nearest = nearest_address() if error.code == 404 else None
+    return nearest or _told_in_general(error)
+
+
+def _told_in_general(error: HTTPException) -> Response:
     if is_api(request.path) or not _prefers_a_page():
         return problems.http_problem(error)
     refusal = "no_page" if error.code in (404, 405) else _REFUSALS.get(error.code or 500, "wrong")

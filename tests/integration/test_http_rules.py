@@ -115,7 +115,7 @@ def test_other_forms_of_a_target_are_taken(port: int, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/%ff", "/%00", "/%zz", "/booking/%ff", "/..%2f..%2fetc", "//evil.example/", "/%2f/"]
+    "path", ["/%ff", "/%00", "/%zz", "/booking/%ff", "/..%2f..%2fetc", "//evil.example/"]
 )
 def test_an_odd_path_is_not_found(port: int, path: str) -> None:
     assert status(port, request(f"GET {path}")) == 404
