@@ -31,8 +31,8 @@ def port(tmp_path_factory: pytest.TempPathFactory, mongo_server: MongoServer) ->
         "MONGODB_URI": mongo_server.uri.replace("/clinic", f"/test_{uuid.uuid4().hex}"),
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
         "STAFF_API_KEY": STAFF_KEY,
-        "RATE_LIMIT": "off",
-        "MAX_OPEN_BOOKINGS": "off",
+        "RATE_LIMIT": "10000/minute",
+        "MAX_OPEN_BOOKINGS": "10000",
     }
     log = tmp_path_factory.mktemp("gateway") / "log"
     with serving(GATEWAY, "gateway.asgi:app", log, **variables) as found:
