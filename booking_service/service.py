@@ -17,6 +17,7 @@ from booking_service.changes import Changes
 from booking_service.decision import Decider
 from booking_service.providers import ClinicCalendar, Decisions
 from booking_service.seats import Seats
+from booking_service.settings import booking_settings
 from clinic.clock import now, to_wire
 from clinic.consumer import work
 from clinic.errors import ClinicError, InvalidBooking
@@ -47,6 +48,7 @@ class BookingService:
     """`n.rpc.booking_service...`: for other services, and for people in `nameko shell`."""
 
     name = BOOKING_SERVICE
+    read_settings = staticmethod(booking_settings)
 
     bookings: BookingStore = Bookings()
     calendar: Calendar = ClinicCalendar()
@@ -127,6 +129,7 @@ class BookingWorker:
     """Decides the bookings that `booking_requests` asks for."""
 
     name = "booking_worker"
+    read_settings = staticmethod(booking_settings)
 
     decider: Decider = Decisions()
     is_repeated: bool = MessageFlag("is_repeated")

@@ -13,7 +13,8 @@ from marshmallow import ValidationError, fields, post_load, validate
 
 from booking_service.calendar import Calendar, Span
 from booking_service.check import AvailabilityCheck
-from clinic.config import ConfigSchema, Zone, read
+from clinic.config import ConfigSchema, read
+from clinic.setting_fields import Number, WholeNumber, Zone, number
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -40,9 +41,9 @@ class DelayField(fields.Field[tuple[float, float]]):
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[float, float]:
         shortest, dash, longest = str(value).partition("-")
         try:
-            delay = float(shortest), float(longest if dash else shortest)
-        except ValueError:
-            raise ValidationError(f"{value!r} is not a delay like 2-5") from None
+            delay = number(shortest), number(longest if dash else shortest)
+        except ValidationError:
+            raise ValidationError(f"{value!r:.80} is not a delay like 2-5") from None
         if not 0 <= delay[0] <= delay[1] < 3600:
             raise ValidationError(f"{value!r} is not a rising range within the hour")
         return delay
@@ -62,10 +63,10 @@ class CalendarSchema(ConfigSchema):
         values=fields.List(SpanField(), validate=_follow_each_other),
         required=True,
     )
-    slot_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 24 * 60))
-    seats_per_slot = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, 1000))
+    slot_minutes = WholeNumber(1, 24 * 60, load_default=30)
+    seats_per_slot = WholeNumber(1, 1000, load_default=1)
     closed_days = fields.List(fields.Date(), load_default=list)
-    horizon_days = fields.Integer(strict=True, load_default=365, validate=validate.Range(1, 3650))
+    horizon_days = WholeNumber(1, 3650, load_default=365)
 
     @post_load
     def to_calendar(self, data: dict[str, Any], **_kwargs: Any) -> Calendar:
@@ -83,7 +84,7 @@ class CalendarSchema(ConfigSchema):
 
 class CheckSchema(ConfigSchema):
     delay_seconds = DelayField(load_default=(2.0, 5.0))
-    failure_rate = fields.Float(load_default=0.0, validate=validate.Range(0, 1))
+    failure_rate = Number(0, 1, load_default=0.0)
 
     @post_load
     def to_check(self, data: dict[str, Any], **_kwargs: Any) -> AvailabilityCheck:

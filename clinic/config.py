@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
@@ -14,10 +12,16 @@ from nameko.cli.main import setup_yaml_parser
 
 from clinic.errors import ConfigError
 from clinic.limit_fields import OptionalLimit
+from clinic.logs import FORMATS
 from clinic.retry import RetryPolicy
+from clinic.secret_files import read_secret_files
+from clinic.setting_fields import Host, Number, Text, WholeNumber
+from clinic.setting_names import fault_line
+from clinic.setting_uris import AmqpUri, MongoUri
 
-#: Who has a code and the database could try shorter secrets out.
-_SECRET_LENGTH = 16
+_DEFAULT_AMQP_URI = "amqp://guest:guest@localhost:5672/"
+_DEFAULT_MONGODB_URI = "mongodb://localhost:27017/clinic"
+_NO_MONITOR = {"host": "127.0.0.1", "port": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,48 +72,14 @@ class ConfigSchema(Schema):
         return {key: value for key, value in data.items() if value not in (None, "")}
 
 
-class Zone(fields.Field[ZoneInfo]):
-    """The name of an IANA time zone."""
-
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> ZoneInfo:
-        try:
-            return ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-            raise ValidationError(f"{value!r} is not a time zone") from None
-
-
-class PublicUrl(fields.Field[str]):
-    """Where patients reach the gateway, as "https://citas.clinica.example"; returned without a
-    slash at its end."""
-
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
-        if not (isinstance(value, str) and _is_plain_url(value)):
-            raise ValidationError("must be like https://citas.clinica.example")
-        return value.rstrip("/")
-
-
-class LinkSecrets(fields.Field[tuple[str, ...]]):
-    """Secrets separated by commas, the one in use first. A fault does not quote them."""
-
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[str, ...]:
-        secrets = tuple(secret.strip() for secret in str(value).split(",") if secret.strip())
-        if any(len(secret) < _SECRET_LENGTH for secret in secrets):
-            raise ValidationError(f"must have {_SECRET_LENGTH} characters at least")
-        return secrets
-
-
 _DEFAULT_RETRY = RetryPolicy(max_attempts=3, ttl_seconds=10)
 #: 21 minutes in all: a receiver is deployed, or rolled back, in that time.
 _DEFAULT_WEBHOOK_RETRY = RetryPolicy(max_attempts=8, ttl_seconds=10)
 
 
 class RetrySchema(ConfigSchema):
-    max_attempts = fields.Integer(
-        strict=True, load_default=_DEFAULT_RETRY.max_attempts, validate=validate.Range(1, 10)
-    )
-    ttl_seconds = fields.Integer(
-        strict=True, load_default=_DEFAULT_RETRY.ttl_seconds, validate=validate.Range(1, 3600)
-    )
+    max_attempts = WholeNumber(1, 10, load_default=_DEFAULT_RETRY.max_attempts)
+    ttl_seconds = WholeNumber(1, 3600, load_default=_DEFAULT_RETRY.ttl_seconds)
 
     @post_load
     def to_policy(self, data: dict[str, Any], **_kwargs: Any) -> RetryPolicy:
@@ -117,22 +87,36 @@ class RetrySchema(ConfigSchema):
 
 
 class WebhookRetrySchema(RetrySchema):
-    max_attempts = fields.Integer(
-        strict=True,
-        load_default=_DEFAULT_WEBHOOK_RETRY.max_attempts,
-        validate=validate.Range(1, 10),
-    )
+    max_attempts = WholeNumber(1, 10, load_default=_DEFAULT_WEBHOOK_RETRY.max_attempts)
 
 
 class WebhookSchema(ConfigSchema):
     """Whether there is one is for all to know; the rest, for the notification service."""
 
-    url = fields.String(load_default="")
+    url = Text(load_default="")
+
+
+class MonitorSchema(ConfigSchema):
+    host = Host(load_default=_NO_MONITOR["host"])
+    port = WholeNumber(0, 65_535, load_default=_NO_MONITOR["port"])
+
+
+class ProcessSchema(ConfigSchema):
+    """What nameko, logging and `clinic.monitor` read for themselves, with the types they need."""
+
+    amqp_uri = AmqpUri(data_key="AMQP_URI", load_default=_DEFAULT_AMQP_URI)
+    mongodb_uri = MongoUri(data_key="MONGODB_CONNECTION_URL", load_default=_DEFAULT_MONGODB_URI)
+    heartbeat = WholeNumber(0, 600, data_key="HEARTBEAT", load_default=10)
+    max_workers = WholeNumber(1, 10_000, load_default=200)
+    monitor = fields.Nested(MonitorSchema, data_key="MONITOR", load_default=_NO_MONITOR)
+    log_format = fields.String(
+        data_key="LOG_FORMAT", load_default="line", validate=validate.OneOf(FORMATS)
+    )
 
 
 class SettingsSchema(ConfigSchema):
-    amqp_uri = fields.String(data_key="AMQP_URI", required=True)
-    mongodb_uri = fields.String(data_key="MONGODB_CONNECTION_URL", required=True)
+    amqp_uri = AmqpUri(data_key="AMQP_URI", load_default=_DEFAULT_AMQP_URI)
+    mongodb_uri = MongoUri(data_key="MONGODB_CONNECTION_URL", load_default=_DEFAULT_MONGODB_URI)
     booking_retry = fields.Nested(
         RetrySchema, data_key="BOOKING_RETRY", load_default=_DEFAULT_RETRY
     )
@@ -141,18 +125,10 @@ class SettingsSchema(ConfigSchema):
         WebhookRetrySchema, data_key="WEBHOOK_RETRY", load_default=_DEFAULT_WEBHOOK_RETRY
     )
     webhook = fields.Nested(WebhookSchema, data_key="WEBHOOK", load_default={"url": ""})
-    outbox_grace_seconds = fields.Float(
-        data_key="OUTBOX_GRACE_SECONDS", load_default=10.0, validate=validate.Range(0)
-    )
-    outbox_sweep_seconds = fields.Float(
-        data_key="OUTBOX_SWEEP_SECONDS", load_default=5.0, validate=validate.Range(0.05)
-    )
-    outbox_resend_seconds = fields.Float(
-        data_key="OUTBOX_RESEND_SECONDS", load_default=600.0, validate=validate.Range(1)
-    )
-    outbox_limit = fields.Integer(
-        data_key="OUTBOX_LIMIT", strict=True, load_default=20_000, validate=validate.Range(1)
-    )
+    outbox_grace_seconds = Number(0, 86_400, data_key="OUTBOX_GRACE_SECONDS", load_default=10.0)
+    outbox_sweep_seconds = Number(0.05, 3600, data_key="OUTBOX_SWEEP_SECONDS", load_default=5.0)
+    outbox_resend_seconds = Number(1, 86_400, data_key="OUTBOX_RESEND_SECONDS", load_default=600.0)
+    outbox_limit = WholeNumber(1, 10_000_000, data_key="OUTBOX_LIMIT", load_default=20_000)
     max_open_bookings = OptionalLimit(data_key="MAX_OPEN_BOOKINGS", load_default=10)
 
     @post_load
@@ -167,12 +143,24 @@ def load(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             config = yaml.safe_load(file)
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())  # YAML explains itself on several lines
         raise ConfigError(reason) from None
     if not isinstance(config, dict):
         raise ConfigError("it holds no settings")
+    prepare(config)
     return config
+
+
+def prepare(config: dict[str, Any]) -> None:
+    """Complete what YAML has made of the file: secrets from their files, and numbers. To do it
+    again changes nothing.
+
+    Raises: ConfigError, for what every process needs.
+    """
+    read_secret_files(config)
+    schema = ProcessSchema()
+    config.update(schema.dump(read(schema, config)))
 
 
 def read(schema: Schema, config: Mapping[str, Any]) -> Any:
@@ -180,18 +168,7 @@ def read(schema: Schema, config: Mapping[str, Any]) -> Any:
     try:
         return schema.load(config)
     except ValidationError as error:
-        raise ConfigError(str(error.normalized_messages())) from None
-
-
-def _is_plain_url(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-        _ = url.port  # reading it checks it
-    except ValueError:
-        return False
-    is_whole = url.scheme in ("http", "https") and bool(url.hostname)
-    has_more = url.username or url.password or "?" in text or "#" in text
-    return is_whole and not has_more and text.isascii() and text.isprintable() and " " not in text
+        raise ConfigError(fault_line(error.normalized_messages())) from None
 
 
 def settings(config: Mapping[str, Any]) -> Settings:

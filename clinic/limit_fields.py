@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from clinic.setting_text import plain_text
+
 OFF = "off"
 #: The claims of one address are read in one query.
 _HIGHEST = 1000
@@ -26,5 +28,8 @@ class OptionalLimit(fields.Field[int | None]):
 
 
 def is_off(value: object) -> bool:
-    """Whether a limit is disabled. YAML reads an unquoted `off` as false."""
-    return value is False or (isinstance(value, str) and value.strip().lower() == OFF)
+    """Whether a limit is disabled. YAML reads an unquoted `off` as false.
+
+    Raises: ValidationError.
+    """
+    return value is False or (isinstance(value, str) and plain_text(value).lower() == OFF)

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import TextIO
 
+from pythonjsonlogger.json import JsonFormatter
+
 from clinic.fibers import in_next_turn
 
 # No line of ours tells of threads, processes or places in the code, and to find them out takes half
@@ -22,6 +24,9 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 #: What code of ours attaches to a record, in the order of the line; never personal data.
 FIELDS = ("booking_id", "event_id", "letter_id", "code", "count", "staff", "request_id")
+
+#: How lines may be written: for a terminal, or as JSON for a program that collects them.
+FORMATS = ("line", "json")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -84,6 +89,17 @@ class ExpectedErrorFilter(logging.Filter):
         if record.name == "nameko.containers" and record.levelno == logging.WARNING:
             record.exc_info = None
         return True
+
+
+def formatter(kind: str) -> logging.Formatter:
+    """Make what `LOG_FORMAT` asks for; what it may ask for, `clinic.config` checks afterwards."""
+    if kind != "json":
+        return LineFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    return JsonFormatter(
+        "%(levelname)s %(name)s %(message)s",
+        rename_fields={"levelname": "level", "name": "logger"},
+        timestamp="time",
+    )
 
 
 class LineFormatter(logging.Formatter):

@@ -8,12 +8,15 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from marshmallow import ValidationError, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load
 
-from clinic.config import ConfigSchema, LinkSecrets, Zone, read
+from clinic.config import ConfigSchema, read
+from clinic.sender import DEFAULT_SENDER, Sender, SenderField
+from clinic.setting_fields import SecretList, WholeNumber, Zone
 from gateway.rate_limits import Rate
 
 _UTC = ZoneInfo("UTC")
+_DEFAULT_SMTP = {"sender": Sender(DEFAULT_SENDER)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +53,20 @@ class GatewaySettings:
         return bool(self.staff_api_keys)
 
 
-class Keys(fields.Field[frozenset[str]]):
+class Keys(SecretList):
     """Keys separated by commas; an HTTP header can carry printable ASCII only."""
 
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> frozenset[str]:
-        keys = frozenset(key.strip() for key in str(value).split(",") if key.strip())
-        if not all(key.isascii() and key.isprintable() for key in keys):
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[str, ...]:
+        keys = super()._deserialize(value, *args, **kwargs)
+        if not all(key.isascii() for key in keys):
             raise ValidationError("must be printable ASCII")
         return keys
 
 
 class HoursSchema(ConfigSchema):
     timezone = Zone(load_default=_UTC)
-    slot_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 24 * 60))
-    horizon_days = fields.Integer(strict=True, load_default=365, validate=validate.Range(1, 3650))
+    slot_minutes = WholeNumber(1, 24 * 60, load_default=30)
+    horizon_days = WholeNumber(1, 3650, load_default=365)
 
     @post_load
     def to_hours(self, data: dict[str, Any], **_kwargs: Any) -> Hours:
@@ -75,23 +78,23 @@ class HoursSchema(ConfigSchema):
 
 
 class SenderSchema(ConfigSchema):
-    sender = fields.Email(load_default="citas@clinica.example")
+    sender = SenderField(load_default=Sender(DEFAULT_SENDER))
 
 
 class GatewaySettingsSchema(ConfigSchema):
-    staff_api_keys = Keys(data_key="STAFF_API_KEY", load_default=frozenset())
-    generated_staff_keys = Keys(data_key="GENERATED_STAFF_KEY", load_default=frozenset())
+    staff_api_keys = Keys(data_key="STAFF_API_KEY", load_default=())
+    generated_staff_keys = Keys(data_key="GENERATED_STAFF_KEY", load_default=())
     rate_limit = Rate(data_key="RATE_LIMIT", load_default="60/minute")
-    trusted_proxies = fields.Integer(
-        data_key="TRUSTED_PROXIES", strict=True, load_default=0, validate=validate.Range(0, 10)
-    )
+    trusted_proxies = WholeNumber(0, 10, data_key="TRUSTED_PROXIES", load_default=0)
     hours = fields.Nested(HoursSchema, data_key="CALENDAR", load_default=Hours())
-    smtp = fields.Nested(SenderSchema, data_key="SMTP", load_default={"sender": "@clinica.example"})
-    link_secrets = LinkSecrets(data_key="LINK_SECRET", load_default=())
+    smtp = fields.Nested(SenderSchema, data_key="SMTP", load_default=_DEFAULT_SMTP)
+    link_secrets = SecretList(data_key="LINK_SECRET", load_default=())
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> GatewaySettings:
-        domain = data.pop("smtp")["sender"].rpartition("@")[2]
+        domain = data.pop("smtp")["sender"].domain
+        for keys in ("staff_api_keys", "generated_staff_keys"):
+            data[keys] = frozenset(data[keys])
         return GatewaySettings(**data, domain=domain)
 
 

@@ -101,6 +101,7 @@ class SmtpChannel:
     username: str | None = None
     password: str | None = None
     starttls: bool = False
+    sender_name: str = ""
 
     def send(self, envelope: Envelope) -> None:
         """Hand the letter to the mail server; a return means that the server has taken it."""
@@ -133,7 +134,7 @@ class SmtpChannel:
 
     def _message(self, envelope: Envelope) -> EmailMessage:
         message = EmailMessage()
-        message["From"] = Address(addr_spec=self.sender)
+        message["From"] = Address(self.sender_name, addr_spec=self.sender)
         message["To"] = Address(addr_spec=to_ascii(envelope.recipient))
         message["Date"] = format_datetime(now())
         message["Subject"] = envelope.letter.subject

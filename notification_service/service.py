@@ -20,12 +20,14 @@ from notification_service.channels import Envelope
 from notification_service.delivery import Delivery
 from notification_service.desk import Desk
 from notification_service.providers import EmailDelivery, StaffDesk, WebhookDelivery
+from notification_service.settings import notification_settings
 
 
 class NotificationService:
     """Writes to the patient."""
 
     name = "notification_service"
+    read_settings = staticmethod(notification_settings)
 
     email: Delivery[Envelope] = EmailDelivery()
     is_replay: bool = MessageFlag("is_replay")
@@ -51,6 +53,7 @@ class WebhookService:
     """Tells the receiver at `WEBHOOK_URL`; without one it consumes nothing."""
 
     name = "webhook_service"
+    read_settings = staticmethod(notification_settings)
 
     webhook: Delivery[BookingStateChanged] = WebhookDelivery()
     is_replay: bool = MessageFlag("is_replay")
@@ -76,6 +79,7 @@ class NotificationDesk:
     """`n.rpc.notification_desk...`: for the gateway, and for people in `nameko shell`."""
 
     name = NOTIFICATION_DESK
+    read_settings = staticmethod(notification_settings)
 
     desk: Desk = StaffDesk()
     request_id = RequestId()

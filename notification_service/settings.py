@@ -8,12 +8,15 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from marshmallow import ValidationError, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from clinic.config import ConfigSchema, LinkSecrets, PublicUrl, Zone, read
+from clinic.config import ConfigSchema, read
 from clinic.limit_fields import OptionalLimit
+from clinic.sender import DEFAULT_SENDER, Sender, SenderField, SenderName
+from clinic.setting_fields import Flag, Host, Number, PublicUrl, SecretList, Text, WholeNumber, Zone
+from clinic.setting_text import is_loopback, plain_text
 from notification_service.channels import Channel, Envelope, LogChannel, SmtpChannel
 from notification_service.webhook import WebhookChannel
 
@@ -40,19 +43,24 @@ class NotificationSettings:
 
 
 class SmtpSchema(ConfigSchema):
-    host = fields.String(load_default="")
-    port = fields.Integer(load_default=25, validate=validate.Range(1, 65535))
-    username = fields.String(load_default="")
-    password = fields.String(load_default="", load_only=True)
-    starttls = fields.Boolean(load_default=False)
-    sender = fields.Email(load_default="citas@clinica.example")
+    host = Host(load_default="")
+    port = WholeNumber(1, 65_535, load_default=25)
+    username = Text(load_default="")
+    password = Text(load_default="", load_only=True)
+    starttls = Flag(load_default=False)
+    sender = SenderField(load_default=Sender(DEFAULT_SENDER))
+    sender_name = SenderName(load_default="")
 
     @post_load
     def to_channel_and_sender(
         self, data: dict[str, Any], **_kwargs: Any
     ) -> tuple[Channel[Envelope], str]:
+        sender, name = data.pop("sender"), data.pop("sender_name")
+        if sender.name and name:
+            raise ValidationError("is in SMTP_SENDER already", "sender_name")
+        data |= {"sender": sender.address, "sender_name": name or sender.name}
         channel = SmtpChannel(**data) if data["host"] else LogChannel()
-        return channel, data["sender"]
+        return channel, sender.address
 
 
 class WebhookUrl(fields.Field[Url]):
@@ -60,26 +68,21 @@ class WebhookUrl(fields.Field[Url]):
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Url:
         try:
-            url = parse_url(value) if isinstance(value, str) else Url()
+            url = parse_url(plain_text(value))
         except LocationParseError:
             url = Url()
         if url.scheme not in ("http", "https") or not url.host:
             raise ValidationError("must be like https://example.org/path")
         if url.auth or url.fragment:
             raise ValidationError("must have no user, no password and no #fragment")
+        if url.scheme == "http" and not is_loopback(url.host.strip("[]")):
+            raise ValidationError("must be https, but for this machine itself")
         return url
-
-
-class Secrets(fields.Field[tuple[str, ...]]):
-    """Secrets separated by commas."""
-
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[str, ...]:
-        return tuple(secret.strip() for secret in str(value).split(",") if secret.strip())
 
 
 class WebhookSchema(ConfigSchema):
     url = WebhookUrl(load_default=None)
-    secrets = Secrets(data_key="secret", load_default=())
+    secrets = SecretList(data_key="secret", load_default=())
 
     @post_load
     def to_channel(self, data: dict[str, Any], **_kwargs: Any) -> WebhookChannel | None:
@@ -92,13 +95,17 @@ class WebhookSchema(ConfigSchema):
 
 class CalendarSchema(ConfigSchema):
     timezone = Zone(load_default=ZoneInfo("UTC"))
-    slot_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 24 * 60))
+    slot_minutes = WholeNumber(1, 24 * 60, load_default=30)
 
 
-def _is_off_or_early(hours: float) -> None:
+class ReminderHours(Number):
     """In the last hour nobody is reminded any more."""
-    if hours != 0 and not 2 <= hours <= _LONGEST_HOURS:
-        raise ValidationError(f"must be 0, or from 2 to {_LONGEST_HOURS}")
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> float:
+        hours = super()._deserialize(value, *args, **kwargs)
+        if 0 < hours < 2:
+            raise ValidationError(f"must be 0, or from 2 to {_LONGEST_HOURS}")
+        return hours
 
 
 class NotificationSettingsSchema(ConfigSchema):
@@ -106,10 +113,8 @@ class NotificationSettingsSchema(ConfigSchema):
     calendar = fields.Nested(CalendarSchema, data_key="CALENDAR", required=True)
     webhook = fields.Nested(WebhookSchema, data_key="WEBHOOK", load_default=None)
     public_url = PublicUrl(data_key="PUBLIC_URL", load_default="")
-    link_secrets = LinkSecrets(data_key="LINK_SECRET", load_default=())
-    reminder_hours = fields.Float(
-        data_key="REMINDER_HOURS", load_default=24.0, validate=_is_off_or_early
-    )
+    link_secrets = SecretList(data_key="LINK_SECRET", load_default=())
+    reminder_hours = ReminderHours(0, _LONGEST_HOURS, data_key="REMINDER_HOURS", load_default=24.0)
     max_emails_per_address = OptionalLimit(data_key="MAX_EMAILS_PER_ADDRESS", load_default=10)
 
     @post_load

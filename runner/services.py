@@ -20,6 +20,9 @@ def services(
     environment = {
         "AMQP_URI": amqp_uri,
         "MONGODB_URI": mongodb_uri,
+        # Ours come from there, and both would be one too many.
+        "AMQP_URI_FILE": "",
+        "MONGODB_URI_FILE": "",
         # eventlet's own resolver ignores much of what the system's resolver honours.
         "EVENTLET_NO_GREENDNS": "yes",
         "PYTHONUNBUFFERED": "1",

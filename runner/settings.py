@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from marshmallow import ValidationError
+
+from clinic.errors import ConfigError
+from clinic.secret_files import secret_of
+from clinic.setting_text import plain_text
 from runner.problem import Problem
 
 
@@ -22,9 +27,9 @@ class Settings:
         return cls(
             host=environment.get("HOST") or "127.0.0.1",
             port=_port(environment.get("PORT") or "3000"),
-            directory=Path(environment.get("RUN_DIR") or ".run").absolute(),
-            amqp_uri=environment.get("AMQP_URI") or None,
-            mongodb_uri=environment.get("MONGODB_URI") or None,
+            directory=_directory(environment.get("RUN_DIR") or ".run"),
+            amqp_uri=_secret(environment, "AMQP_URI"),
+            mongodb_uri=_secret(environment, "MONGODB_URI"),
         )
 
     @property
@@ -35,6 +40,20 @@ class Settings:
     @property
     def url(self) -> str:
         return f"http://{self.client_host}:{self.port}"
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str | None:
+    try:
+        return secret_of(environment, name)
+    except ConfigError as error:
+        raise Problem(str(error)) from None
+
+
+def _directory(text: str) -> Path:
+    try:
+        return Path(plain_text(text)).absolute()
+    except ValidationError as error:
+        raise Problem(f"RUN_DIR: {error.messages[0]}") from None
 
 
 def _port(text: str) -> int:

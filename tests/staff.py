@@ -8,7 +8,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-KEY = "staff-key"
+KEY = "the-key-of-the-staff"
 
 
 class Staff:

@@ -39,7 +39,7 @@ def stack(
         mongodb_uri,
         SMTP_HOST="127.0.0.1",
         SMTP_PORT=str(mailbox.port),
-        STAFF_API_KEY="staff-key",
+        STAFF_API_KEY="the-key-of-the-staff",
     )
     stack.start_all()
     eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
@@ -98,7 +98,7 @@ def test_a_slot_that_is_taken_can_not_be_moved_to(stack: Stack) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (409, "slot_full")
     assert requests.get(url, timeout=30).json()["date"] == to_wire(TOMORROW)
     assert change(f"{url}/cancel", "wrong").status_code == 403
-    assert change(f"{url}/cancel", "staff-key").json()["reason"] == "cancelled_by_clinic"
+    assert change(f"{url}/cancel", "the-key-of-the-staff").json()["reason"] == "cancelled_by_clinic"
 
 
 def test_with_the_service_away_bookings_are_taken_and_changes_are_not(

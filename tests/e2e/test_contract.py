@@ -15,7 +15,7 @@ from tests.amqp import consumers
 from tests.conftest import eventually
 from tests.e2e.stack import Stack
 
-KEY = "staff-key-1"
+KEY = "the-key-of-the-staff"
 EXAMPLES = 10  # for each operation and phase, besides the edge cases that it always tries
 
 #: What else there is to check holds. This does not, since JSON Schema can't say all that a name, an

@@ -33,7 +33,7 @@ from tests.receiver import Receiver, receiving
 SEATS = 2
 #: Longer than a campaign needs to come to the end of tomorrow and of the day after.
 REMINDER_HOURS = 72
-WEBHOOK_SECRET = "known to two"
+WEBHOOK_SECRET = "known to two of them"
 #: What the receiver of webhooks says at first, as one that has troubles of its own.
 _FIRST_ANSWERS = (503, 500, 503)
 DEAD_LETTERS = (

@@ -370,7 +370,7 @@ def test_a_webhook_that_was_given_up_is_told_when_a_person_replays_it(
 ) -> None:
     with receiving() as receiver:
         receiver.answers = [410]
-        config["WEBHOOK"] = {"url": receiver.url, "secret": "s3cret"}
+        config["WEBHOOK"] = {"url": receiver.url, "secret": "known to the receiver"}
         service = container_factory(WebhookService, config)
         service.start()
         event = rejection_of(pending(store, "ana@example.com"), store)
@@ -651,7 +651,9 @@ def test_a_broker_that_does_not_know_us_is_one_line_without_the_password(
     [
         pytest.param(lambda file: None, id="missing"),
         pytest.param(lambda file: file.write_text(""), id="empty"),
-        pytest.param(lambda file: file.write_text("AMQP_URI: amqp://host/\n"), id="half of it"),
+        pytest.param(
+            lambda path: path.write_text("AMQP_URI: amqp://host:port/"), id="a wrong address"
+        ),
         pytest.param(lambda file: file.write_text("AMQP_URI: [\n"), id="not YAML"),
     ],
 )

@@ -69,7 +69,7 @@ def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
 def receiver(config: dict[str, Any]) -> Iterator[Receiver]:
     """The receiver of webhooks; they are off in tests that don't ask for it."""
     with receiving() as receiver:
-        config["WEBHOOK"] = {"url": receiver.url, "secret": "the-secret"}
+        config["WEBHOOK"] = {"url": receiver.url, "secret": "known to the receiver"}
         yield receiver
 
 

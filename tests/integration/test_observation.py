@@ -528,9 +528,8 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("log_format", ["line", "json"])
-@pytest.mark.parametrize("keys", ["", " , "])
-def test_a_gateway_without_staff_keys_says_once_that_it_is_open(keys: str, log_format: str) -> None:
-    run = started(STAFF_API_KEY=keys, LOG_FORMAT=log_format)
+def test_a_gateway_without_staff_keys_says_once_that_it_is_open(log_format: str) -> None:
+    run = started(STAFF_API_KEY="", LOG_FORMAT=log_format)
     assert run.returncode == 0
     told = [line for line in run.stdout.splitlines() if "STAFF_API_KEY" in line]
     assert len(told) == 1
@@ -538,7 +537,7 @@ def test_a_gateway_without_staff_keys_says_once_that_it_is_open(keys: str, log_f
 
 
 def test_a_gateway_with_staff_keys_does_not_and_keeps_them_to_itself() -> None:
-    run = started(STAFF_API_KEY="key-geheim-1,key-geheim-2")
+    run = started(STAFF_API_KEY="the first key-geheim,the second key-geheim")
     assert run.returncode == 0
     assert "STAFF_API_KEY" not in run.stdout
     assert "geheim" not in run.stdout + run.stderr
@@ -546,7 +545,12 @@ def test_a_gateway_with_staff_keys_does_not_and_keeps_them_to_itself() -> None:
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("STAFF_API_KEY", "geheim-ñ"), ("RATE_LIMIT", "many"), ("TRUSTED_PROXIES", "all")],
+    [
+        ("STAFF_API_KEY", "geheim"),
+        ("LOG_FORMAT", "json geheim"),
+        ("RATE_LIMIT", "many"),
+        ("TRUSTED_PROXIES", "all"),
+    ],
 )
 def test_a_gateway_that_is_set_up_wrong_says_so_in_one_line(variable: str, value: str) -> None:
     run = started(**{variable: value})

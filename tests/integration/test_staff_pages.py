@@ -51,7 +51,7 @@ from tests.integration.test_pages import (
 
 __all__ = ["relayed", "service", "store"]
 
-KEY = "staff-key"
+KEY = "the-key-of-the-staff"
 OTHER_KEY = "other-key"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 TODAY = datetime.now(MADRID).date()

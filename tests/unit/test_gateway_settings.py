@@ -9,6 +9,8 @@ import pytest
 from clinic.errors import ConfigError
 from gateway.settings import GatewaySettings, gateway_settings
 
+ONE, TWO = "the first key of two", "the second of two"
+
 
 def read(**config: Any) -> GatewaySettings:
     return gateway_settings(config)
@@ -24,17 +26,14 @@ def test_everything_may_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ("one", {"one"}),
-        ("one,two", {"one", "two"}),
-        (" one , two ,, ", {"one", "two"}),
-        ("one,one", {"one"}),
-        ("with space", {"with space"}),
+        (ONE, {ONE}),
+        (f"{ONE},{TWO}", {ONE, TWO}),
+        (f"{ONE} , {TWO} ,,", {ONE, TWO}),
+        (f"{ONE},{ONE}", {ONE}),
+        ("with space in it", {"with space in it"}),
         ("!#$%&'()*+-./:;<=>?@[\\]^_`{|}~", {"!#$%&'()*+-./:;<=>?@[\\]^_`{|}~"}),
         ("", set()),
-        (",", set()),
-        (" , ,", set()),
         (None, set()),
-        (123, {"123"}),
     ],
     ids=repr,
 )
@@ -44,17 +43,35 @@ def test_keys_are_separated_by_commas(text: Any, keys: set[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["clave-ñ", "good,clave-ñ", "\N{FULLWIDTH DIGIT ONE}", "a\tb", "a\nb", "a\x00b", "a\x7fb"],
+    [
+        f"{ONE}ñ",
+        f"{ONE},{TWO}ñ",
+        f"{ONE}\N{FULLWIDTH DIGIT ONE}",
+        *(f"a{control}b, and some more" for control in "\t\n\r\x00\x7f"),
+    ],
     ids=ascii,
 )
 def test_a_key_that_no_header_can_carry_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"STAFF_API_KEY.*printable ASCII"):
+    with pytest.raises(ConfigError, match=r"STAFF_API_KEY.*(printable ASCII|control)"):
+        read(STAFF_API_KEY=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(",", " ", " , ,", 123, "15 characters..", f"{ONE},short", f'"{ONE}"', f"'{ONE},{TWO}'"),
+        *(f'{ONE},"{TWO}"', f"{ONE} ", f" {ONE}", f"{ONE}\r", f"{ONE},\udcff and others"),
+    ],
+    ids=ascii,
+)
+def test_keys_that_are_short_or_quoted_or_none_are_refused(text: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^STAFF_API_KEY: "):
         read(STAFF_API_KEY=text)
 
 
 def test_a_refused_key_is_not_quoted() -> None:
     with pytest.raises(ConfigError) as refusal:
-        read(STAFF_API_KEY="geheim,clave-ñ")
+        read(STAFF_API_KEY="geheim,the clave of ñ")
     assert "geheim" not in str(refusal.value)
     assert "clave" not in str(refusal.value)
 
@@ -75,7 +92,7 @@ def test_an_unset_rate_is_the_default(rate: Any) -> None:
     assert read(RATE_LIMIT=rate).rate_limit == "60/minute"
 
 
-@pytest.mark.parametrize("rate", ["off", "OFF", " off ", False], ids=repr)
+@pytest.mark.parametrize("rate", ["off", "OFF", False], ids=repr)
 def test_a_rate_may_be_off(rate: Any) -> None:
     assert read(RATE_LIMIT=rate).rate_limit is None
 
@@ -83,7 +100,7 @@ def test_a_rate_may_be_off(rate: Any) -> None:
 @pytest.mark.parametrize(
     "rate",
     [
-        *("many", "20", "20/", "/minute", "-1/minute", "1.5/minute", "20/fortnight", " ", "offf"),
+        *("many", "20", "20/", "/minute", "-1/minute", "1.5/minute", "20/fortnight", "offf"),
         *("0/minute", "5/second;0/hour", "٢/minute", 20, 0, True, ["1/day"]),
     ],
     ids=repr,
@@ -118,11 +135,9 @@ def test_all_faults_are_told_at_once() -> None:
     ("chosen", "generated", "keys", "is_restricted"),
     [
         ("", "", set(), False),
-        (",", "", set(), False),
-        ("", "a generated key", {"a generated key"}, False),
-        (" , ", "a generated key", {"a generated key"}, False),
+        ("", "a generated key of it", {"a generated key of it"}, False),
         ("a key that was chosen", "", {"a key that was chosen"}, True),
-        ("a key that was chosen", "a generated key", {"a key that was chosen"}, True),
+        ("a key that was chosen", "a generated key of it", {"a key that was chosen"}, True),
     ],
 )
 def test_a_generated_key_counts_until_one_is_chosen_and_leaves_the_list_open(

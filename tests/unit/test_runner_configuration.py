@@ -53,6 +53,7 @@ def test_a_wrong_setting_is_one_line_with_its_key(
     (line,) = str(problem.value).splitlines()
     assert line.startswith(f"{FILE}: ")
     assert key in line
+    assert variable in line
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,7 @@ def test_a_wrong_setting_is_one_line_with_its_key(
         pytest.param("", id="empty"),
         pytest.param("- AMQP_URI", id="a list"),
         pytest.param("AMQP_URI: amqp://host/", id="half of it"),
+        pytest.param("AMQP_URI: \x00", id="a control character"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_one_line_with_its_path(

@@ -32,6 +32,34 @@ def test_variables_are_honoured(tmp_path):
     assert (settings.amqp_uri, settings.mongodb_uri) == ("amqp://a", "x")
 
 
+@pytest.mark.parametrize("name", ["AMQP_URI", "MONGODB_URI"])
+def test_addresses_may_be_in_files(tmp_path, name):
+    file = tmp_path / "secret"
+    file.write_text("x://given\n")
+
+    settings = Settings.of({f"{name}_FILE": str(file)})
+
+    assert "x://given" in (settings.amqp_uri, settings.mongodb_uri)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AMQP_URI_FILE": "/missing"},
+        {"AMQP_URI_FILE": "/", "AMQP_URI": "amqp://a"},
+        {"MONGODB_URI_FILE": "/missing\r"},
+        {"RUN_DIR": '".run"'},
+        {"RUN_DIR": ".run\r"},
+    ],
+    ids=ascii,
+)
+def test_a_setting_that_cannot_be_used_is_named_in_one_line(variables):
+    with pytest.raises(Problem, match=rf"^{next(iter(variables)).removesuffix('_FILE')}") as caught:
+        Settings.of(variables)
+
+    assert len(str(caught.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5", "٣٠٠٠", " "])
 def test_a_port_that_is_none_is_named_in_one_line(port):
     with pytest.raises(Problem, match=r"^PORT must be a number from 1 to 65535, not") as caught:

@@ -1,0 +1,27 @@
+"""Where `nameko run` hands us the configuration: before it has started anything."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from nameko.containers import ServiceContainer
+
+from clinic.config import prepare, settings
+from clinic.errors import ConfigError
+
+
+class ClinicContainer(ServiceContainer):
+    """Ends the process with one line if a setting is wrong.
+
+    A service names what it reads beside the common settings, if anything, in `read_settings`.
+    """
+
+    def __init__(self, service_cls: Any, config: dict[str, Any]) -> None:
+        try:
+            prepare(config)
+            for read in (settings, getattr(service_cls, "read_settings", settings)):
+                read(config)
+        except ConfigError as error:
+            sys.exit(f"{service_cls.name}: {error}")
+        super().__init__(service_cls, config)
