@@ -5,28 +5,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import smtplib
-import ssl
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import ClassVar, Protocol, Self, TypeVar
 
 from eventlet import Timeout
 
 from clinic.clock import now
-from clinic.errors import ChannelUnavailable, DeliveryUncertain, RecipientRejected
+from clinic.errors import ChannelUnavailable
 from notification_service.address import mask, to_ascii
 from notification_service.invitation import Invitation
 from notification_service.letter import Letter
+from notification_service.smtp import Tls, connect
+from notification_service.smtp_replies import data_refusal, rcpt_refusal
 
 logger = logging.getLogger(__name__)
 
-#: How long one answer of a mail server may take, its verdict on a whole letter (RFC 5321, section
-#: 4.5.3.2.6, would grant it ten minutes), and all of it together.
-ANSWER_SECONDS = 20
-VERDICT_SECONDS = 120
+#: How long a mail server may take for all of it together.
 SEND_SECONDS = 180
 
 Content = TypeVar("Content", contravariant=True)
@@ -75,21 +73,6 @@ class LogChannel:
         )
 
 
-class MailServer(smtplib.SMTP):
-    """A connection that tells "not sent" from "perhaps sent"."""
-
-    def data(self, msg: Any) -> tuple[int, bytes]:
-        """Raises: DeliveryUncertain when the verdict on the letter is lost, or long in coming."""
-        if self.sock:
-            self.sock.settimeout(VERDICT_SECONDS)
-        try:
-            return super().data(msg)
-        except (smtplib.SMTPServerDisconnected, OSError) as error:
-            if isinstance(error, smtplib.SMTPResponseException):
-                raise  # an answer is an answer
-            raise DeliveryUncertain("the mail server gave no verdict on the letter") from None
-
-
 @dataclass(frozen=True, slots=True)
 class SmtpChannel:
     longest_send_seconds: ClassVar[float] = SEND_SECONDS
@@ -100,7 +83,7 @@ class SmtpChannel:
     sender: str
     username: str | None = None
     password: str | None = None
-    starttls: bool = False
+    tls: Tls = Tls.NONE
     sender_name: str = ""
 
     def send(self, envelope: Envelope) -> None:
@@ -110,19 +93,17 @@ class SmtpChannel:
             with Timeout(SEND_SECONDS, TimeoutError("the mail server is too slow")):
                 self._transmit(message)
         except smtplib.SMTPRecipientsRefused as error:
-            codes = [code for code, _ in error.recipients.values()]
-            raise _refusal(min(codes)) from None
+            (reply,) = error.recipients.values()  # a letter has one
+            raise rcpt_refusal(*reply) from None
         except smtplib.SMTPDataError as error:
-            raise _refusal(error.smtp_code) from None
+            raise data_refusal(error.smtp_code, error.smtp_error) from None
         except (smtplib.SMTPException, OSError) as error:
             # Also when it refuses us: that is a fault of our setup, and no letter's.
             raise ChannelUnavailable(f"{type(error).__name__} from the mail server") from None
 
     def _transmit(self, message: EmailMessage) -> None:
-        server = MailServer(self.host, self.port, timeout=ANSWER_SECONDS)
+        server = connect(self.host, self.port, self.tls)
         try:
-            if self.starttls:
-                server.starttls(context=ssl.create_default_context())
             if self.username:
                 server.login(self.username, self.password or "")
             server.send_message(message)
@@ -140,6 +121,7 @@ class SmtpChannel:
         message["Subject"] = envelope.letter.subject
         message["Message-ID"] = f"<{envelope.reference}@{self.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
+        message["X-Auto-Response-Suppress"] = "All"  # for Exchange, which ignores the standard one
         # Not every server on the way takes 8-bit bodies.
         message.set_content(envelope.letter.text, cte="quoted-printable")
         message.add_alternative(envelope.letter.html, subtype="html", cte="quoted-printable")
@@ -149,12 +131,6 @@ class SmtpChannel:
         # Headers about the content that are there earlier move into its first part.
         message["Content-Language"] = envelope.language
         return message
-
-
-def _refusal(code: int) -> ChannelUnavailable | RecipientRejected:
-    if code >= 500:
-        return RecipientRejected(f"the mail server answered {code}")
-    return ChannelUnavailable(f"the mail server answered {code}")
 
 
 def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:

@@ -14,10 +14,10 @@ from urllib3.util import Url, parse_url
 
 from clinic.config import ConfigSchema, read
 from clinic.limit_fields import OptionalLimit
-from clinic.sender import DEFAULT_SENDER, Sender, SenderField, SenderName
-from clinic.setting_fields import Flag, Host, Number, PublicUrl, SecretList, Text, WholeNumber, Zone
+from clinic.setting_fields import Number, PublicUrl, SecretList, WholeNumber, Zone
 from clinic.setting_text import is_loopback, plain_text
-from notification_service.channels import Channel, Envelope, LogChannel, SmtpChannel
+from notification_service.channels import Channel, Envelope
+from notification_service.smtp_settings import SmtpSchema
 from notification_service.webhook import WebhookChannel
 
 #: Two weeks.
@@ -40,27 +40,6 @@ class NotificationSettings:
     remind_before: timedelta
     webhook: WebhookChannel | None
     max_emails_per_address: int | None
-
-
-class SmtpSchema(ConfigSchema):
-    host = Host(load_default="")
-    port = WholeNumber(1, 65_535, load_default=25)
-    username = Text(load_default="")
-    password = Text(load_default="", load_only=True)
-    starttls = Flag(load_default=False)
-    sender = SenderField(load_default=Sender(DEFAULT_SENDER))
-    sender_name = SenderName(load_default="")
-
-    @post_load
-    def to_channel_and_sender(
-        self, data: dict[str, Any], **_kwargs: Any
-    ) -> tuple[Channel[Envelope], str]:
-        sender, name = data.pop("sender"), data.pop("sender_name")
-        if sender.name and name:
-            raise ValidationError("is in SMTP_SENDER already", "sender_name")
-        data |= {"sender": sender.address, "sender_name": name or sender.name}
-        channel = SmtpChannel(**data) if data["host"] else LogChannel()
-        return channel, sender.address
 
 
 class WebhookUrl(fields.Field[Url]):

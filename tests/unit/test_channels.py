@@ -14,11 +14,12 @@ from clinic import booking as steps
 from clinic.clock import now
 from clinic.errors import ChannelUnavailable, RecipientRejected
 from clinic.messages import BookingStateChanged
-from notification_service import channels, invitation
+from notification_service import invitation, smtp
 from notification_service.address import mask
 from notification_service.channels import Envelope, LogChannel, SmtpChannel
 from notification_service.invitation import Invitation
 from notification_service.letter import Letter
+from notification_service.smtp import Tls
 from tests.bookings import requested
 
 LETTER = Letter("Su cita está confirmada", "Hola, Juan Pérez:\n\nConfirmada.\n", "<p>Hola</p>")
@@ -73,7 +74,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> type[MailServer]:
         calls = []
         fault = None
 
-    monkeypatch.setattr(channels, "MailServer", Server)
+    monkeypatch.setattr(smtp, "MailServer", Server)
     return Server
 
 
@@ -254,7 +255,7 @@ def test_without_credentials_nobody_logs_in(server: type[MailServer]) -> None:
 
 
 def test_the_password_travels_under_tls_that_checks_the_host(server: type[MailServer]) -> None:
-    channel = SmtpChannel("mail.example", 587, "a@b.example", "clinic", "0123", starttls=True)
+    channel = SmtpChannel("mail.example", 587, "a@b.example", "clinic", "0123", Tls.STARTTLS)
     channel.send(envelope())
     assert server.calls[1:3] == [("starttls", True), ("login", "clinic", "0123")]
 

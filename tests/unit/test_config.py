@@ -17,6 +17,7 @@ from clinic.retry import RetryPolicy
 from gateway.settings import GatewaySettings, gateway_settings
 from notification_service.channels import LogChannel, SmtpChannel
 from notification_service.settings import NotificationSettings, notification_settings
+from notification_service.smtp import Tls
 from notification_service.webhook import WebhookChannel
 
 RECEIVER = "https://example.org/hook?a=b"
@@ -204,7 +205,8 @@ SMTP_HONOURED: dict[str, tuple[str, str, Any]] = {
     "SMTP_PORT": ("587", "port", 587),
     "SMTP_USERNAME": ("clinic", "username", "clinic"),
     "SMTP_PASSWORD": ("0123", "password", "0123"),
-    "SMTP_STARTTLS": ("true", "starttls", True),
+    "SMTP_STARTTLS": ("true", "tls", Tls.STARTTLS),
+    "SMTP_TLS": ("implicit", "tls", Tls.IMPLICIT),
     "SMTP_SENDER": ("hello@example.com", "sender", "hello@example.com"),
     "SMTP_SENDER_NAME": ("Clínica Sol", "sender_name", "Clínica Sol"),
 }

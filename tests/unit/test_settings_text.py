@@ -36,6 +36,7 @@ GOOD = {
     "SMTP_PASSWORD": "contraseñ4",
     "SMTP_USERNAME": "citas",
     "SMTP_STARTTLS": "true",
+    "SMTP_TLS": "starttls",
     "SMTP_SENDER": "citas@clinica.example",
     "SMTP_SENDER_NAME": "Clínica Sol",
     "WEBHOOK_URL": "https://example.org/hook",

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from notification_service import channels, providers, reminders, rounds, webhook
+from notification_service import channels, providers, reminders, rounds, smtp, webhook
 from notification_service.channels import SmtpChannel
 from notification_service.service import NotificationService, WebhookService
 from notification_service.webhook import WebhookChannel
@@ -11,7 +11,7 @@ from tests.faults.sabotage.trap import install
 #: A notifier that died while it sent is waited out for its lease: minutes, which no test has. All
 #: that the lease is made of is shorter here, so that it is still longer than what it is a lease of.
 SEND_SECONDS, MARGIN_SECONDS = 8.0, 17
-channels.ANSWER_SECONDS = channels.VERDICT_SECONDS = channels.SEND_SECONDS = SEND_SECONDS
+smtp.REPLY_SECONDS = smtp.VERDICT_SECONDS = channels.SEND_SECONDS = SEND_SECONDS
 SmtpChannel.longest_send_seconds = SEND_SECONDS
 webhook.ANSWER_SECONDS = webhook.SEND_SECONDS = SEND_SECONDS
 WebhookChannel.longest_send_seconds = SEND_SECONDS
