@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,19 +20,24 @@ from clinic.errors import DateNotAvailable, InvalidBooking, SeatTaken, StaleBook
 logger = logging.getLogger(__name__)
 
 PARTIES = ("patient", "staff", "rpc")
+_KEY_ID = re.compile(r"[0-9a-f]{8}")
 _CANCELLATIONS = (reasons.CANCELLED_BY_PATIENT, *reasons.OF_THE_CLINIC)
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`by` is who asks for them, and is written into the history."""
+    """`by` is who asks for them, and `key_id` with which key of the staff; both are written into
+    the history."""
 
     seats: Seats
     by: str
+    key_id: str | None = None
 
     def __post_init__(self) -> None:
         if self.by not in PARTIES:
             raise InvalidBooking(f"by must be one of: {', '.join(PARTIES)}")
+        if self.key_id is not None and not (self.by == "staff" and _is_key_id(self.key_id)):
+            raise InvalidBooking("key_id must be the id of a staff key, and by staff")
 
     def cancel(self, booking_id: str, reason: str) -> Booking:
         """Call a booking off; who has done so before gets it as it is.
@@ -63,7 +69,7 @@ class Changes:
         latest = booking.history[-1]
         if (latest.status, latest.reason, latest.by) == (Status.CANCELLED, reason, self.by):
             return booking  # asked again, perhaps since the answer was lost
-        step = steps.cancel(booking, reason=reason, at=now(), by=self.by)
+        step = steps.cancel(booking, reason=reason, at=now(), by=self.by, key_id=self.key_id)
         self.seats.store.apply(step)
         logger.info("booking cancelled: %s", reason, extra={"booking_id": booking.id})
         return steps.after(booking, step)
@@ -72,7 +78,7 @@ class Changes:
         if (booking.status, booking.date) == (Status.CONFIRMED, date):
             return booking  # asked again, perhaps since the answer was lost
         at = now()
-        move = partial(steps.reschedule, booking, date=date, at=at, by=self.by)
+        move = partial(steps.reschedule, booking, date=date, at=at, by=self.by, key_id=self.key_id)
         move(seat=0)  # whether it may be moved at all is said before the date is judged
         if reason := objection(date, self.seats.calendar, at):
             raise DateNotAvailable(reason)
@@ -82,3 +88,7 @@ class Changes:
             raise DateNotAvailable(reasons.SLOT_FULL) from None
         logger.info("booking rescheduled", extra={"booking_id": booking.id})
         return steps.after(booking, step)
+
+
+def _is_key_id(value: object) -> bool:
+    return isinstance(value, str) and _KEY_ID.fullmatch(value) is not None

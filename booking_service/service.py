@@ -101,25 +101,33 @@ class BookingService:
 
     @rpc(expected_exceptions=ClinicError)
     def cancel_booking(
-        self, booking_id: str, reason: str = CANCELLED_BY_CLINIC, by: str = "rpc"
+        self,
+        booking_id: str,
+        reason: str = CANCELLED_BY_CLINIC,
+        by: str = "rpc",
+        key_id: str | None = None,
     ) -> dict[str, Any]:
-        """Call a booking off and return it; again by the same, it is returned as it is.
+        """Call a booking off and return it; again by the same, it is returned as it is. `key_id`
+        tells which staff key it is done with.
 
         Raises: BookingNotFound, IllegalTransition, StaleBooking, InvalidBooking,
         DatabaseUnavailable.
         """
-        return view(Changes(self._seats(), by).cancel(booking_id, reason))
+        return view(Changes(self._seats(), by, key_id).cancel(booking_id, reason))
 
     @rpc(expected_exceptions=ClinicError)
-    def reschedule_booking(self, booking_id: str, date: str, by: str = "rpc") -> dict[str, Any]:
-        """Move a confirmed booking to another date and return it; at that date, as it is.
+    def reschedule_booking(
+        self, booking_id: str, date: str, by: str = "rpc", key_id: str | None = None
+    ) -> dict[str, Any]:
+        """Move a confirmed booking to another date and return it; at that date, as it is. `key_id`
+        tells which staff key it is done with.
 
         Raises: BookingNotFound, IllegalTransition, DateNotAvailable (the message is the reason's
         code), StaleBooking, InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
             start = read_rescheduling({"date": date})
-        return view(Changes(self._seats(), by).reschedule(booking_id, start))
+        return view(Changes(self._seats(), by, key_id).reschedule(booking_id, start))
 
     def _seats(self) -> Seats:
         return Seats(self.bookings, self.calendar)

@@ -54,6 +54,7 @@ class Change:
     """One row of a booking's history; `previous` is None for the request itself.
 
     The dates are None but for a rescheduling, which leads from `confirmed` to `confirmed`.
+    `key_id` tells which key of the staff it was done with, if any.
     """
 
     at: datetime
@@ -63,6 +64,7 @@ class Change:
     by: str
     date: datetime | None = None
     previous_date: datetime | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,22 @@ def reject(booking: Standing, *, reason: str, at: datetime, by: str) -> Transiti
     return _step(booking, Status.REJECTED, reason=reason, at=at, by=by)
 
 
-def cancel(booking: Standing, *, reason: str, at: datetime, by: str) -> Transition:
+def cancel(
+    booking: Standing, *, reason: str, at: datetime, by: str, key_id: str | None = None
+) -> Transition:
     """Call the booking off; its seat becomes free. Raises: IllegalTransition."""
-    return _step(booking, Status.CANCELLED, reason=reason, at=at, by=by)
+    return _step(booking, Status.CANCELLED, reason=reason, at=at, by=by, key_id=key_id)
 
 
-def reschedule(booking: Booking, *, date: datetime, seat: int, at: datetime, by: str) -> Transition:
+def reschedule(
+    booking: Booking,
+    *,
+    date: datetime,
+    seat: int,
+    at: datetime,
+    by: str,
+    key_id: str | None = None,
+) -> Transition:
     """Move a confirmed booking to a seat of another slot, and free the one it holds.
 
     Raises: IllegalTransition.
@@ -186,6 +198,7 @@ def reschedule(booking: Booking, *, date: datetime, seat: int, at: datetime, by:
         by=by,
         date=date,
         previous_date=booking.date,
+        key_id=key_id,
     )
     return Transition(booking.id, date, booking.version + 1, change, seat)
 
@@ -220,8 +233,10 @@ def _step(
     at: datetime,
     by: str,
     seat: int | None = None,
+    key_id: str | None = None,
 ) -> Transition:
     if status not in LEGAL_STEPS[booking.status]:
         raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be {status}")
-    change = Change(at=at, previous=booking.status, status=status, reason=reason, by=by)
+    previous = booking.status
+    change = Change(at, previous, status, reason, by, key_id=key_id)
     return Transition(booking.id, booking.date, booking.version + 1, change, seat)

@@ -69,6 +69,8 @@ def of_change(change: Change) -> Document:
         "reason": change.reason,
         "by": change.by,
     }
+    if change.key_id is not None:
+        row["keyId"] = change.key_id
     if change.date is not None:
         row |= {"date": change.date, "previousDate": change.previous_date}
     return row
@@ -84,4 +86,5 @@ def to_change(row: Document) -> Change:
         by=row["by"],
         date=row.get("date"),
         previous_date=row.get("previousDate"),
+        key_id=row.get("keyId"),
     )

@@ -22,8 +22,19 @@ logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 #: The HTTP request that all of this began with; empty for what began by itself.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-#: What code of ours attaches to a record, in the order of the line; never personal data.
-FIELDS = ("booking_id", "event_id", "letter_id", "code", "count", "staff", "request_id")
+#: What code of ours attaches to a record, in the order of the line. None is personal data but the
+#: address of a client, which security events have: docs/operations.md says why.
+FIELDS = (
+    "event",
+    "booking_id",
+    "event_id",
+    "letter_id",
+    "code",
+    "count",
+    "client_address",
+    "key_id",
+    "request_id",
+)
 
 #: How lines may be written: for a terminal, or as JSON for a program that collects them.
 FORMATS = ("line", "json")

@@ -16,6 +16,9 @@ from clinic.clock import now, to_wire
 from clinic.email_address import parse_email_address
 from clinic.person_name import parse_name
 
+#: Members of a booking that nobody sees without a credential.
+PERSONAL_FIELDS = frozenset({"patientName", "patientEmail"})
+
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
 )
@@ -176,8 +179,13 @@ def read_day(query: Mapping[str, Any]) -> date:
     return day
 
 
+def public_view(booking: Booking) -> dict[str, Any]:
+    """Write a booking as it is shown without a credential: without the patient's personal data."""
+    return {name: value for name, value in view(booking).items() if name not in PERSONAL_FIELDS}
+
+
 def view(booking: Booking) -> dict[str, Any]:
-    """Write a booking as the documented flat object."""
+    """Write a booking as the documented flat object, for its patient and for staff."""
     return {
         "id": booking.id,
         "status": booking.status.value,

@@ -70,6 +70,7 @@ class BookingStore:
     def __init__(
         self, database: Database[Document], outbox: Outbox, max_open_bookings: int | None = None
     ) -> None:
+        self.database = database
         self._bookings = database["bookings"]
         self._new_bookings = NewBookings(self._bookings, max_open_bookings)
         self._reads: GroupCommit[str, Document | None] = GroupCommit(self._read)
@@ -114,6 +115,11 @@ class BookingStore:
     def get(self, booking_id: str) -> Booking:
         """Raises: BookingNotFound."""
         return document.to_booking(self._find(booking_id))
+
+    def get_with_access(self, booking_id: str) -> tuple[Booking, Access]:
+        """Return a booking and what is stored of its secrets. Raises: BookingNotFound."""
+        found = self._find(booking_id)
+        return document.to_booking(found), document.to_access(found["access"])
 
     def access(self, booking_id: str) -> Access:
         """Return what is stored of a booking's secrets. Raises: BookingNotFound."""

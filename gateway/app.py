@@ -32,6 +32,7 @@ from gateway.rate_limits import limit_requests
 from gateway.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from gateway.slots import slots
+from gateway.staff_keys import StaffKeys
 
 
 class _Gateway(Flask):
@@ -59,10 +60,11 @@ def create_app(
         RELAY=relay,
         BOOKING_SERVICE=booking_service,
         NOTIFICATION_DESK=notification_desk,
-        STAFF_API_KEYS=settings.staff_keys,
+        STAFF_KEYS=StaffKeys(settings.staff_keys),
         IS_LIST_RESTRICTED=settings.is_list_restricted,
         HOURS=settings.hours,
         DOMAIN=settings.domain,
+        IS_PUBLISHED_SECURELY=settings.is_published_securely,
         LINK_SECRETS=settings.link_secrets,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
@@ -79,7 +81,7 @@ def create_app(
     pages = (welcome, asking, appointment, moving, assets)
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
-    staff_pages.register(app, breakers)
+    staff_pages.register(app, breakers, store)
     _resolve_client(app, settings.trusted_proxies)
     if settings.rate_limit:
         limit_requests(app, settings.rate_limit)

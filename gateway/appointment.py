@@ -16,7 +16,7 @@ from clinic.calendar_file import calendar_file
 from clinic.errors import IllegalTransition, ServiceUnavailable, StaleBooking
 from clinic.rpc import deadline
 from clinic.store import BookingStore
-from gateway.changes import REASONS
+from gateway.changes import REASONS, cancel_for
 from gateway.kept_token import given_code, needs_code, typed_code
 from gateway.openings import nearest
 from gateway.page import hours, page, page_language
@@ -51,15 +51,8 @@ def cancel(booking_id: str) -> Response:
     if not code:
         return _show(_bookings().get(booking_id), 400, trouble="code_missing")
     try:
-        party = holder_of(booking_id, code)
-        rpc = current_app.config["BOOKING_SERVICE"]
-        rpc.call(
-            "cancel_booking",
-            until=until,
-            by=party.value,
-            booking_id=booking_id,
-            reason=REASONS[party],
-        )
+        actor = holder_of(booking_id, code)
+        cancel_for(actor, booking_id, REASONS[actor.party], until=until)
     except Forbidden:
         return _show(_bookings().get(booking_id), 403, trouble="code_wrong")
     except tuple(_REFUSALS) as error:

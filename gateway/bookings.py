@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
@@ -11,11 +13,12 @@ from clinic.booking import Booking
 from clinic.clock import now, to_wire
 from clinic.errors import IdempotencyConflict, IdempotencyKeyUsed
 from clinic.manage_token import derive, issue
-from clinic.schema import new_booking, view
+from clinic.schema import new_booking, public_view, view
 from clinic.store import BookingStore
 from clinic.strict_json import dumps
 from gateway.answers import json_answer
-from gateway.requests import idempotency_key, json_body, language
+from gateway.party import opened_booking
+from gateway.requests import idempotency_key, json_body, language, presented_token
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +70,16 @@ def book() -> Response:
 
 @bookings.get("/booking/<booking_id>", provide_automatic_options=False)
 def read(booking_id: str) -> Response:
-    booking = _bookings().get(booking_id)
-    answer = json_answer(view(booking))
-    answer.set_etag(f"{booking.version}.{int(booking.attention is not None)}")
+    """Show a booking; its patient's name and address only to its patient and to staff."""
+    token = presented_token()
+    if token is None:
+        return _answer(_bookings().get(booking_id), public_view, "public")
+    return _answer(opened_booking(booking_id, token), view, "full")
+
+
+def _answer(booking: Booking, write: Callable[[Booking], dict[str, Any]], kind: str) -> Response:
+    answer = json_answer(write(booking))
+    answer.set_etag(f"{booking.version}.{int(booking.attention is not None)}.{kind}")
     answer.make_conditional(request)
     return answer
 

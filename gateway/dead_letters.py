@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from datetime import datetime
 from typing import Any
@@ -19,10 +18,9 @@ from clinic.topology import WORK_QUEUES, WorkQueue
 from gateway.letter_room import LetterRoom
 from gateway.letter_texts import CAUSES
 from gateway.problems import RETRY_AFTER_SECONDS
+from gateway.security_log import SecurityEvent, log_security_event
 from gateway.staff_page import staff_page
-from gateway.staff_session import HOME
-
-logger = logging.getLogger(__name__)
+from gateway.staff_session import HOME, signed_in_key_id
 
 dead_letters = Blueprint("staff_dead_letters", __name__, url_prefix=f"{HOME}/dead-letters")
 
@@ -53,7 +51,7 @@ def replay() -> AnyResponse:
         if not letter.may_be_replayed:
             return _done("letter_too_large")
         letters.replay(letter)
-    _note("dead letter replayed", letter)
+    _log(SecurityEvent.DEAD_LETTER_REPLAYED, letter)
     return _replayed(1, has_more=False)
 
 
@@ -76,7 +74,7 @@ def drop() -> AnyResponse:
         if letter is None:
             return _done("letter_gone")
         letters.drop(letter)
-    _note("dead letter dropped", letter)
+    _log(SecurityEvent.DEAD_LETTER_DROPPED, letter)
     return _done("dropped")
 
 
@@ -96,7 +94,7 @@ def _replay_all(letters: DeadLetters, cause: str) -> tuple[int, bool]:
         for letter in letters.taken(work):
             if letter.cause == cause and letter.may_be_replayed:
                 letters.replay(letter)
-                _note("dead letter replayed", letter)
+                _log(SecurityEvent.DEAD_LETTER_REPLAYED, letter)
                 count += 1
             if not letters.has_time:
                 return count, True
@@ -131,10 +129,9 @@ def _done(what: str, count: int = 1, has_more: bool = False) -> AnyResponse:
     return redirect(f"{HOME}/dead-letters", 303)
 
 
-def _note(sentence: str, letter: DeadLetter) -> None:
-    """Write down who did it: by the key that they have signed in with, of which nothing is told."""
-    by = session["mark"][:8]
-    logger.info(sentence, extra={"letter_id": letter.id, "code": letter.cause, "staff": by})
+def _log(event: SecurityEvent, letter: DeadLetter) -> None:
+    told = {"letter_id": letter.id, "code": letter.cause}
+    log_security_event(event, key_id=signed_in_key_id(), **told)
 
 
 def _list(status: int = 200, **told: Any) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 from flask import Blueprint, Flask, Response, current_app, redirect, request
@@ -13,10 +12,16 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.client_address import client_key
+from gateway.security_log import SecurityEvent, log_security_event
 from gateway.staff_page import staff_page
-from gateway.staff_session import HOME, is_ours, is_signed_in, sign_in, sign_out
-
-logger = logging.getLogger(__name__)
+from gateway.staff_session import (
+    HOME,
+    is_ours,
+    is_signed_in,
+    sign_in,
+    sign_out,
+    signed_in_key_id,
+)
 
 door = Blueprint("staff_door", __name__, url_prefix=HOME)
 
@@ -38,18 +43,20 @@ def show() -> AnyResponse:
 def enter() -> AnyResponse:
     wanted = request.form.get("next", HOME)
     _count_try()
-    if not sign_in(request.form.get("key", "").strip()):
-        logger.warning("staff sign-in refused")
+    key_id = sign_in(request.form.get("key", "").strip())
+    if key_id is None:
+        log_security_event(SecurityEvent.SIGN_IN_REJECTED)
         return _form(wanted, 403, trouble="key_wrong")
-    logger.info("staff signed in")
+    log_security_event(SecurityEvent.SIGNED_IN, key_id=key_id)
     return redirect(wanted if is_ours(wanted) else HOME, 303)
 
 
 @door.post("/logout", provide_automatic_options=False)
 def leave() -> AnyResponse:
-    if is_signed_in():
-        logger.info("staff signed out")
+    key_id = signed_in_key_id() if is_signed_in() else None
     sign_out()
+    if key_id:
+        log_security_event(SecurityEvent.SIGNED_OUT, key_id=key_id)
     return redirect(f"{HOME}/login", 303)
 
 
@@ -62,6 +69,6 @@ def _count_try() -> None:
     tries: MovingWindowRateLimiter = current_app.config["STAFF_TRIES"]
     who = client_key()
     if not tries.hit(_TRIES, who):
-        logger.warning("staff sign-in refused: too many tries")
+        log_security_event(SecurityEvent.RATE_LIMITED)
         free_at = tries.get_window_stats(_TRIES, who).reset_time
         raise TooManyRequests(retry_after=max(1, round(free_at - time.time())))

@@ -7,6 +7,7 @@ from flask import Response, current_app, request
 
 from clinic.booking import Booking
 from clinic.store import BookingStore
+from gateway.secure_requests import is_secure, path_cookie
 
 _COOKIE = "manage"
 
@@ -14,10 +15,10 @@ _COOKIE = "manage"
 def keep(answer: Response, booking_id: str, token: str) -> None:
     """Let this browser change the booking without typing a code."""
     answer.set_cookie(
-        _COOKIE,
+        path_cookie(_COOKIE),
         token,
         path=f"/cita/{booking_id}",
-        secure=request.is_secure,
+        secure=is_secure(),
         httponly=True,
         samesite="Strict",
     )
@@ -35,11 +36,11 @@ def given_code() -> str:
 def needs_code(booking: Booking) -> bool:
     """Whether a code has to be typed here."""
     store: BookingStore = current_app.config["BOOKINGS"]
-    token = request.cookies.get(_COOKIE, "")
+    token = request.cookies.get(path_cookie(_COOKIE), "")
     return not (token and store.access(booking.id).is_opened_by(token))
 
 
 def _kept() -> str:
     """The browser says where a form was sent from: another site's form is not the patient's."""
     is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
-    return request.cookies.get(_COOKIE, "") if is_ours else ""
+    return request.cookies.get(path_cookie(_COOKIE), "") if is_ours else ""

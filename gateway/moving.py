@@ -18,6 +18,7 @@ from clinic.errors import DateNotAvailable, IllegalTransition, ServiceUnavailabl
 from clinic.rpc import deadline
 from clinic.schema import read_day, read_rescheduling
 from clinic.store import BookingStore
+from gateway.changes import reschedule_for
 from gateway.kept_token import given_code, needs_code, typed_code
 from gateway.openings import Week, day_of, today, week_around
 from gateway.page import page, page_language
@@ -54,9 +55,7 @@ def move(booking_id: str) -> Response:
     if not code:
         return _refused(booking_id, 400, "code_missing")
     try:
-        by = holder_of(booking_id, code).value
-        rpc = current_app.config["BOOKING_SERVICE"]
-        rpc.call("reschedule_booking", until=until, by=by, booking_id=booking_id, date=start)
+        reschedule_for(holder_of(booking_id, code), booking_id, start, until=until)
     except Forbidden:
         return _refused(booking_id, 403, "code_wrong")
     except DateNotAvailable as error:

@@ -23,6 +23,7 @@ from clinic.errors import DatabaseUnavailable
 from clinic.logs import is_request_id, request_id
 from clinic.metrics import HTTP_REQUESTS
 from clinic.outbox import Outbox
+from gateway.secure_requests import STRICT_TRANSPORT, is_https
 from gateway.staff import require_staff
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
 )
+
+_OVER_TLS = (*_SECURITY_HEADERS, STRICT_TRANSPORT)
 
 #: Clients may invent methods; the metrics may not grow by them.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -68,7 +71,8 @@ def register(app: Flask, outbox: Outbox) -> None:
     app.after_request(_finish)
     app.teardown_request(_forget)
     app.register_blueprint(metrics)
-    app.wsgi_app = _careful(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    is_published_securely = app.config["IS_PUBLISHED_SECURELY"]
+    app.wsgi_app = _careful(app.wsgi_app, is_published_securely)  # type: ignore[assignment, method-assign]
 
 
 @metrics.get("/metrics", provide_automatic_options=False)
@@ -108,7 +112,7 @@ def _counter(route: str, method: str, status: int) -> Counter:
     return HTTP_REQUESTS.labels(route, method, status)
 
 
-def _careful(application: WSGIApplication) -> WSGIApplication:
+def _careful(application: WSGIApplication, is_published_securely: bool) -> WSGIApplication:
     """Add the security headers that an answer does not set itself.
 
     Done on the finished list: werkzeug checks each header that is set on an answer, and these
@@ -116,9 +120,11 @@ def _careful(application: WSGIApplication) -> WSGIApplication:
     """
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        ours = _OVER_TLS if is_https(environ, is_published_securely) else _SECURITY_HEADERS
+
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             named = {name.lower() for name, _ in headers}
-            added = [each for each in _SECURITY_HEADERS if each[0].lower() not in named]
+            added = [each for each in ours if each[0].lower() not in named]
             return start_response(status, headers + added, *rest)
 
         return application(environ, start)

@@ -14,6 +14,7 @@ from clinic.reasons import LANGUAGES
 from clinic.spoken import spoken_day, spoken_time, zone_city
 from gateway.assets import asset
 from gateway.requests import language as preferred_language
+from gateway.secure_requests import host_cookie, is_secure
 from gateway.settings import Hours
 from gateway.texts import Texts
 
@@ -37,7 +38,7 @@ _POLICY = "; ".join(
 
 def page_language() -> str:
     """Pick what was asked for here, else what was asked for before, else what the browser says."""
-    chosen = (request.args.get("lang"), request.cookies.get(_COOKIE))
+    chosen = (request.args.get("lang"), request.cookies.get(host_cookie(_COOKIE)))
     return next((each for each in chosen if each in LANGUAGES), None) or preferred_language()
 
 
@@ -73,10 +74,10 @@ def _remember_language(answer: Response) -> None:
     chosen = request.args.get("lang")
     if chosen in LANGUAGES:
         answer.set_cookie(
-            _COOKIE,
+            host_cookie(_COOKIE),
             chosen,
             max_age=_YEAR_SECONDS,
-            secure=request.is_secure,
+            secure=is_secure(),
             httponly=True,
             samesite="Lax",
         )

@@ -91,10 +91,10 @@ def query() -> dict[str, str]:
     return {name: values[0] for name, values in given.items()}
 
 
-def bearer() -> str:
-    """Return the bearer token, or nothing where there is none."""
+def presented_token() -> str | None:
+    """Return the bearer token, perhaps an empty one; None where no such credential came."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def is_any(token: str, keys: frozenset[str]) -> bool:

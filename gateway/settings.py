@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError, fields, post_load
 
 from clinic.config import ConfigSchema, read
 from clinic.sender import DEFAULT_SENDER, Sender, SenderField
-from clinic.setting_fields import SecretList, WholeNumber, Zone
+from clinic.setting_fields import PublicUrl, SecretList, WholeNumber, Zone
 from gateway.rate_limits import Rate
 
 _UTC = ZoneInfo("UTC")
@@ -41,6 +42,7 @@ class GatewaySettings:
     domain: str = "clinica.example"
     link_secrets: tuple[str, ...] = field(default=(), repr=False)
     generated_staff_keys: frozenset[str] = field(default=frozenset(), repr=False)
+    public_url: str = ""
 
     @property
     def staff_keys(self) -> frozenset[str]:
@@ -51,6 +53,11 @@ class GatewaySettings:
     def is_list_restricted(self) -> bool:
         """Whether `GET /bookings/` requires a staff key: the operator has chosen one."""
         return bool(self.staff_api_keys)
+
+    @property
+    def is_published_securely(self) -> bool:
+        """Whether patients and staff reach the gateway over TLS, by its published address."""
+        return urlsplit(self.public_url).scheme == "https"
 
 
 class Keys(SecretList):
@@ -88,6 +95,7 @@ class GatewaySettingsSchema(ConfigSchema):
     trusted_proxies = WholeNumber(0, 10, data_key="TRUSTED_PROXIES", load_default=0)
     hours = fields.Nested(HoursSchema, data_key="CALENDAR", load_default=Hours())
     smtp = fields.Nested(SenderSchema, data_key="SMTP", load_default=_DEFAULT_SMTP)
+    public_url = PublicUrl(data_key="PUBLIC_URL", load_default="")
     link_secrets = SecretList(data_key="LINK_SECRET", load_default=())
 
     @post_load

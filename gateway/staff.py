@@ -1,4 +1,4 @@
-"""What only the clinic's staff may see, when it has keys."""
+"""What only the clinic's staff may see."""
 
 from __future__ import annotations
 
@@ -6,11 +6,39 @@ from flask import current_app
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from gateway.requests import bearer, is_any
+from gateway.requests import presented_token
+from gateway.security_log import SecurityEvent, log_security_event
+from gateway.staff_keys import StaffKeys
 
 
-def require_staff() -> None:
-    """Raises: Unauthorized without one of the staff keys; without keys everybody is let in."""
-    keys: frozenset[str] = current_app.config["STAFF_API_KEYS"]
-    if keys and not is_any(bearer(), keys):
-        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+def require_staff() -> str:
+    """Return the id of the staff key. Raises: Unauthorized without one, also where there are no
+    keys at all."""
+    key_id = staff_key_id()
+    if key_id is None:
+        raise unauthorized()
+    return key_id
+
+
+def staff_key_id() -> str | None:
+    """Return the id of the staff key that came with the request, None where no credential did.
+
+    Raises: Unauthorized for any other credential.
+    """
+    token = presented_token()
+    if token is None:
+        return None
+    key_id = staff_keys().key_id(token)
+    if key_id is None:
+        log_security_event(SecurityEvent.CREDENTIAL_REJECTED)
+        raise unauthorized()
+    return key_id
+
+
+def unauthorized() -> Unauthorized:
+    return Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+
+
+def staff_keys() -> StaffKeys:
+    keys: StaffKeys = current_app.config["STAFF_KEYS"]
+    return keys

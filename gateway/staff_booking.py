@@ -16,12 +16,15 @@ from clinic.errors import ClinicError, DateNotAvailable, ServiceUnavailable
 from clinic.rpc import deadline
 from clinic.schema import read_rescheduling
 from clinic.store import BookingStore
+from gateway.changes import cancel_for, reschedule_for
 from gateway.notification_desk import notifications_of, resend
 from gateway.openings import free_day
 from gateway.page import page_language
+from gateway.party import Actor, Party
+from gateway.security_log import SecurityEvent, log_security_event
 from gateway.staff_days import day_asked_for
 from gateway.staff_page import staff_page
-from gateway.staff_session import HOME
+from gateway.staff_session import HOME, signed_in_key_id
 from gateway.texts import Texts
 
 booking = Blueprint("staff_booking", __name__, url_prefix=f"{HOME}/booking/<booking_id>")
@@ -46,7 +49,7 @@ def cancel(booking_id: str) -> AnyResponse:
     until, reason = deadline(), request.form.get("reason", "")
     if reason not in reasons.OF_THE_CLINIC:
         return _show(booking_id, until, 400, trouble=_said("reason_missing"))
-    change = partial(_call, "cancel_booking", booking_id=booking_id, reason=reason)
+    change = partial(cancel_for, _actor(), booking_id, reason)
     return _do(booking_id, until, change, "cancel_done")
 
 
@@ -57,7 +60,7 @@ def reschedule(booking_id: str) -> AnyResponse:
         date = to_wire(read_rescheduling({"date": request.form.get("date")}))
     except ValidationError:
         return _show(booking_id, until, 400, trouble=_said("date_wrong"))
-    change = partial(_call, "reschedule_booking", booking_id=booking_id, date=date)
+    change = partial(reschedule_for, _actor(), booking_id, date)
     return _do(booking_id, until, change, "staff_move_done")
 
 
@@ -67,10 +70,10 @@ def send_again(booking_id: str) -> AnyResponse:
     if version is None:
         return _show(booking_id, until, 400, trouble=_said("resend_refused"))
     channel = request.form.get("channel", "")
-    return _do(booking_id, until, partial(resend, booking_id, version, channel), "resend_done")
+    return _do(booking_id, until, partial(_resend, booking_id, version, channel), "resend_done")
 
 
-def _do(booking_id: str, until: float, change: Callable[..., None], done: str) -> AnyResponse:
+def _do(booking_id: str, until: float, change: Callable[..., object], done: str) -> AnyResponse:
     """Make the change and lead back to the page, which then tells of it; or show why not."""
     try:
         change(until=until)
@@ -84,8 +87,15 @@ def _do(booking_id: str, until: float, change: Callable[..., None], done: str) -
     return redirect(f"{HOME}/booking/{booking_id}", 303)
 
 
-def _call(method: str, *, until: float, **arguments: str) -> None:
-    current_app.config["BOOKING_SERVICE"].call(method, until=until, by="staff", **arguments)
+def _resend(booking_id: str, version: int, channel: str, *, until: float) -> None:
+    resend(booking_id, version, channel, until=until)
+    event_id = f"{booking_id}:{version}"
+    key_id = signed_in_key_id()
+    log_security_event(SecurityEvent.NOTIFICATION_RESENT, key_id=key_id, event_id=event_id)
+
+
+def _actor() -> Actor:
+    return Actor(Party.STAFF, signed_in_key_id())
 
 
 def _show(booking_id: str, until: float, status: int = 200, *, trouble: str = "") -> Response:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, session
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import NotFound
 
+from clinic.store import BookingStore
 from gateway import door as entrance
 from gateway import page_refusals, staff_session
 from gateway.addresses import nearest_address
@@ -13,6 +14,7 @@ from gateway.breaker import Breakers
 from gateway.dead_letters import dead_letters
 from gateway.door import door
 from gateway.queues import queues
+from gateway.security_log import SecurityEvent, log_security_event
 from gateway.staff_agenda import agenda
 from gateway.staff_booking import booking
 from gateway.staff_page import staff_page
@@ -31,6 +33,7 @@ def show(unknown: str) -> Response:
 
 
 def _stale(_error: CSRFError) -> Response:
+    log_security_event(SecurityEvent.CSRF_REJECTED, key_id=session.get("key_id"))
     return staff_page("refusal.html", 400, refusal="stale_form")
 
 
@@ -44,8 +47,8 @@ for _each in (door, *PAGES):
     _each.register_error_handler(CSRFError, _stale)
 
 
-def register(app: Flask, breakers: Breakers) -> None:
-    staff_session.register(app)
+def register(app: Flask, breakers: Breakers, store: BookingStore) -> None:
+    staff_session.register(app, store)
     entrance.register(app)
     for each in PAGES:
         app.register_blueprint(each)

@@ -37,8 +37,8 @@ def start(config: dict[str, Any]) -> Flask:
     logging.config.dictConfig(config["LOGGING"])
     sys.setswitchinterval(SWITCH_SECONDS)
     read, own = settings(config), gateway_settings(config)
-    if not own.staff_api_keys:
-        logger.warning("STAFF_API_KEY is not set: everybody may read all bookings and metrics")
+    if not own.staff_keys:
+        logger.warning("STAFF_API_KEY is not set: the staff pages and /metrics are closed")
     client: MongoClient[dict[str, Any]] = MongoClient(durable_uri(read.mongodb_uri))
     store, relay = relayed_store(client.get_default_database(DATABASE_NAME), read)
     relay.start()

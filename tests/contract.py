@@ -51,8 +51,8 @@ def nameless(path: str) -> str:
 
 
 class Contract:
-    def __init__(self, *, has_staff_keys: bool) -> None:
-        self.document = document(has_staff_keys=has_staff_keys)
+    def __init__(self, *, is_list_restricted: bool) -> None:
+        self.document = document(is_list_restricted=is_list_restricted)
 
     def operations(self) -> Iterator[tuple[Call, dict[str, Any]]]:
         for path, methods in self.document["paths"].items():
@@ -104,7 +104,8 @@ class Contract:
         return found
 
 
-CONTRACTS = {has_keys: Contract(has_staff_keys=has_keys) for has_keys in (False, True)}
+#: By whether the list requires a staff key.
+CONTRACTS = {each: Contract(is_list_restricted=each) for each in (False, True)}
 
 
 class CheckingClient(FlaskClient):
@@ -113,10 +114,10 @@ class CheckingClient(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         answer = super().open(*args, **kwargs)
         method = answer.request.method
-        keys = self.application.config["STAFF_API_KEYS"]
+        is_list_restricted = self.application.config["IS_LIST_RESTRICTED"]
         rule = self._rule(answer.request, method)
         if not (is_page(rule) if rule else is_for_people(answer)):
-            CONTRACTS[bool(keys)].check(rule, method, answer)
+            CONTRACTS[is_list_restricted].check(rule, method, answer)
         return answer
 
     def _rule(self, request: Request, method: str) -> Rule | None:

@@ -34,8 +34,10 @@ class AttentionSchema(AnswerSchema):
     at = Instant(**_told("Since when.", pattern=_TO_WIRE))
 
 
-class BookingSchema(AnswerSchema):
-    id = fields.UUID(**_told("Random; whoever has it may read the booking."))
+class PublicBookingSchema(AnswerSchema):
+    """What is shown without a credential."""
+
+    id = fields.UUID(**_told("Random."))
     status = fields.Enum(
         Status, by_value=fields.String, **_told("`rejected` and `cancelled` are final.")
     )
@@ -47,8 +49,6 @@ class BookingSchema(AnswerSchema):
     reason_text = fields.String(
         data_key="reasonText", allow_none=True, **_told("The same in the patient's language.")
     )
-    patient_name = PersonName(data_key="patientName", **_told("In normal form C."))
-    patient_email = EmailAddress(data_key="patientEmail", **_told("In its normal form."))
     date = Instant(**_told("When the appointment begins.", pattern=_TO_WIRE))
     language = fields.String(
         validate=validate.OneOf(reasons.LANGUAGES), **_told("In which the patient is written to.")
@@ -65,10 +65,21 @@ class BookingSchema(AnswerSchema):
     )
 
 
+class BookingSchema(PublicBookingSchema):
+    """What its patient and staff are shown."""
+
+    patient_name = PersonName(data_key="patientName", **_told("In normal form C."))
+    patient_email = EmailAddress(data_key="patientEmail", **_told("In its normal form."))
+
+
 class ManagedBookingSchema(BookingSchema):
     manage_token = fields.String(
         data_key="manageToken", **_told("Proves that the booking is yours. Nothing else shows it.")
     )
+
+
+#: What a call answers whose credential may be left out.
+EITHER_BOOKING = {"oneOf": [PublicBookingSchema, BookingSchema]}
 
 
 class AcceptedSchema(AnswerSchema):

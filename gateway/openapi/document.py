@@ -17,9 +17,9 @@ from clinic.listing import Cursor
 from clinic.person_name import MAX_NAME
 from clinic.schema import Day, EmailAddress, Instant, PersonName
 from gateway.openapi.answers import ProblemSchema
-from gateway.openapi.components import HEADERS, PARAMETERS, SCHEMES, STAFF
+from gateway.openapi.components import HEADERS, PARAMETERS, SCHEMES
 from gateway.openapi.operation import Answer, Operation
-from gateway.openapi.operations import OPERATIONS, TAGS
+from gateway.openapi.operations import TAGS, operations
 from gateway.openapi.refusals import REFUSALS, UNAUTHORIZED, Refusal
 
 VERSION = "0.1.0"  #: that of pyproject.toml, which the image has not
@@ -52,16 +52,14 @@ class _Plugin(MarshmallowPlugin):
 
 
 @cache
-def document(*, has_staff_keys: bool) -> dict[str, Any]:
-    """Build the document once for each kind of gateway: without staff keys nothing asks for one."""
-    schemes = [name for name in SCHEMES if has_staff_keys or name != STAFF]
+def document(*, is_list_restricted: bool) -> dict[str, Any]:
+    """Build the document once for each kind of gateway: some list bookings for staff only."""
     spec = _specification()
     _add_components(spec)
     _add_refusals(spec)
-    for operation in OPERATIONS:
-        access = [name for name in operation.access if name in schemes]
-        _add_schemes(spec, access)
-        spec.path(operation.path, operations={operation.method.lower(): _call(operation, access)})
+    for operation in operations(is_list_restricted=is_list_restricted):
+        _add_schemes(spec, operation.access)
+        spec.path(operation.path, operations={operation.method.lower(): _call(operation)})
     built: dict[str, Any] = spec.to_dict()
     return built
 
@@ -110,14 +108,14 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def _call(operation: Operation, access: list[str]) -> dict[str, Any]:
+def _call(operation: Operation) -> dict[str, Any]:
     call: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "tags": [operation.tag],
         "parameters": _parameters(operation),
-        "responses": _responses(operation, access),
-        "security": [{name: []} for name in access],
+        "responses": _responses(operation),
+        "security": _security(operation),
     }
     if operation.description:
         call["description"] = operation.description
@@ -132,8 +130,13 @@ def _parameters(operation: Operation) -> list[Any]:
     return [*operation.parameters, "RequestId", *query]
 
 
-def _responses(operation: Operation, access: list[str]) -> dict[str, Any]:
-    refused = chain([UNAUTHORIZED] if access else [], operation.refusals)
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    nobody: list[dict[str, list[str]]] = [{}] if operation.is_public else []
+    return nobody + [{name: []} for name in operation.access]
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    refused = chain([UNAUTHORIZED] if operation.access else [], operation.refusals)
     responses: dict[str, Any] = {
         str(each.status.value): _answer(each) for each in operation.answers
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clinic.schema import PERSONAL_FIELDS
 from gateway.openapi.components import EXAMPLE_ID
 
 REQUEST = {
@@ -23,6 +24,7 @@ PENDING = {
     "updatedAt": "2026-11-24T04:53:41.016Z",
     "attention": None,
 }
+PUBLIC = {name: value for name, value in PENDING.items() if name not in PERSONAL_FIELDS}
 REJECTED = PENDING | {
     "status": "rejected",
     "reason": "slot_full",

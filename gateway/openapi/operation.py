@@ -30,7 +30,7 @@ class Answer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """`parameters` are names of components. `access` names the schemes of which any opens it; the
-    refusal 401 comes by itself."""
+    refusal 401 comes by itself. With `is_public` it is open without any, too."""
 
     name: str
     method: str
@@ -45,3 +45,4 @@ class Operation:
     answers: tuple[Answer, ...]
     refusals: tuple[Refusal, ...] = ()
     access: tuple[str, ...] = ()
+    is_public: bool = False

@@ -13,7 +13,7 @@ from clinic.listing import ListingSchema
 from clinic.schema import BookingRequestSchema, ReschedulingSchema, SlotsQuerySchema
 from gateway.openapi import answers, refusals
 from gateway.openapi.components import PATIENT, STAFF
-from gateway.openapi.examples import CANCELLED, MOVED, PENDING, REJECTED, REQUEST
+from gateway.openapi.examples import CANCELLED, MOVED, PENDING, PUBLIC, REJECTED, REQUEST
 from gateway.openapi.operation import Answer, Operation
 
 TAGS = {
@@ -90,18 +90,21 @@ READ = Operation(
     path="/booking/{id}",
     tag="Bookings",
     summary="Read one booking",
-    description="Whoever knows the id may read it.",
+    description="Without a credential it is shown without `patientName` and `patientEmail`. Those"
+    " are for its patient and for staff.",
     parameters=("BookingId", "IfNoneMatch"),
     answers=(
         Answer(
             description="The booking as it is now.",
-            schema=answers.BookingSchema,
-            example=REJECTED,
+            schema=answers.EITHER_BOOKING,
+            example=PUBLIC,
             headers=("ETag",),
         ),
         UNCHANGED,
     ),
     refusals=(refusals.NO_SUCH_BOOKING, refusals.UNAVAILABLE),
+    access=(PATIENT, STAFF),
+    is_public=True,
 )
 
 LIST = Operation(
@@ -252,17 +255,28 @@ PAGE = Operation(
     ),
 )
 
-OPERATIONS = (
-    BOOK,
-    READ,
-    SLOTS,
-    CANCEL,
-    RESCHEDULE,
+_UNRESTRICTED_LIST = replace(
     LIST,
-    replace(LIST, path="/bookings", name="listBookingsWithoutSlash"),
-    LIVE,
-    READY,
-    METRICS,
-    DOCUMENT,
-    PAGE,
+    description="Without a staff key bookings are shown without `patientName` and `patientEmail`.",
+    answers=(replace(LIST.answers[0], schema=answers.EITHER_BOOKING, example=[PUBLIC]),),
+    is_public=True,
 )
+
+
+def operations(*, is_list_restricted: bool) -> tuple[Operation, ...]:
+    """Return all calls; whether the list requires a staff key is the operator's choice."""
+    listing = LIST if is_list_restricted else _UNRESTRICTED_LIST
+    return (
+        BOOK,
+        READ,
+        SLOTS,
+        CANCEL,
+        RESCHEDULE,
+        listing,
+        replace(listing, path="/bookings", name="listBookingsWithoutSlash"),
+        LIVE,
+        READY,
+        METRICS,
+        DOCUMENT,
+        PAGE,
+    )

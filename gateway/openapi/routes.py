@@ -30,18 +30,18 @@ _POLICY = {
 
 @documents.get("/openapi.json", provide_automatic_options=False)
 def read_document() -> Response:
-    body = _document(has_staff_keys=_has_staff_keys())
+    body = _document(is_list_restricted=_is_list_restricted())
     return _conditional(Response(body, headers=_CACHED, mimetype="application/json"))
 
 
 @documents.get("/docs", provide_automatic_options=False)
 def read_page() -> Response:
-    body = _page(has_staff_keys=_has_staff_keys())
+    body = _page(is_list_restricted=_is_list_restricted())
     return _conditional(Response(body, headers=_CACHED | _POLICY, mimetype="text/html"))
 
 
-def _has_staff_keys() -> bool:
-    return bool(current_app.config["STAFF_API_KEYS"])
+def _is_list_restricted() -> bool:
+    return bool(current_app.config["IS_LIST_RESTRICTED"])
 
 
 def _conditional(answer: Response) -> Response:
@@ -51,13 +51,13 @@ def _conditional(answer: Response) -> Response:
 
 
 @cache
-def _document(*, has_staff_keys: bool) -> bytes:
-    return strict_json.dumps(document(has_staff_keys=has_staff_keys))
+def _document(*, is_list_restricted: bool) -> bytes:
+    return strict_json.dumps(document(is_list_restricted=is_list_restricted))
 
 
 @cache
-def _page(*, has_staff_keys: bool) -> str:
-    content = document(has_staff_keys=has_staff_keys)
+def _page(*, is_list_restricted: bool) -> str:
+    content = document(is_list_restricted=is_list_restricted)
     style = Markup(_STYLE)  # noqa: S704 - a file of ours
     return render_template(
         "docs.html", document=content, reader=Reader(content), marked=marked, style=style

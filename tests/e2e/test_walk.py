@@ -44,6 +44,10 @@ def test_the_documented_example_goes_through_unchanged(
     assert took >= timedelta(seconds=2)
     listed = requests.get(f"{stack.url}/bookings/", timeout=30).json()
     assert listed == [after]
+    assert not {"patientName", "patientEmail"} & set(after)
+    credential = {"Authorization": f"Bearer {booking['manageToken']}"}
+    shown = requests.get(f"{stack.url}/booking/{booking['id']}", headers=credential, timeout=30)
+    assert shown.json() == after | {name: EXAMPLE[name] for name in ("patientName", "patientEmail")}
 
 
 def test_a_free_slot_is_confirmed_and_the_patient_told(

@@ -357,3 +357,33 @@ def test_a_day_that_can_not_be_had_has_no_free_starts(seats: Seats, day: date) -
 def test_the_horizon_ends_the_free_starts_within_a_day(seats: Seats) -> None:
     at = TOMORROW - seats.calendar.horizon
     assert seats.free_starts(TOMORROW.date(), at)[-1] == TOMORROW
+
+
+# --- the key of the staff
+
+
+def test_the_history_tells_which_key_it_was_done_with(
+    changes: Changes, store: BookingStore
+) -> None:
+    moved, cancelled = confirmed(store), confirmed(store, TOMORROW + timedelta(minutes=30))
+    staff = replace(changes, by="staff", key_id="00ff00ff")
+    staff.reschedule(moved.id, TOMORROW + timedelta(minutes=60))
+    staff.cancel(cancelled.id, "cancelled_by_clinic")
+    for booking in (moved, cancelled):
+        row = store.get(booking.id).history[-1]
+        assert (row.by, row.key_id) == ("staff", "00ff00ff")
+
+
+@pytest.mark.parametrize("by", ["patient", "rpc"])
+def test_only_staff_have_keys(changes: Changes, by: str) -> None:
+    with pytest.raises(InvalidBooking, match="key_id"):
+        replace(changes, by=by, key_id="00ff00ff")
+
+
+@pytest.mark.parametrize(
+    "key_id",
+    ["", "0", "00FF00FF", "00ff00ff0", "00ff00ff\n", "<script>", 7, ["00ff00ff"], {}, True],
+)
+def test_what_is_no_id_of_a_key_is_refused(changes: Changes, key_id: Any) -> None:
+    with pytest.raises(InvalidBooking, match="key_id"):
+        replace(changes, by="staff", key_id=key_id)

@@ -398,8 +398,8 @@ def test_racing_requests_of_one_key_make_one_booking(
 
 def test_a_booking_reads_back_flat_and_without_its_token(client: FlaskClient) -> None:
     booking = booked(client)
-    answer = client.get(f"/booking/{booking['id']}")
-    del booking["manageToken"]
+    headers = {"Authorization": f"Bearer {booking.pop('manageToken')}"}
+    answer = client.get(f"/booking/{booking['id']}", headers=headers)
     assert answer.status_code == 200
     assert answer.mimetype == "application/json"
     assert answer.get_json() == booking

@@ -37,6 +37,9 @@ from tests.integration.test_gateway import EXAMPLE, book, booked, problem
 from tests.rpc import NO_SERVICE
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
+#: Opens the metrics of gateways to which nobody has given a key.
+KEY = "the key of this machine"
+WITH_KEY = {"Authorization": f"Bearer {KEY}"}
 STAFF = GatewaySettings(staff_api_keys=frozenset({"staff-key-1", "staff-key-2"}))
 UNKNOWN_BOOKING = f"/booking/{uuid.uuid4()}"
 SECURITY_HEADERS = {
@@ -64,9 +67,8 @@ def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
 @pytest.fixture
 def make_client(relayed: tuple[BookingStore, Relay]) -> Callable[..., FlaskClient]:
     def make(own: GatewaySettings | None = None, **fields: Any) -> FlaskClient:
-        return create_app(
-            *relayed, own or GatewaySettings(**fields), NO_SERVICE, NO_SERVICE
-        ).test_client()
+        usual = GatewaySettings(generated_staff_keys=frozenset({KEY}), **fields)
+        return create_app(*relayed, own or usual, NO_SERVICE, NO_SERVICE).test_client()
 
     return make
 
@@ -83,7 +85,8 @@ def cut_off_client() -> Iterator[FlaskClient]:
     config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": uri, **UNLIMITED}
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
         parts = relayed_store(mongo.get_default_database(), settings(config))
-        yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
+        own = GatewaySettings(generated_staff_keys=frozenset({KEY}))
+        yield create_app(*parts, own, NO_SERVICE, NO_SERVICE).test_client()
 
 
 class BrokenStore:
@@ -96,7 +99,7 @@ ANSWERS: dict[str, tuple[int, Callable[[FlaskClient], TestResponse]]] = {
     "a list": (200, lambda client: client.get("/bookings/")),
     "a HEAD": (200, lambda client: client.head("/bookings/")),
     "health": (200, lambda client: client.get("/health/live")),
-    "metrics": (200, lambda client: client.get("/metrics")),
+    "metrics": (200, lambda client: client.get("/metrics", headers=WITH_KEY)),
     "not JSON": (400, lambda client: client.post("/book", data=b"{", mimetype="application/json")),
     "an unknown booking": (404, lambda client: client.get(UNKNOWN_BOOKING)),
     "an unknown path": (404, lambda client: client.get("/nothing")),
@@ -236,7 +239,7 @@ def test_the_other_refusals_have_them_too(
 
 
 def scraped(client: FlaskClient) -> Samples:
-    answer = client.get("/metrics")
+    answer = client.get("/metrics", headers=WITH_KEY)
     assert answer.status_code == 200
     return parsed(answer.text)
 
@@ -260,7 +263,7 @@ def routes(samples: Samples) -> set[tuple[str, str, str]]:
 
 
 def test_metrics_are_in_the_text_format_of_prometheus(client: FlaskClient) -> None:
-    assert client.get("/metrics").content_type.startswith("text/plain; version=")
+    assert client.get("/metrics", headers=WITH_KEY).content_type.startswith("text/plain; version=")
 
 
 @pytest.mark.parametrize(
@@ -307,7 +310,7 @@ def test_what_clients_invent_adds_no_labels(client: FlaskClient) -> None:
 def test_metrics_hold_no_ids_and_no_people(client: FlaskClient) -> None:
     booking = book(client, {"X-Request-ID": "r-canary"}).get_json()["booking"]
     client.get(f"/booking/{booking['id']}")
-    text = client.get("/metrics").text
+    text = client.get("/metrics", headers=WITH_KEY).text
     for secret in (booking["id"], booking["manageToken"], "r-canary", "Juan", "example.com"):
         assert secret not in text
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", text)
@@ -369,7 +372,7 @@ def test_each_application_tells_of_its_own_outbox(
     put_booking(store)
     store.outbox.note()
     assert gauge(scraped(client), "clinic_outbox_backlog") == 1
-    assert "clinic_outbox" not in cut_off_client.get("/metrics").text
+    assert "clinic_outbox" not in cut_off_client.get("/metrics", headers=WITH_KEY).text
 
 
 # --- staff keys
@@ -397,9 +400,16 @@ def test_metrics_without_a_key_are_a_problem_that_tells_nothing(
     assert "clinic_" not in answer.text
 
 
-def test_without_keys_everybody_is_let_in(client: FlaskClient) -> None:
-    assert client.get("/metrics").status_code == 200
-    assert client.get("/bookings/").status_code == 200
+@pytest.mark.parametrize("credential", [None, "", "Bearer", "Bearer ", "Bearer x", "Basic eDp5"])
+@pytest.mark.parametrize("keys", [frozenset(), frozenset({KEY})], ids=["no key", "generated"])
+def test_metrics_are_closed_without_a_key_whoever_has_set_one(
+    make_client: Callable[..., FlaskClient], keys: frozenset[str], credential: str | None
+) -> None:
+    client = make_client(GatewaySettings(generated_staff_keys=keys))
+    headers = {} if credential is None else {"Authorization": credential}
+    answer = client.get("/metrics", headers=headers)
+    problem(answer, 401, "unauthorized")
+    assert "clinic_" not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
@@ -443,7 +453,7 @@ def test_other_calls_are_not_limited(make_client: Callable[..., FlaskClient]) ->
     booking = booked(client)
     assert book(client).status_code == 429
     for path in (f"/booking/{booking['id']}", "/bookings/", "/health/ready", "/metrics"):
-        assert {client.get(path).status_code for _ in range(5)} == {200}
+        assert {client.get(path, headers=WITH_KEY).status_code for _ in range(5)} == {200}
 
 
 def test_each_address_is_counted_by_itself(make_client: Callable[..., FlaskClient]) -> None:
@@ -528,7 +538,7 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("log_format", ["line", "json"])
-def test_a_gateway_without_staff_keys_says_once_that_it_is_open(log_format: str) -> None:
+def test_a_gateway_without_staff_keys_says_once_what_is_closed(log_format: str) -> None:
     run = started(STAFF_API_KEY="", LOG_FORMAT=log_format)
     assert run.returncode == 0
     told = [line for line in run.stdout.splitlines() if "STAFF_API_KEY" in line]

@@ -25,6 +25,7 @@ from clinic.config import settings
 from clinic.database import durable_uri
 from gateway.app import create_app
 from gateway.openapi import refusals
+from gateway.openapi.examples import PENDING, PUBLIC
 from gateway.settings import GatewaySettings
 from runner.services import ROOT
 from tests.conftest import UNLIMITED
@@ -33,9 +34,10 @@ from tests.rpc import NO_SERVICE
 
 STAFF = frozenset({"staff-key-1"})
 DOCUMENTS = ("/openapi.json", "/docs")
-BOTH = pytest.mark.parametrize("has_keys", [False, True], ids=["open", "staff keys"])
-#: The operations that only the staff may call, once it has keys.
-STAFF_CALLS = {("GET", "/bookings"), ("GET", "/bookings/"), ("GET", "/metrics")}
+BOTH = pytest.mark.parametrize("is_restricted", [False, True], ids=["open list", "restricted"])
+LISTS = {("GET", "/bookings"), ("GET", "/bookings/")}
+#: What may be read without a credential, and then without personal data.
+OPEN = {("GET", "/booking/{}")}
 
 
 @pytest.fixture
@@ -68,14 +70,14 @@ def client(app: Flask) -> FlaskClient:
 
 
 @BOTH
-def test_the_document_is_openapi_3_1(has_keys: bool) -> None:
-    validate(CONTRACTS[has_keys].document)
-    assert CONTRACTS[has_keys].document["openapi"].startswith("3.1.")
+def test_the_document_is_openapi_3_1(is_restricted: bool) -> None:
+    validate(CONTRACTS[is_restricted].document)
+    assert CONTRACTS[is_restricted].document["openapi"].startswith("3.1.")
 
 
 @BOTH
-def test_every_route_is_in_the_document_and_nothing_else(app: Flask, has_keys: bool) -> None:
-    assert {call for call, _ in CONTRACTS[has_keys].operations()} == routes(app)
+def test_every_route_is_in_the_document_and_nothing_else(app: Flask, is_restricted: bool) -> None:
+    assert {call for call, _ in CONTRACTS[is_restricted].operations()} == routes(app)
 
 
 def test_a_route_without_a_description_is_found(app: Flask) -> None:
@@ -100,17 +102,32 @@ def test_the_document_names_no_machine() -> None:
 
 
 @BOTH
-def test_only_the_staffs_calls_ask_for_a_key_and_only_if_there_are_keys(has_keys: bool) -> None:
-    operations = dict(CONTRACTS[has_keys].operations())
+def test_the_document_tells_what_is_open_and_what_is_the_staffs(is_restricted: bool) -> None:
+    operations = dict(CONTRACTS[is_restricted].operations())
     guarded = {call: each["security"] for call, each in operations.items() if each["security"]}
     staffs = {call for call, schemes in guarded.items() if schemes == [{"staffKey": []}]}
-    assert staffs == (STAFF_CALLS if has_keys else set())
+    assert staffs == {("GET", "/metrics")} | (LISTS if is_restricted else set())
+    is_open = {call for call, schemes in guarded.items() if {} in schemes}
+    assert is_open == OPEN | (set() if is_restricted else LISTS)
     assert set(guarded) == {call for call, each in operations.items() if "401" in each["responses"]}
 
 
 @BOTH
-def test_every_example_is_valid(has_keys: bool) -> None:
-    contract = CONTRACTS[has_keys]
+def test_both_shapes_of_a_booking_are_described_where_no_credential_is_needed(
+    is_restricted: bool,
+) -> None:
+    contract = CONTRACTS[is_restricted]
+    one = dict(contract.operations())[("GET", "/booking/{}")]["responses"]["200"]["content"]
+    validator = contract.validator(one["application/json"]["schema"])
+    validator.validate(PUBLIC)
+    validator.validate(PENDING)
+    for name in ("patientName", "patientEmail"):
+        assert not validator.is_valid(PUBLIC | {name: PENDING[name]})
+
+
+@BOTH
+def test_every_example_is_valid(is_restricted: bool) -> None:
+    contract = CONTRACTS[is_restricted]
     found = list(examples(contract.document))
     assert len(found) > 5
     for holder in found:
@@ -140,7 +157,7 @@ def examples(node: Any) -> Iterator[dict[str, Any]]:
 def broken(change: Callable[[Response], Any]) -> FlaskClient:
     """A gateway whose answers are changed on their way out."""
     app = Flask(__name__)
-    app.config["STAFF_API_KEYS"] = frozenset()
+    app.config["IS_LIST_RESTRICTED"] = False
 
     @app.get("/health/live")
     def live() -> Response:

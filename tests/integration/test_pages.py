@@ -69,17 +69,21 @@ class Service:
         starts = [nine + number * HOURS.slot for number in range(6)]
         return [to_wire(each) for each in starts if each not in self.taken]
 
-    def reschedule_booking(self, booking_id: str, date: str, by: str) -> dict[str, Any]:
+    def reschedule_booking(
+        self, booking_id: str, date: str, by: str, key_id: str | None = None
+    ) -> dict[str, Any]:
         booking, start = self._store.get(booking_id), datetime.fromisoformat(date)
         if start in self.taken:
             raise DateNotAvailable(reasons.SLOT_FULL)
-        step = steps.reschedule(booking, date=start, seat=0, at=now(), by=by)
+        step = steps.reschedule(booking, date=start, seat=0, at=now(), by=by, key_id=key_id)
         self._store.apply(step)
         return view(steps.after(booking, step))
 
-    def cancel_booking(self, booking_id: str, reason: str, by: str) -> dict[str, Any]:
+    def cancel_booking(
+        self, booking_id: str, reason: str, by: str, key_id: str | None = None
+    ) -> dict[str, Any]:
         booking = self._store.get(booking_id)
-        step = steps.cancel(booking, reason=reason, at=now(), by=by)
+        step = steps.cancel(booking, reason=reason, at=now(), by=by, key_id=key_id)
         self._store.apply(step)
         return view(steps.after(booking, step))
 

@@ -32,6 +32,7 @@ from clinic.store import BookingStore
 from clinic.topology import WorkQueue
 from gateway import dead_letters, letter_room
 from gateway.app import create_app
+from gateway.ended_sessions import EndedSessions
 from gateway.settings import GatewaySettings
 from runner.mongodb import MongoServer
 from runner.ports import free_port
@@ -299,7 +300,7 @@ def test_one_letter_is_replayed_as_if_it_were_new(
     about = request()
     kept, id_ = park(amqp_uri), park(amqp_uri, strict_json.dumps(about))
     staff.get(LETTERS)
-    with caplog.at_level(logging.INFO, "gateway.dead_letters"):
+    with caplog.at_level(logging.INFO, "gateway.security_log"):
         assert staff.told(f"{LETTERS}/replay", **of(id_)) == "1 message was replayed."
     message = take(amqp_uri, REQUESTS.name)
     assert message is not None
@@ -307,12 +308,12 @@ def test_one_letter_is_replayed_as_if_it_were_new(
     assert {name for name in message.headers if name != "x-delivery-count"} == {"x-replayed"}
     assert ids(staff.get(LETTERS).text) == [kept]
     (record,) = caplog.records
-    assert (record.message, record.letter_id, record.code) == (  # type: ignore[attr-defined]
-        "dead letter replayed",
+    assert (record.event, record.letter_id, record.code) == (  # type: ignore[attr-defined]
+        "dead_letter_replayed_by_staff",
         id_,
         "check_unavailable",
     )
-    assert re.fullmatch("[0-9a-f]{8}", record.staff)  # type: ignore[attr-defined]
+    assert re.fullmatch("[0-9a-f]{8}", record.key_id)  # type: ignore[attr-defined]
 
 
 def test_all_of_one_cause_are_replayed_those_that_are_not_shown_too(
@@ -657,8 +658,13 @@ def test_without_a_broker_the_figures_of_the_database_are_there(
 
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.refuse])
 def test_without_a_database_the_figures_of_the_queues_are_there(
-    sign_in: SetUp, mongo_server: MongoServer, fault: Callable[[Proxy], None]
+    sign_in: SetUp,
+    mongo_server: MongoServer,
+    fault: Callable[[Proxy], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """It goes away just after the session was verified."""
+    monkeypatch.setattr(EndedSessions, "has", lambda *_: False)
     with proxied(mongo_server.port) as database:
         uri = f"mongodb://127.0.0.1:{database.port}/test_away?serverSelectionTimeoutMS=500"
         staff = sign_in(MONGODB_CONNECTION_URL=uri)
@@ -668,6 +674,22 @@ def test_without_a_database_the_figures_of_the_queues_are_there(
     assert seconds < AT_ONCE_SECONDS
     assert "The database does not answer" in answer.text
     assert figures(answer.text)["booking_requests"] == ("0", "0")
+
+
+@pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.refuse])
+@pytest.mark.parametrize("path", [LETTERS, QUEUES, "/staff", "/staff/search", "/staff/nothing"])
+def test_without_a_database_no_session_is_believed(
+    sign_in: SetUp, mongo_server: MongoServer, fault: Callable[[Proxy], None], path: str
+) -> None:
+    with proxied(mongo_server.port) as database:
+        uri = f"mongodb://127.0.0.1:{database.port}/test_away?serverSelectionTimeoutMS=500"
+        staff = sign_in(MONGODB_CONNECTION_URL=uri)
+        fault(database)
+        answer, seconds = _timed(lambda: staff.get(path))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert seconds < AT_ONCE_SECONDS
+    assert "There is no answer right now" in answer.text
+    assert "/staff/logout" not in answer.text
 
 
 def test_who_asks_while_somebody_looks_shares_the_next_look(

@@ -1,0 +1,225 @@
+"""Who is shown the names and addresses of patients over HTTP, and who only how a booking stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from pymongo.database import Database
+from werkzeug.test import TestResponse
+
+from clinic.assembly import relayed_store
+from clinic.booking import Booking
+from clinic.config import settings
+from clinic.manage_link import link_code
+from clinic.manage_token import issue
+from clinic.relay import Relay
+from clinic.store import BookingStore
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from tests.bookings import requested
+from tests.rpc import NO_SERVICE
+
+NAME, ADDRESS = "Canario Azul", "azul@jaula.example"
+CHOSEN, GENERATED = "a key that was chosen", "a key of this machine"
+LINK_SECRET = "a secret of the clinic"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+PUBLIC = {
+    "id",
+    "status",
+    "reason",
+    "reasonText",
+    "date",
+    "language",
+    "version",
+    "createdAt",
+    "updatedAt",
+    "attention",
+}
+PERSONAL = {"patientName", "patientEmail"}
+LISTS = ["/bookings", "/bookings/"]
+#: Credentials of somebody else, or of nobody.
+WRONG = ["Bearer", "Bearer ", "Bearer x", f"Bearer {CHOSEN}x", "Bearer ñ", "bearer " + "x" * 9000]
+
+
+@pytest.fixture
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+    """A store whose relay is not started; its broker is nowhere."""
+    uris = {"AMQP_URI": "amqp://guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": mongodb_uri}
+    return relayed_store(database, settings(uris))
+
+
+@pytest.fixture
+def make_client(relayed: tuple[BookingStore, Relay]) -> Callable[..., FlaskClient]:
+    def make(**fields: Any) -> FlaskClient:
+        own = GatewaySettings(link_secrets=(LINK_SECRET,), **fields)
+        return create_app(*relayed, own, NO_SERVICE, NO_SERVICE).test_client()
+
+    return make
+
+
+@pytest.fixture
+def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
+    """As `make run` and Compose start it for whoever has set nothing."""
+    return make_client(generated_staff_keys=frozenset({GENERATED}))
+
+
+@pytest.fixture
+def credentials(relayed: tuple[BookingStore, Relay]) -> tuple[Booking, dict[str, str]]:
+    """A booking, and what opens it."""
+    booking = requested(patient_name=NAME, patient_email=ADDRESS)
+    token, access = issue()
+    relayed[0].insert(booking, access)
+    code = link_code(LINK_SECRET, booking.id, access.salt)
+    return booking, {"token": token, "link code": code, "staff key": GENERATED}
+
+
+def get(client: FlaskClient, path: str, credential: str | None = None) -> TestResponse:
+    headers = {} if credential is None else {"Authorization": f"Bearer {credential}"}
+    return client.get(path, headers=headers)
+
+
+def test_a_booking_is_shown_to_everybody_without_name_and_address(
+    client: FlaskClient, credentials: tuple[Booking, dict[str, str]]
+) -> None:
+    answer = get(client, f"/booking/{credentials[0].id}")
+    assert set(answer.get_json()) == PUBLIC
+    assert NAME not in answer.text
+    assert ADDRESS not in answer.text
+
+
+@pytest.mark.parametrize("which", ["token", "link code", "staff key"])
+def test_name_and_address_are_shown_to_who_has_a_credential(
+    client: FlaskClient, credentials: tuple[Booking, dict[str, str]], which: str
+) -> None:
+    booking, given = credentials
+    shown = get(client, f"/booking/{booking.id}", given[which]).get_json()
+    assert set(shown) == PUBLIC | PERSONAL
+    assert (shown["patientName"], shown["patientEmail"]) == (NAME, ADDRESS)
+
+
+@pytest.mark.parametrize("header", WRONG, ids=lambda header: ascii(header)[:20])
+def test_a_wrong_credential_is_refused_whether_there_is_such_a_booking_or_not(
+    client: FlaskClient, credentials: tuple[Booking, dict[str, str]], header: str
+) -> None:
+    headers = {"Authorization": header}
+    answers = [
+        client.get(f"/booking/{booking_id}", headers=headers)
+        for booking_id in (credentials[0].id, UNKNOWN, "no-id")
+    ]
+    assert [each.status_code for each in answers] == [401] * 3
+    assert len({each.data for each in answers}) == 1
+    assert answers[0].headers["WWW-Authenticate"].lower() == "bearer"
+
+
+def test_the_credentials_of_one_booking_do_not_open_another(
+    client: FlaskClient,
+    relayed: tuple[BookingStore, Relay],
+    credentials: tuple[Booking, dict[str, str]],
+) -> None:
+    other = requested(patient_name=NAME)
+    relayed[0].insert(other, issue()[1])
+    for which in ("token", "link code"):
+        assert get(client, f"/booking/{other.id}", credentials[1][which]).status_code == 401
+
+
+def test_a_credential_of_another_scheme_is_none_of_ours(
+    client: FlaskClient, credentials: tuple[Booking, dict[str, str]]
+) -> None:
+    """A proxy that asks for a password of its own passes it on."""
+    for path in (f"/booking/{credentials[0].id}", "/bookings/"):
+        answer = client.get(path, headers={"Authorization": "Basic eDp5"})
+        assert answer.status_code == 200
+        assert ADDRESS not in answer.text
+
+
+def test_only_staff_are_told_that_there_is_no_such_booking(client: FlaskClient) -> None:
+    assert get(client, f"/booking/{UNKNOWN}", GENERATED).status_code == 404
+    assert get(client, f"/booking/{UNKNOWN}").status_code == 404
+
+
+def test_both_shapes_of_a_booking_have_tags_of_their_own(
+    client: FlaskClient, credentials: tuple[Booking, dict[str, str]]
+) -> None:
+    booking, given = credentials
+    path = f"/booking/{booking.id}"
+    public, full = get(client, path).headers["ETag"], get(client, path, given["token"])
+    headers = {"Authorization": f"Bearer {given['token']}", "If-None-Match": public}
+    assert client.get(path, headers=headers).get_json() == full.get_json()
+    headers["If-None-Match"] = full.headers["ETag"]
+    assert client.get(path, headers=headers).status_code == 304
+    assert client.get(path, headers={"If-None-Match": full.headers["ETag"]}).status_code == 200
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("keys", [frozenset(), frozenset({GENERATED})], ids=["none", "generated"])
+def test_while_nobody_has_chosen_a_key_the_list_answers_everybody_without_people(
+    make_client: Callable[..., FlaskClient],
+    credentials: tuple[Booking, dict[str, str]],
+    keys: frozenset[str],
+    path: str,
+) -> None:
+    answer = get(make_client(generated_staff_keys=keys), path)
+    (shown,) = answer.get_json()
+    assert set(shown) == PUBLIC
+    assert ADDRESS not in answer.text
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_generated_key_shows_people_in_the_list(
+    client: FlaskClient, credentials: tuple[Booking, dict[str, str]], path: str
+) -> None:
+    (shown,) = get(client, path, GENERATED).get_json()
+    assert (shown["patientName"], shown["patientEmail"]) == (NAME, ADDRESS)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_chosen_key_restricts_the_list_and_takes_the_place_of_the_generated_one(
+    make_client: Callable[..., FlaskClient],
+    credentials: tuple[Booking, dict[str, str]],
+    path: str,
+) -> None:
+    client = make_client(
+        staff_api_keys=frozenset({CHOSEN}), generated_staff_keys=frozenset({GENERATED})
+    )
+    token = credentials[1]["token"]
+    assert [get(client, path, each).status_code for each in (None, GENERATED, token, CHOSEN)] == [
+        401,
+        401,
+        401,
+        200,
+    ]
+    assert ADDRESS in get(client, path, CHOSEN).text
+
+
+@pytest.mark.parametrize("header", WRONG, ids=lambda header: ascii(header)[:20])
+def test_a_wrong_key_is_refused_by_an_open_list_too(client: FlaskClient, header: str) -> None:
+    assert client.get("/bookings/", headers={"Authorization": header}).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["patientName", "patientEmail", "name", "email", "q", "search"])
+def test_the_list_can_not_be_asked_for_people(client: FlaskClient, name: str) -> None:
+    for key in (None, GENERATED):
+        assert get(client, f"/bookings/?{name}=Canario", key).status_code == 400
+
+
+def test_pages_of_an_open_list_lead_to_pages_without_people(
+    client: FlaskClient, relayed: tuple[BookingStore, Relay]
+) -> None:
+    for _ in range(3):
+        relayed[0].insert(requested(patient_email=ADDRESS), issue()[1])
+    path, seen = "/bookings/?limit=1", 0
+    while path:
+        answer = get(client, path)
+        seen += len(answer.get_json())
+        assert ADDRESS not in answer.text
+        path = answer.headers.get("Link", "").partition(";")[0].strip("<>")
+    assert seen == 3
+
+
+def test_who_books_is_shown_what_was_sent(client: FlaskClient) -> None:
+    body = {"patientName": NAME, "patientEmail": ADDRESS, "date": "2023-12-01T10:00:00Z"}
+    shown = client.post("/book", json=body).get_json()["booking"]
+    assert (shown["patientName"], shown["patientEmail"]) == (NAME, ADDRESS)

@@ -1,0 +1,189 @@
+"""Security events: which there are, what each tells, and what none of them may hold."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from clinic.manage_token import issue
+from clinic.store import BookingStore
+from gateway.security_log import SecurityEvent
+from gateway.staff_keys import StaffKeys
+from tests.bookings import put_booking, requested
+from tests.integration.test_pages import relayed, service, store
+from tests.integration.test_staff_pages import (
+    KEY,
+    Desk,
+    confirmed,
+    desk,
+    make_client,
+    send,
+    sign_in,
+    told,
+)
+
+__all__ = ["desk", "make_client", "relayed", "service", "store"]
+
+KEY_ID = StaffKeys([KEY]).key_id(KEY)
+CLIENT = {"REMOTE_ADDR": "203.0.113.9"}
+WRONG = "a-wrong-secret"
+
+
+@pytest.fixture
+def events(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogRecord]]:
+    caplog.set_level(logging.INFO)
+    return lambda: [each for each in caplog.records if hasattr(each, "event")]
+
+
+def seen(record: Any) -> tuple[str, str | None]:
+    return record.event, getattr(record, "key_id", None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/bookings/"),
+        ("GET", "/metrics"),
+        ("GET", "/booking/{id}"),
+        ("POST", "/booking/{id}/cancel"),
+        ("POST", "/booking/{id}/reschedule"),
+    ],
+)
+def test_a_wrong_bearer_token_is_one_event_with_address_and_request_id(
+    make_client: Callable[..., FlaskClient],
+    store: BookingStore,
+    events: Callable[[], list[logging.LogRecord]],
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    path: str,
+) -> None:
+    booking = put_booking(store)
+    headers = {"Authorization": f"Bearer {WRONG}", "X-Request-ID": "r-17"}
+    make_client(KEY).open(
+        path.format(id=booking.id), method=method, headers=headers, environ_base=CLIENT
+    )
+    (record,) = events()
+    assert seen(record) == ("credential_rejected", None)
+    assert (record.levelname, record.client_address) == ("WARNING", "203.0.113.9")  # type: ignore[attr-defined]
+    assert hasattr(record, "booking_id") == ("{id}" in path)
+    assert WRONG not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["cancel", "reschedule"])
+def test_a_wrong_code_on_a_patients_page_is_an_event(
+    make_client: Callable[..., FlaskClient],
+    store: BookingStore,
+    events: Callable[[], list[logging.LogRecord]],
+    path: str,
+) -> None:
+    booking = confirmed(store)
+    data = {"code": WRONG, "date": "2026-12-01T10:00:00Z"}
+    make_client(KEY).post(f"/cita/{booking.id}/{path}", data=data)
+    assert [seen(each) for each in events()] == [("credential_rejected", None)]
+
+
+def test_what_needs_no_credential_and_a_right_one_are_no_events(
+    make_client: Callable[..., FlaskClient],
+    store: BookingStore,
+    events: Callable[[], list[logging.LogRecord]],
+) -> None:
+    client, booking = make_client(KEY), put_booking(store)
+    client.get(f"/booking/{booking.id}")
+    client.get("/bookings/", headers={"Authorization": f"Bearer {KEY}"})
+    client.get("/bookings/")
+    assert events() == []
+
+
+def test_sign_in_sign_out_and_forged_forms_are_events(
+    make_client: Callable[..., FlaskClient],
+    events: Callable[[], list[logging.LogRecord]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = make_client(KEY)
+    client.post("/staff/login", data={"key": KEY})
+    sign_in(client, WRONG)
+    sign_in(client)
+    client.post("/staff/search", data={"csrf_token": "forged"})
+    send(client, "/staff/logout")
+    assert [seen(each) for each in events()] == [
+        ("csrf_rejected", None),
+        ("sign_in_rejected", None),
+        ("signed_in", KEY_ID),
+        ("csrf_rejected", KEY_ID),
+        ("signed_out", KEY_ID),
+    ]
+    assert WRONG not in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_changes_by_staff_are_events_with_the_key_and_the_booking(
+    make_client: Callable[..., FlaskClient],
+    store: BookingStore,
+    desk: Desk,
+    events: Callable[[], list[logging.LogRecord]],
+) -> None:
+    client, booking = make_client(KEY), confirmed(store)
+    sign_in(client)
+    desk.told = [told()]
+    page = f"/staff/booking/{booking.id}"
+    send(client, f"{page}/resend", version="2", channel="email")
+    send(client, f"{page}/reschedule", date="2026-12-01T10:00:00Z")
+    send(client, f"{page}/cancel", reason="clinic_closed")
+    _, *changes = events()
+    assert [seen(each) for each in changes] == [
+        ("notification_resent_by_staff", KEY_ID),
+        ("booking_rescheduled_by_staff", KEY_ID),
+        ("booking_cancelled_by_staff", KEY_ID),
+    ]
+    assert [each.booking_id for each in changes[1:]] == [booking.id] * 2  # type: ignore[attr-defined]
+    assert [row.key_id for row in store.get(booking.id).history[-2:]] == [KEY_ID] * 2
+
+
+def test_a_change_by_the_api_is_an_event_of_staff_only(
+    make_client: Callable[..., FlaskClient],
+    store: BookingStore,
+    events: Callable[[], list[logging.LogRecord]],
+) -> None:
+    client = make_client(KEY)
+    staffs = put_booking(store)
+    client.post(f"/booking/{staffs.id}/cancel", headers={"Authorization": f"Bearer {KEY}"})
+    patient_token, access = issue()
+    patients = requested()
+    store.insert(patients, access)
+    client.post(
+        f"/booking/{patients.id}/cancel", headers={"Authorization": f"Bearer {patient_token}"}
+    )
+    assert [seen(each) for each in events()] == [("booking_cancelled_by_staff", KEY_ID)]
+    assert [store.get(each.id).history[-1].key_id for each in (staffs, patients)] == [KEY_ID, None]
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "logged"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("203.0.113.1, 2001:db8::7", "2001:db8::7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ("x event=signed_in key_id=1", "127.0.0.1"),
+        ("<script>", "127.0.0.1"),
+        ("9" * 65, "127.0.0.1"),
+    ],
+)
+def test_the_address_is_the_clients_behind_a_trusted_proxy_and_nothing_else(
+    make_client: Callable[..., FlaskClient],
+    events: Callable[[], list[logging.LogRecord]],
+    forwarded: str,
+    logged: str,
+) -> None:
+    headers = {"Authorization": f"Bearer {WRONG}", "X-Forwarded-For": forwarded}
+    make_client(KEY, trusted_proxies=1).get("/metrics", headers=headers)
+    (record,) = events()
+    assert record.client_address == logged  # type: ignore[attr-defined]
+
+
+def test_names_of_events_are_plain_words() -> None:
+    assert all(re.fullmatch("[a-z_]+", each) for each in SecurityEvent)
