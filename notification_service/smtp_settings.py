@@ -54,8 +54,6 @@ class SmtpSchema(ConfigSchema):
 def _chosen_tls(smtp: dict[str, Any], starttls: bool | None) -> Tls:
     """What is set, else what the port stands for, else STARTTLS for all but this machine."""
     tls: Tls | None = smtp["tls"]
-    if tls and starttls is not None and starttls is not (tls is Tls.STARTTLS):
-        raise ValidationError(f"contradicts SMTP_STARTTLS={str(starttls).lower()}", "tls")
     if tls:
         return tls
     if smtp["port"] == _IMPLICIT_TLS_PORT:

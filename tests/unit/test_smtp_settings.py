@@ -46,7 +46,8 @@ def test_port_465_is_encrypted_from_the_first_byte(host: str, starttls: str) -> 
         ({"tls": "implicit", "port": "4650"}, Tls.IMPLICIT),
         ({"tls": "none"}, Tls.NONE),
         ({"tls": "starttls", "port": "465"}, Tls.STARTTLS),
-        ({"tls": "starttls", "starttls": "true"}, Tls.STARTTLS),
+        ({"tls": "starttls", "starttls": "false"}, Tls.STARTTLS),
+        ({"tls": "none", "starttls": "true"}, Tls.NONE),
         ({"tls": "implicit", "starttls": "false"}, Tls.IMPLICIT),
     ],
 )
@@ -60,9 +61,6 @@ def test_what_is_set_counts(smtp: dict[str, str], tls: Tls) -> None:
         ({"tls": "ssl"}, "SMTP_TLS"),
         ({"tls": "Implicit "}, "SMTP_TLS"),
         ({"tls": True}, "SMTP_TLS"),
-        ({"tls": "none", "starttls": "true"}, "SMTP_TLS"),
-        ({"tls": "implicit", "starttls": "true"}, "SMTP_TLS"),
-        ({"tls": "starttls", "starttls": "false"}, "SMTP_TLS"),
         ({"starttls": "perhaps"}, "SMTP_STARTTLS"),
     ],
 )
