@@ -6,6 +6,8 @@ from typing import Any
 
 from kombu import Connection
 
+from clinic import amqps  # noqa: F401 - from here on, every amqps:// connection is verified
+
 #: Room for some twenty of our messages with their frames; what is read is copied at each step.
 _READ_AHEAD_BYTES = 8192
 

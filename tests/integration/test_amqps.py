@@ -1,0 +1,222 @@
+"""amqps:// checks who the broker is, wherever a connection is made."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eventlet.green import socket
+from kombu import Connection
+from nameko.standalone.rpc import ClusterRpcProxy
+
+from clinic import rpc_entrypoint, topology
+from clinic.dead_letters import DeadLetters
+from clinic.outgoing import Outgoing
+from clinic.publisher import Publisher
+from clinic.rpc import RpcPool, deadline
+from runner import rabbitmq
+from runner.ports import free_port
+from runner.process import Running, start
+from runner.rabbitmq import RabbitNode
+from runner.server import Server
+from tests.amqp import depth
+from tests.conftest import eventually
+from tests.proxy import proxied
+from tests.tls import Certificates, certificates
+
+ROOT = Path(__file__).parents[2]
+QUEUE = topology.BOOKING_REQUESTS.name
+
+# eventlet leaves a socket whose handshake has failed to the garbage collector, which closes it.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+Front = Callable[[str], int]
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+    made = certificates(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.trusted))
+    return made
+
+
+@pytest.fixture
+def front(tmp_path: Path, trusted: Certificates, rabbit_node: RabbitNode) -> Iterator[Front]:
+    """Puts TLS in front of the broker, with a certificate of that name, and returns its port."""
+    processes: list[Running] = []
+
+    def started(name: str) -> int:
+        port = free_port()
+        arguments = [
+            str(port),
+            str(rabbit_node.port),
+            str(trusted.server(name)),
+            str(log_of(tmp_path)),
+        ]
+        command = [sys.executable, "-m", "tests.tls_proxy", *arguments]
+        processes.append(start(Server("tls", command, {}, ROOT), tmp_path / "tls.log"))
+        eventually(lambda: is_open(port))
+        return port
+
+    yield started
+    for process in processes:
+        process.kill()
+
+
+def log_of(directory: Path) -> Path:
+    return directory / "received"
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return bool(probe.connect_ex(("127.0.0.1", port)) == 0)
+
+
+def uri(port: int, host: str = "localhost") -> str:
+    return f"amqps://guest:guest@{host}:{port}/"
+
+
+def publish(amqp_uri: str) -> None:
+    publisher = Publisher(amqp_uri, topology.declare)
+    try:
+        publisher.publish_one(Outgoing("", QUEUE, b"{}"))
+    finally:
+        publisher.close()
+
+
+def call(amqp_uri: str) -> Any:
+    pool = RpcPool(amqp_uri)
+    try:
+        return pool.call("list_bookings", until=deadline())
+    finally:
+        pool.close()
+
+
+def look(amqp_uri: str) -> None:
+    with DeadLetters.opened(amqp_uri) as letters:
+        list(letters.waiting())
+
+
+def ask_with_nameko(amqp_uri: str) -> None:
+    with ClusterRpcProxy({"AMQP_URI": amqp_uri}, timeout=1):
+        pass
+
+
+CLIENTS: dict[str, Callable[[str], Any]] = {
+    "publisher": publish,
+    "RPC of the gateway": call,
+    "dead letters of staff and command line": look,
+    "make run": lambda amqp_uri: rabbitmq.connect(amqp_uri, 5),
+    "RPC of nameko": ask_with_nameko,
+}
+
+each_client = pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
+
+
+@each_client
+@pytest.mark.parametrize("name", ["wrong.example", "127.0.0.1"])
+def test_a_broker_of_another_name_hears_no_word(
+    client: Callable[[str], Any], name: str, front: Front, tmp_path: Path
+) -> None:
+    port = front(name)
+    with pytest.raises(Exception, match=r"(?i)certificate|from the broker"):
+        client(uri(port))
+    assert not log_of(tmp_path).exists()
+
+
+@each_client
+def test_a_broker_of_an_unknown_authority_hears_no_word(
+    client: Callable[[str], Any], front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = front("localhost")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(Exception, match=r"(?i)certificate|from the broker"):
+        client(uri(port))
+    assert not log_of(tmp_path).exists()
+
+
+@pytest.mark.parametrize("client", [publish, look, CLIENTS["make run"], ask_with_nameko])
+def test_a_broker_of_the_right_name_is_talked_to(
+    client: Callable[[str], Any], front: Front, tmp_path: Path, amqp_uri: str
+) -> None:
+    port = front("localhost")
+    for _ in range(2):  # what the first connection leaves behind must not mislead the second
+        client(uri(port))
+    assert log_of(tmp_path).read_bytes().startswith(b"AMQP\x00\x00\x09\x01")
+
+
+def test_a_name_is_checked_anew_for_each_connection(front: Front, amqp_uri: str) -> None:
+    connection = Connection(uri(front("localhost")))
+    for _ in range(3):
+        connection.ensure_connection(max_retries=1)
+        connection.collect()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_each_node_of_a_list_proves_its_own_name(
+    order: int, front: Front, amqp_uri: str, tmp_path: Path
+) -> None:
+    by_name, by_address = front("localhost"), front("127.0.0.1")
+    nodes = [uri(by_name), uri(by_address, "127.0.0.1")][::order]
+    connection = Connection(";".join(nodes))
+    for _ in range(4):
+        connection.ensure_connection(max_retries=0)
+        connection.collect()
+        connection.maybe_switch_next()
+
+
+def test_a_node_with_a_wrong_name_is_passed_over(front: Front, amqp_uri: str) -> None:
+    nodes = [uri(front("wrong.example")), uri(front("localhost"))]
+    publish(";".join(nodes))
+    assert depth(amqp_uri, QUEUE) == 1
+
+
+def test_a_list_may_mix_both_schemes(front: Front, amqp_uri: str) -> None:
+    connection = Connection(f"{amqp_uri};{uri(front('localhost'))}")
+    for _ in range(4):
+        connection.ensure_connection(max_retries=0)
+        connection.collect()
+        connection.maybe_switch_next()
+
+
+class Echo:
+    name = "booking_service"
+
+    @rpc_entrypoint.rpc
+    def list_bookings(self) -> str:
+        return "answered"
+
+
+def test_a_service_consumes_and_replies_under_tls(
+    front: Front, config: dict[str, Any], container_factory: Any, tmp_path: Path
+) -> None:
+    config["AMQP_URI"] = uri(front("localhost"))
+    container_factory(Echo, config).start()
+    assert call(config["AMQP_URI"]) == "answered"
+
+
+def test_a_broker_that_is_frozen_is_left_at_once(front: Front, amqp_uri: str) -> None:
+    """The goodbye of TLS would wait for an answer of its own."""
+    with proxied(front("localhost")) as link:
+        publisher = Publisher(uri(link.port), topology.declare, timeout_seconds=5)
+        publisher.keep_alive()
+        link.freeze()
+        began = time.monotonic()
+        publisher.close()
+        assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("given", ["clínica:contraseñ4", "cl%C3%ADnica:contrase%C3%B14"])
+def test_credentials_of_a_broker_may_be_in_any_script(given: str, rabbit_node: RabbitNode) -> None:
+    rabbit_node.ctl("add_user", "clínica", "contraseñ4")
+    try:
+        rabbit_node.ctl("set_permissions", "clínica", ".*", ".*", ".*")
+        rabbitmq.connect(f"amqp://{given}@127.0.0.1:{rabbit_node.port}/", 5)
+    finally:
+        rabbit_node.ctl("delete_user", "clínica")
