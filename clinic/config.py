@@ -15,7 +15,7 @@ from clinic.limit_fields import OptionalLimit
 from clinic.logs import FORMATS
 from clinic.retry import RetryPolicy
 from clinic.secret_files import read_secret_files
-from clinic.setting_fields import Host, Number, Text, WholeNumber
+from clinic.setting_fields import DeclaredQueues, Host, Number, Text, WholeNumber
 from clinic.setting_names import fault_line
 from clinic.setting_uris import AmqpUri, MongoUri
 
@@ -33,7 +33,7 @@ class Settings:
     `outbox_resend_seconds` after it was asked for is asked for again, and a patient who was not
     told of a step for as long is told again. With `outbox_limit` messages waiting for the broker a
     process takes no more bookings. `max_open_bookings` is for each e-mail address; None is any
-    number.
+    number. `declared_queues` names the work queues that the process declares; None means all.
     """
 
     amqp_uri: str
@@ -47,6 +47,7 @@ class Settings:
     outbox_resend_seconds: float
     outbox_limit: int
     max_open_bookings: int | None
+    declared_queues: frozenset[str] | None = None
 
     @property
     def retry_delays_seconds(self) -> list[int]:
@@ -130,6 +131,7 @@ class SettingsSchema(ConfigSchema):
     outbox_resend_seconds = Number(1, 86_400, data_key="OUTBOX_RESEND_SECONDS", load_default=600.0)
     outbox_limit = WholeNumber(1, 10_000_000, data_key="OUTBOX_LIMIT", load_default=20_000)
     max_open_bookings = OptionalLimit(data_key="MAX_OPEN_BOOKINGS", load_default=10)
+    declared_queues = DeclaredQueues(data_key="DECLARED_QUEUES", load_default=None)
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> Settings:

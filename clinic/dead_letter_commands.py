@@ -147,7 +147,7 @@ def _opened(path: str) -> Iterator[DeadLetters]:
     except ClinicError as error:
         raise click.ClickException(f"{path}: {error}") from None
     try:
-        with DeadLetters.opened(settings.amqp_uri) as letters:
+        with DeadLetters.opened(settings) as letters:
             yield letters
     except BrokerUnavailable as error:
         told = error.__cause__ or error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 from clinic import topology
+from clinic.config import Settings
 from clinic.confirms import Confirms
 from clinic.dead_letter import DeadLetter
 from clinic.errors import BrokerUnavailable
@@ -35,22 +36,22 @@ class DeadLetters:
     """The dead-letter queues of one broker, during one look. Every method may raise
     BrokerUnavailable."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, declared: Collection[WorkQueue]) -> None:
         self._look = look
         with look.asking() as connection:
             self._channel = connection.default_channel
             self._channel.auto_decode = False
             # Neither tiers nor the webhook's binding: who only looks does not know of them.
-            topology.declare(self._channel)
+            topology.declare(self._channel, works=declared)
             self._confirms = Confirms(connection.channel())
 
     @classmethod
     @contextmanager
-    def opened(cls, amqp_uri: str, seconds: float = math.inf) -> Iterator[Self]:
+    def opened(cls, settings: Settings, seconds: float = math.inf) -> Iterator[Self]:
         """Connect for `seconds` at most; letters that were only looked at are back in their queues
         afterwards. Raises: BrokerUnavailable."""
-        with looking(amqp_uri, seconds) as look:
-            yield cls(look)
+        with looking(settings.amqp_uri, seconds) as look:
+            yield cls(look, topology.declared_by(settings))
 
     @property
     def has_time(self) -> bool:

@@ -15,6 +15,10 @@ from clinic.setting_text import is_host, plain_text, split_url
 
 #: 128 bits of hexadecimal digits are longer; whoever has a code could try shorter secrets out.
 SECRET_LENGTH = 16
+#: As in `clinic.topology`, which has them with their queues.
+WORK_QUEUE_NAMES = frozenset(
+    {"booking_requests", "notification_service.email", "notification_service.webhook"}
+)
 #: In tzdata's list, but no place: "local time zone must be set".
 _NO_ZONES = frozenset({"Factory"})
 
@@ -103,6 +107,18 @@ class SecretList(fields.Field[tuple[str, ...]]):
         if any(len(secret) < SECRET_LENGTH for secret in secrets):
             raise ValidationError(f"must have {SECRET_LENGTH} characters at least in each secret")
         return secrets
+
+
+class DeclaredQueues(fields.Field[frozenset[str] | None]):
+    """`all`, which is None; `none`; or names of work queues, separated by commas."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> frozenset[str] | None:
+        if value == "all":
+            return None
+        names = frozenset(name.strip() for name in plain_text(value).split(","))
+        if value != "none" and not names <= WORK_QUEUE_NAMES:
+            raise ValidationError(f"must be all, none, or some of {sorted(WORK_QUEUE_NAMES)}")
+        return names & WORK_QUEUE_NAMES
 
 
 def number(value: object) -> float:

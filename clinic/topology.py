@@ -7,7 +7,7 @@ first day.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,6 +78,7 @@ WEBHOOK = WorkQueue(
     "notification_service.webhook.dead_letter",
 )
 WORK_QUEUES = (BOOKING_REQUESTS, EMAIL, WEBHOOK)
+_OF_NOTIFICATIONS = frozenset({EMAIL, WEBHOOK})
 
 
 def declarer(settings: Settings) -> Callable[[StdChannel], None]:
@@ -86,15 +87,23 @@ def declarer(settings: Settings) -> Callable[[StdChannel], None]:
         declare,
         delays_seconds=settings.retry_delays_seconds,
         webhook_delays_seconds=settings.webhook_delays_seconds,
+        works=declared_by(settings),
     )
+
+
+def declared_by(settings: Settings) -> list[WorkQueue]:
+    """The work queues that a process of these settings declares."""
+    chosen = settings.declared_queues
+    return [work for work in WORK_QUEUES if chosen is None or work.name in chosen]
 
 
 def declare(
     channel: StdChannel,
     delays_seconds: Iterable[int] = (),
     webhook_delays_seconds: Iterable[int] | None = None,
+    works: Collection[WorkQueue] = WORK_QUEUES,
 ) -> None:
-    """Declare everything, idempotently. Delays add retry tiers to the plain one.
+    """Declare `works` and their exchanges, idempotently. Delays add retry tiers to the plain one.
 
     Queues come before anything can reach the fanout, so that no event meets one without queues and
     is dropped, or one with a queue too few. The webhook's queue is always there, so that its dead
@@ -102,15 +111,19 @@ def declare(
     unbound here: a process that was not told of the webhook must not take it away from one that
     was.
     """
+    has_notifications = not _OF_NOTIFICATIONS.isdisjoint(works)
+    if works:
+        EVENTS(channel).declare()
+    if has_notifications:
+        NOTIFICATIONS(channel).declare()
     delays = list(delays_seconds)
-    for exchange in (EVENTS, NOTIFICATIONS):
-        exchange(channel).declare()
-    queues = [*BOOKING_REQUESTS.queues(delays), *EMAIL.queues(delays)]
-    for queue in [*queues, *WEBHOOK.queues(webhook_delays_seconds or ())]:
-        queue(channel).declare()
-    if webhook_delays_seconds is not None:
+    for work in works:
+        for queue in work.queues(webhook_delays_seconds or () if work == WEBHOOK else delays):
+            queue(channel).declare()
+    if webhook_delays_seconds is not None and WEBHOOK in works:
         WEBHOOK.queue()(channel).bind_to(NOTIFICATIONS)
-    NOTIFICATIONS(channel).bind_to(EVENTS, routing_key=STATE_CHANGED)
+    if has_notifications:
+        NOTIFICATIONS(channel).bind_to(EVENTS, routing_key=STATE_CHANGED)
 
 
 def unbind_webhook(channel: StdChannel) -> None:
@@ -118,7 +131,7 @@ def unbind_webhook(channel: StdChannel) -> None:
 
     What is in it stays.
     """
-    declare(channel)  # one that is not there can't be unbound
+    declare(channel, works=_OF_NOTIFICATIONS)  # one that is not there can't be unbound
     WEBHOOK.queue()(channel).unbind_from(NOTIFICATIONS)
 
 

@@ -69,7 +69,7 @@ def create_app(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     if shared:
-        app.config.update(LETTER_ROOM=LetterRoom(shared.amqp_uri), QUEUES=Queues(shared))
+        app.config.update(LETTER_ROOM=LetterRoom(shared), QUEUES=Queues(shared))
     app.url_value_preprocessor(_canonicalize_ids)
     observation.register(app, store.outbox)
     problems.register(app)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from clinic.config import Settings
 from clinic.dead_letters import DeadLetters
 from clinic.errors import LeaseHeld
 
@@ -17,8 +18,8 @@ class LetterRoom:
     """A look takes letters off their queues until it ends: a second one would find none of them,
     and two of them would hold two threads of the server where one is enough."""
 
-    def __init__(self, amqp_uri: str) -> None:
-        self._amqp_uri = amqp_uri
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._lock = threading.Lock()
 
     @contextmanager
@@ -28,7 +29,7 @@ class LetterRoom:
         if not self._lock.acquire(timeout=LINE_SECONDS):
             raise LeaseHeld("somebody else is looking at the dead letters")
         try:
-            with DeadLetters.opened(self._amqp_uri, seconds) as letters:
+            with DeadLetters.opened(self._settings, seconds) as letters:
                 yield letters
         finally:
             self._lock.release()

@@ -69,12 +69,12 @@ def eventually(condition: Callable[[], Any], timeout_seconds: float = PATIENCE_S
 
 @pytest.fixture(scope="session")
 def rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
-    yield from _running(RabbitNode(tmp_path_factory.mktemp("rabbitmq")))
+    yield from running(RabbitNode(tmp_path_factory.mktemp("rabbitmq")))
 
 
 @pytest.fixture(scope="session")
 def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
-    yield from _running(MongoServer(tmp_path_factory.mktemp("mongodb")))
+    yield from running(MongoServer(tmp_path_factory.mktemp("mongodb")))
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def config(amqp_uri: str, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch) -> 
     return load(str(CONFIG))
 
 
-def _running(backend: Any) -> Iterator[Any]:
+def running(backend: Any) -> Iterator[Any]:
     processes = [
         start(server, backend.directory / f"{server.name}.log") for server in backend.servers
     ]

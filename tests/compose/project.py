@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
 
 import requests
 
@@ -26,9 +28,28 @@ class Project:
             ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
         )
         self._command += ["--project-name", name]
-        self._gateway, self._mailpit = (f"127.0.0.1:{free_port()}" for _ in range(2))
-        addresses = {"GATEWAY_ADDRESS": self._gateway, "MAILPIT_ADDRESS": self._mailpit}
-        self._environment = os.environ | UNLIMITED | addresses | environment
+        self.gateway, self._mailpit, self.https, self.http = (
+            ("127.0.0.1", free_port()) for _ in range(4)
+        )
+        addresses = {
+            "GATEWAY_ADDRESS": self.gateway,
+            "MAILPIT_ADDRESS": self._mailpit,
+            "HTTPS_ADDRESS": self.https,
+            "HTTP_ADDRESS": self.http,
+        }
+        variables = {name: "{}:{}".format(*address) for name, address in addresses.items()}
+        self._environment = os.environ | variables | UNLIMITED | environment
+
+    @classmethod
+    @contextmanager
+    def started(cls, name: str, **environment: str) -> Iterator[Self]:
+        """A project that is up, and leaves nothing behind."""
+        project = cls(name, **environment)
+        try:
+            project.up("--build")
+            yield project
+        finally:
+            project.run("--profile", "tls", "down", "--volumes", "--remove-orphans")
 
     def run(self, *arguments: str) -> str:
         """Run a Compose command and return what it printed."""
@@ -46,7 +67,10 @@ class Project:
 
     def up(self, *arguments: str) -> None:
         self.run("up", "-d", *arguments)
-        eventually(self.is_ready, PATIENCE_SECONDS)
+        try:
+            eventually(self.is_ready, PATIENCE_SECONDS)
+        except AssertionError:
+            raise AssertionError(self.run("logs", "--no-color", "--tail", "40")) from None
 
     def containers(self, service: str = "") -> list[str]:
         return self.run("ps", "-q", *[service] if service else []).split()
@@ -58,7 +82,10 @@ class Project:
             return False
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        return requests.request(method, f"http://{self._gateway}{path}", timeout=30, **options)
+        return requests.request(method, f"{self._url(self.gateway)}{path}", timeout=30, **options)
+
+    def _url(self, address: tuple[str, int]) -> str:
+        return "http://{}:{}".format(*address)
 
     def book(self, **fields: str) -> str:
         answer = self.request("POST", "/book", json=EXAMPLE | fields)
@@ -76,7 +103,7 @@ class Project:
 
     def mailed(self) -> list[str]:
         """The Message-ID of every letter that Mailpit has caught."""
-        answer = requests.get(f"http://{self._mailpit}/api/v1/messages?limit=1000", timeout=30)
+        answer = requests.get(f"{self._url(self._mailpit)}/api/v1/messages?limit=1000", timeout=30)
         return [message["MessageID"] for message in answer.json()["messages"]]
 
 

@@ -18,18 +18,23 @@ from tests.conftest import eventually
 pytestmark = pytest.mark.timeout(900)
 
 OURS = ("gateway", "booking_service", "notification_service")
-SERVICES = (*OURS, "rabbitmq", "mongo", "mailpit")
+SERVICES = (*OURS, "proxy", "rabbitmq", "mongo", "mailpit")
+NETWORKS = {
+    "proxy": {"edge"},
+    "gateway": {"edge", "core"},
+    "booking_service": {"core"},
+    "notification_service": {"core", "outbound"},
+    "rabbitmq": {"core"},
+    "mongo": {"core"},
+    "mailpit": {"outbound"},
+}
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Project]:
-    project = Project("clinic-compose-test", BOOKING_RETRY_TTL_SECONDS="2")
-    try:
-        project.up("--build")
+    with Project.started("clinic-compose-test", BOOKING_RETRY_TTL_SECONDS="2") as project:
         yield project
-    finally:
-        project.run("down", "--volumes", "--remove-orphans")
 
 
 def told_once(project: Project, ids: list[str]) -> bool:
@@ -46,19 +51,50 @@ def test_every_service_is_up_and_healthy(project: Project) -> None:
         assert inspect(container, "{{.HostConfig.RestartPolicy.Name}}") == "always"
 
 
-@pytest.mark.parametrize("service", OURS)
-def test_our_containers_can_do_little_harm(project: Project, service: str) -> None:
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_can_do_little_harm(project: Project, service: str) -> None:
     (container,) = project.containers(service)
-    told = "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}"
-    assert inspect(container, told) == "10001:10001 true [ALL]"
+    assert inspect(container, "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}") == (
+        "true [ALL]"
+    )
     assert "no-new-privileges" in inspect(container, "{{.HostConfig.SecurityOpt}}")
 
 
+@pytest.mark.parametrize("service", [*OURS, "proxy", "mailpit"])
+def test_what_needs_no_root_has_none(project: Project, service: str) -> None:
+    (container,) = project.containers(service)
+    assert inspect(container, "{{.Config.User}} {{.HostConfig.CapAdd}}") == "10001:10001 []"
+
+
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_the_gateway_and_the_mail_page_are_published(project: Project, service: str) -> None:
+def test_a_container_takes_no_more_than_its_share(project: Project, service: str) -> None:
+    (container,) = project.containers(service)
+    memory, processes = inspect(
+        container, "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}"
+    ).split()
+    assert 0 < int(memory) <= 2 * 1024**3
+    assert 0 < int(processes) <= 2048
+    logging = inspect(container, "{{.HostConfig.LogConfig.Config}}")
+    assert "max-size:10m" in logging
+    assert "max-file:5" in logging
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_is_in_the_networks_that_it_needs(project: Project, service: str) -> None:
+    (container,) = project.containers(service)
+    names = inspect(container, "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}")
+    assert {name.rpartition("_")[2] for name in names.split()} == NETWORKS[service]
+
+
+def test_what_holds_data_reaches_nothing_outside(project: Project) -> None:
+    assert inspect("clinic-compose-test_core", "{{.Internal}}") == "true"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_the_proxy_and_the_mail_page_are_published(project: Project, service: str) -> None:
     (container,) = project.containers(service)
     published = inspect(container, "{{range .HostConfig.PortBindings}}{{.}}{{end}}")
-    assert bool(published) == (service in ("gateway", "mailpit"))
+    assert bool(published) == (service in ("proxy", "mailpit"))
     assert "0.0.0.0" not in published
 
 
@@ -128,7 +164,5 @@ def test_what_was_booked_is_there_after_down_and_up(project: Project) -> None:
 
 
 def test_dead_letters_can_be_looked_at(project: Project) -> None:
-    told = project.run(
-        "exec", "-T", "booking_service", "python", "-m", "clinic", "dead-letters", "list"
-    )
+    told = project.run("exec", "-T", "gateway", "python", "-m", "clinic", "dead-letters", "list")
     assert "0 dead letters" in told

@@ -18,11 +18,12 @@ from clinic import config as clinic_config
 from clinic import topology
 from clinic.consumer import work
 from clinic.dead_letters import DeadLetters
-from clinic.draining import DrainingQueueConsumer, rpc
+from clinic.draining import DrainingQueueConsumer
 from clinic.errors import BrokerUnavailable
 from clinic.messages import BookingRequested
 from clinic.outgoing import Outgoing
 from clinic.publisher import Publisher
+from clinic.rpc_entrypoint import rpc
 from runner import rabbitmq
 from runner.ports import free_port
 from runner.rabbitmq import RabbitNode
@@ -207,7 +208,8 @@ def test_dead_letters_are_seen_when_the_first_node_hangs(
 ) -> None:
     put(amqp_uri, topology.BOOKING_REQUESTS.dead_letter, b"{}")
     proxy.freeze()
-    with DeadLetters.opened(through_proxy_first) as letters:
+    uris = {"AMQP_URI": through_proxy_first, "MONGODB_CONNECTION_URL": "mongodb://unused"}
+    with DeadLetters.opened(clinic_config.settings(uris)) as letters:
         assert len(letters.waiting()) == 1
 
 

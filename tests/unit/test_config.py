@@ -171,6 +171,11 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
         lambda: hook(RECEIVER).secrets,
         (SECRET, OTHER_SECRET),
     ),
+    "DECLARED_QUEUES": (
+        "booking_requests",
+        lambda: settings(loaded()).declared_queues,
+        {"booking_requests"},
+    ),
     "OUTBOX_GRACE_SECONDS": ("1.5", lambda: settings(loaded()).outbox_grace_seconds, 1.5),
     "OUTBOX_LIMIT": ("7", lambda: settings(loaded()).outbox_limit, 7),
     "MAX_EMAILS_PER_ADDRESS": ("3", lambda: mail().max_emails_per_address, 3),

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SERVICES = frozenset({"gateway", "booking_service", "notification_service"})
-HOUSE = SERVICES | {"clinic", "runner"}
+HOUSE = SERVICES | {"clinic", "provisioning", "runner"}
 FRAMEWORKS = frozenset(
     {"nameko", "nameko_mongodb", "flask", "werkzeug", "pymongo", "bson", "kombu"}
     | {"eventlet", "amqp", "marshmallow"}
@@ -139,6 +139,10 @@ def test_no_service_imports_another(house: Sources, service: str) -> None:
 
 def test_the_clinic_imports_no_service_and_not_the_runner(house: Sources) -> None:
     assert foreign_imports(house, "clinic", SERVICES | {"runner", "tests"}) == {}
+
+
+def test_the_jobs_of_a_deployment_import_no_service(house: Sources) -> None:
+    assert foreign_imports(house, "provisioning", SERVICES | {"runner", "tests"}) == {}
 
 
 @pytest.mark.parametrize("module", PURE)

@@ -1,0 +1,111 @@
+"""RabbitMQ's users, and what each may do: what its service really does, and nothing else.
+
+RabbitMQ asks for `configure` to declare (and delete), `write` to publish and to bind to, `read` to
+consume, purge and bind from. Creating a queue that dead-letters asks for `read` on it as well. For
+a topic exchange there are permissions by routing key. The default exchange (`amq.default`) has
+none: whoever may publish there reaches every queue, but no RPC method, since those are chosen by
+the routing key, which is the queue's name then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+from clinic.topology import (
+    BOOKING_REQUESTS,
+    BOOKING_SERVICE,
+    EMAIL,
+    EVENTS,
+    NOTIFICATION_DESK,
+    NOTIFICATIONS,
+    STATE_CHANGED,
+    WEBHOOK,
+    WORK_QUEUES,
+    WorkQueue,
+)
+
+RPC_EXCHANGE = "nameko-rpc"
+_DEFAULT_EXCHANGE = "amq.default"
+#: Names that the broker makes, for queues of one connection: replies of RPC arrive in them.
+_REPLY_QUEUE = r"amq\.gen-.*"
+#: The routing key of a reply: a UUID.
+_REPLY = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Regular expressions, each for a whole name. The `rpc_…` ones are about routing keys of the
+    exchange of RPC: those of requests that may be sent, and those that may be received."""
+
+    configure: tuple[str, ...]
+    write: tuple[str, ...]
+    read: tuple[str, ...]
+    rpc_write: tuple[str, ...]
+    rpc_read: tuple[str, ...] = (_REPLY,)
+
+
+def pattern(alternatives: Iterable[str]) -> str:
+    return f"^({'|'.join(alternatives)})$"
+
+
+def _names(*names: str) -> tuple[str, ...]:
+    return tuple(re.escape(name) for name in names)
+
+
+def _consumed(work: WorkQueue) -> tuple[str, ...]:
+    """The queues whose messages its consumer takes, or creates with dead-lettering."""
+    return (*_names(work.name), rf"{re.escape(work.retry)}(\.[0-9]+s)?")
+
+
+def _declared(*works: WorkQueue) -> tuple[str, ...]:
+    names = ((*_consumed(work), *_names(work.dead_letter)) for work in works)
+    return tuple(chain.from_iterable(names))
+
+
+_PUBLISHED = _names(_DEFAULT_EXCHANGE, EVENTS.name, RPC_EXCHANGE)
+_BOOKING_RPC = f"rpc-{BOOKING_SERVICE}"
+_DESK_RPC = f"rpc-{NOTIFICATION_DESK}"
+
+#: By service; its user has the same name.
+BROKER_USERS = {
+    "gateway": Permissions(
+        configure=(*_names(RPC_EXCHANGE), _REPLY_QUEUE),
+        write=(*_PUBLISHED, _REPLY_QUEUE),
+        # Staff look at the dead letters of all.
+        read=(*_names(RPC_EXCHANGE, *(work.dead_letter for work in WORK_QUEUES)), _REPLY_QUEUE),
+        rpc_write=(rf"{BOOKING_SERVICE}\.[a-z_]+", rf"{NOTIFICATION_DESK}\.[a-z_]+"),
+    ),
+    "booking_service": Permissions(
+        configure=(*_declared(BOOKING_REQUESTS), *_names(EVENTS.name, RPC_EXCHANGE, _BOOKING_RPC)),
+        write=(*_PUBLISHED, *_names(_BOOKING_RPC)),
+        read=(*_consumed(BOOKING_REQUESTS), *_names(RPC_EXCHANGE, _BOOKING_RPC)),
+        rpc_write=(_REPLY,),
+        rpc_read=(rf"{BOOKING_SERVICE}\.\*",),
+    ),
+    "notification_service": Permissions(
+        configure=(
+            *_declared(EMAIL, WEBHOOK),
+            *_names(EVENTS.name, NOTIFICATIONS.name, RPC_EXCHANGE, _DESK_RPC),
+            _REPLY_QUEUE,
+        ),
+        write=(
+            *_PUBLISHED,
+            *_names(NOTIFICATIONS.name, EMAIL.name, WEBHOOK.name, _DESK_RPC),
+            _REPLY_QUEUE,
+        ),
+        read=(
+            *_consumed(EMAIL),
+            *_consumed(WEBHOOK),
+            *_names(EVENTS.name, NOTIFICATIONS.name, RPC_EXCHANGE, _DESK_RPC),
+            _REPLY_QUEUE,
+        ),
+        rpc_write=(rf"{BOOKING_SERVICE}\.list_free_slots", _REPLY),
+        rpc_read=(rf"{NOTIFICATION_DESK}\.\*", _REPLY),
+    ),
+}
+
+#: The only event that any of them publishes, or binds a queue for.
+EVENT_KEYS = (STATE_CHANGED,)
