@@ -32,7 +32,7 @@ def port(tmp_path_factory: pytest.TempPathFactory, mongo_server: MongoServer) ->
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
         "STAFF_API_KEY": STAFF_KEY,
         "RATE_LIMIT": "10000/minute",
-        "MAX_OPEN_BOOKINGS": "10000",
+        "MAX_OPEN_BOOKINGS": "off",
     }
     log = tmp_path_factory.mktemp("gateway") / "log"
     with serving(GATEWAY, "gateway.asgi:app", log, **variables) as found:
