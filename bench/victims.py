@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from kombu import Connection
 from bench.backends import Backends, Corner, wait_until
 from bench.bystander import PATIENCE_SECONDS, Client, post
 from bench.measure import Meter, cpu_seconds
-from bench.slots import HORIZON_DAYS, body
+from bench.slots import HORIZON_DAYS, body, slot
 from runner.ports import free_port
 from runner.process import Running, start
 from runner.server import Server
@@ -27,6 +28,8 @@ from runner.server import Server
 ROOT = Path(__file__).resolve().parent.parent
 STAFF_KEY = "a-staff-key-of-32-characters-000"
 _READY_SECONDS = 90
+#: Days that the staff search through: all that a run books.
+_SEARCHED = timedelta(days=1000)
 
 #: Lists the programs of a tree by that tree's own code.
 _LIST = """
@@ -83,7 +86,7 @@ class Tree:
         """Book while that attack lasts; `attacker_cpu` is its CPU, in seconds a second."""
         time.sleep(1)
         with (
-            Client(self.port, self.next_numbers(10_000)) as client,
+            Client(self.port, self.next_numbers(1000)) as client,
             attacking(name, self.port, connections, seconds) as attacker,
         ):
             used = 0.0
@@ -93,7 +96,7 @@ class Tree:
         return asdict(client.booked) | {"attacker_cpu": used / seconds}
 
     def at_rest(self, seconds: float) -> dict[str, Any]:
-        with Client(self.port, self.next_numbers(10_000)) as client:
+        with Client(self.port, self.next_numbers(1000)) as client:
             time.sleep(seconds)
         return asdict(client.booked)
 
@@ -113,18 +116,20 @@ class Tree:
     def searching(self, seconds: float) -> dict[str, Any]:
         """Have staff search for 15 kB of combining characters, and book meanwhile."""
         session, token = self._signed_in()
-        text = ("x" + "\u0301" * 3700 + "\u0316" * 3700).encode()
-        fields = {"csrf_token": (None, token), "text": (None, text)}
+        text = ("x" + "\u0301" * 3500 + "\u0316" * 3500).encode()
+        days = {"first": f"{slot(0):%Y-%m-%d}", "last": f"{slot(0) + _SEARCHED:%Y-%m-%d}"}
+        fields = {name: (None, value) for name, value in days.items()}
+        fields |= {"csrf_token": (None, token), "text": (None, text)}
         address = f"http://127.0.0.1:{self.port}/staff/search"
-        with Client(self.port, self.next_numbers(10_000)) as client:
+        with Client(self.port, self.next_numbers(1000)) as client:
             began = time.monotonic()
             try:
-                session.post(address, files=fields, timeout=seconds)  # type: ignore[arg-type]
-                took = time.monotonic() - began
+                found = session.post(address, files=fields, timeout=seconds)  # type: ignore[arg-type]
+                took, status = time.monotonic() - began, found.status_code
             except requests.Timeout:
-                took = float("inf")
+                took, status = float("inf"), 0
             time.sleep(1)
-        return asdict(client.booked) | {"search_seconds": took}
+        return asdict(client.booked) | {"search_seconds": took, "search_status": status}
 
     def inflating(self, megabytes: int) -> dict[str, float]:
         """Send the booking service a message that is small on the wire; its peak memory, in MiB."""
