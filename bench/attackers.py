@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
-#: How long the connections take to be opened, one after the other: no storm of connections is meant.
+#: How long it takes to open the connections, one after the other: no storm of them is meant.
 _OPENING_SECONDS = 1.0
 _NAME = "x" + "\u0301" * 3950 + "\u0316" * 3950
 _DATE = "2031-01-07T10:00:00Z"

@@ -20,7 +20,7 @@ from kombu import Connection
 from bench.backends import Backends, Corner, wait_until
 from bench.bystander import PATIENCE_SECONDS, Client, post
 from bench.measure import Meter, cpu_seconds
-from bench.slots import HORIZON_DAYS, body, slot
+from bench.slots import A_DAY, HORIZON_DAYS, body, slot
 from runner.ports import free_port
 from runner.process import Running, start
 from runner.server import Server
@@ -28,8 +28,9 @@ from runner.server import Server
 ROOT = Path(__file__).resolve().parent.parent
 STAFF_KEY = "a-staff-key-of-32-characters-000"
 _READY_SECONDS = 90
-#: Days that the staff search through: all that a run books.
-_SEARCHED = timedelta(days=1000)
+#: Days that the staff search through, and where the slots of other clients begin.
+_SEARCHED = timedelta(days=100)
+_FIRST_OF_OTHERS = 100 * A_DAY
 
 #: Lists the programs of a tree by that tree's own code.
 _LIST = """
@@ -48,7 +49,8 @@ class Tree:
         self.amqp_uri = corner.amqp_uri
         self._running: dict[str, Running] = {}
         self._logs = logs
-        self._first = 0
+        self._first = _FIRST_OF_OTHERS
+        self._searched = 0
         listed = subprocess.run(
             [sys.executable, "-c", _LIST, str(self.port), corner.amqp_uri, corner.mongodb_uri],
             cwd=directory,
@@ -155,7 +157,8 @@ class Tree:
         }
 
     def book_for_token(self) -> tuple[str, str]:
-        data = body(self.next_numbers(1))
+        data = body(self._searched)
+        self._searched += 1
         answer = requests.post(f"http://127.0.0.1:{self.port}/book", json=data, timeout=30)
         booking = answer.json()["booking"]
         return booking["id"], booking["manageToken"]
