@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 
-from gateway.http_rules import violation
+from gateway.http_rules import MAX_FIELD_CHARACTERS, violation
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -57,15 +57,18 @@ def environ_of(scope: Scope) -> WSGIEnvironment:
         "REMOTE_ADDR": scope["client"][0],
         "wsgi.url_scheme": scope["scheme"],
     }
-    environ |= _headers(scope["headers"])
-    refusal: HTTPException | None = violation(environ, len(scope["raw_path"]))
+    headers, long_fields = _headers(scope["headers"])
+    environ |= headers
+    refusal: HTTPException | None = violation(environ, len(scope["raw_path"]), long_fields)
     if refusal is not None:
         environ[REFUSAL] = refusal
     return environ
 
 
-def _headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def _headers(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], set[str]]:
+    """Return the fields, and the names of those that are too long to be parsed."""
     found: dict[str, str] = {}
+    too_long: set[str] = set()
     for name, value in fields:
         key = _key(name)
         if not key:
@@ -75,8 +78,10 @@ def _headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         text = value.decode("latin-1")
         if key in found:  # RFC 9110, 5.3; RFC 6265, 5.4
             text = found[key] + ("; " if key == "HTTP_COOKIE" else ", ") + text
+        if len(text) > MAX_FIELD_CHARACTERS:
+            too_long.add(key)
         found[key] = text
-    return found
+    return found, too_long
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,8 @@ before anything is parsed."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from functools import lru_cache
 from typing import Any
 
 from werkzeug.exceptions import (
@@ -22,18 +23,21 @@ MAX_TARGET_BYTES = 8000
 #: Characters of a header field whose value is parsed. Fields that nobody reads may be longer.
 MAX_FIELD_CHARACTERS = 4096
 
-_PARSED = (
-    "CONTENT_TYPE",
-    "HTTP_ACCEPT",
-    "HTTP_ACCEPT_LANGUAGE",
-    "HTTP_AUTHORIZATION",
-    "HTTP_IDEMPOTENCY_KEY",
-    "HTTP_IF_MATCH",
-    "HTTP_IF_NONE_MATCH",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_REQUEST_ID",
+_PARSED = frozenset(
+    {
+        "CONTENT_TYPE",
+        "HTTP_ACCEPT",
+        "HTTP_ACCEPT_LANGUAGE",
+        "HTTP_AUTHORIZATION",
+        "HTTP_IDEMPOTENCY_KEY",
+        "HTTP_IF_MATCH",
+        "HTTP_IF_NONE_MATCH",
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_REQUEST_ID",
+    }
 )
 #: uri-host and port of RFC 9110, section 7.2. Two fields are joined by ", ", and match nothing.
+_MAX_HOST = 300  #: a name of 253, brackets and a port
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d{0,5})?", re.ASCII)
 
 
@@ -44,20 +48,23 @@ class UnsupportedContentCoding(UnsupportedMediaType):
         return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", "identity")]
 
 
-def violation(environ: Mapping[str, Any], path_length: int) -> HTTPException | None:
-    """Return the error to answer with, or None for a request head that is as it has to be."""
+def violation(
+    environ: Mapping[str, Any], path_length: int, long_fields: Set[str]
+) -> HTTPException | None:
+    """Return the error to answer with, or None for a request head that is as it has to be.
+    `long_fields` are those of more than `MAX_FIELD_CHARACTERS`."""
     if path_length + len(environ["QUERY_STRING"]) > MAX_TARGET_BYTES:
         return RequestURITooLarge()
-    for name in _PARSED:
-        if name in environ and len(environ[name]) > MAX_FIELD_CHARACTERS:
-            return RequestHeaderFieldsTooLarge()
+    if long_fields and long_fields & _PARSED:
+        return RequestHeaderFieldsTooLarge()
     if not (_is_host(environ) and _has_one_length(environ)):
         return BadRequest()
     if not _is_understood(environ):
         return NotImplemented_()
     if "HTTP_EXPECT" in environ and environ["HTTP_EXPECT"].lower() != "100-continue":
         return ExpectationFailed()
-    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
+    coding = environ.get("HTTP_CONTENT_ENCODING")
+    if coding and coding.lower() != "identity":
         return UnsupportedContentCoding()
     return None
 
@@ -67,7 +74,12 @@ def _is_host(environ: Mapping[str, Any]) -> bool:
     host = environ.get("HTTP_HOST", "")
     if not host:
         return bool(environ["SERVER_PROTOCOL"] in ("HTTP/1", "HTTP/1.0"))
-    return len(host) <= MAX_FIELD_CHARACTERS and _HOST.fullmatch(host) is not None
+    return len(host) <= _MAX_HOST and _is_proper(host)
+
+
+@lru_cache(maxsize=256)
+def _is_proper(host: str) -> bool:
+    return _HOST.fullmatch(host) is not None
 
 
 def _has_one_length(environ: Mapping[str, Any]) -> bool:
@@ -78,5 +90,6 @@ def _has_one_length(environ: Mapping[str, Any]) -> bool:
 
 def _is_understood(environ: Mapping[str, Any]) -> bool:
     """Methods are case-sensitive: RFC 9110, section 9.1. Codings: RFC 9112, section 6.1."""
-    coding = environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower()
-    return coding == "chunked" and bool(environ["REQUEST_METHOD"].isupper())
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    is_known = coding is None or coding.lower() == "chunked"
+    return is_known and bool(environ["REQUEST_METHOD"].isupper())
