@@ -28,7 +28,7 @@ from clinic.monitor import Monitor
 from clinic.providers import Bookings, MessageFlag, RequestId
 from clinic.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
 from clinic.rpc_entrypoint import rpc
-from clinic.schema import new_booking, read_day, read_rescheduling, view
+from clinic.schema import new_booking, read_days, read_rescheduling, view
 from clinic.store import BookingStore
 from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE
 
@@ -90,14 +90,15 @@ class BookingService:
         return [view(booking) for booking in self.bookings.list(listing)]
 
     @rpc(expected_exceptions=ClinicError)
-    def list_free_slots(self, date: str) -> list[str]:
-        """Return the free starts of a day of the clinic, "2026-12-01", in UTC and in order.
+    def list_free_slots(self, date: str, days: int = 1) -> list[str]:
+        """Return the free starts of a day of the clinic, "2026-12-01", or of so many from that day
+        on, in UTC and in order.
 
         Raises: InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
-            day = read_day({"date": date})
-        return [to_wire(start) for start in self._seats().free_starts(day, now())]
+            first, count = read_days({"date": date, "days": days})
+        return [to_wire(start) for start in self._seats().free_starts(first, now(), count)]
 
     @rpc(expected_exceptions=ClinicError)
     def cancel_booking(

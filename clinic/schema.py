@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from clinic import booking as steps
 from clinic import reasons
@@ -26,6 +26,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: Clocks of any zone can show what lies between; in the first and last days some would overflow.
 _EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 29, tzinfo=UTC)
+#: How many days of free slots one call may ask for.
+MAX_SLOT_DAYS = 31
 
 
 class PersonName(fields.String):
@@ -146,10 +148,17 @@ class SlotsQuerySchema(Schema):
     )
 
 
+class SlotDaysSchema(SlotsQuerySchema):
+    """{"date", "days"}: some days of the clinic, from that one on."""
+
+    days = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_SLOT_DAYS))
+
+
 _REQUEST = BookingRequestSchema()
 _RESCHEDULING = ReschedulingSchema()
 _CANCELLATION = CancellationSchema()
 _SLOTS_QUERY = SlotsQuerySchema()
+_SLOT_DAYS = SlotDaysSchema()
 
 
 def new_booking(payload: Any, *, language: str, by: str) -> Booking:
@@ -182,6 +191,12 @@ def read_day(query: Mapping[str, Any]) -> date:
 def public_view(booking: Booking) -> dict[str, Any]:
     """Write a booking as it is shown without a credential: without the patient's personal data."""
     return {name: value for name, value in view(booking).items() if name not in PERSONAL_FIELDS}
+
+
+def read_days(query: Mapping[str, Any]) -> tuple[date, int]:
+    """Read `{"date", "days"}`: the first day, and how many. Raises: ValidationError."""
+    found = _SLOT_DAYS.load(query)
+    return found["date"], found["days"]
 
 
 def view(booking: Booking) -> dict[str, Any]:

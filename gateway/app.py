@@ -23,6 +23,7 @@ from gateway.bookings import bookings
 from gateway.breaker import Breakers
 from gateway.changes import changes
 from gateway.client_address import ClientAddressMiddleware
+from gateway.free_slots import FreeSlots
 from gateway.health import health
 from gateway.letter_room import LetterRoom
 from gateway.listing import listing
@@ -51,14 +52,20 @@ def create_app(
     booking_service: RpcPool,
     notification_desk: RpcPool,
     shared: Settings | None = None,
+    readers: RpcPool | None = None,
 ) -> Flask:
-    """`shared` says where the broker is whose queues staff look at; without it they can't."""
+    """`shared` says where the broker is whose queues staff look at; without it they can't.
+
+    `readers` calls the booking service for those who only look, so that many of them keep nobody
+    from a change; without it they share the other calls.
+    """
     app = _Gateway(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
     app.config.update(
         BOOKINGS=store,
         RELAY=relay,
         BOOKING_SERVICE=booking_service,
+        FREE_SLOTS=FreeSlots(readers or booking_service),
         NOTIFICATION_DESK=notification_desk,
         STAFF_KEYS=StaffKeys(settings.staff_keys),
         IS_LIST_RESTRICTED=settings.is_list_restricted,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from clinic.clock import to_wire
 from clinic.reasons import CANCELLED_BY_CLINIC, CANCELLED_BY_PATIENT
 from clinic.rpc import deadline
 from clinic.schema import read_cancellation, read_rescheduling
 from gateway.answers import json_answer
+from gateway.booking_service import change
 from gateway.party import Actor, Party, party_of
 from gateway.requests import json_body, optional_json_body
 from gateway.security_log import SecurityEvent, log_security_event
@@ -53,8 +54,7 @@ def reschedule_for(actor: Actor, booking_id: str, date: str, *, until: float) ->
 
 
 def _call(method: str, actor: Actor, until: float, **arguments: str) -> dict[str, Any]:
-    rpc = current_app.config["BOOKING_SERVICE"]
-    changed: dict[str, Any] = rpc.call(method, until=until, **arguments, **actor.to_arguments())
+    changed: dict[str, Any] = change(method, until=until, **arguments, **actor.to_arguments())
     return changed
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from flask import current_app
-
 from clinic.clock import now
 from clinic.errors import ServiceUnavailable
 from clinic.rpc import deadline
+from gateway.booking_service import free_slots
 from gateway.page import hours
 
 _WEEK = timedelta(days=7)
@@ -64,18 +63,19 @@ def week_around(asked: date | None) -> Week:
 def nearest(moment: datetime) -> list[datetime]:
     """Return the free times that are nearest to one that could not be had, in order; none when
     nobody can be asked."""
+    begins = _bookable(day_of(moment))
     try:
-        days = _days(_bookable(day_of(moment)), _DAYS_AROUND)
+        # One that is kept might offer the very time that was just refused.
+        starts = free_slots().fresh_starts(begins, _DAYS_AROUND, deadline())
     except ServiceUnavailable:
         return []
-    starts = [start for day in days for start in day.starts]
     return sorted(sorted(starts, key=lambda start: abs(start - moment))[:_NEAREST])
 
 
 def free_day(day: date, until: float) -> Day | None:
     """Return a day with its free times, or None when nobody can be asked."""
     try:
-        return _ask(day, until)
+        return Day(day, free_slots().starts(day, 1, until))
     except ServiceUnavailable:
         return None
 
@@ -97,13 +97,12 @@ def _bookable(day: date) -> date:
 
 
 def _days(begins: date, count: int) -> tuple[Day, ...]:
-    """Ask for each of so many days, but for none after the last."""
-    until, bookable = deadline(), (_last() - begins).days + 1
-    days = (begins + timedelta(days=number) for number in range(min(count, bookable)))
-    return tuple(_ask(day, until) for day in days)
-
-
-def _ask(day: date, until: float) -> Day:
-    rpc = current_app.config["BOOKING_SERVICE"]
-    starts = rpc.call("list_free_slots", until=until, date=day.isoformat())
-    return Day(day, tuple(datetime.fromisoformat(start) for start in starts))
+    """Ask for so many days, but for none after the last."""
+    count = min(count, (_last() - begins).days + 1)
+    starts = free_slots().starts(begins, count, deadline())
+    by_day: dict[date, list[datetime]] = {
+        begins + timedelta(days=number): [] for number in range(count)
+    }
+    for start in starts:
+        by_day.setdefault(day_of(start), []).append(start)
+    return tuple(Day(day, tuple(found)) for day, found in by_day.items())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
+from clinic.clock import to_wire
 from clinic.rpc import deadline
 from clinic.schema import read_day
 from gateway.answers import json_answer
+from gateway.booking_service import free_slots
 from gateway.requests import query
 
 slots = Blueprint("slots", __name__)
@@ -16,5 +18,4 @@ slots = Blueprint("slots", __name__)
 def read() -> Response:
     until = deadline()
     day = read_day(query())
-    rpc = current_app.config["BOOKING_SERVICE"]
-    return json_answer(rpc.call("list_free_slots", until=until, date=day.isoformat()))
+    return json_answer([to_wire(start) for start in free_slots().starts(day, 1, until)])

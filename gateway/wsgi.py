@@ -24,6 +24,8 @@ from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)
 
+#: Calls at once for those who only look.
+READERS = 16
 #: Each thread that waits for the interpreter wakes up after so long, and asks for it. What a fiber
 #: or a thread does between two waits takes less, and is better not interrupted by Python's 5 ms.
 SWITCH_SECONDS = 0.02
@@ -47,9 +49,10 @@ def start(config: dict[str, Any]) -> Flask:
     Finalize(None, relay.stop, exitpriority=1)
     booking_service = RpcPool(read.amqp_uri, BOOKING_SERVICE)
     notification_desk = RpcPool(read.amqp_uri, NOTIFICATION_DESK)
-    for pool in (booking_service, notification_desk):
+    readers = RpcPool(read.amqp_uri, BOOKING_SERVICE, limit=READERS)
+    for pool in (booking_service, notification_desk, readers):
         Finalize(None, pool.close, exitpriority=1)
-    return create_app(store, relay, own, booking_service, notification_desk, read)
+    return create_app(store, relay, own, booking_service, notification_desk, read, readers)
 
 
 _path = os.environ.get("CLINIC_CONFIG") or "config.yaml"

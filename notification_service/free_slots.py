@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 
 #: How many starts a letter names, and how many days before and after are looked through.
 COUNT = 3
-REACH_DAYS = 7
-#: How long the booking service is waited for, all questions together.
+_REACH = timedelta(days=7)
+#: How long the booking service is waited for.
 ASK_SECONDS = 1.5
 #: A letter is not read at once.
 _NOTICE = timedelta(hours=1)
@@ -44,21 +44,15 @@ class FreeSlots:
             return []
 
     def _nearest(self, wish: datetime) -> list[datetime]:
-        until = time.monotonic() + ASK_SECONDS
-        center = wish.astimezone(self._zone).date()
-        found: list[datetime] = []
-        for distance in range(REACH_DAYS + 1):
-            had_enough = len(found) >= COUNT
-            for day in {center - timedelta(distance), center + timedelta(distance)}:
-                found += self._free(day, until)
-            if had_enough:
-                break  # the days around may hold a nearer one, and those beyond them can't
-        return sorted(sorted(found, key=lambda start: abs(start - wish))[:COUNT])
-
-    def _free(self, day: date, until: float) -> list[datetime]:
         earliest = now() + _NOTICE
-        if day < earliest.astimezone(self._zone).date():
-            return []
-        answer = self._rpc.call("list_free_slots", until=until, date=day.isoformat())
+        center = wish.astimezone(self._zone).date()
+        first = max(center - _REACH, earliest.astimezone(self._zone).date())
+        answer = self._rpc.call(
+            "list_free_slots",
+            until=time.monotonic() + ASK_SECONDS,
+            date=first.isoformat(),
+            days=(center + _REACH - first).days + 1,
+        )
         starts = (datetime.fromisoformat(each).astimezone(UTC) for each in answer)
-        return [start for start in starts if start >= earliest]
+        free = [start for start in starts if start >= earliest]
+        return sorted(sorted(free, key=lambda start: abs(start - wish))[:COUNT])

@@ -620,7 +620,7 @@ class Hangs:
     name = "booking_service"
 
     @rpc
-    def list_free_slots(self, date: str) -> list[str]:
+    def list_free_slots(self, date: str, days: int) -> list[str]:
         eventlet.sleep(20)
         return []
 

@@ -64,9 +64,10 @@ class Service:
             raise self.error
         return getattr(self, method)(**arguments)
 
-    def list_free_slots(self, date: str) -> list[str]:
-        nine = datetime.fromisoformat(f"{date}T09:00").replace(tzinfo=MADRID)
-        starts = [nine + number * HOURS.slot for number in range(6)]
+    def list_free_slots(self, date: str, days: int = 1) -> list[str]:
+        first = datetime.fromisoformat(f"{date}T09:00").replace(tzinfo=MADRID)
+        nines = [first + timedelta(days=number) for number in range(days)]
+        starts = [nine + number * HOURS.slot for nine in nines for number in range(6)]
         return [to_wire(each) for each in starts if each not in self.taken]
 
     def reschedule_booking(

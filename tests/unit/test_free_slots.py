@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,21 +24,23 @@ HOUR = timedelta(hours=1)
 
 
 class Clinic:
-    """Answers with those of its free starts that are on a day, and notes what it was asked."""
+    """Answers with those of its free starts that are on the days, and notes what it was asked."""
 
     def __init__(self, *starts: datetime, fault: Exception | None = None) -> None:
         self.starts = starts
         self.fault = fault
-        self.days: list[str] = []
+        self.asked: list[tuple[date, int]] = []
         self.until: list[float] = []
 
-    def call(self, method: str, *, until: float, date: str) -> Any:
+    def call(self, method: str, *, until: float, date: str, days: int) -> Any:
         assert method == "list_free_slots"
-        self.days.append(date)
+        first = datetime.fromisoformat(date).date()
+        self.asked.append((first, days))
         self.until.append(until)
         if self.fault:
             raise self.fault
-        free = [each for each in self.starts if str(each.astimezone(MADRID).date()) == date]
+        last = first + timedelta(days=days - 1)
+        free = [each for each in self.starts if first <= each.astimezone(MADRID).date() <= last]
         return [to_wire(each) for each in free]
 
 
@@ -63,17 +65,19 @@ def test_the_next_day_may_be_nearer_than_the_same_one() -> None:
     assert found == [*sorted(same_day)[1:], late + 2 * HOUR]
 
 
-def test_days_are_looked_through_outwards_and_not_for_ever() -> None:
+def test_one_call_asks_for_a_week_on_both_sides() -> None:
     clinic = Clinic()
     assert near(clinic) == []
-    assert len(set(clinic.days)) == len(clinic.days) == 15
-    assert {clinic.days[0]} == {str(WISH.date())}
+    assert clinic.asked == [(WISH.date() - 7 * DAY, 15)]
 
 
-def test_nobody_asks_for_more_than_is_needed() -> None:
-    clinic = Clinic(*(WISH + number * HOUR for number in (1, 2, 3)))
-    near(clinic)
-    assert len(clinic.days) == 3  # that day, and the ones around it
+def test_days_that_are_over_are_not_asked_for() -> None:
+    today = now().astimezone(MADRID)
+    clinic = Clinic()
+    near(clinic, today)
+    ((first, days),) = clinic.asked
+    assert first >= today.date()
+    assert days in (8, 9)  # one more if the wish, an hour from now, is tomorrow
 
 
 def test_fewer_are_named_where_fewer_are_free() -> None:
@@ -85,7 +89,7 @@ def test_for_a_date_that_is_over_the_next_ones_are_named() -> None:
     clinic = Clinic(*(each.replace(microsecond=0) for each in soon))
     found = near(clinic, datetime(2023, 12, 1, 10, tzinfo=UTC))
     assert found == list(clinic.starts[1:])  # nobody reads and comes within half an hour
-    assert min(clinic.days) >= str(now().astimezone(MADRID).date())
+    assert clinic.asked[0][0] >= now().astimezone(MADRID).date()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_for_a_date_that_is_over_the_next_ones_are_named() -> None:
 def test_who_can_not_be_asked_costs_no_letter(fault: Exception) -> None:
     clinic = Clinic(fault=fault)
     assert near(clinic) == []
-    assert len(clinic.days) == 1
+    assert len(clinic.asked) == 1
 
 
 def test_an_answer_of_another_kind_costs_no_letter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,9 +113,8 @@ def test_a_date_at_the_end_of_all_time_costs_no_letter() -> None:
     assert near(Clinic(), datetime.max.replace(tzinfo=UTC)) == []
 
 
-def test_all_questions_share_one_deadline() -> None:
+def test_the_booking_service_is_waited_for_a_moment_only() -> None:
     clinic = Clinic()
     began = time.monotonic()
     near(clinic)
-    assert len(set(clinic.until)) == 1
     assert clinic.until[0] <= began + free_slots.ASK_SECONDS + 0.5
