@@ -75,7 +75,7 @@ def nearest(moment: datetime) -> list[datetime]:
 def free_day(day: date, until: float) -> Day | None:
     """Return a day with its free times, or None when nobody can be asked."""
     try:
-        return Day(day, free_slots().starts(day, 1, until))
+        return Day(day, free_slots().fresh_starts(day, 1, until))
     except ServiceUnavailable:
         return None
 

@@ -18,4 +18,4 @@ slots = Blueprint("slots", __name__)
 def read() -> Response:
     until = deadline()
     day = read_day(query())
-    return json_answer([to_wire(start) for start in free_slots().starts(day, 1, until)])
+    return json_answer([to_wire(start) for start in free_slots().fresh_starts(day, 1, until)])
