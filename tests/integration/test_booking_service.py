@@ -218,6 +218,8 @@ def test_bookings_are_listed_by_rpc(rpc: Any) -> None:
         ("create_booking", EXAMPLE | {"language": "xx"}, "InvalidBooking"),
         ("list_bookings", {"limit": 1000}, "InvalidBooking"),
         ("list_bookings", {"$where": "1"}, "InvalidBooking"),
+        ("list_free_slots", {"date": "2026-12-01", "days": 32}, "InvalidBooking"),
+        ("list_free_slots", {"date": "2026-12-01", "days": True}, "InvalidBooking"),
     ],
 )
 def test_rpc_raises_named_errors(
@@ -226,6 +228,44 @@ def test_rpc_raises_named_errors(
     with pytest.raises(RemoteError) as raised:
         getattr(rpc, method)(**arguments)
     assert raised.value.exc_type == error
+
+
+#: What no method takes for a text or a number, and some that look like queries.
+ODD = [None, True, 7, -1, 2**80, 1.5, "", "x" * 10_000, "\0", [], ["x"], {}, {"$gt": ""}]
+ARGUMENTS = {
+    "create_booking": ("patientName", "patientEmail", "date", "language"),
+    "get_booking": ("booking_id",),
+    "list_bookings": ("limit", "after", "status", "from", "to"),
+    "list_free_slots": ("date", "days"),
+    "cancel_booking": ("booking_id", "reason", "by"),
+    "reschedule_booking": ("booking_id", "date", "by"),
+}
+GOOD_ARGUMENTS = {
+    "patientName": "Ana",
+    "patientEmail": "ana@example.com",
+    "date": "2026-12-01T10:00:00Z",
+    "booking_id": "00000000-0000-4000-8000-000000000000",
+}
+
+
+@pytest.mark.parametrize("method", ARGUMENTS)
+def test_odd_arguments_are_refused_by_errors_of_ours(
+    rpc: Any, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    needed = {name: GOOD_ARGUMENTS[name] for name in ARGUMENTS[method] if name in GOOD_ARGUMENTS}
+    outcomes = {
+        outcome_of(rpc, method, needed | {name: odd}) for name in ARGUMENTS[method] for odd in ODD
+    }
+    assert outcomes <= {"InvalidBooking", "BookingNotFound", "done"}
+    assert "ana@example.com" not in caplog.text
+
+
+def outcome_of(rpc: Any, method: str, arguments: dict[str, Any]) -> str:
+    try:
+        getattr(rpc, method)(**arguments)
+    except RemoteError as error:
+        return str(error.exc_type)
+    return "done"
 
 
 def test_every_decision_is_announced_without_personal_data(

@@ -326,6 +326,16 @@ def test_the_free_starts_of_a_day_are_those_that_can_be_had(
     assert seats.free_starts(day, TOMORROW)[0] == TOMORROW + HALF_HOUR
 
 
+def test_the_free_starts_of_some_days_are_those_of_each_of_them(
+    seats: Seats, store: BookingStore
+) -> None:
+    confirmed(store, TOMORROW)
+    days = [TOMORROW.date() + timedelta(days=number) for number in range(-3, 4)]
+    each = [start for day in days for start in seats.free_starts(day, now())]
+    assert seats.free_starts(days[0], now(), len(days)) == each
+    assert len(each) > 3 * 24
+
+
 def test_a_slot_is_free_until_its_last_seat_is_taken(seats: Seats, store: BookingStore) -> None:
     several = replace(seats, calendar=replace(seats.calendar, seats_per_slot=2))
     confirmed(store, TOMORROW, 1)

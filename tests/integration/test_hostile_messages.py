@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import eventlet
 import pytest
-from kombu import Connection
+from kombu import Connection, Consumer, Exchange, Queue
+from kombu.message import Message
+from nameko.exceptions import RemoteError
 from nameko.standalone.rpc import ServiceRpcProxy
 
 from booking_service.service import BookingService, BookingWorker
 from clinic.dead_letters import DeadLetters
+from clinic.errors import ServiceUnavailable
+from clinic.rpc import RpcPool
 from clinic.topology import BOOKING_REQUESTS, WORK_QUEUES, WorkQueue
 from notification_service.service import NotificationDesk, NotificationService, WebhookService
-from tests.amqp import depth
+from tests.amqp import consumers, depth, put
 from tests.conftest import eventually
-from tests.hostile import Attacker, Hostile, attacker, messages
+from tests.hostile import Attacker, Hostile, attacker, header, messages, text
 
 GOOD = {"content_type": b"application/json", "content_encoding": b"utf-8", "headers": b""}
+RPC_EXCHANGE = Exchange("nameko-rpc", "topic", durable=True)
 REQUEST = b'{"args":[],"kwargs":{}}'
-RPC = {b"rpc-booking_service": b"booking_service.list_bookings"} | {
-    b"rpc-notification_desk": b"notification_desk.list_notifications"
-}
 
 
 def body_for(work: WorkQueue) -> bytes:
@@ -158,3 +162,155 @@ def odd_methods() -> Iterator[Hostile]:
     for name in (b"", b"\xff\xfe", b"\xed\xa0\x80", b"__init__", b"_seats", b"name", b"x" * 200):
         for service in (b"booking_service.", b"notification_desk."):
             yield Hostile(f"{service + name!r}", routing_key=service + name)
+
+
+def test_a_request_that_was_delivered_before_is_refused(
+    config: dict[str, Any], runner_factory: Any, amqp_uri: str
+) -> None:
+    """What ended its process must not end the next one, and so on."""
+    with Connection(amqp_uri) as connection, ServiceRpcProxy("booking_service", config) as proxy:
+        channel = connection.default_channel
+        Queue("rpc-booking_service", RPC_EXCHANGE, "booking_service.*")(channel).declare()
+        asked = proxy.list_free_slots.call_async("2026-12-01")
+        eventually(lambda: channel.basic_get("rpc-booking_service"))
+        connection.collect()  # as a process does that is killed
+        runner = runner_factory(config, BookingService)
+        runner.start()
+        with pytest.raises(RemoteError, match="ServiceUnavailable"):
+            asked.result()
+        assert proxy.list_free_slots("2020-12-01") == []
+        runner.stop()
+    assert depth(amqp_uri, "rpc-booking_service") == 0
+
+
+def test_a_message_that_kills_each_consumer_ends_in_the_dead_letters(amqp_uri: str) -> None:
+    put(amqp_uri, BOOKING_REQUESTS.name, body_for(BOOKING_REQUESTS))
+
+    def is_dead() -> bool:
+        connection = Connection(amqp_uri)
+        connection.default_channel.basic_get(BOOKING_REQUESTS.name)
+        connection.collect()
+        return depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 1
+
+    eventually(is_dead)
+    with DeadLetters.opened(amqp_uri) as letters:
+        assert [letter.cause for letter in letters.waiting()] == ["delivery_limit"]
+
+
+# --- replies
+
+
+Reply = Callable[[Message], None]
+
+
+@pytest.fixture
+def answer_with(amqp_uri: str) -> Iterator[Callable[[Reply], None]]:
+    """Stand in for the booking service, and answer each request in a way of one's own."""
+    threads = []
+
+    def run(reply: Reply) -> None:
+        with Connection(amqp_uri) as connection:
+            queue = Queue("rpc-booking_service", RPC_EXCHANGE, "booking_service.*")
+            consumer = Consumer(connection, [queue], on_message=reply, no_ack=True)
+            with consumer:
+                while True:
+                    connection.drain_events()
+
+    def answer_with(reply: Reply) -> None:
+        threads.append(eventlet.spawn(run, reply))
+        eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
+
+    yield answer_with
+    for thread in threads:
+        thread.kill()
+
+
+@pytest.fixture
+def pool(amqp_uri: str) -> Iterator[RpcPool]:
+    pool = RpcPool(amqp_uri)
+    yield pool
+    pool.close()
+
+
+def test_what_strangers_send_to_a_reply_queue_is_ignored(
+    answer_with: Callable[[Reply], None], pool: RpcPool, them: Attacker
+) -> None:
+    def reply(request: Message) -> None:
+        key = request.properties["reply_to"].encode()
+        for each in messages():
+            them.publish(each.of(GOOD), each.body or b"{}", key, exchange=b"nameko-rpc")
+        good = GOOD | {"correlation_id": request.properties["correlation_id"].encode()}
+        them.publish(good, b'{"result": "mine", "error": null}', key, exchange=b"nameko-rpc")
+
+    answer_with(reply)
+    assert pool.call("list_bookings", until=time.monotonic() + 60) == "mine"
+
+
+BAD_REPLIES = [
+    *(b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"result": 1}', b"\xff", b"[" * 10_000),
+    *(b'{"result": 1, "error": 1}', b'{"result": 1, "error": "x"}', b'{"result": 1, "error": [1]}'),
+    *(b'{"result": 1, "error": {"exc_path": []}}', b'{"result": 1, "error": {"exc_path": "x"}}'),
+    b'{"result": 1, "error": {"exc_path": "clinic.errors.BookingNotFound", "exc_args": 1}}',
+    b"x" * 2_000_000,
+]
+
+
+@pytest.mark.parametrize("body", BAD_REPLIES, ids=lambda body: repr(body[:60]))
+def test_a_reply_that_is_none_means_that_the_service_is_unavailable(
+    answer_with: Callable[[Reply], None], pool: RpcPool, them: Attacker, body: bytes
+) -> None:
+    def reply(request: Message) -> None:
+        good = GOOD | {"correlation_id": request.properties["correlation_id"].encode()}
+        key = request.properties["reply_to"].encode()
+        them.publish(good, body, key, exchange=b"nameko-rpc")
+
+    answer_with(reply)
+    with pytest.raises(ServiceUnavailable, match="no reply that can be read"):
+        pool.call("list_bookings", until=time.monotonic() + 30)
+
+
+# --- dead letters
+
+
+def test_dead_letters_of_every_kind_can_be_looked_at_and_replayed(
+    them: Attacker, amqp_uri: str
+) -> None:
+    taken = send(them, messages(), BOOKING_REQUESTS.dead_letter.encode(), b"{}")
+    with DeadLetters.opened(amqp_uri) as letters:
+        found = letters.waiting()
+        assert len(found) == taken
+        for letter in found:
+            told = [*letter.described().values(), letter.excerpt, letter.headers_text]
+            assert all(isinstance(each, str) and each.isprintable() for each in told)
+        whole = [letter for letter in found if letter.may_be_replayed]
+        for letter in whole:
+            letters.replay(letter)
+        for letter in found:
+            if letter not in whole:
+                letters.drop(letter)
+    assert taken - 5 < len(whole) < taken
+    assert depth(amqp_uri, BOOKING_REQUESTS.name) == len(whole)
+    assert depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 0
+
+
+# --- logs
+
+
+def test_what_a_hostile_request_holds_is_in_no_log_line(
+    services: Any, replies: Replies, them: Attacker, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = b"Ana <ana@example.com>"
+    reply_to = {"reply_to": replies.queue, "correlation_id": "1"}
+    for hostile in (
+        Hostile("body", body=b'{"args":["' + secret + b'"]}'),
+        Hostile("argument", body=b'{"args":[],"kwargs":{"' + secret + b'":1}}'),
+        Hostile("type", {"content_type": secret}),
+        Hostile("header", {"headers": header(secret, b"S", text(secret))}),
+        Hostile("method", routing_key=b"booking_service." + secret.replace(b".", b"_")),
+    ):
+        caplog.clear()
+        assert ask(them, hostile, b"booking_service.list_free_slots", **reply_to)
+        eventually(lambda: replies.received().get("1"))
+        lines = [record for record in caplog.records if "RPC request" in record.getMessage()]
+        assert len(lines) == 1
+        assert "example" not in caplog.text

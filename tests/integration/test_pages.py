@@ -188,6 +188,23 @@ def test_the_first_day_with_a_free_time_is_shown_when_none_is_asked_for(
     assert [each["href"] for each in chosen] == [f"/?day={today + timedelta(days=1)}"]
 
 
+def test_a_page_of_seven_days_asks_the_booking_service_once(
+    client: FlaskClient, service: Service
+) -> None:
+    for _ in range(5):
+        assert client.get("/").status_code == 200
+    assert service.calls == ["list_free_slots"]
+
+
+def test_after_a_change_the_free_times_are_asked_for_anew(
+    client: FlaskClient, service: Service, kept: Booking
+) -> None:
+    _moving(client, kept)
+    move(client, kept, SLOT + HOURS.slot)
+    _moving(client, kept)
+    assert service.calls == ["list_free_slots", "reschedule_booking", "list_free_slots"]
+
+
 @pytest.mark.parametrize(
     "day", ["", "nonsense", "2020-01-01", "9999-12-28", "0001-01-03", "2026-02-30", "' or 1"]
 )
