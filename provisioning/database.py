@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from provisioning import secret_files
 
@@ -15,11 +16,28 @@ USER_PASSWORD_FILE = "user_password"  # noqa: S105 - the name of a file
 _ROOT = "root"
 _DATABASE = "clinic"
 _ANSWER_MILLISECONDS = 10_000
+#: A database that is started for the first time starts again once it has its first user.
+_PATIENCE_SECONDS = 120
+_PAUSE_SECONDS = 2
 _USER_EXISTS = 51003
 
 
 def create_user(directory: Path, host: str) -> None:
-    """Create the user, or set its password and role. `directory` holds both passwords."""
+    """Create the user, or set its password and role. `directory` holds both passwords.
+
+    Raises: PyMongoError, when the database has not allowed it for two minutes.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return _create_user(directory, host)
+        except PyMongoError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _create_user(directory: Path, host: str) -> None:
     user: dict[str, Any] = {
         "pwd": secret_files.read(directory / USER_PASSWORD_FILE),
         "roles": [{"role": "readWrite", "db": _DATABASE}],
