@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -90,7 +91,7 @@ def test_it_says_when_it_is_ready_and_the_curl_line_it_prints_works(
 ) -> None:
     run = MakeRun(tmp_path)
     process = start(run)
-    (line,) = [line for line in run.said().splitlines() if "curl" in line]
+    (line,) = [line for line in run.said().splitlines() if line.startswith("Try:")]
     command = line.partition("curl")
     answer = subprocess.run(
         ["bash", "-c", "".join(command[1:])], capture_output=True, text=True, check=True
@@ -101,6 +102,29 @@ def test_it_says_when_it_is_ready_and_the_curl_line_it_prints_works(
         places = cpus(process, "gateway.asgi:app"), cpus(process, "secantusd-py")
         assert [len(each) for each in places] == [1, 1]
         assert places[0] != places[1]
+
+
+def test_it_shows_a_key_of_the_staff_that_leaves_the_list_open(
+    tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
+) -> None:
+    run = MakeRun(tmp_path, STAFF_API_KEY="")
+    start(run)
+    found = re.search(r"^Staff: (\S+)  \(key: (\w+)\)$", run.said(), re.MULTILINE)
+    assert found
+    assert found[2] == (run.run_dir / "staff-key").read_text().strip()
+    requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
+    key = {"Authorization": f"Bearer {found[2]}"}
+    public, full = (
+        requests.get(f"{run.url}/bookings/", headers=each, timeout=30).json()[0]
+        for each in ({}, key)
+    )
+    assert set(full) - set(public) == {"patientName", "patientEmail"}
+    codes = [
+        requests.get(f"{run.url}/metrics", headers=each, timeout=30).status_code
+        for each in ({}, key)
+    ]
+    assert codes == [401, 200]
+    assert requests.get(found[1], timeout=30).ok
 
 
 def cpus(run: subprocess.Popen[bytes], word: str) -> list[int]:

@@ -706,7 +706,7 @@ def test_a_booking_is_cancelled_for_a_reason(
     assert row.key_id == StaffKeys([KEY]).key_id(KEY)
     page = client.get(answer.headers["Location"])
     assert "La cita se ha anulado." in page.text
-    assert f"por el personal (clave {row.key_id})" in main_of(page)
+    assert f"por el personal (clave {row.key_id}" in main_of(page)
     assert "/cancel" not in page.text
     assert "La cita se ha anulado." not in client.get(answer.headers["Location"]).text
 
