@@ -16,6 +16,12 @@ LOCAL_PORTS = range(20_000, 32_768)
 _SHARES = 32
 
 _given_out: set[int] = set()
+_reserved: set[int] = set()
+
+
+def reserve(port: int) -> None:
+    """Keep a port that is not in use yet from being given to another server."""
+    _reserved.add(port)
 
 
 def free_port() -> int:
@@ -24,7 +30,8 @@ def free_port() -> int:
     Another process may look for one before anybody listens on this, so each begins with some of
     its own.
     """
-    candidates = [port for port in LOCAL_PORTS if port not in _given_out]
+    not_free = _given_out | _reserved
+    candidates = [port for port in LOCAL_PORTS if port not in not_free]
     mine = os.getpid() % _SHARES
     candidates.sort(key=lambda port: (port % _SHARES != mine, random.random()))
     port = next(port for port in candidates if not is_taken(port))
@@ -34,7 +41,8 @@ def free_port() -> int:
 
 def is_taken(port: int, host: str = "127.0.0.1") -> bool:
     """Whether somebody listens there. An address or a port that is not ours to use raises."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -51,7 +59,7 @@ def remembered_port(file: Path) -> int:
         port = int(file.read_text())
     except (FileNotFoundError, ValueError):
         port = 0
-    if port not in LOCAL_PORTS or is_taken(port):
+    if port not in LOCAL_PORTS or port in _reserved or is_taken(port):
         port = free_port()
         file.write_text(f"{port}\n")
     return port

@@ -14,7 +14,7 @@ from runner.configuration import require_configuration
 from runner.cpu import DATABASE_PLACE, GATEWAY_PLACE
 from runner.lock import lock
 from runner.mongodb import MongoServer
-from runner.ports import is_taken
+from runner.ports import is_taken, reserve
 from runner.problem import Problem
 from runner.rabbitmq import RabbitNode
 from runner.services import services
@@ -66,7 +66,7 @@ class Run:
                 self._settings.directory,
                 backends=broker.servers + database.servers,
                 services=services(
-                    self._settings.host,
+                    str(self._settings.address.ip),
                     self._settings.port,
                     broker.uri,
                     database.uri,
@@ -125,7 +125,7 @@ class Run:
 
     def _is_healthy(self) -> bool:
         gateway = http.client.HTTPConnection(
-            self._settings.client_host, self._settings.port, timeout=5
+            self._settings.address.client_ip, self._settings.port, timeout=5
         )
         try:
             gateway.request("GET", "/health/ready")
@@ -136,13 +136,14 @@ class Run:
             gateway.close()
 
     def _require_port(self) -> None:
-        host, port = self._settings.host, self._settings.port
+        ip, port = str(self._settings.address.ip), self._settings.port
         try:
-            taken = is_taken(port, host)
+            taken = is_taken(port, ip)
         except OSError as error:
-            raise Problem(f"Cannot listen on {host}:{port}: {error.strerror}") from error
+            raise Problem(f"Cannot listen on {ip}, port {port}: {error.strerror}") from error
         if taken:
             raise Problem(f"Port {port} is taken: set PORT to another one")
+        reserve(port)
 
     def _broker(self) -> Backend:
         if self._settings.amqp_uri:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from marshmallow import ValidationError
 from clinic.errors import ConfigError
 from clinic.secret_files import secret_of
 from clinic.setting_text import plain_text
+from runner.address import Address, parse_address
 from runner.problem import Problem
 
 
@@ -16,7 +18,7 @@ from runner.problem import Problem
 class Settings:
     """What the environment says about a run; a variable that is empty counts as not set."""
 
-    host: str
+    address: Address
     port: int
     directory: Path
     amqp_uri: str | None
@@ -25,7 +27,7 @@ class Settings:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
         return cls(
-            host=environment.get("HOST") or "127.0.0.1",
+            address=parse_address(environment.get("HOST") or "127.0.0.1"),
             port=_port(environment.get("PORT") or "3000"),
             directory=_directory(environment.get("RUN_DIR") or ".run"),
             amqp_uri=_secret(environment, "AMQP_URI"),
@@ -33,13 +35,8 @@ class Settings:
         )
 
     @property
-    def client_host(self) -> str:
-        """Where a client on this machine finds us: a wildcard is no address to connect to."""
-        return "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104
-
-    @property
     def url(self) -> str:
-        return f"http://{self.client_host}:{self.port}"
+        return f"http://{self.address.url_host}:{self.port}"
 
 
 def _secret(environment: Mapping[str, str], name: str) -> str | None:
@@ -57,6 +54,6 @@ def _directory(text: str) -> Path:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
+    if not (re.fullmatch(r"[0-9]{1,5}", text) and 1 <= int(text) <= 65_535):
         raise Problem(f"PORT must be a number from 1 to 65535, not {text!r}")
     return int(text)

@@ -135,6 +135,19 @@ def cpus(run: subprocess.Popen[bytes], word: str) -> list[int]:
     return allowed
 
 
+@pytest.mark.parametrize(
+    ("host", "in_url"), [("localhost", "localhost"), ("::1", "[::1]"), ("0.0.0.0", "127.0.0.1")]
+)
+def test_it_says_the_url_of_the_host_it_was_given(
+    host: str, in_url: str, tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
+) -> None:
+    run = MakeRun(tmp_path, HOST=host)
+    start(run)
+    (url,) = [line.removeprefix("Ready: ") for line in run.said().splitlines() if "Ready: " in line]
+    assert url == f"http://{in_url}:{run.port}"
+    assert requests.post(f"{url}/book", json=EXAMPLE, timeout=30).status_code == 201
+
+
 def test_a_second_run_finds_the_bookings_of_the_first_and_nothing_outlives_either(
     tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
 ) -> None:
@@ -169,6 +182,8 @@ def test_a_crashed_service_is_started_again(
         pytest.param({"AMQP_URI": "amqp://guest:geheim@127.0.0.1:9/"}, "AMQP_URI", id="broker"),
         pytest.param({"MONGODB_URI": "mongodb://127.0.0.1:9/clinic"}, "MONGODB_URI", id="mongo"),
         pytest.param({"PORT": "many"}, "PORT", id="no port"),
+        pytest.param({"HOST": "nowhere.invalid"}, "HOST", id="no host"),
+        pytest.param({"HOST": "192.0.2.1"}, "192.0.2.1", id="not our host"),
     ],
 )
 def test_what_can_not_work_is_said_in_one_line(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ports import free_port, is_taken, remembered_port
+from runner.ports import free_port, is_taken, remembered_port, reserve
 
 
 @pytest.fixture
@@ -39,6 +39,21 @@ def test_a_listener_on_every_address_takes_the_port_on_this_one():
 def test_an_address_that_is_not_ours_is_an_error_and_not_a_taken_port():
     with pytest.raises(OSError, match="assign requested address"):
         is_taken(free_port(), "192.0.2.1")
+
+
+def test_a_port_of_ipv6_is_taken_while_somebody_listens():
+    with socket.create_server(("::1", free_port()), family=socket.AF_INET6) as server:
+        assert is_taken(server.getsockname()[1], "::1")
+    assert not is_taken(free_port(), "::1")
+
+
+def test_a_reserved_port_is_given_to_no_server(tmp_path):
+    file = tmp_path / "port"
+    port = remembered_port(file)
+    reserve(port)
+
+    assert remembered_port(file) != port
+    assert free_port() != port
 
 
 def test_a_port_is_remembered_while_it_is_free(tmp_path):

@@ -60,7 +60,9 @@ def test_a_setting_that_cannot_be_used_is_named_in_one_line(variables):
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5", "٣٠٠٠", " "])
+@pytest.mark.parametrize(
+    "port", ["0", "65536", "-1", "+80", "http", "80.5", "٣٠٠٠", " ", "3000\r", '"3000"', "9" * 5000]
+)
 def test_a_port_that_is_none_is_named_in_one_line(port):
     with pytest.raises(Problem, match=r"^PORT must be a number from 1 to 65535, not") as caught:
         Settings.of({"PORT": port})
@@ -68,5 +70,6 @@ def test_a_port_that_is_none_is_named_in_one_line(port):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_who_listens_everywhere_is_reached_on_this_machine():
-    assert Settings.of({"HOST": "0.0.0.0", "PORT": "80"}).url == "http://127.0.0.1:80"
+def test_the_url_has_the_host_as_a_url_spells_it():
+    assert Settings.of({"HOST": "::", "PORT": "80"}).url == "http://[::1]:80"
+    assert Settings.of({"HOST": "localhost"}).url == "http://localhost:3000"
