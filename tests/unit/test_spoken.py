@@ -1,0 +1,63 @@
+"""Dates as people say them, and how the hour that comes twice is told apart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clinic.calendar_file import calendar_file
+from clinic.spoken import spoken, spoken_time
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+#: Zone, the first of two instants, the clock at both, the offsets, and the minutes between them.
+TWICE = [
+    ("Africa/Cairo", at("2027-10-28T20:00"), "23:00", "UTC+03:00", "UTC+02:00", 60),
+    ("Europe/Madrid", at("2026-10-25T00:30"), "02:30", "UTC+02:00", "UTC+01:00", 60),
+    ("America/New_York", at("2026-11-01T05:00"), "01:00", "UTC-04:00", "UTC-05:00", 60),
+    ("Australia/Lord_Howe", at("2027-04-03T14:30"), "01:30", "UTC+11:00", "UTC+10:30", 30),
+]
+
+
+@pytest.mark.parametrize(("key", "first", "clock", "before", "after", "minutes"), TWICE)
+def test_the_hour_that_comes_twice_is_told_apart(
+    key: str, first: datetime, clock: str, before: str, after: str, minutes: int
+) -> None:
+    zone, second = ZoneInfo(key), first + timedelta(minutes=minutes)
+    assert spoken_time(first, "es", zone) == f"{clock} ({before})"
+    assert spoken_time(second, "es", zone) == f"{clock} ({after})"
+    assert spoken(first, "en", zone).endswith(f", {clock} ({before}, {key})")
+    assert spoken(second, "en", zone).endswith(f", {clock} ({after}, {key})")
+
+
+@pytest.mark.parametrize(("key", "first", "clock", "before", "after", "minutes"), TWICE)
+def test_any_other_hour_is_said_as_ever(
+    key: str, first: datetime, clock: str, before: str, after: str, minutes: int
+) -> None:
+    zone = ZoneInfo(key)
+    for moment in (first - timedelta(hours=3), first + timedelta(hours=3)):
+        assert "UTC" not in spoken_time(moment, "es", zone) + spoken(moment, "es", zone)
+
+
+def test_the_hour_that_is_left_out_has_no_offset_either() -> None:
+    before = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+    zone = ZoneInfo("Europe/Madrid")
+    assert spoken_time(before, "es", zone) == "01:30"
+    assert spoken_time(before + timedelta(hours=1), "es", zone) == "03:30"
+
+
+@pytest.mark.parametrize(("key", "first", "clock", "before", "after", "minutes"), TWICE)
+def test_a_calendar_file_is_right_in_both(
+    key: str, first: datetime, clock: str, before: str, after: str, minutes: int
+) -> None:
+    """It says the instant in UTC, which no clock repeats."""
+    for moment in (first, first + timedelta(minutes=minutes)):
+        start = moment.astimezone(ZoneInfo(key))
+        end = start.astimezone(UTC) + timedelta(minutes=30)
+        file = calendar_file("id", 2, start, end, "PUBLISH", "Cita", domain="clinica.example")
+        assert f"DTSTART:{moment:%Y%m%dT%H%M%SZ}".encode() in file
