@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import urllib3
 from eventlet import Timeout, patcher, tpool
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError
 from urllib3.util import Url
 
@@ -19,6 +19,7 @@ from clinic import strict_json
 from clinic.booking import Booking
 from clinic.errors import ChannelUnavailable, ReceiverFailed, ReceiverRefused
 from clinic.messages import BookingStateChanged
+from notification_service.final_response import ConnectionPool, SecureConnectionPool
 from notification_service.signature import sign
 
 #: How long a receiver may take to let us in, for each part of its answer, and for all together.
@@ -26,9 +27,9 @@ CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10
 SEND_SECONDS = 20
 
-#: Answers about the receiver and not about the event: a timeout, too much traffic, or a proxy whose
-#: server is away.
-_NOT_NOW = frozenset({408, 429, 502, 503, 504})
+#: Answers about the receiver and not about the event: a timeout, too early, too much traffic, or a
+#: proxy whose server is away.
+_NOT_NOW = frozenset({408, 425, 429, 502, 503, 504})
 
 _system_socket = patcher.original("socket")
 
@@ -98,8 +99,8 @@ class WebhookChannel:
     def _pool(self, address: str) -> HTTPConnectionPool:
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
         if self.url.scheme == "http":
-            return HTTPConnectionPool(address, self.url.port, timeout=timeout)
-        return HTTPSConnectionPool(
+            return ConnectionPool(address, self.url.port, timeout=timeout)
+        return SecureConnectionPool(
             address,
             self.url.port,
             timeout=timeout,

@@ -54,7 +54,7 @@ from tests.mailbox import Mailbox, running_mailbox
 from tests.receiver import Receiver, receiving
 
 WEBHOOK, EMAIL = topology.WEBHOOK, topology.EMAIL
-SECRETS = ("the-secret", "the-next-one")
+SECRETS = ("known to the receiver", "the one that is next")
 
 
 @pytest.fixture
