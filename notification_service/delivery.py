@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 #: How long a channel that is away is waited for.
 GIVE_UP_AFTER = timedelta(hours=24)
 
+#: Nobody is told of the request itself. While a booking has no later version, there is no other.
+_FIRST_TOLD_VERSION = 2
+
 Content = TypeVar("Content")
 
 
@@ -64,9 +67,7 @@ class Delivery(Generic[Content]):
         claim = self.claim = self.ledger.claim(event, is_replay=is_replay, limited=limited)
         if claim is None:
             return
-        # Letters follow steps: while this was the last step, no later one had been told. One that
-        # is taken and told since we read the booking may overtake us, as it may while we send.
-        if self._is_overtaken(event, booking):
+        if self._is_overtaken(claim, booking):
             self.ledger.settle(claim, State.SUPERSEDED)
             return
         self._send(claim, self.again(content, claim.resends) if claim.resends else content)
@@ -84,10 +85,18 @@ class Delivery(Generic[Content]):
             if claim := self.claim or self.ledger.claim(event):
                 self.ledger.settle(claim, State.FAILED)
 
-    def _is_overtaken(self, event: BookingStateChanged, booking: Booking) -> bool:
-        if self.tells_every_step or booking.version == event.version:
+    def _is_overtaken(self, claim: Claim, booking: Booking) -> bool:
+        """Whether a later step has been told. Raises: LeaseHeld while another step is being told.
+
+        Of two that are sent at the same time, the one that claims last finds the other.
+        """
+        if self.tells_every_step or booking.version <= _FIRST_TOLD_VERSION:
             return False
-        return self.ledger.is_superseded(event, booking.version)
+        try:
+            return self.ledger.is_superseded(claim.event, booking.version)
+        except LeaseHeld:
+            self.ledger.settle(claim, State.POSTPONED)
+            raise
 
     def _send(self, claim: Claim, content: Content) -> None:
         """Free the claim when nothing was sent and it may be later.

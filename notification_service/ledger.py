@@ -145,14 +145,22 @@ class Ledger:
     def is_superseded(self, event: BookingStateChanged, present: int) -> bool:
         """Whether the patient has been told already of a later step, up to the version `present`.
 
-        Its caller has the booking, and an index by booking would make each claim dearer.
+        Its caller has the booking, and an index by booking would make each claim dearer. Raises:
+        LeaseHeld while any other step is being told, so that e-mails arrive in their order.
         """
-        later = range(event.version + 1, present + 1)
-        keys = [key_of(event.booking_id, version, self.channel) for version in later]
+        versions = [version for version in range(2, present + 1) if version != event.version]
+        keys = [key_of(event.booking_id, version, self.channel) for version in versions]
+        fields = {"state": True, "wasSent": True, "leaseUntil": True}
         with database_errors():
-            rows = self._rows.find({"_id": {"$in": keys}}, {"state": True, "wasSent": True})
-            # One that was told stays told, while it is sent again.
-            return any(row["state"] == State.SENT or row.get("wasSent") for row in rows)
+            rows = list(self._rows.find({"_id": {"$in": keys}}, fields))
+        # One that was told stays told, while it is sent again.
+        told = {row["_id"] for row in rows if row["state"] == State.SENT or row.get("wasSent")}
+        if told.intersection(keys[max(event.version - 2, 0) :]):
+            return True
+        at = now()
+        if any(row["state"] == State.SENDING and row["leaseUntil"] > at for row in rows):
+            raise LeaseHeld("another step of this booking is being told")
+        return False
 
     def settle(self, claim: Claim, state: State) -> None:
         """Write down what became of a claim, unless its lease ran out and another has taken it.

@@ -240,6 +240,41 @@ def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
     assert ledger.is_superseded(asked, present=5) is is_superseded
 
 
+@pytest.mark.parametrize("first", [0, 1], ids=["the earlier one", "the later one"])
+def test_two_steps_are_never_told_at_the_same_time(
+    first: int,
+    delivery: Delivery[Envelope],
+    bookings: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+) -> None:
+    booking, confirmation = confirmed(bookings)
+    steps_taken = [confirmation, moved(bookings, booking.id)]
+    being_told, waiting = steps_taken[first], steps_taken[1 - first]
+    claim = delivery.ledger.claim(being_told)
+    assert claim is not None
+    with pytest.raises(LeaseHeld):
+        delivery.deliver(waiting)
+    assert mailbox.letters() == []
+    assert rows(database)[f"{waiting.event_id}:email"] == "postponed"
+    delivery.ledger.settle(claim, State.SENT)
+    delivery.deliver(waiting)
+    assert len(mailbox.letters()) == 1 - first  # a later step makes an earlier one old
+
+
+def test_a_notifier_that_died_holds_up_no_other_step_for_longer_than_its_lease(
+    delivery: Delivery[Envelope],
+    bookings: BookingStore,
+    mailbox: Mailbox,
+    database: Database[Any],
+) -> None:
+    booking, confirmation = confirmed(bookings)
+    move = moved(bookings, booking.id)
+    assert Ledger(database, "email", lease_seconds=0).claim(confirmation) is not None
+    delivery.deliver(move)
+    assert len(mailbox.letters()) == 1
+
+
 def test_another_date_is_told(delivery: Delivery, bookings: BookingStore, mailbox: Mailbox) -> None:
     booking, event = confirmed(bookings, language="en")
     delivery.deliver(event)
