@@ -25,6 +25,7 @@ GOOD = {
     "AMQP_URI": "amqp://clinic:clinic@broker:5672/",
     "MONGODB_URI": "mongodb://clinic:clinic@db:27017/clinic",
     "AVAILABILITY_DELAY_SECONDS": "2-5",
+    "DECLARED_QUEUES": "all",
     "AVAILABILITY_FAILURE_RATE": "0.5",
     "CLINIC_TIMEZONE": "Europe/Madrid",
     "LOG_FORMAT": "json",
