@@ -237,8 +237,8 @@ ARGUMENTS = {
     "get_booking": ("booking_id",),
     "list_bookings": ("limit", "after", "status", "from", "to"),
     "list_free_slots": ("date", "days"),
-    "cancel_booking": ("booking_id", "reason", "by"),
-    "reschedule_booking": ("booking_id", "date", "by"),
+    "cancel_booking": ("booking_id", "reason", "by", "key_id"),
+    "reschedule_booking": ("booking_id", "date", "by", "key_id"),
 }
 GOOD_ARGUMENTS = {
     "patientName": "Ana",

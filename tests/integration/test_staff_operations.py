@@ -40,6 +40,7 @@ from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.dead_letters import park, request
+from tests.hostile import attacker, messages
 from tests.proxy import Proxy, proxied
 from tests.rpc import NO_SERVICE
 from tests.staff import KEY, Staff, said
@@ -425,6 +426,23 @@ def test_a_drop_is_asked_for_twice_and_is_for_good(staff: Staff, amqp_uri: str) 
     assert staff.told(f"{LETTERS}/drop", **of(id_)) == "The message was dropped."
     assert ids(staff.get(LETTERS).text) == [kept]
     assert depth(amqp_uri, REQUESTS.name) == 0
+
+
+def test_hostile_letters_can_be_looked_at_replayed_and_dropped(staff: Staff, amqp_uri: str) -> None:
+    some = [each for each in messages()[::7] if len(each.body or b"") < 1_000_000]
+    with attacker(amqp_uri) as them:
+        queue = REQUESTS.dead_letter.encode()
+        taken = sum(them.publish(each.of({}), each.body or b"{}", queue) for each in some)
+        them.publish({}, b"x" * 2_000_000, queue)
+    page = staff.get(LETTERS).text
+    assert page.count('class="card letter"') == taken + 1 > 40
+    assert "the body has 2000000 bytes" in page
+    for cause in ("unknown", "rejected"):
+        staff.told(f"{LETTERS}/replay", cause=cause)
+    (too_large,) = set(re.findall(r"id=([0-9a-f]{12})", staff.get(LETTERS).text))
+    assert "too large" in staff.told(f"{LETTERS}/replay", **of(too_large))
+    assert staff.told(f"{LETTERS}/drop", **of(too_large)) == "The message was dropped."
+    assert depth(amqp_uri, REQUESTS.name) == taken
 
 
 def test_a_drop_means_one_queue(staff: Staff, amqp_uri: str) -> None:
