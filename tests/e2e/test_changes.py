@@ -54,8 +54,11 @@ def confirmed(stack: Stack, slot: str) -> tuple[str, str]:
 
 
 def change(url: str, token: str, **body: Any) -> requests.Response:
-    headers = {"Authorization": f"Bearer {token}"}
-    return requests.post(url, json=body or None, headers=headers, timeout=30)
+    return requests.post(url, json=body or None, headers=bearer(token), timeout=30)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def free(stack: Stack) -> list[str]:
@@ -76,7 +79,7 @@ def test_a_patient_moves_and_then_cancels_an_appointment_and_gets_a_letter_of_ea
 
     moved = change(f"{url}/reschedule", token, date=to_wire(LATER))
     assert (moved.status_code, moved.json()["date"]) == (200, to_wire(LATER))
-    assert requests.get(url, timeout=30).json() == moved.json()
+    assert requests.get(url, headers=bearer(token), timeout=30).json() == moved.json()
     assert slot in free(stack)
     eventually(lambda: len(mailbox.letters()) == 2)
 
