@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +12,8 @@ from limits import parse_many
 from marshmallow import ValidationError, fields
 
 from clinic.limit_fields import OFF, is_off
-from gateway.client_address import client_address, client_key
-
-logger = logging.getLogger(__name__)
+from gateway.client_address import client_key
+from gateway.security_log import SecurityEvent, log_security_event
 
 #: What is counted together. Changes have a count of their own: who guesses at codes keeps nobody
 #: at that address from booking.
@@ -48,7 +46,7 @@ def limit_requests(app: Flask, rate: str) -> None:
         who = (client_key(), limit.key)
         if who not in logged:
             logged[who] = None
-            logger.warning("rate limit reached", extra={"client_address": client_address()})
+            log_security_event(SecurityEvent.RATE_LIMITED)
 
     limiter = Limiter(
         client_key,

@@ -185,5 +185,15 @@ def test_the_address_is_the_clients_behind_a_trusted_proxy_and_nothing_else(
     assert record.client_address == logged  # type: ignore[attr-defined]
 
 
+def test_a_client_that_reaches_the_rate_limit_is_one_event(
+    make_client: Callable[..., FlaskClient], events: Callable[[], list[logging.LogRecord]]
+) -> None:
+    client = make_client(KEY, rate_limit="1/minute")
+    for _ in range(3):
+        client.post("/book", data=b"{", content_type="application/json", environ_base=CLIENT)
+    (record,) = events()
+    assert (record.event, record.client_address) == ("rate_limited", "203.0.113.9")  # type: ignore[attr-defined]
+
+
 def test_names_of_events_are_plain_words() -> None:
     assert all(re.fullmatch("[a-z_]+", each) for each in SecurityEvent)
