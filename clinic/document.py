@@ -23,21 +23,24 @@ def of_booking(booking: Booking, access: Access) -> Document:
         "createdAt": booking.created_at,
         "updatedAt": booking.updated_at,
         "history": [of_change(change) for change in booking.history],
-        "access": {
-            "salt": access.salt,
-            "tokenFingerprint": access.token_fingerprint,
-            "keyFingerprint": access.key_fingerprint,
-            "requestFingerprint": access.request_fingerprint,
-        },
+        "access": _of_access(access),
     }
+
+
+def _of_access(access: Access) -> Document:
+    secrets: Document = {"salt": access.salt, "tokenFingerprint": access.token_fingerprint}
+    if access.key_fingerprint is not None:  # absent, so that a sparse index leaves it out
+        secrets["keyFingerprint"] = access.key_fingerprint
+        secrets["requestFingerprint"] = access.request_fingerprint
+    return secrets
 
 
 def to_access(document: Document) -> Access:
     return Access(
         salt=document["salt"],
         token_fingerprint=document["tokenFingerprint"],
-        key_fingerprint=document["keyFingerprint"],
-        request_fingerprint=document["requestFingerprint"],
+        key_fingerprint=document.get("keyFingerprint"),
+        request_fingerprint=document.get("requestFingerprint"),
     )
 
 

@@ -52,7 +52,7 @@ class NewBookings:
             if QUOTA_KEY in clash:
                 return False
             # Else our own random id is there: an earlier try of the driver had arrived.
-            if booking["access"]["keyFingerprint"] and "_id" not in clash:
+            if "keyFingerprint" in booking["access"] and "_id" not in clash:
                 raise IdempotencyKeyUsed("the key has made a booking before") from None
         return True
 
@@ -87,7 +87,7 @@ class NewBookings:
 
         Raises: IdempotencyKeyUsed.
         """
-        used = booking["access"]["keyFingerprint"]
+        used = booking["access"].get("keyFingerprint")
         if used and aside(self._bookings.find_one, {"access.keyFingerprint": used}, {"_id": True}):
             raise IdempotencyKeyUsed("the key has made a booking before")
 

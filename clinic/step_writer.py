@@ -22,6 +22,12 @@ from clinic.write_faults import write_faults
 
 #: Of a booking that is not open any more.
 _ENDS = frozenset({Status.REJECTED, Status.CANCELLED})
+#: Its address may have another.
+_RELEASE_QUOTA: Document = {
+    "$set": {
+        QUOTA_KEY: {"$cond": [{"$in": ["$status", sorted(_ENDS)]}, "$$REMOVE", f"${QUOTA_KEY}"]}
+    }
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,8 +137,6 @@ def _values(transition: Transition, event: Document) -> Document:
         "updatedAt": change.at,
         "attention": None,  # what the system could not decide, somebody has
     }
-    if change.status in _ENDS:
-        fields[QUOTA_KEY] = None  # it is open no more, and its address may have another
     if transition.seat is not None:
         # The date changes when a booking is rescheduled, in the update that takes the new seat.
         fields |= {"date": transition.date, "slot": transition.date, "seat": transition.seat}
@@ -159,7 +163,9 @@ def _update(steps: Sequence[_Step]) -> list[Document]:
     # Who decides may not have read the booking: a message that is forged can't move its date.
     is_as_decided = {"$eq": ["$date", "$$step.decidedOn"]}
     booking = {"$cond": [is_as_decided, moved, "$$ROOT"]}
-    return [{"$replaceWith": {"$let": {"vars": {"step": mine}, "in": booking}}}]
+    written: list[Document] = [{"$replaceWith": {"$let": {"vars": {"step": mine}, "in": booking}}}]
+    is_any_ended = any(step.transition.change.status in _ENDS for step in steps)
+    return [*written, _RELEASE_QUOTA] if is_any_ended else written
 
 
 def _mark(entry: Document) -> tuple[str, int]:

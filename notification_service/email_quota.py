@@ -8,79 +8,111 @@ day of the e-mails that requests of patients cause.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import bson
+from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
 from clinic.booking import Booking, Status
 from clinic.clock import now
 from clinic.confirmed_addresses import ConfirmedAddresses
+from clinic.database import database_errors
 from clinic.document import Document
-from clinic.inserts import Inserts
+from clinic.group_commit import GroupCommit
 from clinic.messages import BookingStateChanged
-from clinic.quota import QUOTA_KEY, address_hash, free_key, held_by, quota_index, random_key
+from clinic.quota import address_hash, free_key, random_key
+from clinic.write_faults import write_faults
 
 PERIOD = timedelta(days=1)
 
 _PATIENT = "patient"
 _DECISIONS = frozenset({Status.CONFIRMED, Status.REJECTED})
-_HELD_FIELDS = {QUOTA_KEY: True, "createdAt": True}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """A new row of the delivery log, and the unit of the quota that it takes."""
+
+    row: RawBSONDocument
+    unit: RawBSONDocument
+
+
+#: What the row and the unit were refused for.
+_Faults = tuple[WriteError | None, WriteError | None]
 
 
 class EmailQuota:
-    """A row of the delivery log holds a unit of the quota of its address from its insert on, for a
-    day. Several processes agree by the unique index on the units."""
+    """A unit is a document beside the rows: {"_id": "<hash>/<number>", "row", "takenAt"}.
+
+    It goes with its row in one insert, so that a usual e-mail costs no operation more, and an index
+    on the rows, which would make each outcome dearer, is not needed.
+    """
 
     def __init__(self, database: Database[dict[str, Any]], limit: int) -> None:
         self._rows = database["notifications"]
-        self._inserts = Inserts(self._rows)
+        self._pairs: GroupCommit[_Pair, _Faults] = GroupCommit(self._insert_pairs)
         self._confirmed = ConfirmedAddresses(database)
         self._limit = limit
-        self._has_index = False
 
-    def insert(self, row: Document, suppressed: Document, holder: str) -> bool:
-        """Insert a row that holds a unit of the address with that hash, or else `suppressed`.
+    def insert(self, row: Document, holder: str) -> bool:
+        """Insert a row and take a unit of the address with that hash.
 
-        Returns whether the e-mail may be sent. Raises: DuplicateKeyError when there is such a row.
+        Returns whether there was one, or need not be. Raises: DuplicateKeyError when there is such
+        a row already, DatabaseUnavailable.
         """
-        self._ensure_index()
-        key = random_key(holder, self._limit)
-        while not self._insert_holding(row | {QUOTA_KEY: key}):
-            held = list(self._rows.find(held_by(holder), _HELD_FIELDS))
-            if self._confirmed.contains(holder):
-                self._inserts.insert(row)
-                return True
-            another = self._another_key(held, holder)
-            if another is None:
-                self._inserts.insert(suppressed)
-                return False
-            key = another
-        return True
+        unit = _unit(random_key(holder, self._limit), row)
+        pair = _Pair(RawBSONDocument(bson.encode(row)), RawBSONDocument(bson.encode(unit)))
+        row_fault, unit_fault = self._pairs.submit(pair)
+        if row_fault:
+            if unit_fault is None:
+                self._rows.delete_one(unit)  # an event that comes again takes no other
+            raise row_fault
+        if unit_fault is None:
+            return True
+        if not isinstance(unit_fault, DuplicateKeyError):
+            raise unit_fault
+        return self._confirmed.contains(holder) or self._take_another(row, holder)
 
-    def _insert_holding(self, row: Document) -> bool:
-        """False when another row holds the unit. Raises: DuplicateKeyError for the row itself."""
+    def _take_another(self, row: Document, holder: str) -> bool:
+        """False when all units are taken. Each round finds that others took some meanwhile."""
+        while True:
+            a_day_ago = now() - PERIOD
+            taken = list(self._rows.find({"_id": {"$gte": f"{holder}/", "$lt": f"{holder}0"}}))
+            old = [each for each in taken if each["takenAt"] <= a_day_ago]
+            if old and self._take_over(old[0], row):
+                return True
+            if old:
+                continue
+            key = free_key(holder, self._limit, {each["_id"] for each in taken})
+            if key is None:
+                return False
+            if self._take(key, row):
+                return True
+
+    def _take(self, key: str, row: Document) -> bool:
         try:
-            self._inserts.insert(row)
-        except DuplicateKeyError as error:
-            if QUOTA_KEY not in (error.details or {}).get("keyPattern", {}):
-                raise
+            self._rows.insert_one(_unit(key, row))
+        except DuplicateKeyError:
             return False
         return True
 
-    def _another_key(self, held: Sequence[Document], holder: str) -> str | None:
-        a_day_ago = now() - PERIOD
-        old = [each["_id"] for each in held if each["createdAt"] <= a_day_ago]
-        if old:
-            self._rows.update_many({"_id": {"$in": old}}, {"$unset": {QUOTA_KEY: ""}})
-        taken = {each[QUOTA_KEY] for each in held if each["_id"] not in old}
-        return free_key(holder, self._limit, taken)
+    def _take_over(self, old: Document, row: Document) -> bool:
+        mine = {"$set": {"row": row["_id"], "takenAt": now()}}
+        return self._rows.update_one(old, mine).modified_count == 1
 
-    def _ensure_index(self) -> None:
-        if not self._has_index:
-            self._rows.create_indexes([quota_index("one_email_per_quota_unit")])
-            self._has_index = True
+    def _insert_pairs(self, pairs: Sequence[_Pair]) -> Sequence[_Faults]:
+        documents = [each for pair in pairs for each in (pair.row, pair.unit)]
+        faults: dict[int, WriteError] = {}
+        try:
+            with database_errors():
+                self._rows.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            faults = write_faults(error)
+        return [(faults.get(2 * n), faults.get(2 * n + 1)) for n in range(len(pairs))]
 
 
 def limited_address(booking: Booking, event: BookingStateChanged) -> str | None:
@@ -93,3 +125,7 @@ def limited_address(booking: Booking, event: BookingStateChanged) -> str | None:
     is_decision = step.previous is Status.PENDING and step.status in _DECISIONS
     cause = booking.history[0] if is_decision else step
     return address_hash(booking.patient_email) if cause.by == _PATIENT else None
+
+
+def _unit(key: str, row: Document) -> Document:
+    return {"_id": key, "row": row["_id"], "takenAt": now()}

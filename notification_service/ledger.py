@@ -136,11 +136,12 @@ class Ledger:
                 may_be_sent = self._insert(event, limited)
             except DuplicateKeyError:
                 return self._claim_again(event, is_replay)
-        if not may_be_sent:
-            NOTIFICATIONS.labels(self.channel, State.SUPPRESSED.value).inc()
-            logger.warning("e-mail suppressed", extra={"event_id": event.event_id})
-            return None
-        return Claim(event, tries=1)
+        claim = Claim(event, tries=1)
+        if may_be_sent:
+            return claim
+        self.settle(claim, State.SUPPRESSED)
+        logger.warning("e-mail suppressed", extra={"event_id": event.event_id})
+        return None
 
     def is_superseded(self, event: BookingStateChanged, present: int) -> bool:
         """Whether the patient has been told already of a later step, up to the version `present`.
@@ -238,7 +239,7 @@ class Ledger:
         if limited is None or self._quota is None:
             self._inserts.insert(row)
             return True
-        return self._quota.insert(row, row | {"state": State.SUPPRESSED.value}, limited)
+        return self._quota.insert(row, limited)
 
     def _insert_missing(self, events: Sequence[BookingStateChanged]) -> None:
         # Nobody has touched them since the step itself, and nobody has tried.

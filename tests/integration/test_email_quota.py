@@ -18,7 +18,6 @@ from clinic.confirmed_addresses import ConfirmedAddresses
 from clinic.messages import BookingStateChanged
 from clinic.metrics import NOTIFICATIONS
 from clinic.outbox import Outbox
-from clinic.quota import QUOTA_KEY
 from clinic.store import BookingStore
 from notification_service.channels import Envelope
 from notification_service.delivery import Delivery
@@ -95,7 +94,8 @@ def take(bookings: BookingStore, transition: steps.Transition) -> BookingStateCh
 
 
 def states(database: Database[Any]) -> list[str]:
-    return [row["state"] for row in database["notifications"].find().sort("createdAt", 1)]
+    rows = database["notifications"].find({"state": {"$exists": True}})
+    return [row["state"] for row in rows.sort("createdAt", 1)]
 
 
 def used_up(bookings: BookingStore, deliver: Deliver) -> None:
@@ -179,7 +179,7 @@ def test_a_day_later_the_address_receives_e_mails_again(
     deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     used_up(bookings, deliver)
-    a_day_ago = {"$set": {"createdAt": now() - PERIOD}}
+    a_day_ago = {"$set": {"takenAt": now() - PERIOD}}
     database["notifications"].update_many({}, a_day_ago)
     for _ in range(LIMIT + 2):
         deliver(rejected(bookings))
@@ -206,12 +206,11 @@ def test_two_notifiers_together_keep_to_the_limit(
     database: Database[Any],
 ) -> None:
     notifiers = [make_delivery(database) for _ in range(2)]
-    notifiers[0](rejected(bookings, "first@example.com"))  # makes the index
     events = [rejected(bookings) for _ in range(20)]
     racers = [eventlet.spawn(notifiers[n % 2], event) for n, event in enumerate(events)]
     for racer in racers:
         racer.wait()
-    assert sorted(states(database)) == ["sent"] * (LIMIT + 1) + ["suppressed"] * (20 - LIMIT)
+    assert sorted(states(database)) == ["sent"] * LIMIT + ["suppressed"] * (20 - LIMIT)
     assert [each["To"] for each in mailbox.letters()].count(ANA) == LIMIT
 
 
@@ -222,7 +221,6 @@ def test_an_ordinary_e_mail_costs_as_many_operations_as_without_a_quota(
     operations: Operations,
 ) -> None:
     notifier = make_delivery(counted)
-    notifier(rejected(bookings, "first@example.com"))  # makes the index
     event = rejected(bookings)
     operations.clear()
     notifier(event)
@@ -233,6 +231,6 @@ def test_the_delivery_log_has_no_address(
     deliver: Deliver, bookings: BookingStore, database: Database[Any]
 ) -> None:
     deliver(rejected(bookings))
-    (row,) = database["notifications"].find()
-    assert row[QUOTA_KEY]
-    assert ANA not in repr(row)
+    found = list(database["notifications"].find())
+    assert len(found) == 2
+    assert ANA not in repr(found)
