@@ -10,11 +10,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.booking import canonical_id
 from clinic.config import Settings
+from clinic.confirmed_addresses import ConfirmedAddresses
 from clinic.queues import Queues
 from clinic.relay import Relay
 from clinic.rpc import RpcPool
 from clinic.store import BookingStore
-from gateway import observation, page_refusals, problems, staff_pages
+from gateway import failed_attempts, observation, page_refusals, problems, staff_pages
 from gateway.addresses import restore_fragment
 from gateway.appointment import appointment
 from gateway.asking import asking, welcome
@@ -73,10 +74,12 @@ def create_app(
         DOMAIN=settings.domain,
         IS_PUBLISHED_SECURELY=settings.is_published_securely,
         LINK_SECRETS=settings.link_secrets,
+        CONFIRMED_ADDRESSES=ConfirmedAddresses(store.database),
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     if shared:
         app.config.update(LETTER_ROOM=LetterRoom(shared), QUEUES=Queues(shared))
+    failed_attempts.register(app, settings.failed_attempts_limit)
     app.url_value_preprocessor(_canonicalize_ids)
     observation.register(app, store.outbox)
     problems.register(app)

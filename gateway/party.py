@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,13 +10,17 @@ from flask import current_app
 from werkzeug.exceptions import Forbidden
 
 from clinic.booking import Booking
-from clinic.errors import BookingNotFound
+from clinic.confirmed_addresses import ConfirmedAddresses
+from clinic.errors import BookingNotFound, DatabaseUnavailable
 from clinic.manage_link import is_link_code
 from clinic.manage_token import Access, issue
 from clinic.store import BookingStore
+from gateway.failed_attempts import count_failed_attempt
 from gateway.requests import presented_token
-from gateway.security_log import SecurityEvent, log_security_event
+from gateway.security_log import SecurityEvent
 from gateway.staff import staff_keys, unauthorized
+
+logger = logging.getLogger(__name__)
 
 #: Stands in for the secrets of a booking that there is not: nobody knows its token.
 _NOBODYS = issue()[1]
@@ -45,7 +50,7 @@ def party_of(booking_id: str) -> Actor:
     """Tell by the bearer token who asks; a patient may have it from a letter's link.
 
     Raises: Unauthorized without one; Forbidden for one that opens nothing, whether there is such a
-    booking or not; BookingNotFound for staff only; DatabaseUnavailable.
+    booking or not; BookingNotFound for staff only; TooManyRequests; DatabaseUnavailable.
     """
     token = presented_token()
     if not token:
@@ -57,7 +62,7 @@ def holder_of(booking_id: str, token: str) -> Actor:
     """Tell whose token that is.
 
     Raises: Forbidden for one that opens nothing, whether there is such a booking or not;
-    BookingNotFound for staff only; DatabaseUnavailable.
+    BookingNotFound for staff only; TooManyRequests; DatabaseUnavailable.
     """
     return _opened(booking_id, token)[1]
 
@@ -66,7 +71,7 @@ def opened_booking(booking_id: str, token: str) -> Booking:
     """Return the booking to whoever may see its personal data.
 
     Raises: Unauthorized for a token that opens nothing, whether there is such a booking or not;
-    BookingNotFound for staff only; DatabaseUnavailable.
+    BookingNotFound for staff only; TooManyRequests; DatabaseUnavailable.
     """
     try:
         return _opened(booking_id, token)[0]
@@ -78,14 +83,25 @@ def _opened(booking_id: str, token: str) -> tuple[Booking, Actor]:
     """Raises: as `holder_of`."""
     key_id = staff_keys().key_id(token)
     booking, access = _find(booking_id)
-    is_patient = _is_patient(token, booking_id, access)
+    is_token, is_code = _matches(token, booking_id, access)
     if key_id and booking is None:
         raise BookingNotFound("that is not the id of a booking")
-    if booking is None or not (key_id or is_patient):
+    if booking is None or not (key_id or is_token or is_code):
         told = {"booking_id": booking.id} if booking else {}
-        log_security_event(SecurityEvent.CREDENTIAL_REJECTED, **told)
+        count_failed_attempt(SecurityEvent.CREDENTIAL_REJECTED, **told)
         raise Forbidden
+    if is_code:
+        _confirm_address(booking)
     return booking, Actor(Party.STAFF, key_id) if key_id else Actor(Party.PATIENT)
+
+
+def _confirm_address(booking: Booking) -> None:
+    """The code was sent to that mailbox and nowhere else, so somebody reads it."""
+    addresses: ConfirmedAddresses = current_app.config["CONFIRMED_ADDRESSES"]
+    try:
+        addresses.add(booking.patient_email)
+    except DatabaseUnavailable:
+        logger.warning("an address was not confirmed", extra={"booking_id": booking.id})
 
 
 def _find(booking_id: str) -> tuple[Booking | None, Access]:
@@ -96,7 +112,10 @@ def _find(booking_id: str) -> tuple[Booking | None, Access]:
         return None, _NOBODYS
 
 
-def _is_patient(token: str, booking_id: str, access: Access) -> bool:
-    """Try both in any case: how long it takes tells nobody which of them fits."""
+def _matches(token: str, booking_id: str, access: Access) -> tuple[bool, bool]:
+    """Whether it is the manage token, and whether it is the link code.
+
+    Both are tried in any case: how long it takes tells nobody which of them fits.
+    """
     secrets = current_app.config["LINK_SECRETS"]
-    return access.is_opened_by(token) | is_link_code(token, secrets, booking_id, access.salt)
+    return access.is_opened_by(token), is_link_code(token, secrets, booking_id, access.salt)

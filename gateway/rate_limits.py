@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cachetools import TTLCache
 from flask import Flask
-from flask_limiter import Limiter, RequestLimit
+from flask_limiter import Limiter
 from limits import parse_many
 from marshmallow import ValidationError, fields
 
 from clinic.limit_fields import OFF, is_off
+from gateway.breach_log import BreachLog
 from gateway.client_address import client_key
-from gateway.security_log import SecurityEvent, log_security_event
 
 #: What is counted together. Changes have a count of their own: who guesses at codes keeps nobody
 #: at that address from booking.
@@ -21,10 +20,6 @@ _SCOPES = {
     "bookings": ("bookings.book", "asking.ask"),
     "changes": ("changes.cancel", "changes.reschedule", "appointment.cancel", "moving.move"),
 }
-
-#: A client that goes on is logged once in so long: its log must not grow as fast as it asks.
-_LOG_SECONDS = 60
-_LOGGED_CLIENTS = 1024
 
 
 class Rate(fields.Field[str | None]):
@@ -40,21 +35,14 @@ class Rate(fields.Field[str | None]):
 
 def limit_requests(app: Flask, rate: str) -> None:
     """Answer 429 to clients that ask more often; programs and pages are counted together."""
-    logged: TTLCache[tuple[str, str], None] = TTLCache(_LOGGED_CLIENTS, _LOG_SECONDS)
-
-    def log_once(limit: RequestLimit) -> None:
-        who = (client_key(), limit.key)
-        if who not in logged:
-            logged[who] = None
-            log_security_event(SecurityEvent.RATE_LIMITED)
-
+    breaches = BreachLog()
     limiter = Limiter(
         client_key,
         app=app,
         storage_uri="memory://",
         strategy="sliding-window-counter",
         headers_enabled=True,
-        on_breach=log_once,
+        on_breach=lambda limit: breaches.add(limit.key),
     )
     for scope, names in _SCOPES.items():
         limit = limiter.shared_limit(rate, scope=scope)

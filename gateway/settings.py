@@ -37,6 +37,7 @@ class GatewaySettings:
 
     staff_api_keys: frozenset[str] = field(default=frozenset(), repr=False)
     rate_limit: str | None = None
+    failed_attempts_limit: str | None = None
     trusted_proxies: int = 0
     hours: Hours = Hours()
     domain: str = "clinica.example"
@@ -92,6 +93,7 @@ class GatewaySettingsSchema(ConfigSchema):
     staff_api_keys = Keys(data_key="STAFF_API_KEY", load_default=())
     generated_staff_keys = Keys(data_key="GENERATED_STAFF_KEY", load_default=())
     rate_limit = Rate(data_key="RATE_LIMIT", load_default="60/minute")
+    failed_attempts_limit = Rate(data_key="FAILED_ATTEMPTS_LIMIT", load_default="10/minute")
     trusted_proxies = WholeNumber(0, 10, data_key="TRUSTED_PROXIES", load_default=0)
     hours = fields.Nested(HoursSchema, data_key="CALENDAR", load_default=Hours())
     smtp = fields.Nested(SenderSchema, data_key="SMTP", load_default=_DEFAULT_SMTP)

@@ -6,8 +6,9 @@ from flask import current_app
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from gateway.failed_attempts import count_failed_attempt
 from gateway.requests import presented_token
-from gateway.security_log import SecurityEvent, log_security_event
+from gateway.security_log import SecurityEvent
 from gateway.staff_keys import StaffKeys
 
 
@@ -23,14 +24,14 @@ def require_staff() -> str:
 def staff_key_id() -> str | None:
     """Return the id of the staff key that came with the request, None where no credential did.
 
-    Raises: Unauthorized for any other credential.
+    Raises: Unauthorized for any other credential, TooManyRequests after too many.
     """
     token = presented_token()
     if token is None:
         return None
     key_id = staff_keys().key_id(token)
     if key_id is None:
-        log_security_event(SecurityEvent.CREDENTIAL_REJECTED)
+        count_failed_attempt(SecurityEvent.CREDENTIAL_REJECTED)
         raise unauthorized()
     return key_id
 

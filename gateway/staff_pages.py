@@ -7,7 +7,6 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import NotFound
 
 from clinic.store import BookingStore
-from gateway import door as entrance
 from gateway import page_refusals, staff_session
 from gateway.addresses import nearest_address
 from gateway.breaker import Breakers
@@ -49,7 +48,7 @@ for _each in (door, *PAGES):
 
 def register(app: Flask, breakers: Breakers, store: BookingStore) -> None:
     staff_session.register(app, store)
-    entrance.register(app)
+    app.register_blueprint(door)
     for each in PAGES:
         app.register_blueprint(each)
     breakers.watch(agenda.name, finding.name)  # much to read: may be too slow where one isn't

@@ -102,7 +102,7 @@ READ = Operation(
         ),
         UNCHANGED,
     ),
-    refusals=(refusals.NO_SUCH_BOOKING, refusals.UNAVAILABLE),
+    refusals=(refusals.NO_SUCH_BOOKING, refusals.TOO_MANY, refusals.UNAVAILABLE),
     access=(PATIENT, STAFF),
     is_public=True,
 )
@@ -123,7 +123,7 @@ LIST = Operation(
             headers=("Link",),
         ),
     ),
-    refusals=(refusals.INVALID_QUERY, refusals.UNAVAILABLE),
+    refusals=(refusals.INVALID_QUERY, refusals.TOO_MANY, refusals.UNAVAILABLE),
     access=(STAFF,),
 )
 
@@ -222,6 +222,7 @@ METRICS = Operation(
     tag="Operation",
     summary="Metrics of this process",
     answers=(Answer(description="The text format of Prometheus.", media_type="text/plain"),),
+    refusals=(refusals.TOO_MANY,),
     access=(STAFF,),
 )
 

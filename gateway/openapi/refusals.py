@@ -106,7 +106,7 @@ KEY_USED = Refusal(
 TOO_MANY = Refusal(
     "TooMany",
     HTTPStatus.TOO_MANY_REQUESTS,
-    "More requests than the clinic takes from one address.",
+    "More requests, or more wrong credentials, than the clinic takes from one client.",
     headers=("Retry-After",),
 )
 UNAVAILABLE = Refusal(

@@ -127,7 +127,9 @@ def test_the_list_is_open_and_workers_are_many_by_default() -> None:
 
 
 def test_the_gateway_limits_each_client_and_believes_no_proxy_by_default() -> None:
-    assert web() == GatewaySettings(frozenset(), rate_limit="60/minute", trusted_proxies=0)
+    assert web() == GatewaySettings(
+        frozenset(), rate_limit="60/minute", failed_attempts_limit="10/minute", trusted_proxies=0
+    )
 
 
 def test_nobody_is_monitored_by_default_and_only_from_this_machine() -> None:
@@ -194,6 +196,7 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
     "BOOKING_MAX_WORKERS": ("20", lambda: loaded()["max_workers"], 20),
     "MONITOR_HOST": ("0.0.0.0", lambda: loaded()["MONITOR"]["host"], None),
     "MONITOR_PORT": ("9100", lambda: loaded()["MONITOR"]["port"], 9100),
+    "FAILED_ATTEMPTS_LIMIT": ("5/hour", lambda: web().failed_attempts_limit, None),
     "RATE_LIMIT": ("20/minute", lambda: web().rate_limit, None),
     "TRUSTED_PROXIES": ("2", lambda: web().trusted_proxies, 2),
     "LOG_FORMAT": ("json", log_format, None),

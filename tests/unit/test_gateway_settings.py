@@ -17,7 +17,7 @@ def read(**config: Any) -> GatewaySettings:
 
 
 def test_everything_may_be_left_out() -> None:
-    assert read() == GatewaySettings(frozenset(), "60/minute", 0)
+    assert read() == GatewaySettings(frozenset(), "60/minute", "10/minute", 0)
 
 
 # --- keys

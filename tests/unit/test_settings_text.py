@@ -32,6 +32,7 @@ GOOD = {
     "MONITOR_HOST": "127.0.0.1",
     "MONITOR_PORT": "9100",
     "RATE_LIMIT": "20/minute",
+    "FAILED_ATTEMPTS_LIMIT": "10/minute",
     "REMINDER_HOURS": "48",
     "SMTP_HOST": "mail.example",
     "SMTP_PASSWORD": "contraseñ4",
