@@ -14,6 +14,7 @@ from kombu import Connection
 from nameko.standalone.rpc import ClusterRpcProxy
 
 from clinic import rpc_entrypoint, topology
+from clinic.config import settings
 from clinic.dead_letters import DeadLetters
 from clinic.outgoing import Outgoing
 from clinic.publisher import Publisher
@@ -99,7 +100,7 @@ def call(amqp_uri: str) -> Any:
 
 
 def look(amqp_uri: str) -> None:
-    with DeadLetters.opened(amqp_uri) as letters:
+    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         list(letters.waiting())
 
 
