@@ -4,7 +4,7 @@ FROM python:3.13-slim-trixie AS build
 COPY requirements.txt /tmp/requirements.txt
 RUN python -m venv --without-pip /venv \
     && python -m pip --python /venv/bin/python install --no-cache-dir --no-compile \
-        --requirement /tmp/requirements.txt \
+        --require-hashes --only-binary :all: --requirement /tmp/requirements.txt \
     && /venv/bin/python -m compileall -q /venv/lib
 
 FROM python:3.13-slim-trixie

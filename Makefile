@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test compose-test faults prove-faults bench lint format requirements \
-	audit screenshots clean setup tools
+.PHONY: help run test test-python compose-test faults prove-faults bench lint format requirements \
+	audit pip-audit zizmor screenshots clean setup tools
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
@@ -11,6 +11,10 @@ run: setup ## Run everything on this machine; Ctrl-C stops it
 test: ## Run all tests
 	@env -u AMQP_URI scripts/setup browser # whatever broker is named, the tests start one of their own
 	@exec scripts/test
+
+test-python: ## Run the unit and integration tests on another Python, as in PYTHON=python3.12
+	@env -u AMQP_URI VENV=.venv-other scripts/setup
+	@exec .venv-other/bin/python -m pytest tests/unit tests/integration
 
 compose-test: ## Run the tests of docker-compose.yml; needs a Docker engine
 	@env -u AMQP_URI scripts/setup
@@ -53,12 +57,20 @@ requirements: tools ## Pin the dependencies again, from the .in files; OPTIONS=-
 	@$(UV_COMPILE) bench/requirements.in --output-file bench/requirements.txt >/dev/null
 	@$(UV_COMPILE) requirements-tools.in --output-file requirements-tools.txt >/dev/null
 
-audit: tools ## Look for known vulnerabilities in the dependencies, and for weak spots in the workflows
-	@scripts/audit
+audit: pip-audit zizmor ## Look for known vulnerabilities in the dependencies and for weak spots in the workflows
+
+REQUIREMENTS = requirements.txt requirements-dev.txt requirements-tools.txt bench/requirements.txt
+
+pip-audit: tools
+	@.tools/bin/pip-audit --progress-spinner off --strict --require-hashes --disable-pip \
+		$(addprefix --requirement ,$(REQUIREMENTS))
+
+zizmor: tools
+	@.tools/bin/zizmor --persona pedantic .github
 
 tools:
 	@scripts/environment .tools requirements-tools.txt
 
 clean: ## Delete what can be made again; the bookings in .run stay
-	rm -rf .venv .tools bench/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-other .tools bench/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
