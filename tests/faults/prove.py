@@ -22,7 +22,16 @@ BUDGET_SECONDS = 600
 #: A house that has lost something never becomes quiet; there is no need to wait for it as long
 #: as for a good one.
 SETTLE_SECONDS = 60
-_NOT_NEEDED = (".git", ".venv*", ".tools", ".run", "bench", "__pycache__", ".*_cache", ".hypothesis")
+_NOT_NEEDED = (
+    ".git",
+    ".venv*",
+    ".tools",
+    ".run",
+    "bench",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+)
 
 
 def main() -> None:
