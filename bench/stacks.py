@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,8 +42,10 @@ def ours(port: int, amqp_uri: str, mongodb_uri: str) -> Stack:
         "AVAILABILITY_FAILURE_RATE": "0",
         "CLINIC_HORIZON_DAYS": str(HORIZON_DAYS),
         "SMTP_HOST": "",
-        # All load comes from one client; each booking is of another address.
+        # All load comes from one client; the peers have no limits either.
         "RATE_LIMIT": "off",
+        "MAX_OPEN_BOOKINGS": os.environ.get("MAX_OPEN_BOOKINGS", "off"),
+        "MAX_EMAILS_PER_ADDRESS": os.environ.get("MAX_EMAILS_PER_ADDRESS", "off"),
     }
     api, worker, notifier = (
         replace(server, environment=server.environment | variables)
