@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
+import random
 from collections.abc import Collection
 
 from pymongo import ASCENDING, IndexModel
@@ -38,15 +38,18 @@ def address_hash(address: str) -> str:
 
 
 def random_key(holder: str, limit: int) -> str:
-    """Pick one of the units of an address; it may be taken."""
-    return f"{holder}/{secrets.randbelow(limit)}"
+    """Pick one of the units of an address; it may be taken.
+
+    Nobody gains by foreseeing which, so it need not cost the system's randomness.
+    """
+    return f"{holder}/{random.randrange(limit)}"
 
 
 def free_key(holder: str, limit: int, taken: Collection[str]) -> str | None:
     """Pick a unit that is not taken; None when as many are taken as there may be."""
     keys = [f"{holder}/{number}" for number in range(limit)]
     free = [key for key in keys if key not in taken]
-    return secrets.choice(free) if free and len(taken) < limit else None
+    return random.choice(free) if free and len(taken) < limit else None
 
 
 def held_by(holder: str) -> Document:
