@@ -179,14 +179,14 @@ def test_a_crowd_shares_few_operations(database: Database[Any]) -> None:
     store = store_of(database)
     put_booking(store)
     groups: list[int] = []
-    insert_many = store._inserts._collection.insert_many
+    insert_many = store._new_bookings._inserts._collection.insert_many
 
     class Counting:
         def insert_many(self, documents: Any, ordered: bool) -> None:
             groups.append(len(documents))
             insert_many(documents, ordered=ordered)
 
-    store._inserts._collection = Counting()  # type: ignore[assignment]
+    store._new_bookings._inserts._collection = Counting()  # type: ignore[assignment]
     crowd = [eventlet.spawn(put_booking, store) for _ in range(CROWD)]
     for each in crowd:
         each.wait()

@@ -352,11 +352,11 @@ def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
     database: Database[Any], amqp_uri: str
 ) -> None:
     process = Process(database, amqp_uri, grace_seconds=0.2)
-    insert = process.store._inserts.insert
-    process.store._inserts.insert = _answer_lost(insert)  # type: ignore[method-assign]
+    insert = process.store._new_bookings._inserts.insert
+    process.store._new_bookings._inserts.insert = _answer_lost(insert)  # type: ignore[method-assign]
     with pytest.raises(DatabaseUnavailable):
         process.book()
-    process.store._inserts.insert = _never_arrived  # type: ignore[method-assign]
+    process.store._new_bookings._inserts.insert = _never_arrived  # type: ignore[method-assign]
     with pytest.raises(DatabaseUnavailable):
         process.book()
     (stored,) = database["bookings"].find()
@@ -373,13 +373,13 @@ def test_a_write_that_lands_after_it_was_missed_is_sent_all_the_same(
 ) -> None:
     process = Process(database, NOWHERE, grace_seconds=0)
     late: list[Any] = []
-    insert = process.store._inserts.insert
+    insert = process.store._new_bookings._inserts.insert
 
     def put_off(document: Any) -> None:
         late.append(document)
         raise DatabaseUnavailable("no answer")
 
-    process.store._inserts.insert = put_off  # type: ignore[method-assign]
+    process.store._new_bookings._inserts.insert = put_off  # type: ignore[method-assign]
     with pytest.raises(DatabaseUnavailable):
         process.book()
     outbox = process.store.outbox
