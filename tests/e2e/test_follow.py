@@ -33,6 +33,7 @@ from tests.proxy import Proxy
 
 MakeStack = Callable[..., Stack]
 
+STAFF_KEY = "a-staff-key-of-the-tests"
 NAME = "Canario Azul"
 #: The mail server of the tests refuses whoever has that name.
 REFUSED, TAKEN = "refused@jaula.example", "canario.azul@jaula.example"
@@ -157,7 +158,11 @@ class Monitors:
 
     def texts(self) -> list[str]:
         ports = [self._stack.port, *self._ports.values()]
-        answers = [requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10) for port in ports]
+        headers = {"Authorization": f"Bearer {STAFF_KEY}"}  # the gateway's are for staff only
+        answers = [
+            requests.get(f"http://127.0.0.1:{port}/metrics", headers=headers, timeout=10)
+            for port in ports
+        ]
         assert [answer.status_code for answer in answers] == [200] * len(ports)
         return [answer.text for answer in answers]
 
@@ -196,6 +201,7 @@ def test_nobody_is_named_anywhere_also_when_things_fail(
         amqp_uri,
         mongo.uri,
         LOG_FORMAT="json",
+        STAFF_API_KEY=STAFF_KEY,
         SMTP_HOST="127.0.0.1",
         SMTP_PORT=str(mailbox.port),
     )

@@ -246,7 +246,7 @@ def test_killed_processes_lose_nothing_and_mail_nobody_twice_unnoted(
     stack = make_stack(
         amqp_uri,
         mongodb_uri,
-        AVAILABILITY_DELAY_SECONDS="0-3",
+        AVAILABILITY_DELAY_SECONDS="0-10",
         SMTP_HOST="127.0.0.1",
         SMTP_PORT=str(mailbox.port),
     )
