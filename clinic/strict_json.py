@@ -5,8 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
+#: Levels of arrays and objects. How many Python can take depends on its version and its stack.
+MAX_DEPTH = 100
 #: Escapes can smuggle in a lone surrogate, which no UTF-8 writer can store later.
 _ESCAPE = b"\\u"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -23,6 +26,8 @@ def loads(data: bytes) -> Any:
     """
     try:
         value = _DECODER.decode(data.removeprefix(codecs.BOM_UTF8).decode("utf-8"))
+        if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _is_too_deep(value):
+            raise RecursionError
         if _ESCAPE in data:
             dumps(value)
     except UnicodeError:
@@ -41,6 +46,21 @@ def loads(data: bytes) -> Any:
 def dumps(value: Any) -> bytes:
     """Encode as compact UTF-8. Raises: TypeError for anything that is not plain JSON."""
     return _ENCODER.encode(value).encode()
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _inner_values(each)]
+        if not level:
+            return False
+    return any(isinstance(each, list | dict) for each in level)
+
+
+def _inner_values(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from clinic.field_errors import code_of
 from gateway.environ import REFUSAL
 from gateway.field_texts import field_texts
 from gateway.requests import language
+from gateway.status_names import code_of_status, title_of
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def _refused(error: ClinicError) -> Response:
 def http_problem(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
     headers = {name: value for name, value in error.get_headers() if name in TELLING_HEADERS}
-    return problem(status, status.name.lower(), status.phrase, headers=headers)
+    return problem(status, code_of_status(status), title_of(status), headers=headers)
 
 
 def _unexpected(error: Exception) -> Response:

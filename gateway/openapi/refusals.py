@@ -18,6 +18,7 @@ from clinic.errors import (
 )
 from gateway.request_body import BODY_SECONDS
 from gateway.requests import MAX_BODY_BYTES
+from gateway.status_names import code_of_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Refusal:
     headers: tuple[str, ...] = ()
 
     def all_codes(self) -> tuple[str, ...]:
-        return self.codes or (self.status.name.lower(),)
+        return self.codes or (code_of_status(self.status),)
 
 
 INVALID_QUERY = Refusal(

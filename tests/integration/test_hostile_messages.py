@@ -16,6 +16,7 @@ from nameko.exceptions import RemoteError
 from nameko.standalone.rpc import ServiceRpcProxy
 
 from booking_service.service import BookingService, BookingWorker
+from clinic.config import settings
 from clinic.dead_letters import DeadLetters
 from clinic.errors import ServiceUnavailable
 from clinic.rpc import RpcPool
@@ -84,7 +85,7 @@ def test_no_message_in_a_work_queue_ends_its_service(
     eventually(lambda: depth(amqp_uri, work.name) == 0, 120)
     assert all_live(services)
     assert answer(config) == []
-    with DeadLetters.opened(amqp_uri) as letters:
+    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         causes = {letter.cause for letter in letters.waiting()}
     assert {"poison_message", "rejected"} <= causes
 
@@ -193,7 +194,7 @@ def test_a_message_that_kills_each_consumer_ends_in_the_dead_letters(amqp_uri: s
         return depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 1
 
     eventually(is_dead)
-    with DeadLetters.opened(amqp_uri) as letters:
+    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         assert [letter.cause for letter in letters.waiting()] == ["delivery_limit"]
 
 
@@ -276,7 +277,7 @@ def test_dead_letters_of_every_kind_can_be_looked_at_and_replayed(
     them: Attacker, amqp_uri: str
 ) -> None:
     taken = send(them, messages(), BOOKING_REQUESTS.dead_letter.encode(), b"{}")
-    with DeadLetters.opened(amqp_uri) as letters:
+    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         found = letters.waiting()
         assert len(found) == taken
         for letter in found:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic.strict_json import InvalidJson, dumps, loads
+from clinic.strict_json import MAX_DEPTH, InvalidJson, dumps, loads
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()
@@ -75,6 +75,19 @@ def test_what_is_no_plain_json_is_refused(data: bytes, complaint: str) -> None:
 )
 def test_unusual_json_is_still_json(data: bytes, value: Any) -> None:
     assert loads(data) == value
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["arrays", "objects"])
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 5_000, 200_000])
+def test_more_levels_than_allowed_are_refused_by_every_python(levels: int, opening: bytes) -> None:
+    closing = b"]" if opening == b"[" else b"}"
+    loads(opening * MAX_DEPTH + b"1" + closing * MAX_DEPTH)
+    with pytest.raises(InvalidJson, match="nesting"):
+        loads(opening * levels + b"1" + closing * levels)
+
+
+def test_many_values_beside_each_other_are_not_deep() -> None:
+    assert loads(b"[" + b"[{}]," * 500 + b"{}]") == [[{}]] * 500 + [{}]
 
 
 @given(st.binary(max_size=60))
