@@ -188,7 +188,7 @@ def test_the_address_is_the_clients_behind_a_trusted_proxy_and_nothing_else(
 def test_a_client_that_reaches_the_rate_limit_is_one_event(
     make_client: Callable[..., FlaskClient], events: Callable[[], list[logging.LogRecord]]
 ) -> None:
-    client = make_client(KEY, rate_limit="1/minute")
+    client = make_client(KEY, rate_limit="1/hour")
     for _ in range(3):
         client.post("/book", data=b"{", content_type="application/json", environ_base=CLIENT)
     (record,) = events()
