@@ -1,4 +1,4 @@
-"""Our front of granian's RSGI beside granian's own WSGI, with requests as they come by wire."""
+"""Our front of granian's ASGI beside granian's own WSGI, with requests as they come by wire."""
 
 from __future__ import annotations
 
