@@ -22,7 +22,7 @@ from clinic.errors import ServiceUnavailable
 from clinic.rpc import RpcPool
 from clinic.topology import BOOKING_REQUESTS, WORK_QUEUES, WorkQueue
 from notification_service.service import NotificationDesk, NotificationService, WebhookService
-from tests.amqp import consumers, depth, put
+from tests.amqp import consumers, depth
 from tests.conftest import eventually
 from tests.hostile import Attacker, Hostile, attacker, header, messages, text
 
@@ -182,20 +182,6 @@ def test_a_request_that_was_delivered_before_is_refused(
         assert proxy.list_free_slots("2020-12-01") == []
         runner.stop()
     assert depth(amqp_uri, "rpc-booking_service") == 0
-
-
-def test_a_message_that_kills_each_consumer_ends_in_the_dead_letters(amqp_uri: str) -> None:
-    put(amqp_uri, BOOKING_REQUESTS.name, body_for(BOOKING_REQUESTS))
-
-    def is_dead() -> bool:
-        connection = Connection(amqp_uri)
-        connection.default_channel.basic_get(BOOKING_REQUESTS.name)
-        connection.collect()
-        # The broker may still move dead letters of the tests before.
-        with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-            return "delivery_limit" in {letter.cause for letter in letters.waiting()}
-
-    eventually(is_dead)
 
 
 # --- replies
