@@ -79,12 +79,25 @@ def create_app(
     )
     if shared:
         app.config.update(LETTER_ROOM=LetterRoom(shared), QUEUES=Queues(shared))
+    _register_hooks(app, store, settings)
+    _register_views(app, store)
+    _resolve_client(app, settings.trusted_proxies)
+    if settings.rate_limit:
+        limit_requests(app, settings.rate_limit)
+    return app
+
+
+def _register_hooks(app: Flask, store: BookingStore, settings: GatewaySettings) -> None:
+    """Register what every request passes, whichever view answers it."""
     failed_attempts.register(app, settings.failed_attempts_limit)
     app.url_value_preprocessor(_canonicalize_ids)
     observation.register(app, store.outbox)
     problems.register(app)
     page_refusals.register_for_people(app)
     app.before_request(restore_fragment)
+
+
+def _register_views(app: Flask, store: BookingStore) -> None:
     breakers = Breakers(app)
     breakers.watch(bookings.name, changes.name, asking.name, appointment.name, moving.name)
     breakers.watch(listing.name)  # a long list that is too slow keeps nobody from booking
@@ -92,10 +105,6 @@ def create_app(
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
     staff_pages.register(app, breakers, store)
-    _resolve_client(app, settings.trusted_proxies)
-    if settings.rate_limit:
-        limit_requests(app, settings.rate_limit)
-    return app
 
 
 def _resolve_client(app: Flask, proxies: int) -> None:
