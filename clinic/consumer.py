@@ -19,6 +19,7 @@ from clinic.clock import now, to_wire
 from clinic.draining import DrainingQueueConsumer, ExcInfo
 from clinic.entry import REPEATED_HEADER, REQUEST_ID_HEADER
 from clinic.errors import ClinicError, PoisonMessage, TryLater, UnreadableMessage, error_code
+from clinic.inbound import DEATHS_HEADER
 from clinic.logs import is_request_id
 from clinic.metrics import ATTEMPTS, DEAD_LETTERS
 from clinic.outgoing import Outgoing
@@ -76,7 +77,7 @@ class WorkConsumer(Consumer):
             argument = self.read(decode_message(message))
             attempt = self.policy.attempt(message.headers)
         except UnreadableMessage as error:
-            self.queue_consumer.reject_message(message, error)
+            self._give_up_unread(message, error)
             return
         except Exception as error:  # one that nobody thought of must not end the process either
             self._settle(message, partial(self._park, message, error))
@@ -92,6 +93,15 @@ class WorkConsumer(Consumer):
             )
         except ContainerBeingKilled:
             self.queue_consumer.requeue_message(message)
+
+    def _give_up_unread(self, message: Message, error: UnreadableMessage) -> None:
+        """Leave it to the broker, which dead-letters it as it is; but a foreign `x-death` ends the
+        process of RabbitMQ 3.10 that does so, for all queues.
+        """
+        if DEATHS_HEADER in message.headers:
+            self._settle(message, partial(self._park, message, error))
+        else:
+            self.queue_consumer.reject_message(message, error)
 
     def handle_outcome(
         self,

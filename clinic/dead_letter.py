@@ -14,6 +14,7 @@ from kombu.message import Message
 
 from clinic.clock import to_wire
 from clinic.errors import PoisonMessage
+from clinic.inbound import DEATHS_HEADER
 from clinic.messages import BookingRequested, BookingStateChanged, decode
 from clinic.received import original_bytes, unreadable_reason
 from clinic.retry import ATTEMPT_HEADER, REPLAYED_HEADER
@@ -78,7 +79,7 @@ class DeadLetter:
     @property
     def _death(self) -> Mapping[str, Any]:
         """What RabbitMQ noted when it gave the message up; nothing where a service did."""
-        deaths = self.message.headers.get("x-death")
+        deaths = self.message.headers.get(DEATHS_HEADER)
         first = deaths[0] if isinstance(deaths, list) and deaths else None
         return first if isinstance(first, dict) else {}
 

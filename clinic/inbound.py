@@ -17,6 +17,8 @@ from amqp.serialization import decode_properties_basic
 
 #: Present on a message that can't be used, with the reason; other headers may be missing.
 UNREADABLE_HEADER = "x-unreadable"
+#: RabbitMQ's own, written when it dead-letters a message and read when it does so again.
+DEATHS_HEADER = "x-death"
 #: Larger bodies are skipped as they arrive. The largest message of ours, the free slots of some
 #: days, has 50 kB; RabbitMQ takes 128 MiB.
 MAX_RECEIVED_BYTES = 1024 * 1024
@@ -116,7 +118,10 @@ def _headers(payload: bytes) -> dict[str, Any]:
 def _unreadable(payload: bytes, reason: str, *, size: int) -> bytes:
     """Make the header frame of a message that says why it can't be used."""
     kept = {name: value for name, value in _properties(payload).items() if name in _KEPT}
-    message = Message(application_headers={UNREADABLE_HEADER: reason}, **kept)
+    headers = {UNREADABLE_HEADER: reason}
+    if DEATHS_HEADER.encode() in payload:
+        headers[DEATHS_HEADER] = ""
+    message = Message(application_headers=headers, **kept)
     return pack(">HxxQ", spec.Basic.CLASS_ID, size) + bytes(message._serialize_properties())
 
 

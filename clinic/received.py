@@ -7,12 +7,12 @@ from typing import Any
 from kombu.message import Message
 
 from clinic.errors import UnreadableMessage
-from clinic.inbound import UNREADABLE_HEADER
+from clinic.inbound import DEATHS_HEADER, UNREADABLE_HEADER
 from clinic.messages import decode
 
 #: Headers that the broker writes on delivery, and that mean nothing on another message.
 _OF_ONE_DELIVERY = frozenset(
-    {"x-delivery-count", "x-death", "x-first-death-exchange", "x-first-death-queue"}
+    {"x-delivery-count", DEATHS_HEADER, "x-first-death-exchange", "x-first-death-queue"}
     | {"x-first-death-reason", "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason"}
 )
 _REASON_LENGTH = 200

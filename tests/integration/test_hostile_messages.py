@@ -88,6 +88,20 @@ def test_no_message_in_a_work_queue_ends_its_service(
     with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         causes = {letter.cause for letter in letters.waiting()}
     assert {"poison_message", "rejected"} <= causes
+    assert_broker_dead_letters(them, amqp_uri, work)
+
+
+def assert_broker_dead_letters(them: Attacker, amqp_uri: str, work: WorkQueue) -> None:
+    """RabbitMQ's worker that moves rejected and expired messages may be ended by their headers."""
+    rejected = Hostile("compressed", {"headers": header(b"compression", b"S", text(b"gzip"))})
+    for queue in (work.name, work.retry_name(1)):
+        assert them.publish(rejected.of(GOOD), b"sent last", queue.encode())
+
+    def arrived() -> int:
+        with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
+            return sum(letter.excerpt == "sent last" for letter in letters.waiting())
+
+    eventually(lambda: arrived() == 2)
 
 
 RPC_QUEUES = {
