@@ -52,11 +52,16 @@ class State:
 def wait_for_quiet(house: House, settle_seconds: float) -> bool:
     """Wait until nothing is left to be done; False when that takes too long."""
     deadline = time.monotonic() + settle_seconds
-    while not (_has_nothing_to_do(house) and _are_empty_twice(house)):
+    while not _is_quiet(house):
         if time.monotonic() > deadline:
             return False
         eventlet.sleep(0.3)
     return True
+
+
+def _is_quiet(house: House) -> bool:
+    """Look at the database on both sides: what left a queue meanwhile may have become a step."""
+    return _has_nothing_to_do(house) and _are_empty_twice(house) and _has_nothing_to_do(house)
 
 
 def _has_nothing_to_do(house: House) -> bool:
