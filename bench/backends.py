@@ -12,9 +12,9 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from runner.cpu import DATABASE_PLACE
+from runner.cpu_affinity import DATABASE_PLACE
+from runner.managed_process import ManagedProcess, start
 from runner.mongodb import MongoServer
-from runner.process import Running, start
 from runner.rabbitmq import RabbitNode, require_programs
 from runner.server import Server
 
@@ -40,7 +40,7 @@ class Backends:
         self._directory = directory
         self._node = RabbitNode(directory / "rabbitmq")
         self._mongo = MongoServer(directory / "mongodb", DATABASE_PLACE)
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, ManagedProcess] = {}
         self._numbers = count(1)
 
     @property

@@ -12,7 +12,7 @@ from nameko.standalone.rpc import ServiceRpcProxy
 
 from bench.measure import Meter
 from bench.trial import Trial
-from runner.process import Running
+from runner.managed_process import ManagedProcess
 
 _ENVIRONMENT = {"AVAILABILITY_DELAY_SECONDS": "2-5", "BOOKING_MAX_WORKERS": "200"}
 #: The first checks all begin at once; after two of the longest they are spread evenly.
@@ -85,7 +85,7 @@ def checks(trial: Trial, processes: int, seconds: int) -> Checked:
     )
 
 
-def _pids(workers: dict[str, Running]) -> dict[str, int]:
+def _pids(workers: dict[str, ManagedProcess]) -> dict[str, int]:
     return {name: worker.pid for name, worker in workers.items()}
 
 

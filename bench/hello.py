@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from gateway.front import Front
+from gateway.server.asgi_adapter import AsgiAdapter
 
 app = Flask(__name__)
 
@@ -12,4 +12,4 @@ def hello() -> str:
     return "hello"
 
 
-front = Front(app, fibers=128, threads=1)
+front = AsgiAdapter(app, fibers=128, threads=1)

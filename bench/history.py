@@ -9,15 +9,15 @@ from itertools import islice
 from pymongo.collection import Collection
 
 from bench.slots import A_DAY
-from clinic import booking as steps
-from clinic import document
-from clinic.booking import Booking, Transition
-from clinic.clock import now
-from clinic.document import Document
-from clinic.entry import Entry
-from clinic.manage_token import issue
-from clinic.messages import BookingStateChanged
-from clinic.step_writer import _values
+from clinic.bookings import documents
+from clinic.bookings.documents import Document
+from clinic.bookings.transition_writer import _values
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking, Transition
+from clinic.domain.clock import now
+from clinic.domain.manage_token import create_credentials
+from clinic.outbox.outbox_message import OutboxMessage
 
 _DAYS = 5 * 365
 _SEATS = 100
@@ -48,7 +48,7 @@ def past_bookings(count: int) -> Iterator[Document]:
 def _past_booking(number: int, date: datetime) -> Document:
     # Some asked two months ahead and some the day before.
     at = date - timedelta(days=1 + number % 60, seconds=number % 3600)
-    booking = steps.request(
+    booking = steps.create_booking(
         patient_name="Juan Pérez",
         patient_email=f"patient{number}@example.com",
         language="es",
@@ -56,7 +56,10 @@ def _past_booking(number: int, date: datetime) -> Document:
         at=at,
         by="patient",
     )
-    stored = document.of_booking(booking, issue()[1]) | {"askedAt": at, "outbox": []}
+    stored = documents.booking_to_document(booking, create_credentials()[1]) | {
+        "askedAt": at,
+        "outbox": [],
+    }
     if number % _WAITING_EVERY == 0:
         # As if it had just been asked for: no sweep shall find it while others are measured.
         return stored | {"askedAt": now(), "attention": {"code": "check_unavailable", "at": at}}
@@ -70,7 +73,7 @@ def _decided(stored: Document, booking: Booking, number: int, at: datetime) -> D
     confirmed = _after(stored, steps.confirm(booking, seat=number % _SEATS, at=at, by="worker"))
     if kind < _CONFIRMED:
         return confirmed
-    later, booking = at + timedelta(hours=6), document.to_booking(confirmed)
+    later, booking = at + timedelta(hours=6), documents.booking_from_document(confirmed)
     return _after(
         confirmed, steps.cancel(booking, reason="cancelled_by_patient", at=later, by="patient")
     )
@@ -78,7 +81,7 @@ def _decided(stored: Document, booking: Booking, number: int, at: datetime) -> D
 
 def _after(stored: Document, step: Transition) -> Document:
     """Take the step as `StepWriter` has the database take it."""
-    event = Entry.of_change(BookingStateChanged.of(step)).to_document("past", step.version)
+    event = OutboxMessage.of_change(BookingStateChanged.of(step)).to_document("past", step.version)
     values = _values(step, event)
     after: Document = stored | values["fields"]
     return after | {

@@ -21,24 +21,25 @@ from bench.backends import Backends, Corner, wait_until
 from bench.report import limits_table
 from bench.slots import body
 from bench.wrk import get
-from clinic import booking as steps
-from clinic import document, topology
-from clinic.booking import Booking
-from clinic.clock import now
-from clinic.database import durable_uri
-from clinic.document import Document
-from clinic.entry import Entry
-from clinic.manage_token import issue
-from clinic.messages import BookingRequested, BookingStateChanged
-from clinic.outbox import Outbox
-from clinic.outgoing import Outgoing
-from clinic.publisher import Publisher
-from clinic.schema import new_booking
-from clinic.step_writer import _Step, _update, _values
-from clinic.store import BookingStore
-from notification_service.ledger import Ledger, State
+from clinic.bookings import documents
+from clinic.bookings.documents import Document
+from clinic.bookings.repository import BookingRepository
+from clinic.bookings.transition_writer import _PendingTransition, _update, _values
+from clinic.contracts.messages import BookingRequested, BookingStateChanged
+from clinic.contracts.schemas import parse_booking
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now
+from clinic.domain.manage_token import create_credentials
+from clinic.messaging import topology
+from clinic.messaging.amqp_message import AmqpMessage
+from clinic.messaging.publisher import Publisher
+from clinic.mongo.client import durable_uri
+from clinic.outbox.outbox import Outbox
+from clinic.outbox.outbox_message import OutboxMessage
+from notification_service.delivery_log import DeliveryLog, State
+from runner.managed_process import start
 from runner.ports import free_port, is_taken
-from runner.process import start
 from runner.server import Server
 
 #: As group commit and the relay bound what they do at once.
@@ -100,7 +101,7 @@ class _Bookings:
     """Bookings as the store writes them, with its indexes and their outbox."""
 
     def __init__(self, database: Database[Document]) -> None:
-        BookingStore(database, Outbox(database))._ensure_indexes()
+        BookingRepository(database, Outbox(database))._ensure_indexes()
         self._collection = database["bookings"]
         self._numbers = count()
         self._made: list[Booking] = []
@@ -123,40 +124,42 @@ class _Bookings:
         query: Document = {"_id": ids[0] if len(ids) == 1 else {"$in": ids}}
         return len(list(self._collection.find(query)))
 
-    def steps(self, size: int) -> list[_Step]:
+    def steps(self, size: int) -> list[_PendingTransition]:
         """Confirmations of bookings that are stored for them: each can be taken once."""
         self.insert(self.documents(size))
         return [_step(booking) for booking in self._made[-size:]]
 
-    def take_one(self, some: list[_Step]) -> int:
+    def take_one(self, some: list[_PendingTransition]) -> int:
         return self._collection.update_one(*_guarded(some[0])).modified_count
 
-    def take_in_bulk(self, some: list[_Step]) -> int:
+    def take_in_bulk(self, some: list[_PendingTransition]) -> int:
         updates = [UpdateOne(*_guarded(step)) for step in some]
         return self._collection.bulk_write(updates, ordered=False).modified_count
 
-    def take_together(self, some: list[_Step]) -> int:
+    def take_together(self, some: list[_PendingTransition]) -> int:
         query = {"_id": {"$in": [step.booking_id for step in some]}, **some[0].before}
         return self._collection.update_many(query, _update(some)).modified_count
 
 
 def _booking(number: int) -> Booking:
-    return new_booking(body(number), language="es", by="bench")
+    return parse_booking(body(number), language="es", by="bench")
 
 
 def _document(booking: Booking) -> Document:
-    request = Entry.of_request(BookingRequested.of(booking)).to_document("bench", 1)
+    request = OutboxMessage.of_request(BookingRequested.of(booking)).to_document("bench", 1)
     asked = {"askedAt": booking.created_at, "outbox": [request]}
-    return document.of_booking(booking, issue()[1]) | asked
+    return documents.booking_to_document(booking, create_credentials()[1]) | asked
 
 
-def _step(booking: Booking) -> _Step:
+def _step(booking: Booking) -> _PendingTransition:
     step = steps.confirm(booking, seat=0, at=now(), by="bench")
-    event = Entry.of_change(BookingStateChanged.of(step)).to_document("bench", 2)
-    return _Step(step, RawBSONDocument(bson.encode(_values(step, event))), ("bench", 2))
+    event = OutboxMessage.of_change(BookingStateChanged.of(step)).to_document("bench", 2)
+    return _PendingTransition(
+        step, RawBSONDocument(bson.encode(_values(step, event))), ("bench", 2)
+    )
 
 
-def _guarded(step: _Step) -> tuple[Document, list[Document]]:
+def _guarded(step: _PendingTransition) -> tuple[Document, list[Document]]:
     return {"_id": step.booking_id, **step.before}, _update([step])
 
 
@@ -164,7 +167,7 @@ class _Rows:
     """Rows of the ledger, as claims and their settlements write them."""
 
     def __init__(self, database: Database[Document]) -> None:
-        self._ledger = Ledger(database, "email", lease_seconds=60)
+        self._ledger = DeliveryLog(database, "email", lease_seconds=60)
         self._collection = database["notifications"]
 
     def events(self, size: int) -> list[BookingStateChanged]:
@@ -186,12 +189,12 @@ class _Rows:
 
 def _broker(corner: Corner, seconds: float) -> dict[str, float]:
     publisher = Publisher(corner.amqp_uri, topology.declare)
-    message = Outgoing("", topology.BOOKING_REQUESTS.name, b'{"bookingId":"' + b"x" * 80 + b'"}')
+    message = AmqpMessage("", topology.BOOKING_REQUESTS.name, b'{"bookingId":"' + b"x" * 80 + b'"}')
 
-    def messages(size: int) -> list[Outgoing]:
+    def messages(size: int) -> list[AmqpMessage]:
         return [replace(message) for _ in range(size)]
 
-    def publish(some: list[Outgoing]) -> int:
+    def publish(some: list[AmqpMessage]) -> int:
         return len(some) - len(publisher.publish(some))
 
     try:

@@ -21,17 +21,17 @@ from bench.history import fill
 from bench.measure import exact_cpu_seconds
 from bench.slots import HORIZON_DAYS, body
 from bench.trial import Trial
-from booking_service.check import AvailabilityCheck
-from booking_service.decision import Decider
+from booking_service.availability_check import AvailabilityCheck
+from booking_service.decide import Decider
 from booking_service.settings import booking_settings
-from clinic import document
-from clinic.assembly import relayed_store
-from clinic.booking import Booking
+from clinic.bookings import documents
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.documents import Document
 from clinic.config import load, settings
-from clinic.database import durable_uri
-from clinic.document import Document
-from clinic.listing import NEWEST_FIRST, Listing, Position, cursor
-from clinic.messages import BookingRequested
+from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery, Position, encode_cursor
+from clinic.contracts.messages import BookingRequested
+from clinic.domain.booking import Booking
+from clinic.mongo.client import durable_uri
 
 _CONFIG = Path(__file__).resolve().parent.parent / "config.yaml"
 _ROUNDS = 300
@@ -93,7 +93,7 @@ class _Past:
     def cpu_seconds(self) -> float:
         return exact_cpu_seconds(self.trial.corner.database_pid)
 
-    def page(self, listing: Listing) -> list[Document]:
+    def page(self, listing: BookingsQuery) -> list[Document]:
         """Ask the database as the gateway does, but without a bound."""
         page: list[Document] = []
         for query in listing.to_filters():
@@ -127,7 +127,7 @@ def _decider(trial: Trial) -> Iterator[Decider]:
     """What the worker decides with, its relay included, and no simulated delay."""
     uris = {"AMQP_URI": trial.amqp_uri, "MONGODB_CONNECTION_URL": trial.mongodb_uri}
     client: MongoClient[Document] = MongoClient(durable_uri(trial.mongodb_uri))
-    store, relay = relayed_store(client.get_default_database(), settings(uris))
+    store, relay = create_repository(client.get_default_database(), settings(uris))
     calendar = booking_settings(load(str(_CONFIG))).calendar
     far = replace(calendar, horizon=timedelta(days=HORIZON_DAYS))
     relay.start()
@@ -184,11 +184,11 @@ def _pages(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:
     path = f"/bookings/?limit={_LIMIT}"
     ends = {one: _end(one) for one in pasts}
     return {
-        "first page": _page(pasts, lambda _: path, lambda _: Listing(_LIMIT + 1)),
+        "first page": _page(pasts, lambda _: path, lambda _: BookingsQuery(_LIMIT + 1)),
         "100th page": _page(
             pasts,
-            lambda one: f"{path}&after={cursor(ends[one])}",
-            lambda one: Listing(_LIMIT + 1, Position.behind(ends[one])),
+            lambda one: f"{path}&after={encode_cursor(ends[one])}",
+            lambda one: BookingsQuery(_LIMIT + 1, Position.behind(ends[one])),
         ),
     }
 
@@ -199,18 +199,18 @@ def _end(one: _Past) -> list[Booking]:
     Whoever turns the pages has the database read little at a time. One question for all of them
     may keep it for so long that the gateway takes it for gone.
     """
-    page = one.page(Listing(_LIMIT))
+    page = one.page(BookingsQuery(_LIMIT))
     for _ in range(_PAGES - 2):
-        page = one.page(Listing(_LIMIT, Position.behind(_read(page))))
+        page = one.page(BookingsQuery(_LIMIT, Position.behind(_read(page))))
     return _read(page)
 
 
 def _read(page: Sequence[Document]) -> list[Booking]:
-    return [document.to_booking(each) for each in page]
+    return [documents.booking_from_document(each) for each in page]
 
 
 def _page(
-    pasts: Sequence[_Past], path: Callable[[_Past], str], listing: Callable[[_Past], Listing]
+    pasts: Sequence[_Past], path: Callable[[_Past], str], listing: Callable[[_Past], BookingsQuery]
 ) -> list[Cost]:
     """Where a gateway gives its database up, all databases are asked without a gateway."""
     costs = _in_turn(pasts, lambda one: one.api.get(path(one)))

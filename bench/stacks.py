@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.slots import HORIZON_DAYS
-from runner.cpu import GATEWAY_PLACE
+from runner.cpu_affinity import GATEWAY_PLACE
 from runner.server import Server
 from runner.services import services
 

@@ -19,8 +19,8 @@ from pymongo.collection import Collection
 from bench.backends import Backends, Corner, wait_until
 from bench.slots import body
 from bench.stacks import REQUESTS, STACKS
+from runner.managed_process import ManagedProcess, start
 from runner.ports import free_port
-from runner.process import Running, start
 
 READY_SECONDS = 60
 #: How long after the load the last message may reach the broker.
@@ -40,7 +40,7 @@ class Trial:
         self.directory = directory
         self._servers = STACKS[stack](self.port, corner.amqp_uri, corner.mongodb_uri)
         self._client: MongoClient[dict[str, Any]] = MongoClient(corner.mongodb_uri, tz_aware=True)
-        self.running: list[Running] = []
+        self.running: list[ManagedProcess] = []
 
     @property
     def url(self) -> str:
@@ -53,14 +53,14 @@ class Trial:
     def log(self, role: str) -> Path:
         return self.directory / f"{role}.log"
 
-    def start(self, role: str, **environment: str) -> Running:
+    def start(self, role: str, **environment: str) -> ManagedProcess:
         server = self._servers.server(role)
         server = replace(server, environment=server.environment | environment)
         running = start(server, self.log(role))
         self.running.append(running)
         return running
 
-    def start_api(self, **environment: str) -> Running:
+    def start_api(self, **environment: str) -> ManagedProcess:
         api = self.start("api", **environment)
         if not wait_until(self._is_ready, READY_SECONDS):
             raise RuntimeError(f"{self.stack}: the API did not start, see {self.directory}")

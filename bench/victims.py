@@ -21,8 +21,8 @@ from bench.backends import Backends, Corner, wait_until
 from bench.bystander import PATIENCE_SECONDS, Client, post
 from bench.measure import Meter, cpu_seconds
 from bench.slots import A_DAY, HORIZON_DAYS, body, slot
+from runner.managed_process import ManagedProcess, start
 from runner.ports import free_port
-from runner.process import Running, start
 from runner.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +47,7 @@ class Tree:
     def __init__(self, directory: Path, logs: Path, corner: Corner) -> None:
         self.port = free_port()
         self.amqp_uri = corner.amqp_uri
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, ManagedProcess] = {}
         self._logs = logs
         self._first = _FIRST_OF_OTHERS
         self._searched = 0

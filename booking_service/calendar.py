@@ -11,14 +11,14 @@ _END_OF_DAY = "24:00"
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class OpeningInterval:
     """Opening hours in wall-clock time; a `closes` of None is midnight at the end of the day."""
 
     opens: time
     closes: time | None
 
     @classmethod
-    def parse(cls, text: str) -> Span:
+    def parse(cls, text: str) -> OpeningInterval:
         """Read "08:00-20:00" or "08:00-24:00". Raises: ValueError."""
         opens, _, closes = (part.strip() for part in text.partition("-"))
         span = cls(time.fromisoformat(opens), _closing(closes))
@@ -34,7 +34,7 @@ class Calendar:
     """`hours` holds the spans of each weekday, Monday = 0."""
 
     zone: ZoneInfo
-    hours: Mapping[int, Sequence[Span]]
+    hours: Mapping[int, Sequence[OpeningInterval]]
     slot: timedelta
     seats_per_slot: int
     closed_days: frozenset[date]
@@ -73,7 +73,7 @@ class Calendar:
         for span in self.hours.get(day.weekday(), ()):
             yield self._instant(day, span.opens), self._closing_instant(day, span)
 
-    def _closing_instant(self, day: date, span: Span) -> datetime:
+    def _closing_instant(self, day: date, span: OpeningInterval) -> datetime:
         if span.closes is None:
             return self._instant(day + timedelta(days=1), time.min)
         # Clocks that change may show the closing time twice or skip it: the later reading counts.

@@ -13,24 +13,28 @@ from typing import Any
 from marshmallow import ValidationError
 
 from booking_service.calendar import Calendar
-from booking_service.changes import Changes
-from booking_service.decision import Decider
-from booking_service.providers import ClinicCalendar, Decisions
-from booking_service.seats import Seats
+from booking_service.change import BookingChanges
+from booking_service.decide import Decider
+from booking_service.dependencies import CalendarProvider, DeciderProvider
+from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
-from clinic.clock import now, to_wire
-from clinic.consumer import work
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts.bookings_query import parse_bookings_query
+from clinic.contracts.messages import BookingRequested
+from clinic.contracts.schemas import booking_to_json, parse_booking, parse_rescheduling, read_days
+from clinic.domain.clock import now, to_wire
+from clinic.domain.manage_token import create_credentials
+from clinic.domain.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
 from clinic.errors import ClinicError, InvalidBooking
-from clinic.listing import read_listing
-from clinic.manage_token import issue
-from clinic.messages import BookingRequested
-from clinic.monitor import Monitor
-from clinic.providers import Bookings, MessageFlag, RequestId
-from clinic.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
-from clinic.rpc_entrypoint import rpc
-from clinic.schema import new_booking, read_days, read_rescheduling, view
-from clinic.store import BookingStore
-from clinic.topology import BOOKING_REQUESTS, BOOKING_SERVICE
+from clinic.messaging.topology import BOOKING_REQUESTS, BOOKING_SERVICE
+from clinic.nameko_extensions.dependency_providers import (
+    BookingRepositoryProvider,
+    ContextFlag,
+    RequestId,
+)
+from clinic.nameko_extensions.health_server import HealthServer
+from clinic.nameko_extensions.retrying_consumer import consume_with_retry
+from clinic.nameko_extensions.rpc_entrypoint import rpc
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +54,8 @@ class BookingService:
     name = BOOKING_SERVICE
     read_settings = staticmethod(booking_settings)
 
-    bookings: BookingStore = Bookings()
-    calendar: Calendar = ClinicCalendar()
+    bookings: BookingRepository = BookingRepositoryProvider()
+    calendar: Calendar = CalendarProvider()
     request_id = RequestId()
 
     @rpc(expected_exceptions=ClinicError)
@@ -64,11 +68,11 @@ class BookingService:
         """
         payload = {"patientName": patientName, "patientEmail": patientEmail, "date": date}
         with _invalid_booking():
-            booking = new_booking(payload, language=language, by="rpc")
-        token, access = issue()
+            booking = parse_booking(payload, language=language, by="rpc")
+        token, access = create_credentials()
         self.bookings.insert(booking, access)
         logger.info("booking accepted", extra={"booking_id": booking.id})
-        return view(booking) | {"manageToken": token}
+        return booking_to_json(booking) | {"manageToken": token}
 
     @rpc(expected_exceptions=ClinicError)
     def get_booking(self, booking_id: str) -> dict[str, Any]:
@@ -76,7 +80,7 @@ class BookingService:
 
         Raises: BookingNotFound, DatabaseUnavailable.
         """
-        return view(self.bookings.get(booking_id))
+        return booking_to_json(self.bookings.get(booking_id))
 
     @rpc(expected_exceptions=ClinicError)
     def list_bookings(self, **query: Any) -> list[dict[str, Any]]:
@@ -86,8 +90,8 @@ class BookingService:
         Raises: InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
-            listing = read_listing(query)
-        return [view(booking) for booking in self.bookings.list(listing)]
+            listing = parse_bookings_query(query)
+        return [booking_to_json(booking) for booking in self.bookings.list(listing)]
 
     @rpc(expected_exceptions=ClinicError)
     def list_free_slots(self, date: str, days: int = 1) -> list[str]:
@@ -114,7 +118,7 @@ class BookingService:
         Raises: BookingNotFound, IllegalTransition, StaleBooking, InvalidBooking,
         DatabaseUnavailable.
         """
-        return view(Changes(self._seats(), by, key_id).cancel(booking_id, reason))
+        return booking_to_json(BookingChanges(self._seats(), by, key_id).cancel(booking_id, reason))
 
     @rpc(expected_exceptions=ClinicError)
     def reschedule_booking(
@@ -127,11 +131,13 @@ class BookingService:
         code), StaleBooking, InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
-            start = read_rescheduling({"date": date})
-        return view(Changes(self._seats(), by, key_id).reschedule(booking_id, start))
+            start = parse_rescheduling({"date": date})
+        return booking_to_json(
+            BookingChanges(self._seats(), by, key_id).reschedule(booking_id, start)
+        )
 
-    def _seats(self) -> Seats:
-        return Seats(self.bookings, self.calendar)
+    def _seats(self) -> SeatAllocator:
+        return SeatAllocator(self.bookings, self.calendar)
 
 
 class BookingWorker:
@@ -140,12 +146,12 @@ class BookingWorker:
     name = "booking_worker"
     read_settings = staticmethod(booking_settings)
 
-    decider: Decider = Decisions()
-    is_repeated: bool = MessageFlag("is_repeated")
+    decider: Decider = DeciderProvider()
+    is_repeated: bool = ContextFlag("is_repeated")
     request_id = RequestId()
-    monitor = Monitor()
+    monitor = HealthServer()
 
-    @work(
+    @consume_with_retry(
         BOOKING_REQUESTS,
         read=BookingRequested.from_body,
         policy=lambda settings: settings.booking_retry,

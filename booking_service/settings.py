@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError, fields, post_load, validate
 
-from booking_service.calendar import Calendar, Span
-from booking_service.check import AvailabilityCheck
+from booking_service.availability_check import AvailabilityCheck
+from booking_service.calendar import Calendar, OpeningInterval
 from clinic.config import ConfigSchema, read
-from clinic.setting_fields import Number, WholeNumber, Zone, number
+from clinic.configuration.setting_fields import Number, WholeNumber, Zone, number
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -25,12 +25,12 @@ class BookingSettings:
     check: AvailabilityCheck
 
 
-class SpanField(fields.Field[Span]):
+class OpeningIntervalField(fields.Field[OpeningInterval]):
     """Opening hours, as "08:00-20:00"."""
 
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Span:
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> OpeningInterval:
         try:
-            return Span.parse(value)
+            return OpeningInterval.parse(value)
         except (ValueError, AttributeError):
             raise ValidationError(f"{value!r} is not a span like 08:00-20:00") from None
 
@@ -49,7 +49,7 @@ class DelayField(fields.Field[tuple[float, float]]):
         return delay
 
 
-def _follow_each_other(spans: Sequence[Span]) -> None:
+def _follow_each_other(spans: Sequence[OpeningInterval]) -> None:
     """A day's spans must rise, or a slot would be listed twice."""
     for earlier, later in pairwise(spans):
         if earlier.closes is None or later.opens < earlier.closes:
@@ -60,7 +60,7 @@ class CalendarSchema(ConfigSchema):
     timezone = Zone(load_default=ZoneInfo("UTC"))
     opening_hours = fields.Dict(
         keys=fields.String(validate=validate.OneOf(_WEEKDAYS)),
-        values=fields.List(SpanField(), validate=_follow_each_other),
+        values=fields.List(OpeningIntervalField(), validate=_follow_each_other),
         required=True,
     )
     slot_minutes = WholeNumber(1, 24 * 60, load_default=30)
@@ -70,7 +70,7 @@ class CalendarSchema(ConfigSchema):
 
     @post_load
     def to_calendar(self, data: dict[str, Any], **_kwargs: Any) -> Calendar:
-        hours: dict[str, Sequence[Span]] = data["opening_hours"]
+        hours: dict[str, Sequence[OpeningInterval]] = data["opening_hours"]
         closed: list[date] = data["closed_days"]
         return Calendar(
             zone=data["timezone"],

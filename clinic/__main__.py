@@ -10,7 +10,7 @@ import click
 # nameko's, when it reads the configuration; it is no news to whoever runs this.
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
-from clinic.dead_letter_commands import dead_letters  # noqa: E402
+from clinic.cli.dead_letter_commands import dead_letters  # noqa: E402
 
 
 @click.group()

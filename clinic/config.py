@@ -10,14 +10,14 @@ import yaml
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
 from nameko.cli.main import setup_yaml_parser
 
+from clinic.configuration.limit_fields import OptionalLimit
+from clinic.configuration.secret_files import read_secret_files
+from clinic.configuration.setting_fields import DeclaredQueues, Host, Number, Text, WholeNumber
+from clinic.configuration.setting_names import fault_line
+from clinic.configuration.setting_uris import AmqpUri, MongoUri
+from clinic.domain.retry_policy import RetryPolicy
 from clinic.errors import ConfigError
-from clinic.limit_fields import OptionalLimit
-from clinic.logs import FORMATS
-from clinic.retry import RetryPolicy
-from clinic.secret_files import read_secret_files
-from clinic.setting_fields import DeclaredQueues, Host, Number, Text, WholeNumber
-from clinic.setting_names import fault_line
-from clinic.setting_uris import AmqpUri, MongoUri
+from clinic.observability.logs import FORMATS
 
 _DEFAULT_AMQP_URI = "amqp://guest:guest@localhost:5672/"
 _DEFAULT_MONGODB_URI = "mongodb://localhost:27017/clinic"
@@ -103,7 +103,7 @@ class MonitorSchema(ConfigSchema):
 
 
 class ProcessSchema(ConfigSchema):
-    """What nameko, logging and `clinic.monitor` read for themselves, with the types they need."""
+    """What nameko, logging and the health server read for themselves, with the types they need."""
 
     amqp_uri = AmqpUri(data_key="AMQP_URI", load_default=_DEFAULT_AMQP_URI)
     mongodb_uri = MongoUri(data_key="MONGODB_CONNECTION_URL", load_default=_DEFAULT_MONGODB_URI)

@@ -57,7 +57,7 @@ class IllegalTransition(ClinicError):
     code = "illegal_transition"
 
 
-class StaleBooking(ClinicError):
+class ConcurrentModification(ClinicError):
     """The booking is no longer in the state that the change was made for."""
 
     code = "stale_booking"
@@ -67,13 +67,13 @@ class SeatTaken(ClinicError):
     code = "seat_taken"
 
 
-class DateNotAvailable(ClinicError):
-    """A booking can't be moved to that date. The message is a code of `clinic.reasons`."""
+class SlotUnavailable(ClinicError):
+    """A booking can't be moved to that date. The message is a code of `clinic.domain.reasons`."""
 
     code = "date_not_available"
 
 
-class NotResendable(ClinicError):
+class ResendRejected(ClinicError):
     """A notification can't be sent again, or not now. The message says why."""
 
     code = "not_resendable"
@@ -95,11 +95,11 @@ class CheckUnavailable(ClinicError):
     code = "check_unavailable"
 
 
-class DeliveryUncertain(ClinicError):
+class DeliveryOutcomeUnknown(ClinicError):
     code = "delivery_uncertain"
 
 
-class ReceiverFailed(ClinicError):
+class WebhookServerError(ClinicError):
     code = "receiver_failed"
 
 
@@ -117,7 +117,7 @@ class RecipientRejected(PoisonMessage):
     code = "recipient_rejected"
 
 
-class ReceiverRefused(PoisonMessage):
+class WebhookRejected(PoisonMessage):
     code = "receiver_refused"
 
 
@@ -129,35 +129,35 @@ class ConfigError(ClinicError):
     code = "config_error"
 
 
-class TryLater(ClinicError):
+class TransientError(ClinicError):
     code = "try_later"
 
 
-class BacklogFull(TryLater):
+class OutboxFull(TransientError):
     code = "backlog_full"
 
 
-class DatabaseUnavailable(TryLater):
+class DatabaseUnavailable(TransientError):
     code = "database_unavailable"
 
 
-class BrokerUnavailable(TryLater):
+class BrokerUnavailable(TransientError):
     code = "broker_unavailable"
 
 
-class ServiceUnavailable(TryLater):
+class ServiceUnavailable(TransientError):
     """Another service can't be asked, or has not answered; it may have done what it was asked."""
 
     code = "service_unavailable"
 
 
-class ChannelUnavailable(TryLater):
+class ChannelUnavailable(TransientError):
     """A notification channel can't be reached, or asks to be left alone for a while."""
 
     code = "channel_unavailable"
 
 
-class LeaseHeld(TryLater):
+class LeaseHeld(TransientError):
     """Another process is working on the same thing."""
 
     code = "lease_held"

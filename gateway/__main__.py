@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.server import serve
+from gateway.server.granian_server import serve
 
 
 def main() -> None:

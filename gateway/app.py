@@ -8,33 +8,35 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from clinic.booking import canonical_id
+from clinic.bookings.confirmed_addresses import ConfirmedAddresses
+from clinic.bookings.repository import BookingRepository
 from clinic.config import Settings
-from clinic.confirmed_addresses import ConfirmedAddresses
-from clinic.queues import Queues
-from clinic.relay import Relay
-from clinic.rpc import RpcPool
-from clinic.store import BookingStore
-from gateway import failed_attempts, observation, page_refusals, problems, staff_pages
-from gateway.addresses import restore_fragment
-from gateway.appointment import appointment
-from gateway.asking import asking, welcome
-from gateway.assets import assets
-from gateway.bookings import bookings
-from gateway.breaker import Breakers
-from gateway.changes import changes
-from gateway.client_address import ClientAddressMiddleware
-from gateway.free_slots import FreeSlots
-from gateway.health import health
-from gateway.letter_room import LetterRoom
-from gateway.listing import listing
-from gateway.moving import moving
+from clinic.domain.booking import canonical_id
+from clinic.messaging.queue_statistics import QueueMonitor
+from clinic.outbox.relay import Relay
+from clinic.rpc.rpc_client import RpcPool
+from gateway import error_pages, staff_site
+from gateway.api.bookings_api import bookings
+from gateway.api.bookings_list import listing
+from gateway.api.changes_api import changes
+from gateway.api.health import health
+from gateway.api.slots_api import slots
+from gateway.auth.staff_keys import StaffKeys
+from gateway.http import instrumentation, problem_details
+from gateway.http.circuit_breaker import CircuitBreakers
+from gateway.http.client_address import ClientAddressMiddleware
+from gateway.http.redirects import restore_fragment
+from gateway.http.requests import MAX_BODY_BYTES
+from gateway.limits import failed_attempts
+from gateway.limits.rate_limits import limit_requests
 from gateway.openapi.routes import documents
-from gateway.rate_limits import limit_requests
-from gateway.requests import MAX_BODY_BYTES
+from gateway.rpc_clients.free_slots import FreeSlots
 from gateway.settings import GatewaySettings
-from gateway.slots import slots
-from gateway.staff_keys import StaffKeys
+from gateway.web.patient.booking_form import asking, welcome
+from gateway.web.patient.booking_page import appointment
+from gateway.web.patient.reschedule_page import moving
+from gateway.web.staff.inspection_lock import InspectionLock
+from gateway.web.static_files import assets
 
 
 class _Gateway(Flask):
@@ -43,11 +45,11 @@ class _Gateway(Flask):
         return func
 
 
-page_refusals.register(welcome, asking, appointment, moving)
+error_pages.register(welcome, asking, appointment, moving)
 
 
 def create_app(
-    store: BookingStore,
+    store: BookingRepository,
     relay: Relay,
     settings: GatewaySettings,
     booking_service: RpcPool,
@@ -78,7 +80,7 @@ def create_app(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     if shared:
-        app.config.update(LETTER_ROOM=LetterRoom(shared), QUEUES=Queues(shared))
+        app.config.update(LETTER_ROOM=InspectionLock(shared), QUEUES=QueueMonitor(shared))
     _register_hooks(app, store, settings)
     _register_views(app, store)
     _resolve_client(app, settings.trusted_proxies)
@@ -87,24 +89,24 @@ def create_app(
     return app
 
 
-def _register_hooks(app: Flask, store: BookingStore, settings: GatewaySettings) -> None:
+def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySettings) -> None:
     """Register what every request passes, whichever view answers it."""
     failed_attempts.register(app, settings.failed_attempts_limit)
     app.url_value_preprocessor(_canonicalize_ids)
-    observation.register(app, store.outbox)
-    problems.register(app)
-    page_refusals.register_for_people(app)
+    instrumentation.register(app, store.outbox)
+    problem_details.register(app)
+    error_pages.register_for_people(app)
     app.before_request(restore_fragment)
 
 
-def _register_views(app: Flask, store: BookingStore) -> None:
-    breakers = Breakers(app)
+def _register_views(app: Flask, store: BookingRepository) -> None:
+    breakers = CircuitBreakers(app)
     breakers.watch(bookings.name, changes.name, asking.name, appointment.name, moving.name)
     breakers.watch(listing.name)  # a long list that is too slow keeps nobody from booking
     pages = (welcome, asking, appointment, moving, assets)
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
-    staff_pages.register(app, breakers, store)
+    staff_site.register(app, breakers, store)
 
 
 def _resolve_client(app: Flask, proxies: int) -> None:

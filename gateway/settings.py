@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from marshmallow import ValidationError, fields, post_load
 
 from clinic.config import ConfigSchema, read
-from clinic.sender import DEFAULT_SENDER, Sender, SenderField
-from clinic.setting_fields import PublicUrl, SecretList, WholeNumber, Zone
-from gateway.rate_limits import Rate
+from clinic.configuration.sender import DEFAULT_SENDER, Sender, SenderField
+from clinic.configuration.setting_fields import PublicUrl, SecretList, WholeNumber, Zone
+from gateway.limits.rate_limits import Rate
 
 _UTC = ZoneInfo("UTC")
 _DEFAULT_SMTP = {"sender": Sender(DEFAULT_SENDER)}

@@ -12,14 +12,14 @@ from typing import Any
 from flask import Flask
 from pymongo import MongoClient
 
-from clinic.assembly import relayed_store
+from clinic.bookings.bootstrap import create_repository
 from clinic.config import load, settings
-from clinic.database import DATABASE_NAME, durable_uri
 from clinic.errors import ConfigError
-from clinic.rpc import RpcPool
-from clinic.topology import BOOKING_SERVICE, NOTIFICATION_DESK
+from clinic.messaging.topology import BOOKING_SERVICE, NOTIFICATION_DESK
+from clinic.mongo.client import DATABASE_NAME, durable_uri
+from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
-from gateway.garbage import spare_what_is_here
+from gateway.server.garbage_collection import spare_what_is_here
 from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def start(config: dict[str, Any]) -> Flask:
     if not own.staff_keys:
         logger.warning("STAFF_API_KEY is not set: the staff pages and /metrics are closed")
     client: MongoClient[dict[str, Any]] = MongoClient(durable_uri(read.mongodb_uri))
-    store, relay = relayed_store(client.get_default_database(DATABASE_NAME), read)
+    store, relay = create_repository(client.get_default_database(DATABASE_NAME), read)
     relay.start()
     # Granian's workers are processes of multiprocessing, which runs no atexit handlers.
     Finalize(None, logging.shutdown, exitpriority=0)

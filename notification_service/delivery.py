@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from clinic.booking import Booking, date_at
-from clinic.clock import now
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain.booking import Booking, date_at_version
+from clinic.domain.clock import now
 from clinic.errors import (
     BookingNotFound,
     ChannelUnavailable,
     DeliveryExpired,
-    DeliveryUncertain,
+    DeliveryOutcomeUnknown,
     LeaseHeld,
     PoisonMessage,
 )
-from clinic.messages import BookingStateChanged
-from clinic.store import BookingStore
-from notification_service.channels import Channel
-from notification_service.ledger import Claim, Ledger, State
+from notification_service.channels.email_channel import Channel
+from notification_service.delivery_log import Claim, DeliveryLog, State
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class Delivery(Generic[Content]):
     overtaken. `limited` says which quota counts an event, if any.
     """
 
-    bookings: BookingStore
-    ledger: Ledger
+    bookings: BookingRepository
+    ledger: DeliveryLog
     channel: Channel[Content]
     prepare: Callable[[Booking, BookingStateChanged], Content]
     again: Callable[[Content, int], Content] = lambda content, _times: content
@@ -106,7 +106,7 @@ class Delivery(Generic[Content]):
         """
         try:
             self.channel.send(content)
-        except (DeliveryUncertain, PoisonMessage):
+        except (DeliveryOutcomeUnknown, PoisonMessage):
             raise
         except ChannelUnavailable:
             if now() - claim.wanted_since > GIVE_UP_AFTER:
@@ -121,7 +121,7 @@ class Delivery(Generic[Content]):
 def _require_genuine(event: BookingStateChanged, booking: Booking) -> None:
     """Refuse an event that is not in the booking's history: forged, or from another database."""
     told = (event.previous_status, event.status, event.reason, event.date)
-    date = date_at(event.version, booking.history, booking.date)
+    date = date_at_version(event.version, booking.history, booking.date)
     steps = booking.history[event.version - 1 : event.version]
     if told not in [(step.previous, step.status, step.reason, date) for step in steps]:
         raise PoisonMessage("the booking's history has no such step")

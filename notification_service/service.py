@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from clinic.consumer import work
+from clinic.contracts.messages import BookingStateChanged
 from clinic.errors import ClinicError
-from clinic.messages import BookingStateChanged
-from clinic.monitor import Monitor
-from clinic.providers import MessageFlag, RequestId
-from clinic.rpc_entrypoint import rpc
-from clinic.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
-from notification_service.channels import Envelope
+from clinic.messaging.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
+from clinic.nameko_extensions.dependency_providers import ContextFlag, RequestId
+from clinic.nameko_extensions.health_server import HealthServer
+from clinic.nameko_extensions.retrying_consumer import consume_with_retry
+from clinic.nameko_extensions.rpc_entrypoint import rpc
+from notification_service.channels.email_channel import OutgoingEmail
 from notification_service.delivery import Delivery
-from notification_service.desk import Desk
-from notification_service.providers import EmailDelivery, StaffDesk, WebhookDelivery
+from notification_service.notification_admin import NotificationAdmin
+from notification_service.notification_dependencies import (
+    EmailDeliveryProvider,
+    NotificationAdminProvider,
+    WebhookDeliveryProvider,
+)
 from notification_service.settings import notification_settings
 
 
@@ -29,12 +33,12 @@ class NotificationService:
     name = "notification_service"
     read_settings = staticmethod(notification_settings)
 
-    email: Delivery[Envelope] = EmailDelivery()
-    is_replay: bool = MessageFlag("is_replay")
+    email: Delivery[OutgoingEmail] = EmailDeliveryProvider()
+    is_replay: bool = ContextFlag("is_replay")
     request_id = RequestId()
-    monitor = Monitor()
+    monitor = HealthServer()
 
-    @work(
+    @consume_with_retry(
         EMAIL,
         read=BookingStateChanged.from_body,
         policy=lambda settings: settings.email_retry,
@@ -55,11 +59,11 @@ class WebhookService:
     name = "webhook_service"
     read_settings = staticmethod(notification_settings)
 
-    webhook: Delivery[BookingStateChanged] = WebhookDelivery()
-    is_replay: bool = MessageFlag("is_replay")
+    webhook: Delivery[BookingStateChanged] = WebhookDeliveryProvider()
+    is_replay: bool = ContextFlag("is_replay")
     request_id = RequestId()
 
-    @work(
+    @consume_with_retry(
         WEBHOOK,
         read=BookingStateChanged.from_body,
         policy=lambda settings: settings.webhook_retry,
@@ -75,13 +79,13 @@ class WebhookService:
         self.webhook.give_up(event, code)
 
 
-class NotificationDesk:
+class NotificationAdminService:
     """`n.rpc.notification_desk...`: for the gateway, and for people in `nameko shell`."""
 
     name = NOTIFICATION_DESK
     read_settings = staticmethod(notification_settings)
 
-    desk: Desk = StaffDesk()
+    desk: NotificationAdmin = NotificationAdminProvider()
     request_id = RequestId()
 
     @rpc(expected_exceptions=ClinicError)

@@ -13,12 +13,12 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from clinic.config import ConfigSchema, read
-from clinic.limit_fields import OptionalLimit
-from clinic.setting_fields import Number, PublicUrl, SecretList, WholeNumber, Zone
-from clinic.setting_text import is_loopback, plain_text
-from notification_service.channels import Channel, Envelope
-from notification_service.smtp_settings import SmtpSchema
-from notification_service.webhook import WebhookChannel
+from clinic.configuration.limit_fields import OptionalLimit
+from clinic.configuration.setting_fields import Number, PublicUrl, SecretList, WholeNumber, Zone
+from clinic.configuration.setting_text import is_loopback, plain_text
+from notification_service.channels.email_channel import Channel, OutgoingEmail
+from notification_service.channels.smtp_settings import SmtpSchema
+from notification_service.channels.webhook import WebhookChannel
 
 #: Two weeks.
 _LONGEST_HOURS = 336
@@ -31,7 +31,7 @@ class NotificationSettings:
     nobody is reminded. `webhook` is None while it is off. `max_emails_per_address` is for a day and
     an address that nobody has confirmed; None is any number."""
 
-    channel: Channel[Envelope]
+    channel: Channel[OutgoingEmail]
     sender: str
     zone: ZoneInfo
     slot: timedelta

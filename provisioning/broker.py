@@ -15,7 +15,7 @@ from typing import Any
 from kombu import Exchange, Queue
 
 from clinic.config import Settings
-from clinic.topology import (
+from clinic.messaging.topology import (
     BOOKING_REQUESTS,
     EMAIL,
     EVENTS,

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from clinic.topology import (
+from clinic.messaging.topology import (
     BOOKING_REQUESTS,
     BOOKING_SERVICE,
     EMAIL,

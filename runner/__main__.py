@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 
-from runner.problem import Problem
-from runner.process import die_with_parent
+from runner.managed_process import die_with_parent
 from runner.run import Run, Stopped
 from runner.settings import Settings
+from runner.startup_error import StartupError
 
 
 def main() -> str | None:
@@ -23,7 +23,7 @@ def main() -> str | None:
         run.forever()
     except Stopped:
         pass
-    except (Problem, OSError) as problem:
+    except (StartupError, OSError) as problem:
         return str(problem)
     return None
 

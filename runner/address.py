@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 _LOOPBACK = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
 _BROADCAST = IPv4Address("255.255.255.255")
@@ -49,10 +49,10 @@ def _one_to_listen_on(text: str, host: str) -> IPv4Address | IPv6Address:
     ip = ip_address(text)
     if isinstance(ip, IPv6Address):
         if ip.scope_id is not None:
-            raise Problem(f"HOST must be an address without a zone, not {host!r}")
+            raise StartupError(f"HOST must be an address without a zone, not {host!r}")
         ip = ip.ipv4_mapped or ip
     if ip.is_multicast or ip == _BROADCAST:
-        raise Problem(f"HOST must be an address of one machine, not {host!r}")
+        raise StartupError(f"HOST must be an address of one machine, not {host!r}")
     return ip
 
 
@@ -62,7 +62,7 @@ def _resolved(name: str) -> str:
     # A name that no name server could have is not even looked up.
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no host name"
-        raise Problem(
+        raise StartupError(
             f"HOST must be an IP address or a host name, not {name!r}: {reason}"
         ) from error
     by_family = {family: str(address[0]) for family, *_, address in reversed(found)}

@@ -9,7 +9,7 @@ from clinic.config import load, settings
 from clinic.errors import ConfigError
 from gateway.settings import GatewaySettings, gateway_settings
 from notification_service.settings import notification_settings
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 
 def require_configuration() -> GatewaySettings:
@@ -22,4 +22,4 @@ def require_configuration() -> GatewaySettings:
             read(config)
         return gateway_settings(config)
     except ConfigError as error:
-        raise Problem(f"{path}: {error}") from error
+        raise StartupError(f"{path}: {error}") from error

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 
 def lock(directory: Path) -> IO[str]:
@@ -21,7 +21,9 @@ def lock(directory: Path) -> IO[str]:
         file.seek(0)
         owner = file.read().strip()
         file.close()
-        raise Problem(f"{directory} is in use by another run, started as process {owner}") from None
+        raise StartupError(
+            f"{directory} is in use by another run, started as process {owner}"
+        ) from None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from runner.cpu import pinned
+from runner.cpu_affinity import pinned
 from runner.ports import remembered_port
 from runner.server import Server
 

@@ -11,10 +11,10 @@ from amqp.exceptions import AMQPError
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
-from clinic.link import connect_once
+from clinic.messaging.connection import connect_once
 from runner.ports import remembered_port
-from runner.problem import Problem
 from runner.server import Server
+from runner.startup_error import StartupError
 
 # Not the wrappers on PATH: those switch to the package's own user, and need root for it.
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")
@@ -152,7 +152,7 @@ def connect(uri: str, timeout_seconds: float) -> None:
 def require_programs() -> None:
     """Raises the line that tells what to install."""
     if not (PROGRAMS / "rabbitmq-server").exists() or shutil.which("epmd") is None:
-        raise Problem("RabbitMQ is missing: install rabbitmq-server, or set AMQP_URI")
+        raise StartupError("RabbitMQ is missing: install rabbitmq-server, or set AMQP_URI")
 
 
 def _kept(file: Path, first_value: str) -> str:

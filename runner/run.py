@@ -9,17 +9,17 @@ from types import FrameType
 from typing import IO
 
 from runner import mongodb, rabbitmq
-from runner.backend import Backend, given
 from runner.configuration import require_configuration
-from runner.cpu import DATABASE_PLACE, GATEWAY_PLACE
+from runner.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE
+from runner.external_backend import Backend, given
 from runner.lock import lock
 from runner.mongodb import MongoServer
 from runner.ports import is_taken, reserve
-from runner.problem import Problem
 from runner.rabbitmq import RabbitNode
 from runner.services import services
 from runner.settings import Settings
 from runner.staff_key import staff_key
+from runner.startup_error import StartupError
 from runner.supervision import Supervision
 from runner.terminal import Terminal
 
@@ -113,13 +113,13 @@ class Run:
             self._tick(supervision)
             if time.monotonic() > ready_by:
                 logs = self._settings.directory / "logs"
-                raise Problem(f"{what} was not ready in {DEADLINE_SECONDS} s; see {logs}")
+                raise StartupError(f"{what} was not ready in {DEADLINE_SECONDS} s; see {logs}")
 
     def _tick(self, supervision: Supervision) -> None:
         if self._stop_requested or self._terminal.is_gone():
             raise Stopped
         if not supervision.is_alive():
-            raise Problem("supervisord ended, so everything was stopped")
+            raise StartupError("supervisord ended, so everything was stopped")
         supervision.sweep()
         time.sleep(TICK_SECONDS)
 
@@ -140,9 +140,9 @@ class Run:
         try:
             taken = is_taken(port, ip)
         except OSError as error:
-            raise Problem(f"Cannot listen on {ip}, port {port}: {error.strerror}") from error
+            raise StartupError(f"Cannot listen on {ip}, port {port}: {error.strerror}") from error
         if taken:
-            raise Problem(f"Port {port} is taken: set PORT to another one")
+            raise StartupError(f"Port {port} is taken: set PORT to another one")
         reserve(port)
 
     def _broker(self) -> Backend:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from runner.cpu import pinned
+from runner.cpu_affinity import pinned
 from runner.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from marshmallow import ValidationError
 
+from clinic.configuration.secret_files import secret_of
+from clinic.configuration.setting_text import plain_text
 from clinic.errors import ConfigError
-from clinic.secret_files import secret_of
-from clinic.setting_text import plain_text
 from runner.address import Address, parse_address
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ def _secret(environment: Mapping[str, str], name: str) -> str | None:
     try:
         return secret_of(environment, name)
     except ConfigError as error:
-        raise Problem(str(error)) from None
+        raise StartupError(str(error)) from None
 
 
 def _directory(text: str) -> Path:
     try:
         return Path(plain_text(text)).absolute()
     except ValidationError as error:
-        raise Problem(f"RUN_DIR: {error.messages[0]}") from None
+        raise StartupError(f"RUN_DIR: {error.messages[0]}") from None
 
 
 def _port(text: str) -> int:
     if not (re.fullmatch(r"[0-9]{1,5}", text) and 1 <= int(text) <= 65_535):
-        raise Problem(f"PORT must be a number from 1 to 65535, not {text!r}")
+        raise StartupError(f"PORT must be a number from 1 to 65535, not {text!r}")
     return int(text)

@@ -16,7 +16,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from runner.process import STOP_SECONDS, adopt_orphans, descendants, die_with_parent, end, orphans
+from runner.managed_process import (
+    STOP_SECONDS,
+    adopt_orphans,
+    descendants,
+    die_with_parent,
+    end,
+    orphans,
+)
 from runner.server import Server
 
 HEAD = """\

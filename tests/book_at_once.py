@@ -11,22 +11,22 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from clinic.database import durable_uri
+from clinic.bookings.repository import BookingRepository
+from clinic.domain.manage_token import create_credentials
 from clinic.errors import TooManyOpenBookings
-from clinic.manage_token import issue
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
+from clinic.mongo.client import durable_uri
+from clinic.outbox.outbox import Outbox
 from tests.bookings import requested
 
 
 def main(uri: str, address: str, threads: str, max_open: str) -> None:
     with MongoClient[Any](durable_uri(uri)) as client:
         database = client.get_default_database()
-        store = BookingStore(database, Outbox(database), int(max_open))
+        store = BookingRepository(database, Outbox(database), int(max_open))
 
         def book(_number: int) -> bool:
             try:
-                store.insert(requested(patient_email=address), issue()[1])
+                store.insert(requested(patient_email=address), create_credentials()[1])
             except TooManyOpenBookings:
                 return False
             return True

@@ -7,11 +7,11 @@ from typing import Any
 
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic.booking import Booking
-from clinic.clock import now
-from clinic.manage_token import issue
-from clinic.store import BookingStore
+from clinic.bookings.repository import BookingRepository
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now
+from clinic.domain.manage_token import create_credentials
 from tests.amqp import depth
 
 
@@ -25,13 +25,13 @@ def requested(**fields: Any) -> Booking:
         "at": now(),
         "by": "test",
     }
-    return steps.request(**usual | fields)
+    return steps.create_booking(**usual | fields)
 
 
-def put_booking(store: BookingStore, **fields: Any) -> Booking:
+def put_booking(store: BookingRepository, **fields: Any) -> Booking:
     """Store such a booking and return it."""
     booking = requested(**fields)
-    store.insert(booking, issue()[1])
+    store.insert(booking, create_credentials()[1])
     return booking
 
 

@@ -19,11 +19,11 @@ from kombu import Connection  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from pymongo.database import Database  # noqa: E402
 
-from clinic import topology  # noqa: E402
 from clinic.config import load  # noqa: E402
-from clinic.database import durable_uri  # noqa: E402
+from clinic.messaging import topology  # noqa: E402
+from clinic.mongo.client import durable_uri  # noqa: E402
+from runner.managed_process import start  # noqa: E402
 from runner.mongodb import MongoServer  # noqa: E402
-from runner.process import start  # noqa: E402
 from runner.rabbitmq import RabbitNode  # noqa: E402
 from tests.proxy import Proxy, proxied  # noqa: E402
 

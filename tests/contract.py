@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Request
 
-from gateway.addresses import is_api
+from gateway.http.redirects import is_api
 from gateway.openapi.document import document
 
 Call = tuple[str, str]

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from clinic import strict_json
-from clinic.clock import to_wire
-from clinic.retry import ATTEMPT_HEADER
-from clinic.topology import BOOKING_REQUESTS, WorkQueue
+from clinic.contracts import strict_json
+from clinic.domain.clock import to_wire
+from clinic.domain.retry_policy import ATTEMPT_HEADER
+from clinic.messaging.topology import BOOKING_REQUESTS, WorkQueue
 from tests.amqp import put
 
 PARKED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.front import Front
+from gateway.server.asgi_adapter import AsgiAdapter
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -45,4 +45,4 @@ class _Closing:
         type(self).closed += 1
 
 
-front = Front(application, fibers=4, threads=2)
+front = AsgiAdapter(application, fibers=4, threads=2)

@@ -18,17 +18,17 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from clinic import strict_json
-from clinic.database import durable_uri
-from clinic.errors import BacklogFull, DatabaseUnavailable, SeatTaken
-from clinic.fibers import Fiber, ThreadBell, aside, pause, ring, silent_bell
-from clinic.group_commit import LIMIT, GroupCommit
-from clinic.logs import ConsoleHandler
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
-from gateway import request_body
+from clinic.bookings.repository import BookingRepository
+from clinic.concurrency.batching import MAX_BATCH_SIZE, Batcher
+from clinic.concurrency.fibers import Fiber, ThreadBell, aside, pause, ring, silent_bell
+from clinic.contracts import strict_json
+from clinic.errors import DatabaseUnavailable, OutboxFull, SeatTaken
+from clinic.mongo.client import durable_uri
+from clinic.observability.logs import ConsoleHandler
+from clinic.outbox.outbox import Outbox
 from gateway.app import create_app
-from gateway.front import Front
+from gateway.server import request_body
+from gateway.server.asgi_adapter import AsgiAdapter
 from gateway.settings import GatewaySettings
 
 PATIENCE_SECONDS = 30
@@ -202,21 +202,21 @@ class Operation:
 
 async def fibers_share_operations_and_never_run_one_themselves() -> None:
     operation = Operation()
-    commit = GroupCommit(operation.run)
-    items: list[Any] = [*range(2 * LIMIT), "taken"]
+    commit = Batcher(operation.run)
+    items: list[Any] = [*range(2 * MAX_BATCH_SIZE), "taken"]
     found = await outcomes([lambda item=item: commit.submit(item) for item in items])
-    assert found[:-1] == [str(each) for each in range(2 * LIMIT)]
+    assert found[:-1] == [str(each) for each in range(2 * MAX_BATCH_SIZE)]
     assert isinstance(found[-1], SeatTaken)
     assert [each for group in operation.groups for each in group] == items
     assert len(operation.groups) <= 4
-    assert max(len(group) for group in operation.groups) <= LIMIT
+    assert max(len(group) for group in operation.groups) <= MAX_BATCH_SIZE
     assert threading.get_ident() not in operation.threads
     assert operation.most_running == 1
 
 
 async def threads_have_one_operation_in_flight() -> None:
     operation = Operation(seconds=0.001)
-    commit = GroupCommit(operation.run)
+    commit = Batcher(operation.run)
     got: list[tuple[str, str]] = []
 
     def come(caller: int) -> None:
@@ -239,7 +239,7 @@ async def threads_have_one_operation_in_flight() -> None:
 
 async def fibers_and_threads_share_operations() -> None:
     operation = Operation()
-    commit = GroupCommit(operation.run)
+    commit = Batcher(operation.run)
 
     def come(caller: str) -> list[str]:
         return [commit.submit(f"{caller}.{number}") for number in range(20)]
@@ -257,7 +257,7 @@ async def fibers_and_threads_share_operations() -> None:
 async def a_failure_is_told_to_all_fibers() -> None:
     operation = Operation()
     operation.failure = ValueError("x")
-    commit = GroupCommit(operation.run)
+    commit = Batcher(operation.run)
     first, *others = await outcomes([lambda: commit.submit("a")] * 100)
     assert first is operation.failure
     assert {type(each) for each in others} == {DatabaseUnavailable}
@@ -269,10 +269,10 @@ async def requests_run_as_fibers_leave_the_database_to_threads() -> None:
     seen = _Threads()
     with MongoClient[dict[str, Any]](durable_uri(sys.argv[2]), event_listeners=[seen]) as client:
         database = client.get_default_database()
-        store = BookingStore(database, Outbox(database, limit=3))
+        store = BookingRepository(database, Outbox(database, limit=3))
         nobody: Any = None
         app = create_app(store, nobody, GatewaySettings(), nobody, nobody)
-        front = Front(app, fibers=4, threads=4)
+        front = AsgiAdapter(app, fibers=4, threads=4)
         one, other = _body("Ana"), _body("Eva")
         made = await _ask(front, "POST", "/book", one, key="k")
         again = await _ask(front, "POST", "/book", one, key="k")
@@ -287,12 +287,12 @@ async def requests_run_as_fibers_leave_the_database_to_threads() -> None:
         await _is_refused_in_words(front)
         crowd = [_ask(front, "POST", "/book", one) for _ in range(8)]
         statuses = [status for status, _ in await asyncio.gather(*crowd)]
-        assert BacklogFull.code in str(await _ask(front, "POST", "/book", one))
+        assert OutboxFull.code in str(await _ask(front, "POST", "/book", one))
         assert set(statuses) == {201, 503}
         assert threading.get_ident() not in seen.threads
 
 
-async def _is_refused_in_words(front: Front) -> None:
+async def _is_refused_in_words(front: AsgiAdapter) -> None:
     """A body that breaks off, and one that takes too long."""
     request_body.BODY_SECONDS = 0.05
     for chunks, expected in (([b"{", b""], "bad_request"), ([b"{", None], "request_timeout")):
@@ -314,7 +314,7 @@ async def no_more_requests_are_fibers_at_once_than_there_is_room() -> None:
         start_response("200 OK", [("Content-Length", "2")])
         return [b"{}"]
 
-    front = Front(application, fibers=3, threads=1)
+    front = AsgiAdapter(application, fibers=3, threads=1)
     answers = await asyncio.gather(*(_ask(front, "GET", "/book") for _ in range(20)))
     assert answers == [(200, {})] * 20
     assert max(most) == 3
@@ -325,7 +325,7 @@ async def a_fiber_that_wants_to_end_the_process_ends_its_request_only() -> None:
         pause(0.01)
         raise SystemExit("as asked")
 
-    front = Front(application, fibers=1, threads=1)
+    front = AsgiAdapter(application, fibers=1, threads=1)
     asking = Request("GET", "/book", b"", {})
     try:
         await front(asking.scope, asking.receive, asking.send)
@@ -354,7 +354,7 @@ def _body(name: str) -> bytes:
 
 
 async def _ask(
-    front: Front, method: str, path: str, body: bytes = b"", key: str = ""
+    front: AsgiAdapter, method: str, path: str, body: bytes = b"", key: str = ""
 ) -> tuple[int, Any]:
     headers = {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
     request = Request(method, path, body, headers)

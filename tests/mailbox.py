@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
+from runner.managed_process import start
 from runner.ports import free_port, is_taken
-from runner.process import start
 from runner.server import Server
 from tests.conftest import eventually
 from tests.letters import letters_in

@@ -1,6 +1,6 @@
 """The booking service of tests that are about something else."""
 
-from clinic.rpc import RpcPool
+from clinic.rpc.rpc_client import RpcPool
 
 #: Its broker is nowhere.
 NO_SERVICE = RpcPool("amqp://guest:guest@127.0.0.1:1/")

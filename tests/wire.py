@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runner.managed_process import start
 from runner.ports import free_port
-from runner.process import start
 from runner.server import Server
 from tests.conftest import eventually
 

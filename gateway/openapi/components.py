@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.requests import IDEMPOTENCY_KEY
+from gateway.http.requests import IDEMPOTENCY_KEY
 
 EXAMPLE_ID = "0b6f3a52-9d0e-4f0b-8b1a-2f1f6a0e7c11"
 

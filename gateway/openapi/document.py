@@ -12,15 +12,15 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import fields
 
-from clinic.email_address import MAX_EMAIL
-from clinic.listing import Cursor
-from clinic.person_name import MAX_NAME
-from clinic.schema import Day, EmailAddress, Instant, PersonName
-from gateway.openapi.answers import ProblemSchema
+from clinic.contracts.bookings_query import Cursor
+from clinic.contracts.email_address import MAX_EMAIL
+from clinic.contracts.person_name import MAX_NAME
+from clinic.contracts.schemas import Day, EmailAddress, Instant, PersonName
 from gateway.openapi.components import HEADERS, PARAMETERS, SCHEMES
-from gateway.openapi.operation import Answer, Operation
+from gateway.openapi.error_responses import ERROR_RESPONSES, UNAUTHORIZED, ErrorResponse
+from gateway.openapi.operation import Operation, Response
 from gateway.openapi.operations import TAGS, operations
-from gateway.openapi.refusals import REFUSALS, UNAUTHORIZED, Refusal
+from gateway.openapi.response_schemas import ProblemSchema
 
 VERSION = "0.1.0"  #: that of pyproject.toml, which the image has not
 
@@ -91,11 +91,11 @@ def _add_schemes(spec: APISpec, names: Iterable[str]) -> None:
 
 def _add_refusals(spec: APISpec) -> None:
     spec.components.schema("Problem", schema=ProblemSchema)
-    for refusal in REFUSALS:
+    for refusal in ERROR_RESPONSES:
         spec.components.response(refusal.name, _refusal(refusal))
 
 
-def _refusal(refusal: Refusal) -> dict[str, Any]:
+def _refusal(refusal: ErrorResponse) -> dict[str, Any]:
     narrowed = {
         "status": {"const": refusal.status.value},
         "code": {"enum": list(refusal.all_codes())},
@@ -143,7 +143,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     return responses | {str(each.status.value): each.name for each in refused}
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: Response) -> dict[str, Any]:
     response: dict[str, Any] = {
         "description": answer.description,
         "headers": _headers(answer.headers),
@@ -155,7 +155,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return response
 
 
-def _content(answer: Answer) -> dict[str, Any]:
+def _content(answer: Response) -> dict[str, Any]:
     if answer.schema is None:
         kind = "object" if answer.media_type == "application/json" else "string"
         return {"schema": {"type": kind}}

@@ -9,11 +9,11 @@ from typing import Any
 
 from marshmallow import Schema
 
-from gateway.openapi.refusals import Refusal
+from gateway.openapi.error_responses import ErrorResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Response:
     """One that is no refusal. `schema` is one of marshmallow or JSON Schema; without one its JSON
     is any object."""
 
@@ -42,7 +42,7 @@ class Operation:
     query: type[Schema] | None = None
     body: type[Schema] | None = None
     example: Any = None
-    answers: tuple[Answer, ...]
-    refusals: tuple[Refusal, ...] = ()
+    answers: tuple[Response, ...]
+    refusals: tuple[ErrorResponse, ...] = ()
     access: tuple[str, ...] = ()
     is_public: bool = False

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from http import HTTPStatus
 
-from clinic.listing import ListingSchema
-from clinic.schema import BookingRequestSchema, ReschedulingSchema, SlotsQuerySchema
-from gateway.openapi import answers, refusals
+from clinic.contracts.bookings_query import ListingSchema
+from clinic.contracts.schemas import BookingRequestSchema, ReschedulingSchema, SlotsQuerySchema
+from gateway.openapi import error_responses, response_schemas
 from gateway.openapi.components import PATIENT, STAFF
 from gateway.openapi.examples import CANCELLED, MOVED, PENDING, PUBLIC, REJECTED, REQUEST
-from gateway.openapi.operation import Answer, Operation
+from gateway.openapi.operation import Operation, Response
 
 TAGS = {
     "Bookings": "Asking for an appointment, and what became of it.",
@@ -24,16 +24,16 @@ TAGS = {
 
 #: What may be said to whoever changes a booking.
 _OF_A_CHANGE = (
-    refusals.INVALID_BODY,
-    refusals.TOO_SLOW,
-    refusals.FORBIDDEN,
-    refusals.NO_SUCH_BOOKING,
-    refusals.TOO_LARGE,
-    refusals.NOT_JSON,
-    refusals.UNAVAILABLE_OR_NO_SERVICE,
+    error_responses.INVALID_BODY,
+    error_responses.TOO_SLOW,
+    error_responses.FORBIDDEN,
+    error_responses.NO_SUCH_BOOKING,
+    error_responses.TOO_LARGE,
+    error_responses.NOT_JSON,
+    error_responses.UNAVAILABLE_OR_NO_SERVICE,
 )
 
-UNCHANGED = Answer(
+UNCHANGED = Response(
     status=HTTPStatus.NOT_MODIFIED,
     description="The ETag that you know still holds.",
     media_type=None,
@@ -52,10 +52,10 @@ BOOK = Operation(
     body=BookingRequestSchema,
     example=REQUEST,
     answers=(
-        Answer(
+        Response(
             status=HTTPStatus.CREATED,
             description="Stored. Read it some seconds later to see what became of it.",
-            schema=answers.AcceptedSchema,
+            schema=response_schemas.AcceptedSchema,
             example={
                 "booking": PENDING | {"manageToken": "jfO9K0EQAnQrW2FhKAVBhlb2UBK0FAezVcVcvZoQlEc"}
             },
@@ -73,14 +73,14 @@ BOOK = Operation(
         ),
     ),
     refusals=(
-        refusals.INVALID_BODY,
-        refusals.TOO_SLOW,
-        refusals.TOO_LARGE,
-        refusals.NOT_JSON,
-        refusals.TOO_MANY_OPEN,
-        refusals.KEY_USED,
-        refusals.TOO_MANY,
-        refusals.UNAVAILABLE_OR_FULL,
+        error_responses.INVALID_BODY,
+        error_responses.TOO_SLOW,
+        error_responses.TOO_LARGE,
+        error_responses.NOT_JSON,
+        error_responses.TOO_MANY_OPEN,
+        error_responses.KEY_USED,
+        error_responses.TOO_MANY,
+        error_responses.UNAVAILABLE_OR_FULL,
     ),
 )
 
@@ -94,15 +94,19 @@ READ = Operation(
     " are for its patient and for staff.",
     parameters=("BookingId", "IfNoneMatch"),
     answers=(
-        Answer(
+        Response(
             description="The booking as it is now.",
-            schema=answers.EITHER_BOOKING,
+            schema=response_schemas.EITHER_BOOKING,
             example=PUBLIC,
             headers=("ETag",),
         ),
         UNCHANGED,
     ),
-    refusals=(refusals.NO_SUCH_BOOKING, refusals.TOO_MANY, refusals.UNAVAILABLE),
+    refusals=(
+        error_responses.NO_SUCH_BOOKING,
+        error_responses.TOO_MANY,
+        error_responses.UNAVAILABLE,
+    ),
     access=(PATIENT, STAFF),
     is_public=True,
 )
@@ -115,15 +119,15 @@ LIST = Operation(
     summary="List bookings, newest first",
     query=ListingSchema,
     answers=(
-        Answer(
+        Response(
             description="One page. A `Link` header leads to the next.",
-            schema=answers.BookingSchema,
+            schema=response_schemas.BookingSchema,
             many=True,
             example=[REJECTED],
             headers=("Link",),
         ),
     ),
-    refusals=(refusals.INVALID_QUERY, refusals.TOO_MANY, refusals.UNAVAILABLE),
+    refusals=(error_responses.INVALID_QUERY, error_responses.TOO_MANY, error_responses.UNAVAILABLE),
     access=(STAFF,),
 )
 
@@ -135,14 +139,14 @@ SLOTS = Operation(
     summary="See the free starts of a day",
     query=SlotsQuerySchema,
     answers=(
-        Answer(
+        Response(
             description="In UTC and in order; none for a day that can't be booked.",
-            schema=answers.START,
+            schema=response_schemas.START,
             many=True,
             example=["2026-12-01T09:00:00Z", "2026-12-01T09:30:00Z"],
         ),
     ),
-    refusals=(refusals.INVALID_QUERY, refusals.NO_SERVICE),
+    refusals=(error_responses.INVALID_QUERY, error_responses.NO_SERVICE),
 )
 
 CANCEL = Operation(
@@ -154,13 +158,13 @@ CANCEL = Operation(
     description="Wants no body, or `{}`. Asking again for what is done answers the same.",
     parameters=("BookingId",),
     answers=(
-        Answer(
+        Response(
             description="Cancelled; its seat is free.",
-            schema=answers.BookingSchema,
+            schema=response_schemas.BookingSchema,
             example=CANCELLED,
         ),
     ),
-    refusals=(*_OF_A_CHANGE, refusals.NOT_CANCELLED, refusals.TOO_MANY),
+    refusals=(*_OF_A_CHANGE, error_responses.NOT_CANCELLED, error_responses.TOO_MANY),
     access=(PATIENT, STAFF),
 )
 
@@ -176,13 +180,13 @@ RESCHEDULE = Operation(
     body=ReschedulingSchema,
     example={"date": "2026-12-02T16:30:00+01:00"},
     answers=(
-        Answer(
+        Response(
             description="At its new date, and still confirmed.",
-            schema=answers.BookingSchema,
+            schema=response_schemas.BookingSchema,
             example=MOVED,
         ),
     ),
-    refusals=(*_OF_A_CHANGE, refusals.NOT_RESCHEDULED, refusals.TOO_MANY),
+    refusals=(*_OF_A_CHANGE, error_responses.NOT_RESCHEDULED, error_responses.TOO_MANY),
     access=(PATIENT, STAFF),
 )
 
@@ -193,7 +197,9 @@ LIVE = Operation(
     tag="Operation",
     summary="Whether the process lives",
     answers=(
-        Answer(description="It does.", schema=answers.LiveSchema, example={"status": "live"}),
+        Response(
+            description="It does.", schema=response_schemas.LiveSchema, example={"status": "live"}
+        ),
     ),
 )
 
@@ -205,11 +211,13 @@ READY = Operation(
     tag="Operation",
     summary="Whether bookings can be taken",
     answers=(
-        Answer(description="The database answers.", schema=answers.ReadySchema, example=_READY),
-        Answer(
+        Response(
+            description="The database answers.", schema=response_schemas.ReadySchema, example=_READY
+        ),
+        Response(
             status=HTTPStatus.SERVICE_UNAVAILABLE,
             description="The database is away.",
-            schema=answers.ReadySchema,
+            schema=response_schemas.ReadySchema,
             example=_READY | {"status": "unready", "database": "down"},
         ),
     ),
@@ -221,8 +229,8 @@ METRICS = Operation(
     path="/metrics",
     tag="Operation",
     summary="Metrics of this process",
-    answers=(Answer(description="The text format of Prometheus.", media_type="text/plain"),),
-    refusals=(refusals.TOO_MANY,),
+    answers=(Response(description="The text format of Prometheus.", media_type="text/plain"),),
+    refusals=(error_responses.TOO_MANY,),
     access=(STAFF,),
 )
 
@@ -234,7 +242,7 @@ DOCUMENT = Operation(
     summary="This contract for programs",
     parameters=("IfNoneMatch",),
     answers=(
-        Answer(description="An OpenAPI 3.1 document.", headers=("ETag", "Cache-Control")),
+        Response(description="An OpenAPI 3.1 document.", headers=("ETag", "Cache-Control")),
         UNCHANGED,
     ),
 )
@@ -247,7 +255,7 @@ PAGE = Operation(
     summary="This contract for people",
     parameters=("IfNoneMatch",),
     answers=(
-        Answer(
+        Response(
             description="A page that needs nothing else.",
             media_type="text/html",
             headers=("ETag", "Cache-Control"),
@@ -259,7 +267,7 @@ PAGE = Operation(
 _UNRESTRICTED_LIST = replace(
     LIST,
     description="Without a staff key bookings are shown without `patientName` and `patientEmail`.",
-    answers=(replace(LIST.answers[0], schema=answers.EITHER_BOOKING, example=[PUBLIC]),),
+    answers=(replace(LIST.answers[0], schema=response_schemas.EITHER_BOOKING, example=[PUBLIC]),),
     is_public=True,
 )
 

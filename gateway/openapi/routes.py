@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, render_template, request
 from markupsafe import Markup
 
-from clinic import strict_json
+from clinic.contracts import strict_json
 from gateway.openapi.document import document
 from gateway.openapi.page import Reader, marked
 

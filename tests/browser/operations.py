@@ -10,8 +10,8 @@ from typing import Any
 from kombu import Connection
 from playwright.sync_api import Browser, expect
 
-from clinic import strict_json
-from clinic.topology import BOOKING_REQUESTS, EMAIL
+from clinic.contracts import strict_json
+from clinic.messaging.topology import BOOKING_REQUESTS, EMAIL
 from tests.browser.clinic import Clinic, Scenario
 from tests.browser.visitor import (
     PHONE,

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from clinic.clock import now, to_wire
+from clinic.domain.clock import now, to_wire
 from tests.compose.project import Project, inspect
 from tests.conftest import eventually
 

@@ -8,7 +8,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from clinic.database import durable_uri
+from clinic.mongo.client import durable_uri
 from tests.e2e.stack import Stack
 
 #: No simulated delay and short waits, for tests that are about something else.

@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
+from runner.managed_process import ManagedProcess, start
 from runner.ports import free_port
-from runner.process import Running, start
 from runner.services import services
 from tests.conftest import eventually
 
@@ -34,9 +34,9 @@ class Stack:
         }
         self._environment = environment
         self._directory = directory
-        self._running: list[Running] = []
+        self._running: list[ManagedProcess] = []
 
-    def start(self, name: str, **environment: str) -> Running:
+    def start(self, name: str, **environment: str) -> ManagedProcess:
         server = self._servers[name]
         variables = server.environment | self._environment | environment
         log = self._directory / f"{name}.{len(self._running)}.log"

@@ -18,8 +18,8 @@ from kombu import Connection
 from kombu.transport.base import StdChannel
 
 from clinic import config as clinic_config
-from clinic import topology
-from clinic.clock import now, to_wire
+from clinic.domain.clock import now, to_wire
+from clinic.messaging import topology
 from provisioning.broker import definitions
 from provisioning.broker_users import BROKER_USERS
 from runner.rabbitmq import CONFIGURATION, RabbitNode

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from clinic.clock import now, to_wire
+from clinic.domain.clock import now, to_wire
 from runner.services import ROOT
 from tests.amqp import consumers
 from tests.conftest import eventually

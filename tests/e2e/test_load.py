@@ -14,7 +14,7 @@ import eventlet
 import pytest
 from nameko.standalone.rpc import ServiceRpcProxy
 
-from clinic.clock import now, to_wire
+from clinic.domain.clock import now, to_wire
 from tests.amqp import consumers
 from tests.conftest import eventually
 from tests.e2e.stack import Stack

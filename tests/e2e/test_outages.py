@@ -16,12 +16,12 @@ from kombu import Connection
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic.clock import now
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
+from clinic.bookings.repository import BookingRepository
+from clinic.domain import booking as steps
+from clinic.domain.clock import now
+from clinic.outbox.outbox import Outbox
+from runner.managed_process import ManagedProcess, start
 from runner.mongodb import MongoServer
-from runner.process import Running, start
 from runner.rabbitmq import RabbitNode
 from tests.amqp import consumers, depth
 from tests.bookings import all_in_hand, put_booking
@@ -42,7 +42,7 @@ class Backend:
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
-        self._running: list[Running] = []
+        self._running: list[ManagedProcess] = []
         self.uri: str = backend.uri
 
     def start(self) -> None:
@@ -223,13 +223,13 @@ def test_a_decision_whose_worker_died_before_its_event_is_told(
 ) -> None:
     with MongoClient(f"{mongodb_uri}?tz_aware=true") as client:
         database: Database[dict[str, Any]] = client.get_default_database()
-        booking_id = _decide_and_die(BookingStore(database, Outbox(database)))
+        booking_id = _decide_and_die(BookingRepository(database, Outbox(database)))
     stack = make_stack(amqp_uri, mongodb_uri)
     stack.start_all()
     eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
 
 
-def _decide_and_die(store: BookingStore) -> str:
+def _decide_and_die(store: BookingRepository) -> str:
     """Leave the database as a worker does that is killed right after its decision."""
     booking = put_booking(store)
     store.apply(steps.reject(booking, reason="closed", at=now(), by="test"))

@@ -13,7 +13,7 @@ import pytest
 import requests
 from nameko.events import event_handler
 
-from clinic.clock import now, to_wire
+from clinic.domain.clock import now, to_wire
 from runner.services import ROOT
 from tests.amqp import body_of, consumers, depth, subscriber
 from tests.conftest import eventually

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from notification_service.signature import sign
+from notification_service.channels.webhook_signature import sign
 from tests.conftest import eventually
 from tests.e2e.stack import Stack
 from tests.mailbox import Mailbox, running_mailbox

@@ -16,15 +16,7 @@ from tests.amqp import depth
 from tests.conftest import eventually
 from tests.faults.campaign import Campaign
 from tests.faults.house import SEATS, House
-from tests.faults.sabotage.points import (
-    BOOK,
-    CANCEL,
-    CHECK_FAILS,
-    LOSE,
-    MOVE,
-    REMIND,
-    REPLAY,
-)
+from tests.faults.sabotage.points import BOOK, CANCEL, CHECK_FAILS, LOSE, MOVE, REMIND, REPLAY
 from tests.faults.staff import replay, replay_until_decided
 from tests.faults.state import wait_for_quiet
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from clinic.booking import Status
-from clinic.clock import to_wire
+from clinic.domain.booking import Status
+from clinic.domain.clock import to_wire
 from tests.faults.allowed import Allowed, Found
 from tests.faults.history import CANCEL, CHANGES, OK, UNKNOWN, Call, History
 from tests.faults.state import State

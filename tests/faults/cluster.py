@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from runner.process import Running, start
+from runner.managed_process import ManagedProcess, start
 from runner.rabbitmq import RabbitNode
 from tests.conftest import eventually
 
@@ -84,7 +84,7 @@ class ClusterNode(RabbitNode):
         self.credentials = f"clinic:{secret}"
         self._peers = peers
         self._secret = secret
-        self._running: list[Running] = []
+        self._running: list[ManagedProcess] = []
         super().__init__(directory)
 
     @property

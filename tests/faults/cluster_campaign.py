@@ -19,10 +19,10 @@ import requests
 from nameko.standalone.rpc import ServiceRpcProxy
 from pymongo import MongoClient
 
-from clinic.database import durable_uri
-from clinic.topology import WORK_QUEUES
+from clinic.messaging.topology import WORK_QUEUES
+from clinic.mongo.client import durable_uri
+from runner.managed_process import start
 from runner.mongodb import MongoServer
-from runner.process import start
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack

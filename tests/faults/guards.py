@@ -30,7 +30,7 @@ GUARDS = (
     Guard(
         "status guard: an update names the status and the version that it steps from",
         ("I3", "I4"),
-        "clinic/step_writer.py",
+        "clinic/bookings/transition_writer.py",
         """        return {
             "status": self.transition.change.previous,
             "version": self.transition.version - 1,
@@ -42,7 +42,7 @@ GUARDS = (
     Guard(
         "unique index: one confirmed booking for a seat",
         ("I3",),
-        "clinic/store.py",
+        "clinic/bookings/repository.py",
         """    unique=True,
     partialFilterExpression={"status": Status.CONFIRMED.value},
 """,
@@ -52,21 +52,21 @@ GUARDS = (
     Guard(
         "outbox: what a dead relay left is sent by another",
         ("I2", "I5", "I6"),
-        "clinic/relay.py",
+        "clinic/outbox/relay.py",
         "        self._has_more = self._heir.inherit() or bool(overdue)\n",
         "        self._has_more = bool(overdue)\n",
     ),
     Guard(
         "ledger: who was told is not told again",
         ("I7",),
-        "notification_service/ledger.py",
+        "notification_service/delivery_log.py",
         "                return self._claim_again(event, is_replay)\n",
         "                return Claim(event, tries=1)\n",
     ),
     Guard(
         "version: a move names the version that it steps from",
         ("I3", "I4", "I17"),
-        "clinic/step_writer.py",
+        "clinic/bookings/transition_writer.py",
         """            "version": self.transition.version - 1,
 """,
         "",
@@ -74,10 +74,10 @@ GUARDS = (
     Guard(
         "claim: who reminds has claimed the reminder",
         ("I7", "I18"),
-        "notification_service/reminders.py",
+        "notification_service/reminders/reminders.py",
         """            claim = self._ledger.claim(step)
 """,
-        """            from notification_service.ledger import Claim
+        """            from notification_service.delivery_log import Claim
 
             claim = Claim(step, tries=1)
 """,
@@ -85,21 +85,21 @@ GUARDS = (
     Guard(
         "verdict: a webhook is told when its receiver says so",
         ("I19",),
-        "notification_service/webhook.py",
+        "notification_service/channels/webhook.py",
         "        _judge(status)\n",
         "",
     ),
     Guard(
         "confirm: sent is what the broker has answered for",
         ("I6",),
-        "clinic/confirms.py",
+        "clinic/messaging/publisher_confirms.py",
         "        while self._waiting:\n",
         "        while False:\n",
     ),
     Guard(
         "ack order: a message is acked when its work is done",
         ("I2", "I6"),
-        "clinic/consumer.py",
+        "clinic/nameko_extensions/retrying_consumer.py",
         "        handle_result = partial(self.handle_outcome, message, argument, attempt)\n",
         "        handle_result = partial(self.handle_outcome, message, argument, attempt)\n"
         "        self.queue_consumer.ack_message(message)\n",
@@ -107,14 +107,14 @@ GUARDS = (
     Guard(
         "mandatory: a message that no queue takes comes back",
         ("I6",),
-        "clinic/frames.py",
+        "clinic/messaging/framing.py",
         "reserved, mandatory, immediate = 0, True, False",
         "reserved, mandatory, immediate = 0, False, False",
     ),
     Guard(
         "retry before ack: a message is acked when its copy is safe",
         ("I2", "I6"),
-        "clinic/consumer.py",
+        "clinic/nameko_extensions/retrying_consumer.py",
         """        try:
             answer()
         except""",

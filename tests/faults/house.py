@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from clinic.database import durable_uri
+from clinic.mongo.client import durable_uri
 from runner.mongodb import MongoServer
 from runner.ports import free_port, is_taken
 from runner.rabbitmq import RabbitNode

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from clinic.booking import Status
+from clinic.domain.booking import Status
 from tests.faults.allowed import Allowed, Found
 from tests.faults.answers import of_answers
 from tests.faults.history import History

@@ -13,9 +13,9 @@ import eventlet
 from kombu import Connection
 from kombu.transport.base import StdChannel
 
-from clinic.clock import to_wire
-from clinic.topology import EVENTS as EXCHANGE
-from clinic.topology import NOTIFICATIONS, STATE_CHANGED, WEBHOOK
+from clinic.domain.clock import to_wire
+from clinic.messaging.topology import EVENTS as EXCHANGE
+from clinic.messaging.topology import NOTIFICATIONS, STATE_CHANGED, WEBHOOK
 from tests.amqp import depth, put
 from tests.conftest import eventually
 from tests.faults.campaign import Campaign, campaign

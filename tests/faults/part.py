@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from runner.process import Running, start
+from runner.managed_process import ManagedProcess, start
 from runner.server import Server
 
 
@@ -17,7 +17,7 @@ class Part:
         self.name = name
         self._server = server
         self._log = log
-        self._running: Running | None = None
+        self._running: ManagedProcess | None = None
         self._wanted_from: float | None = None
         #: How often it ended though nobody had asked for it.
         self.unasked_ends = 0

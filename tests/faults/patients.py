@@ -12,7 +12,7 @@ from typing import Any
 import eventlet
 import requests
 
-from clinic.clock import now, to_wire
+from clinic.domain.clock import now, to_wire
 from tests.faults.history import CANCEL, FAILED, OK, RESCHEDULE, UNKNOWN, Call, History
 
 #: In every name; it must never be seen in a log or in a queue.

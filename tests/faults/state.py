@@ -10,7 +10,7 @@ from typing import Any
 
 import eventlet
 
-from clinic.clock import now
+from clinic.domain.clock import now
 from tests.bookings import unsent
 from tests.faults.house import DEAD_LETTERS, REMINDER_HOURS, House
 from tests.receiver import Call as WebhookCall

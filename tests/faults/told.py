@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from clinic.booking import Status
-from notification_service.signature import sign
+from clinic.domain.booking import Status
+from notification_service.channels.webhook_signature import sign
 from tests.faults.allowed import Allowed, Found
 from tests.faults.history import History
 from tests.faults.house import WEBHOOK_SECRET

@@ -10,7 +10,7 @@ from flask import Flask
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from clinic.database import durable_uri
+from clinic.mongo.client import durable_uri
 from tests.contract import CheckingClient
 from tests.operations import Operations
 

@@ -9,11 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from clinic.assembly import relayed_store
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
-from clinic.manage_token import issue
-from clinic.relay import Relay
-from clinic.store import BookingStore
+from clinic.domain.manage_token import create_credentials
+from clinic.outbox.relay import Relay
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from tests.bookings import requested
@@ -24,30 +24,30 @@ CODE = "Ab_-" * 10 + "xyz"
 
 
 @pytest.fixture
-def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
     """A store whose relay is not started; its broker is nowhere."""
     broker = "amqp://guest:guest@127.0.0.1:1/"
-    return relayed_store(
+    return create_repository(
         database, settings({"AMQP_URI": broker, "MONGODB_CONNECTION_URL": mongodb_uri})
     )
 
 
 @pytest.fixture
-def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+def store(relayed: tuple[BookingRepository, Relay]) -> BookingRepository:
     return relayed[0]
 
 
 @pytest.fixture
-def client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+def client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
     keys = frozenset({"a-staff-key-of-32-characters-000"})
     own = GatewaySettings(staff_api_keys=keys)
     return create_app(*relayed, own, NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture
-def booking_id(store: BookingStore) -> str:
+def booking_id(store: BookingRepository) -> str:
     booking = requested(date=datetime(2031, 1, 7, 10, tzinfo=UTC))
-    store.insert(booking, issue()[1])
+    store.insert(booking, create_credentials()[1])
     return booking.id
 
 

@@ -13,15 +13,16 @@ from eventlet.green import socket
 from kombu import Connection
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from clinic import rpc_entrypoint, topology
 from clinic.config import settings
-from clinic.dead_letters import DeadLetters
-from clinic.outgoing import Outgoing
-from clinic.publisher import Publisher
-from clinic.rpc import RpcPool, deadline
+from clinic.dead_letters.dead_letter_queues import DeadLetterQueues
+from clinic.messaging import topology
+from clinic.messaging.amqp_message import AmqpMessage
+from clinic.messaging.publisher import Publisher
+from clinic.nameko_extensions import rpc_entrypoint
+from clinic.rpc.rpc_client import RpcPool, deadline
 from runner import rabbitmq
+from runner.managed_process import ManagedProcess, start
 from runner.ports import free_port
-from runner.process import Running, start
 from runner.rabbitmq import RabbitNode
 from runner.server import Server
 from tests.amqp import depth
@@ -50,7 +51,7 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
 @pytest.fixture
 def front(tmp_path: Path, trusted: Certificates, rabbit_node: RabbitNode) -> Iterator[Front]:
     """Puts TLS in front of the broker, with a certificate of that name, and returns its port."""
-    processes: list[Running] = []
+    processes: list[ManagedProcess] = []
 
     def started(name: str) -> int:
         port = free_port()
@@ -86,7 +87,7 @@ def uri(port: int, host: str = "localhost") -> str:
 def publish(amqp_uri: str) -> None:
     publisher = Publisher(amqp_uri, topology.declare)
     try:
-        publisher.publish_one(Outgoing("", QUEUE, b"{}"))
+        publisher.publish_one(AmqpMessage("", QUEUE, b"{}"))
     finally:
         publisher.close()
 
@@ -100,7 +101,7 @@ def call(amqp_uri: str) -> Any:
 
 
 def look(amqp_uri: str) -> None:
-    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
+    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         list(letters.waiting())
 
 

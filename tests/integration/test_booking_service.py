@@ -13,17 +13,17 @@ from nameko.standalone.rpc import ServiceRpcProxy
 from nameko.testing.services import entrypoint_hook, entrypoint_waiter, worker_factory
 from pymongo.database import Database
 
-from booking_service.check import AvailabilityCheck
-from booking_service.decision import Decider
+from booking_service.availability_check import AvailabilityCheck
+from booking_service.decide import Decider
 from booking_service.service import BookingService, BookingWorker
 from booking_service.settings import booking_settings
-from clinic import booking as steps
-from clinic.booking import Booking, Status
-from clinic.clock import now, to_wire
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts.messages import BookingRequested
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking, Status
+from clinic.domain.clock import now, to_wire
 from clinic.errors import BookingNotFound, InvalidBooking
-from clinic.messages import BookingRequested
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
+from clinic.outbox.outbox import Outbox
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
@@ -38,8 +38,8 @@ EXAMPLE = {
 
 
 @pytest.fixture
-def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def store(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
@@ -56,22 +56,22 @@ def rpc(services: Any, config: dict[str, Any]) -> Iterator[Any]:
         yield proxy
 
 
-def pending(store: BookingStore, date: datetime = TOMORROW) -> Booking:
+def pending(store: BookingRepository, date: datetime = TOMORROW) -> Booking:
     return put_booking(store, date=date)
 
 
-def decider(store: BookingStore, config: dict[str, Any], **calendar: Any) -> Decider:
+def decider(store: BookingRepository, config: dict[str, Any], **calendar: Any) -> Decider:
     config["CALENDAR"] |= calendar
     settings = booking_settings(config)
     return Decider(store, settings.calendar, settings.check, "test")
 
 
-def decided(store: BookingStore, booking: Booking) -> Booking | None:
+def decided(store: BookingRepository, booking: Booking) -> Booking | None:
     current = store.get(booking.id)
     return current if current.status is not Status.PENDING else None
 
 
-def test_a_free_slot_is_confirmed(store: BookingStore, config: dict[str, Any]) -> None:
+def test_a_free_slot_is_confirmed(store: BookingRepository, config: dict[str, Any]) -> None:
     booking = pending(store)
     decider(store, config).decide(BookingRequested.of(booking))
     after = store.get(booking.id)
@@ -88,7 +88,7 @@ def test_a_free_slot_is_confirmed(store: BookingStore, config: dict[str, Any]) -
     ],
 )
 def test_a_date_that_breaks_a_rule_is_rejected(
-    store: BookingStore, config: dict[str, Any], date: datetime, reason: str
+    store: BookingRepository, config: dict[str, Any], date: datetime, reason: str
 ) -> None:
     booking = pending(store, date)
     decider(store, config).decide(BookingRequested.of(booking))
@@ -97,7 +97,7 @@ def test_a_date_that_breaks_a_rule_is_rejected(
 
 
 def test_a_slot_takes_as_many_bookings_as_it_has_seats(
-    store: BookingStore, config: dict[str, Any]
+    store: BookingRepository, config: dict[str, Any]
 ) -> None:
     bookings = [pending(store) for _ in range(5)]
     decide = decider(store, config, seats_per_slot=3).decide
@@ -108,7 +108,9 @@ def test_a_slot_takes_as_many_bookings_as_it_has_seats(
     assert [each.reason for each in after] == [None, None, None, "slot_full", "slot_full"]
 
 
-def test_racing_deciders_fill_a_slot_exactly(store: BookingStore, config: dict[str, Any]) -> None:
+def test_racing_deciders_fill_a_slot_exactly(
+    store: BookingRepository, config: dict[str, Any]
+) -> None:
     bookings = [pending(store) for _ in range(30)]
     decide = decider(store, config, seats_per_slot=4).decide
     racers = [eventlet.spawn(decide, BookingRequested.of(booking)) for booking in bookings]
@@ -120,7 +122,7 @@ def test_racing_deciders_fill_a_slot_exactly(store: BookingStore, config: dict[s
 
 
 def test_a_duplicate_of_a_request_changes_nothing(
-    store: BookingStore, config: dict[str, Any]
+    store: BookingRepository, config: dict[str, Any]
 ) -> None:
     booking = pending(store)
     decide = decider(store, config).decide
@@ -131,7 +133,7 @@ def test_a_duplicate_of_a_request_changes_nothing(
 
 
 def test_a_request_that_comes_again_costs_no_check(
-    store: BookingStore, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    store: BookingRepository, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks: list[AvailabilityCheck] = []
     monkeypatch.setattr(AvailabilityCheck, "run", lambda check: checks.append(check))
@@ -146,7 +148,7 @@ def test_a_request_that_comes_again_costs_no_check(
 )
 @pytest.mark.parametrize("hour", [12, 3])
 def test_a_request_that_lies_moves_no_booking(
-    store: BookingStore, config: dict[str, Any], lie: dict[str, Any], hour: int
+    store: BookingRepository, config: dict[str, Any], lie: dict[str, Any], hour: int
 ) -> None:
     booking = pending(store, TOMORROW.replace(hour=hour))
     decider(store, config).decide(replace(BookingRequested.of(booking), **lie))
@@ -156,7 +158,7 @@ def test_a_request_that_lies_moves_no_booking(
 
 
 def test_a_booking_cancelled_during_its_check_stays_cancelled(
-    store: BookingStore, config: dict[str, Any]
+    store: BookingRepository, config: dict[str, Any]
 ) -> None:
     config["AVAILABILITY"]["delay_seconds"] = "1"
     booking = pending(store)
@@ -168,7 +170,7 @@ def test_a_booking_cancelled_during_its_check_stays_cancelled(
 
 
 def test_a_request_for_an_unknown_booking_is_an_error(
-    store: BookingStore, config: dict[str, Any]
+    store: BookingRepository, config: dict[str, Any]
 ) -> None:
     with pytest.raises(BookingNotFound):
         decider(store, config).decide(BookingRequested(str(uuid.uuid4()), TOMORROW, 1))
@@ -189,7 +191,7 @@ def test_an_invalid_rpc_call_names_the_field_and_stores_nothing() -> None:
     service.bookings.insert.assert_not_called()
 
 
-def test_a_booking_made_by_rpc_is_decided(rpc: Any, store: BookingStore) -> None:
+def test_a_booking_made_by_rpc_is_decided(rpc: Any, store: BookingRepository) -> None:
     created = rpc.create_booking(**EXAMPLE)
     assert (created["status"], len(created["manageToken"])) == ("pending", 43)
     read = eventually(lambda: _if_decided(rpc.get_booking(created["id"])))
@@ -289,7 +291,7 @@ def test_every_decision_is_announced_without_personal_data(
 
 
 def test_a_request_is_handled_by_the_worker_entrypoint(
-    config: dict[str, Any], container_factory: Any, store: BookingStore
+    config: dict[str, Any], container_factory: Any, store: BookingRepository
 ) -> None:
     service, worker = (container_factory(each, config) for each in (BookingService, BookingWorker))
     service.start()
@@ -305,7 +307,7 @@ def test_a_request_is_handled_by_the_worker_entrypoint(
 
 
 def test_a_check_that_always_fails_leaves_the_booking_pending_with_attention(
-    config: dict[str, Any], container_factory: Any, store: BookingStore, amqp_uri: str
+    config: dict[str, Any], container_factory: Any, store: BookingRepository, amqp_uri: str
 ) -> None:
     config["AVAILABILITY"]["failure_rate"] = 1
     worker = container_factory(BookingWorker, config)

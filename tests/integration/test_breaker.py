@@ -9,10 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from pymongo import MongoClient
 
-from clinic.assembly import relayed_store
+from clinic.bookings.bootstrap import create_repository
 from clinic.config import settings
-from clinic.database import durable_uri
 from clinic.errors import DatabaseUnavailable
+from clinic.mongo.client import durable_uri
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from runner.mongodb import MongoServer
@@ -33,7 +33,7 @@ def client(proxy: Proxy, mongodb_uri: str) -> Iterator[FlaskClient]:
     uri = mongodb_uri.replace(mongodb_uri.split(":")[2].split("/")[0], str(proxy.port))
     config = {"AMQP_URI": "amqp://127.0.0.1:9/", "MONGODB_CONNECTION_URL": uri, **UNLIMITED}
     mongo: MongoClient[dict[str, Any]] = MongoClient(durable_uri(uri))
-    parts = relayed_store(mongo.get_default_database(), settings(config))
+    parts = create_repository(mongo.get_default_database(), settings(config))
     yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     mongo.close()
 
@@ -82,7 +82,7 @@ def test_a_list_that_is_too_slow_keeps_nobody_from_booking(
     def too_slow(*_: Any) -> list[Any]:
         raise DatabaseUnavailable("NetworkTimeout")
 
-    monkeypatch.setattr("clinic.store.BookingStore.list", too_slow)
+    monkeypatch.setattr("clinic.bookings.repository.BookingStore.list", too_slow)
     for _ in range(3):
         assert client.get("/bookings/").status_code == 503
     assert status(client) == 201

@@ -15,15 +15,15 @@ import pytest
 from nameko.standalone.rpc import ServiceRpcProxy
 
 from clinic import config as clinic_config
-from clinic import topology
-from clinic.consumer import work
-from clinic.dead_letters import DeadLetters
-from clinic.draining import DrainingQueueConsumer
+from clinic.contracts.messages import BookingRequested
+from clinic.dead_letters.dead_letter_queues import DeadLetterQueues
 from clinic.errors import BrokerUnavailable
-from clinic.messages import BookingRequested
-from clinic.outgoing import Outgoing
-from clinic.publisher import Publisher
-from clinic.rpc_entrypoint import rpc
+from clinic.messaging import topology
+from clinic.messaging.amqp_message import AmqpMessage
+from clinic.messaging.publisher import Publisher
+from clinic.nameko_extensions.queue_consumer import GracefulQueueConsumer
+from clinic.nameko_extensions.retrying_consumer import consume_with_retry
+from clinic.nameko_extensions.rpc_entrypoint import rpc
 from runner import rabbitmq
 from runner.ports import free_port
 from runner.rabbitmq import RabbitNode
@@ -62,7 +62,7 @@ def publish() -> Iterator[Callable[[str], None]]:
     def publish(uri: str) -> None:
         if uri not in publishers:
             publishers[uri] = Publisher(uri, topology.declare, timeout_seconds=2)
-        publishers[uri].publish_one(Outgoing("", QUEUE, b"{}"))
+        publishers[uri].publish_one(AmqpMessage("", QUEUE, b"{}"))
 
     yield publish
     for publisher in publishers.values():
@@ -75,7 +75,7 @@ class Worker:
     seen: list[str]
     seconds = 0.0
 
-    @work(
+    @consume_with_retry(
         topology.BOOKING_REQUESTS,
         read=BookingRequested.from_body,
         policy=lambda settings: settings.booking_retry,
@@ -209,7 +209,7 @@ def test_dead_letters_are_seen_when_the_first_node_hangs(
     put(amqp_uri, topology.BOOKING_REQUESTS.dead_letter, b"{}")
     proxy.freeze()
     uris = {"AMQP_URI": through_proxy_first, "MONGODB_CONNECTION_URL": "mongodb://unused"}
-    with DeadLetters.opened(clinic_config.settings(uris)) as letters:
+    with DeadLetterQueues.opened(clinic_config.settings(uris)) as letters:
         assert len(letters.waiting()) == 1
 
 
@@ -218,7 +218,7 @@ def test_make_run_takes_a_list_of_which_one_answers(first_is_down: str) -> None:
 
 
 def test_no_password_of_the_list_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    consumer = DrainingQueueConsumer()
+    consumer = GracefulQueueConsumer()
     consumer.container = SimpleNamespace(
         config={"AMQP_URI": "amqp://u:secret1@a/;amqp://u:secret2@b/"}
     )

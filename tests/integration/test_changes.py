@@ -11,25 +11,25 @@ import eventlet
 import pytest
 from pymongo.database import Database
 
-from booking_service.changes import Changes
-from booking_service.decision import Decider
-from booking_service.seats import Seats
+from booking_service.change import BookingChanges
+from booking_service.decide import Decider
+from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
-from clinic import booking as steps
-from clinic.booking import Booking, Status
-from clinic.clock import now
+from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts.messages import BookingRequested
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking, Status
+from clinic.domain.clock import now
 from clinic.errors import (
     BookingNotFound,
     ClinicError,
-    DateNotAvailable,
+    ConcurrentModification,
     IllegalTransition,
     InvalidBooking,
-    StaleBooking,
+    SlotUnavailable,
 )
-from clinic.journal import Journal
-from clinic.messages import BookingRequested
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
+from clinic.outbox.outbox import Outbox
 from tests.bookings import put_booking
 
 #: Noon of a day on which the default calendar is open.
@@ -40,22 +40,22 @@ BY_PATIENT = "cancelled_by_patient"
 
 
 @pytest.fixture
-def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def store(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
-def seats(store: BookingStore, config: dict[str, Any]) -> Seats:
+def seats(store: BookingRepository, config: dict[str, Any]) -> SeatAllocator:
     """The seats of the default calendar: one for each slot."""
-    return Seats(store, booking_settings(config).calendar)
+    return SeatAllocator(store, booking_settings(config).calendar)
 
 
 @pytest.fixture
-def changes(seats: Seats) -> Changes:
-    return Changes(seats, "patient")
+def changes(seats: SeatAllocator) -> BookingChanges:
+    return BookingChanges(seats, "patient")
 
 
-def confirmed(store: BookingStore, slot: datetime = TOMORROW, seat: int = 0) -> Booking:
+def confirmed(store: BookingRepository, slot: datetime = TOMORROW, seat: int = 0) -> Booking:
     booking = put_booking(store, date=slot)
     store.apply(steps.confirm(booking, seat=seat, at=now(), by="test"))
     return store.get(booking.id)
@@ -78,7 +78,7 @@ def events(database: Database[Any], booking_id: str) -> list[dict[str, Any]]:
     return [each["body"] for each in database["bookings"].find_one(booking_id)["outbox"]]
 
 
-def test_a_pending_booking_is_cancelled(changes: Changes, store: BookingStore) -> None:
+def test_a_pending_booking_is_cancelled(changes: BookingChanges, store: BookingRepository) -> None:
     booking = put_booking(store)
     after = changes.cancel(booking.id, BY_PATIENT)
     assert (after.status, after.reason, after.version) == ("cancelled", BY_PATIENT, 2)
@@ -87,7 +87,7 @@ def test_a_pending_booking_is_cancelled(changes: Changes, store: BookingStore) -
 
 
 def test_a_confirmed_booking_is_cancelled_and_gives_its_seat_back(
-    changes: Changes, store: BookingStore
+    changes: BookingChanges, store: BookingRepository
 ) -> None:
     booking = confirmed(store)
     assert changes.cancel(booking.id, BY_PATIENT) == store.get(booking.id)
@@ -96,7 +96,7 @@ def test_a_confirmed_booking_is_cancelled_and_gives_its_seat_back(
 
 
 def test_who_cancels_twice_is_answered_twice_and_tells_it_once(
-    changes: Changes, store: BookingStore, database: Database[Any]
+    changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
     first = changes.cancel(booking.id, BY_PATIENT)
@@ -105,7 +105,7 @@ def test_who_cancels_twice_is_answered_twice_and_tells_it_once(
 
 
 def test_what_the_patient_has_cancelled_the_clinic_can_not(
-    changes: Changes, store: BookingStore
+    changes: BookingChanges, store: BookingRepository
 ) -> None:
     booking = confirmed(store)
     changes.cancel(booking.id, BY_PATIENT)
@@ -113,7 +113,9 @@ def test_what_the_patient_has_cancelled_the_clinic_can_not(
         replace(changes, by="staff").cancel(booking.id, "cancelled_by_clinic")
 
 
-def test_a_rejected_booking_is_not_cancelled(changes: Changes, store: BookingStore) -> None:
+def test_a_rejected_booking_is_not_cancelled(
+    changes: BookingChanges, store: BookingRepository
+) -> None:
     booking = put_booking(store)
     store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
     with pytest.raises(IllegalTransition):
@@ -122,18 +124,18 @@ def test_a_rejected_booking_is_not_cancelled(changes: Changes, store: BookingSto
 
 @pytest.mark.parametrize("reason", ["slot_full", "", "because"])
 def test_a_cancellation_has_a_reason_of_its_own(
-    changes: Changes, store: BookingStore, reason: str
+    changes: BookingChanges, store: BookingRepository, reason: str
 ) -> None:
     with pytest.raises(InvalidBooking):
         changes.cancel(put_booking(store).id, reason)
 
 
-def test_nobody_else_changes_a_booking(seats: Seats) -> None:
+def test_nobody_else_changes_a_booking(seats: SeatAllocator) -> None:
     with pytest.raises(InvalidBooking):
-        Changes(seats, "worker")
+        BookingChanges(seats, "worker")
 
 
-def test_an_unknown_booking_is_not_found(changes: Changes) -> None:
+def test_an_unknown_booking_is_not_found(changes: BookingChanges) -> None:
     for change in (
         lambda: changes.cancel("nobody", BY_PATIENT),
         lambda: changes.reschedule("nobody", LATER),
@@ -143,7 +145,7 @@ def test_an_unknown_booking_is_not_found(changes: Changes) -> None:
 
 
 def test_a_booking_is_moved_and_frees_its_seat_at_once(
-    changes: Changes, store: BookingStore, database: Database[Any]
+    changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
     after = changes.reschedule(booking.id, LATER)
@@ -158,7 +160,7 @@ def test_a_booking_is_moved_and_frees_its_seat_at_once(
 
 
 def test_a_move_is_announced_with_its_date_beside_what_came_before(
-    changes: Changes, store: BookingStore, database: Database[Any]
+    changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
     changes.reschedule(booking.id, LATER)
@@ -169,7 +171,7 @@ def test_a_move_is_announced_with_its_date_beside_what_came_before(
 
 
 def test_a_booking_that_is_moved_to_where_it_is_stays_as_it_is(
-    changes: Changes, store: BookingStore
+    changes: BookingChanges, store: BookingRepository
 ) -> None:
     booking = confirmed(store)
     assert changes.reschedule(booking.id, TOMORROW) == booking == store.get(booking.id)
@@ -186,11 +188,11 @@ def test_a_booking_that_is_moved_to_where_it_is_stays_as_it_is(
     ],
 )
 def test_the_old_slot_stands_when_the_new_one_can_not_be_had(
-    changes: Changes, store: BookingStore, slot: datetime, reason: str
+    changes: BookingChanges, store: BookingRepository, slot: datetime, reason: str
 ) -> None:
     booking = confirmed(store)
     confirmed(store, LATER)
-    with pytest.raises(DateNotAvailable, match=f"^{reason}$"):
+    with pytest.raises(SlotUnavailable, match=f"^{reason}$"):
         changes.reschedule(booking.id, slot)
     assert store.get(booking.id) == booking
     assert store.taken_seats(TOMORROW) == {0}
@@ -198,7 +200,7 @@ def test_the_old_slot_stands_when_the_new_one_can_not_be_had(
 
 @pytest.mark.parametrize("status", ["pending", "rejected", "cancelled"])
 def test_only_a_confirmed_booking_is_moved(
-    changes: Changes, store: BookingStore, status: str
+    changes: BookingChanges, store: BookingRepository, status: str
 ) -> None:
     booking = put_booking(store)
     if status == "rejected":
@@ -210,24 +212,24 @@ def test_only_a_confirmed_booking_is_moved(
 
 
 def test_a_move_takes_the_next_seat_when_the_first_is_gone(
-    store: BookingStore, seats: Seats
+    store: BookingRepository, seats: SeatAllocator
 ) -> None:
     several = replace(seats, calendar=replace(seats.calendar, seats_per_slot=3))
     booking = confirmed(store)
     for seat in (0, 1):
         confirmed(store, LATER, seat)
-    assert Changes(several, "patient").reschedule(booking.id, LATER).seat == 2
+    assert BookingChanges(several, "patient").reschedule(booking.id, LATER).seat == 2
 
 
 def test_of_twenty_who_want_one_seat_one_moves_and_all_others_stay(
-    changes: Changes, store: BookingStore, database: Database[Any]
+    changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     bookings = [confirmed(store, TOMORROW, seat) for seat in range(20)]
     outcomes = together(
         *[lambda booking=each: changes.reschedule(booking.id, LATER) for each in bookings]
     )
     moved = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, DateNotAvailable)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, SlotUnavailable)]
     assert (len(moved), len(refused)) == (1, 19)
     assert {str(error) for error in refused} == {"slot_full"}
     for before in bookings:
@@ -240,7 +242,7 @@ def test_of_twenty_who_want_one_seat_one_moves_and_all_others_stay(
 
 
 def test_two_who_want_each_others_seat_keep_their_own(
-    changes: Changes, store: BookingStore
+    changes: BookingChanges, store: BookingRepository
 ) -> None:
     one, other = confirmed(store, TOMORROW), confirmed(store, LATER)
     outcomes = together(
@@ -251,7 +253,7 @@ def test_two_who_want_each_others_seat_keep_their_own(
 
 
 def test_who_moves_and_who_cancels_at_once_leave_one_truth(
-    changes: Changes, store: BookingStore
+    changes: BookingChanges, store: BookingRepository
 ) -> None:
     for day in range(8):
         slot = TOMORROW + timedelta(days=2 * day)
@@ -270,7 +272,7 @@ def test_who_moves_and_who_cancels_at_once_leave_one_truth(
 
 
 def test_the_decision_of_a_booking_that_is_cancelled_meanwhile_comes_too_late_or_first(
-    changes: Changes, store: BookingStore, config: dict[str, Any]
+    changes: BookingChanges, store: BookingRepository, config: dict[str, Any]
 ) -> None:
     settings = booking_settings(config)
     decider = Decider(store, settings.calendar, settings.check, "test")
@@ -284,7 +286,7 @@ def test_the_decision_of_a_booking_that_is_cancelled_meanwhile_comes_too_late_or
 
 
 def test_a_change_that_is_overtaken_twice_says_so(
-    changes: Changes, store: BookingStore, monkeypatch: pytest.MonkeyPatch
+    changes: BookingChanges, store: BookingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     booking = confirmed(store)
     get, looks = store.get, []
@@ -294,19 +296,19 @@ def test_a_change_that_is_overtaken_twice_says_so(
         return replace(get(booking_id), version=1)
 
     monkeypatch.setattr(store, "get", get_what_was)
-    with pytest.raises(StaleBooking):
+    with pytest.raises(ConcurrentModification):
         changes.cancel(booking.id, BY_PATIENT)
     assert len(looks) == 2
 
 
 def test_the_journal_gives_each_event_the_date_it_had(
-    changes: Changes, store: BookingStore, database: Database[Any]
+    changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
     changes.reschedule(booking.id, LATER)
     changes.reschedule(booking.id, LATER + HALF_HOUR)
     changes.cancel(booking.id, BY_PATIENT)
-    page = Journal(database).read(now() - timedelta(hours=1), now())
+    page = ChangeFeed(database).read(now() - timedelta(hours=1), now())
     (told,) = page.bookings
     assert [each.to_body() for each in told.events] == events(database, booking.id)
     assert [each.date for each in told.events] == [
@@ -316,7 +318,7 @@ def test_the_journal_gives_each_event_the_date_it_had(
 
 
 def test_the_free_starts_of_a_day_are_those_that_can_be_had(
-    seats: Seats, store: BookingStore
+    seats: SeatAllocator, store: BookingRepository
 ) -> None:
     day = TOMORROW.date()
     all_starts = seats.free_starts(day, now())
@@ -327,7 +329,7 @@ def test_the_free_starts_of_a_day_are_those_that_can_be_had(
 
 
 def test_the_free_starts_of_some_days_are_those_of_each_of_them(
-    seats: Seats, store: BookingStore
+    seats: SeatAllocator, store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW)
     days = [TOMORROW.date() + timedelta(days=number) for number in range(-3, 4)]
@@ -336,7 +338,9 @@ def test_the_free_starts_of_some_days_are_those_of_each_of_them(
     assert len(each) > 3 * 24
 
 
-def test_a_slot_is_free_until_its_last_seat_is_taken(seats: Seats, store: BookingStore) -> None:
+def test_a_slot_is_free_until_its_last_seat_is_taken(
+    seats: SeatAllocator, store: BookingRepository
+) -> None:
     several = replace(seats, calendar=replace(seats.calendar, seats_per_slot=2))
     confirmed(store, TOMORROW, 1)
     assert TOMORROW in several.free_starts(TOMORROW.date(), now())
@@ -345,7 +349,7 @@ def test_a_slot_is_free_until_its_last_seat_is_taken(seats: Seats, store: Bookin
 
 
 def test_a_seat_that_the_calendar_no_longer_has_takes_no_other(
-    seats: Seats, store: BookingStore
+    seats: SeatAllocator, store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW, 7)
     assert TOMORROW in seats.free_starts(TOMORROW.date(), now())
@@ -360,11 +364,11 @@ def test_a_seat_that_the_calendar_no_longer_has_takes_no_other(
         pytest.param(date(9999, 12, 28), id="the last day"),
     ],
 )
-def test_a_day_that_can_not_be_had_has_no_free_starts(seats: Seats, day: date) -> None:
+def test_a_day_that_can_not_be_had_has_no_free_starts(seats: SeatAllocator, day: date) -> None:
     assert seats.free_starts(day, now()) == []
 
 
-def test_the_horizon_ends_the_free_starts_within_a_day(seats: Seats) -> None:
+def test_the_horizon_ends_the_free_starts_within_a_day(seats: SeatAllocator) -> None:
     at = TOMORROW - seats.calendar.horizon
     assert seats.free_starts(TOMORROW.date(), at)[-1] == TOMORROW
 
@@ -373,7 +377,7 @@ def test_the_horizon_ends_the_free_starts_within_a_day(seats: Seats) -> None:
 
 
 def test_the_history_tells_which_key_it_was_done_with(
-    changes: Changes, store: BookingStore
+    changes: BookingChanges, store: BookingRepository
 ) -> None:
     moved, cancelled = confirmed(store), confirmed(store, TOMORROW + timedelta(minutes=30))
     staff = replace(changes, by="staff", key_id="00ff00ff")
@@ -385,7 +389,7 @@ def test_the_history_tells_which_key_it_was_done_with(
 
 
 @pytest.mark.parametrize("by", ["patient", "rpc"])
-def test_only_staff_have_keys(changes: Changes, by: str) -> None:
+def test_only_staff_have_keys(changes: BookingChanges, by: str) -> None:
     with pytest.raises(InvalidBooking, match="key_id"):
         replace(changes, by=by, key_id="00ff00ff")
 
@@ -394,6 +398,6 @@ def test_only_staff_have_keys(changes: Changes, by: str) -> None:
     "key_id",
     ["", "0", "00FF00FF", "00ff00ff0", "00ff00ff\n", "<script>", 7, ["00ff00ff"], {}, True],
 )
-def test_what_is_no_id_of_a_key_is_refused(changes: Changes, key_id: Any) -> None:
+def test_what_is_no_id_of_a_key_is_refused(changes: BookingChanges, key_id: Any) -> None:
     with pytest.raises(InvalidBooking, match="key_id"):
         replace(changes, by="staff", key_id=key_id)

@@ -12,14 +12,15 @@ from eventlet.event import Event
 from kombu import Connection
 from nameko.standalone.rpc import ServiceRpcProxy
 
-from clinic import stall, topology
-from clinic.consumer import work
+from clinic.contracts.messages import BookingRequested
+from clinic.domain.retry_policy import ATTEMPT_HEADER
 from clinic.errors import DatabaseUnavailable, PoisonMessage
-from clinic.messages import BookingRequested
-from clinic.providers import MessageFlag
-from clinic.retry import ATTEMPT_HEADER
-from clinic.rpc_entrypoint import rpc
-from clinic.topology import BOOKING_REQUESTS
+from clinic.messaging import topology
+from clinic.messaging.topology import BOOKING_REQUESTS
+from clinic.nameko_extensions import consumer_watchdog
+from clinic.nameko_extensions.dependency_providers import ContextFlag
+from clinic.nameko_extensions.retrying_consumer import consume_with_retry
+from clinic.nameko_extensions.rpc_entrypoint import rpc
 from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, put, take
 from tests.conftest import eventually
@@ -34,14 +35,14 @@ class Worker:
 
     name = "booking_worker"
 
-    is_repeated: bool = MessageFlag("is_repeated")
+    is_repeated: bool = ContextFlag("is_repeated")
 
     handle: Callable[[BookingRequested], None]
     repeated: list[bool]
     seen: list[tuple[float, BookingRequested]]
     parked: list[tuple[BookingRequested, str]]
 
-    @work(
+    @consume_with_retry(
         BOOKING_REQUESTS,
         read=BookingRequested.from_body,
         policy=lambda settings: settings.booking_retry,
@@ -246,7 +247,7 @@ def test_poison_does_not_hold_up_good_messages(worker: type[Worker], amqp_uri: s
 def test_a_queue_that_is_deleted_and_declared_again_is_consumed_again(
     worker: type[Worker], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stall, "RENEW_SECONDS", 3.0)
+    monkeypatch.setattr(consumer_watchdog, "RENEW_SECONDS", 3.0)
     send(amqp_uri)
     eventually(lambda: len(worker.seen) == 1)
     with Connection(amqp_uri) as connection:

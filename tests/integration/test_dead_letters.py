@@ -18,14 +18,15 @@ from kombu.message import Message
 from pymongo.database import Database
 
 from booking_service.service import BookingWorker
-from clinic import booking as steps
-from clinic import strict_json, topology
-from clinic.booking import Booking, Status
-from clinic.clock import now, to_wire
-from clinic.messages import BookingRequested, BookingStateChanged
-from clinic.outbox import Outbox
-from clinic.retry import ATTEMPT_HEADER
-from clinic.store import BookingStore
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts import strict_json
+from clinic.contracts.messages import BookingRequested, BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking, Status
+from clinic.domain.clock import now, to_wire
+from clinic.domain.retry_policy import ATTEMPT_HEADER
+from clinic.messaging import topology
+from clinic.outbox.outbox import Outbox
 from notification_service.service import NotificationService, WebhookService
 from runner.ports import free_port
 from runner.rabbitmq import RabbitNode
@@ -92,8 +93,8 @@ def clinic(amqp_uri: str) -> Clinic:
 
 
 @pytest.fixture
-def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def store(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
         yield mailbox
 
 
-def pending(store: BookingStore, address: str = "ana@example.com") -> Booking:
+def pending(store: BookingRepository, address: str = "ana@example.com") -> Booking:
     return put_booking(store, patient_email=address, date=now() - timedelta(days=1))
 
 
@@ -199,7 +200,7 @@ def test_looking_hides_no_letter_from_who_looks_next(clinic: Clinic, amqp_uri: s
 
 def test_what_a_service_parks_is_listed_with_its_attempts(
     clinic: Clinic,
-    store: BookingStore,
+    store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     amqp_uri: str,
@@ -363,7 +364,7 @@ def test_all_letters_go_back_to_the_queue_that_each_came_from(
 
 def test_a_webhook_that_was_given_up_is_told_when_a_person_replays_it(
     clinic: Clinic,
-    store: BookingStore,
+    store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     amqp_uri: str,
@@ -424,7 +425,7 @@ def test_nothing_named_is_a_wrong_use(clinic: Clinic, amqp_uri: str, command: li
 
 def test_what_is_parked_again_after_a_replay_has_used_up_new_attempts(
     clinic: Clinic,
-    store: BookingStore,
+    store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     amqp_uri: str,
@@ -443,7 +444,7 @@ def test_what_is_parked_again_after_a_replay_has_used_up_new_attempts(
 
 def test_a_replayed_booking_is_decided_and_asks_for_attention_no_more(
     clinic: Clinic,
-    store: BookingStore,
+    store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     amqp_uri: str,
@@ -467,21 +468,21 @@ def test_a_replayed_booking_is_decided_and_asks_for_attention_no_more(
     assert clinic.listed() == []
 
 
-def rejection_of(booking: Booking, store: BookingStore) -> bytes:
+def rejection_of(booking: Booking, store: BookingRepository) -> bytes:
     """Reject it and return the event."""
     transition = steps.reject(booking, reason="past", at=now(), by="test")
     store.apply(transition)
     return strict_json.dumps(BookingStateChanged.of(transition).to_body())
 
 
-def decided(store: BookingStore, booking: Booking) -> Booking | None:
+def decided(store: BookingRepository, booking: Booking) -> Booking | None:
     current = store.get(booking.id)
     return current if current.status is not Status.PENDING else None
 
 
 def test_a_replayed_letter_to_a_patient_is_tried_again(
     clinic: Clinic,
-    store: BookingStore,
+    store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     mailbox: Mailbox,
@@ -551,7 +552,7 @@ main()
 
 def test_a_replay_that_dies_midway_loses_and_doubles_nothing(
     clinic: Clinic,
-    store: BookingStore,
+    store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     amqp_uri: str,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kombu import Connection
 
 from clinic.config import settings
-from clinic.dead_letters import DeadLetters
-from clinic.topology import BOOKING_REQUESTS
+from clinic.dead_letters.dead_letter_queues import DeadLetterQueues
+from clinic.messaging.topology import BOOKING_REQUESTS
 from tests.amqp import depth, put
 from tests.conftest import eventually
 
@@ -21,5 +21,5 @@ def test_a_message_that_kills_each_consumer_ends_in_the_dead_letters(amqp_uri: s
         return depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 1
 
     eventually(is_dead)
-    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
+    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         assert [letter.cause for letter in letters.waiting()] == ["delivery_limit"]

@@ -13,40 +13,44 @@ import eventlet
 import pytest
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic import topology
-from clinic.assembly import relayed_store
-from clinic.clock import now, to_wire
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.clock import now, to_wire
 from clinic.errors import (
     BookingNotFound,
     BrokerUnavailable,
     ChannelUnavailable,
     DeliveryExpired,
-    DeliveryUncertain,
+    DeliveryOutcomeUnknown,
     InvalidBooking,
-    NotResendable,
+    ResendRejected,
 )
-from clinic.journal import Journal
-from clinic.messages import BookingStateChanged
-from clinic.metrics import RESENDS
-from clinic.outbox import Outbox
-from clinic.publisher import Publisher
-from clinic.rpc import RpcPool
-from clinic.store import BookingStore
-from clinic.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
+from clinic.messaging import topology
+from clinic.messaging.publisher import Publisher
+from clinic.messaging.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
+from clinic.observability.metrics import MANUAL_RESENDS
+from clinic.outbox.outbox import Outbox
+from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from notification_service.channels import Envelope
+from notification_service.channels.email_channel import OutgoingEmail
 from notification_service.delivery import Delivery
-from notification_service.desk import PAUSE, Desk
-from notification_service.ledger import Ledger, State
-from notification_service.notification import Notifications
-from notification_service.reconciler import Reconciler
-from notification_service.service import NotificationDesk, NotificationService, WebhookService
+from notification_service.delivery_log import DeliveryLog, State
+from notification_service.delivery_status import Notifications
+from notification_service.email.composer import EmailComposer
+from notification_service.notification_admin import PAUSE, NotificationAdmin
+from notification_service.reconciliation.reconciler import Reconciler
+from notification_service.reconciliation.watermark import Watermark
+from notification_service.service import (
+    NotificationAdminService,
+    NotificationService,
+    WebhookService,
+)
 from notification_service.settings import notification_settings
-from notification_service.watermark import Watermark
-from notification_service.writer import Writer
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
@@ -74,13 +78,13 @@ def receiver(config: dict[str, Any]) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def bookings(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def bookings(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
-def ledger(database: Database[Any]) -> Ledger:
-    return Ledger(database, "email", lease_seconds=60)
+def ledger(database: Database[Any]) -> DeliveryLog:
+    return DeliveryLog(database, "email", lease_seconds=60)
 
 
 @pytest.fixture
@@ -90,17 +94,21 @@ def notifications(database: Database[Any]) -> Notifications:
 
 @pytest.fixture
 def delivery(
-    bookings: BookingStore, ledger: Ledger, config: dict[str, Any], mailbox: Mailbox
-) -> Delivery[Envelope]:
+    bookings: BookingRepository, ledger: DeliveryLog, config: dict[str, Any], mailbox: Mailbox
+) -> Delivery[OutgoingEmail]:
     own = notification_settings(config)
-    writer = Writer(own.sender, own.zone, own.slot)
-    return Delivery(bookings, ledger, own.channel, writer.write, Envelope.again)
+    writer = EmailComposer(own.sender, own.zone, own.slot)
+    return Delivery(bookings, ledger, own.channel, writer.write, OutgoingEmail.again)
 
 
 @pytest.fixture
-def desk(bookings: BookingStore, notifications: Notifications, broker_link: Proxy) -> Desk:
+def desk(
+    bookings: BookingRepository, notifications: Notifications, broker_link: Proxy
+) -> NotificationAdmin:
     uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
-    return Desk(bookings, notifications, Publisher(uri, topology.declare), has_webhook=True)
+    return NotificationAdmin(
+        bookings, notifications, Publisher(uri, topology.declare), has_webhook=True
+    )
 
 
 @pytest.fixture
@@ -127,7 +135,7 @@ def call(amqp_uri: str) -> Iterator[Callable[..., Any]]:
 
 
 def confirmed(
-    bookings: BookingStore,
+    bookings: BookingRepository,
     address: str = "ana@example.com",
     at: datetime | None = None,
     seat: int = 0,
@@ -137,30 +145,30 @@ def confirmed(
     return booking.id, take_step(bookings, step)
 
 
-def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+def take_step(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
 
-def cancelled(bookings: BookingStore, booking_id: str) -> BookingStateChanged:
+def cancelled(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
     step = steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
     return take_step(bookings, step)
 
 
-def moved(bookings: BookingStore, booking_id: str) -> BookingStateChanged:
+def moved(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
     date = current.date + timedelta(days=1)
     return take_step(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
 
 
-def settle(ledger: Ledger, event: BookingStateChanged, state: State) -> None:
+def settle(ledger: DeliveryLog, event: BookingStateChanged, state: State) -> None:
     claim = ledger.claim(event)
     assert claim is not None
     ledger.settle(claim, state)
 
 
-def told(desk: Desk, booking_id: str) -> list[tuple[Any, ...]]:
+def told(desk: NotificationAdmin, booking_id: str) -> list[tuple[Any, ...]]:
     """What the list says of each notification, in short."""
     fields = ("version", "channel", "state", "mayResend")
     return [tuple(each[field] for field in fields) for each in desk.read(booking_id)]
@@ -173,21 +181,21 @@ def references(mailbox: Mailbox) -> list[str]:
 
 
 def resent(channel: str = "email") -> float:
-    return float(RESENDS.labels(channel)._value.get())
+    return float(MANUAL_RESENDS.labels(channel)._value.get())
 
 
-def sent(desk: Desk, booking_id: str, tries: int, channel: str = "email") -> bool:
+def sent(desk: NotificationAdmin, booking_id: str, tries: int, channel: str = "email") -> bool:
     rows = [each for each in desk.read(booking_id) if each["channel"] == channel]
     return (rows[-1]["state"], rows[-1]["tries"]) == ("sent", tries)
 
 
 def test_each_step_is_listed_over_each_channel_in_order(
-    desk: Desk, bookings: BookingStore, database: Database[Any]
+    desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     cancelled(bookings, booking_id)
     for channel in ("webhook", "reminder", "email"):
-        settle(Ledger(database, channel, 60), confirmation, State.SENT)
+        settle(DeliveryLog(database, channel, 60), confirmation, State.SENT)
     assert told(desk, booking_id) == [
         (2, "email", "sent", False),
         (2, "reminder", "sent", False),
@@ -197,7 +205,7 @@ def test_each_step_is_listed_over_each_channel_in_order(
 
 
 def test_each_step_is_listed_of_a_booking_that_was_moved_again_and_again(
-    desk: Desk, bookings: BookingStore, database: Database[Any]
+    desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     other_id, other = confirmed(bookings, seat=1)
@@ -206,14 +214,14 @@ def test_each_step_is_listed_of_a_booking_that_was_moved_again_and_again(
     channels = ("email", "reminder", "webhook")
     for channel in channels:
         for event in (*events, other):
-            settle(Ledger(database, channel, 60), event, State.SENT)
+            settle(DeliveryLog(database, channel, 60), event, State.SENT)
     listed = [(version, channel) for version, channel, *_ in told(desk, booking_id)]
     assert listed == [(version, channel) for version in range(2, 7) for channel in channels]
     assert len(told(desk, other_id)) == 3
 
 
 def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_time(
-    notifications: Notifications, bookings: BookingStore, ledger: Ledger
+    notifications: Notifications, bookings: BookingRepository, ledger: DeliveryLog
 ) -> None:
     booking_id, _ = confirmed(bookings)
     read = bookings.get(booking_id)
@@ -223,7 +231,10 @@ def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_tim
 
 
 def test_a_row_says_what_became_of_a_step_and_when(
-    desk: Desk, bookings: BookingStore, ledger: Ledger, database: Database[Any]
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
+    database: Database[Any],
 ) -> None:
     booking_id, event = confirmed(bookings)
     settle(ledger, event, State.FAILED)
@@ -242,19 +253,19 @@ def test_a_row_says_what_became_of_a_step_and_when(
 
 
 def test_a_step_that_nobody_has_begun_to_tell_waits_since_it_was_taken(
-    desk: Desk, bookings: BookingStore
+    desk: NotificationAdmin, bookings: BookingRepository
 ) -> None:
     booking_id, event = confirmed(bookings)
     (row,) = desk.read(booking_id)
     assert (row["state"], row["tries"], row["at"]) == ("waiting", 0, to_wire(event.occurred_at))
 
 
-def test_of_a_request_nobody_is_told(desk: Desk, bookings: BookingStore) -> None:
+def test_of_a_request_nobody_is_told(desk: NotificationAdmin, bookings: BookingRepository) -> None:
     assert desk.read(put_booking(bookings).id) == []
 
 
 @pytest.mark.parametrize("booking_id", [NOBODY, "nobody", {"$ne": None}, 7])
-def test_of_no_booking_nothing_is_told(desk: Desk, booking_id: Any) -> None:
+def test_of_no_booking_nothing_is_told(desk: NotificationAdmin, booking_id: Any) -> None:
     with pytest.raises(BookingNotFound):
         desk.read(booking_id)
     with pytest.raises(BookingNotFound):
@@ -264,8 +275,8 @@ def test_of_no_booking_nothing_is_told(desk: Desk, booking_id: Any) -> None:
 def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     start: Callable[..., None],
     call: Callable[..., Any],
-    desk: Desk,
-    bookings: BookingStore,
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
     mailbox: Mailbox,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -273,10 +284,10 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     caplog.set_level(logging.INFO)
     booking_id, event = confirmed(bookings)
     asked, before = {"booking_id": booking_id, "version": 2, "channel": "email"}, resent()
-    start(NotificationService, NotificationDesk)
+    start(NotificationService, NotificationAdminService)
     call("resend", **asked, by="staff")
     eventually(lambda: sent(desk, booking_id, tries=1))
-    monkeypatch.setattr("notification_service.desk.PAUSE", timedelta(0))
+    monkeypatch.setattr("notification_service.notification_admin.PAUSE", timedelta(0))
     for tries in (2, 3):
         row = call("resend", **asked, by="staff")
         assert (row["version"], row["state"], row["mayResend"]) == (2, "postponed", True)
@@ -297,8 +308,8 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
 
 def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
     start: Callable[..., None],
-    desk: Desk,
-    bookings: BookingStore,
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
     amqp_uri: str,
@@ -316,7 +327,7 @@ def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
 
 
 def test_the_event_of_what_is_sent_again_is_that_of_the_step_and_goes_to_its_channel_only(
-    desk: Desk, bookings: BookingStore, ledger: Ledger, amqp_uri: str
+    desk: NotificationAdmin, bookings: BookingRepository, ledger: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, event = confirmed(bookings)
     settle(ledger, event, State.SENT)
@@ -329,51 +340,51 @@ def test_the_event_of_what_is_sent_again_is_that_of_the_step_and_goes_to_its_cha
 
 
 def test_tries_of_one_sending_have_one_message_id(
-    delivery: Delivery[Envelope],
-    desk: Desk,
-    bookings: BookingStore,
+    delivery: Delivery[OutgoingEmail],
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings, address="silent@example.com")
-    delivery.ledger = Ledger(database, "email", lease_seconds=0)
+    delivery.ledger = DeliveryLog(database, "email", lease_seconds=0)
     for asks in (False, False, True, False):
         if asks:
             desk.resend(booking_id, 2, "email", "staff")
-        with pytest.raises(DeliveryUncertain):
+        with pytest.raises(DeliveryOutcomeUnknown):
             delivery.deliver(event)
     assert references(mailbox) == ["2", "2", "2.again1", "2.again1"]
 
 
 def test_of_two_who_ask_at_once_one_is_heard(
-    desk: Desk, bookings: BookingStore, ledger: Ledger, amqp_uri: str
+    desk: NotificationAdmin, bookings: BookingRepository, ledger: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, event = confirmed(bookings)
     settle(ledger, event, State.SENT)
     (read,) = desk.notifications.of(bookings.get(booking_id))
     desk.notifications.reopen(read)
-    with pytest.raises(NotResendable):
+    with pytest.raises(ResendRejected):
         desk.notifications.reopen(read)
 
 
 def test_a_crowd_that_asks_at_once_makes_one_letter_more(
     start: Callable[..., None],
     call: Callable[..., Any],
-    desk: Desk,
-    bookings: BookingStore,
-    ledger: Ledger,
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
     mailbox: Mailbox,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
     settle(ledger, event, State.SENT)
-    start(NotificationDesk)
+    start(NotificationAdminService)
 
     def ask() -> bool:
         try:
             call("resend", booking_id=booking_id, version=2, channel="email")
-        except NotResendable:
+        except ResendRejected:
             return False
         return True
 
@@ -387,9 +398,9 @@ def test_a_crowd_that_asks_at_once_makes_one_letter_more(
 
 
 def test_who_asks_again_a_moment_later_makes_no_second_letter(
-    delivery: Delivery[Envelope],
-    desk: Desk,
-    bookings: BookingStore,
+    delivery: Delivery[OutgoingEmail],
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
 ) -> None:
@@ -398,7 +409,7 @@ def test_who_asks_again_a_moment_later_makes_no_second_letter(
     desk.resend(booking_id, 2, "email", "staff")
     delivery.deliver(event)
     assert told(desk, booking_id) == [(2, "email", "sent", False)]
-    with pytest.raises(NotResendable):
+    with pytest.raises(ResendRejected):
         desk.resend(booking_id, 2, "email", "staff")
     database["notifications"].update_one({}, {"$set": {"updatedAt": now() - PAUSE}})
     assert told(desk, booking_id) == [(2, "email", "sent", True)]
@@ -407,30 +418,34 @@ def test_who_asks_again_a_moment_later_makes_no_second_letter(
 def test_who_dies_before_the_event_is_published_leaves_a_row_that_may_be_asked_for_again(
     start: Callable[..., None],
     call: Callable[..., Any],
-    desk: Desk,
-    bookings: BookingStore,
-    ledger: Ledger,
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
     mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings)
     settle(ledger, event, State.SENT)
     desk.notifications.reopen(*desk.notifications.of(bookings.get(booking_id)))
     assert told(desk, booking_id) == [(2, "email", "postponed", True)]
-    start(NotificationService, NotificationDesk)
+    start(NotificationService, NotificationAdminService)
     call("resend", booking_id=booking_id, version=2, channel="email")
     eventually(lambda: sent(desk, booking_id, tries=2))
     assert references(mailbox) == ["2.again2"]
 
 
 def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
-    desk: Desk, bookings: BookingStore, ledger: Ledger, database: Database[Any], amqp_uri: str
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
+    database: Database[Any],
+    amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings, at=now() - timedelta(seconds=30))
     settle(ledger, event, State.SENT)
     desk.notifications.reopen(*desk.notifications.of(bookings.get(booking_id)))
     publisher = Publisher(amqp_uri, topology.declare)
     reconciler = Reconciler(
-        Journal(database), ledger, Watermark(database, "email"), publisher, EMAIL.name, 1
+        ChangeFeed(database), ledger, Watermark(database, "email"), publisher, EMAIL.name, 1
     )
     time.sleep(1.1)  # for so long it is nobody's
     reconciler.round()
@@ -439,7 +454,11 @@ def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
 
 
 def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
-    desk: Desk, bookings: BookingStore, ledger: Ledger, broker_link: Proxy, amqp_uri: str
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
+    broker_link: Proxy,
+    amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
     settle(ledger, event, State.SENT)
@@ -453,24 +472,28 @@ def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
 
 
 def test_a_letter_about_an_earlier_step_is_not_sent_again(
-    desk: Desk, bookings: BookingStore, ledger: Ledger, amqp_uri: str
+    desk: NotificationAdmin, bookings: BookingRepository, ledger: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     settle(ledger, confirmation, State.SENT)
     cancelled(bookings, booking_id)
-    with pytest.raises(NotResendable):
+    with pytest.raises(ResendRejected):
         desk.resend(booking_id, 2, "email", "staff")
     assert told(desk, booking_id)[0] == (2, "email", "sent", False)
     assert depth(amqp_uri, EMAIL.name) == 0
 
 
 def test_what_is_being_sent_is_not_sent_again_before_its_lease_is_over(
-    desk: Desk, bookings: BookingStore, ledger: Ledger, database: Database[Any], amqp_uri: str
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
+    database: Database[Any],
+    amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
     ledger.claim(event)
     assert told(desk, booking_id) == [(2, "email", "sending", False)]
-    with pytest.raises(NotResendable):
+    with pytest.raises(ResendRejected):
         desk.resend(booking_id, 2, "email", "staff")
     database["notifications"].update_one({}, {"$set": {"leaseUntil": now()}})
     assert told(desk, booking_id) == [(2, "email", "sending", True)]
@@ -479,21 +502,21 @@ def test_what_is_being_sent_is_not_sent_again_before_its_lease_is_over(
 
 
 def test_a_reminder_is_not_sent_again(
-    desk: Desk, bookings: BookingStore, database: Database[Any]
+    desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(Ledger(database, "reminder", 60), event, State.SENT)
-    with pytest.raises(NotResendable):
+    settle(DeliveryLog(database, "reminder", 60), event, State.SENT)
+    with pytest.raises(ResendRejected):
         desk.resend(booking_id, 2, "reminder", "staff")
 
 
 @pytest.mark.parametrize("version", [-1, 0, 1, 3, 2**70])
 def test_no_step_that_nobody_is_told_of_is_sent_again(
-    desk: Desk, bookings: BookingStore, version: int
+    desk: NotificationAdmin, bookings: BookingRepository, version: int
 ) -> None:
     booking_id, _ = confirmed(bookings)
     for channel in ("email", "webhook", "reminder"):
-        with pytest.raises(NotResendable):
+        with pytest.raises(ResendRejected):
             desk.resend(booking_id, version, channel, "staff")
 
 
@@ -509,7 +532,7 @@ def test_no_step_that_nobody_is_told_of_is_sent_again(
     ],
 )
 def test_what_can_not_be_understood_is_refused(
-    desk: Desk, bookings: BookingStore, version: Any, channel: Any, by: Any
+    desk: NotificationAdmin, bookings: BookingRepository, version: Any, channel: Any, by: Any
 ) -> None:
     booking_id, _ = confirmed(bookings)
     with pytest.raises(InvalidBooking) as caught:
@@ -521,13 +544,13 @@ def test_a_webhook_is_sent_again_as_it_was_and_no_letter_with_it(
     receiver: Receiver,
     start: Callable[..., None],
     call: Callable[..., Any],
-    desk: Desk,
-    bookings: BookingStore,
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
     mailbox: Mailbox,
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     cancelled(bookings, booking_id)
-    start(NotificationService, WebhookService, NotificationDesk)
+    start(NotificationService, WebhookService, NotificationAdminService)
     asked = {"booking_id": booking_id, "version": 2, "channel": "webhook"}
     for count in (1, 2):
         call("resend", **asked)
@@ -542,27 +565,27 @@ def test_a_webhook_is_sent_again_as_it_was_and_no_letter_with_it(
 def test_while_webhooks_are_off_none_is_sent_again(
     start: Callable[..., None],
     call: Callable[..., Any],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(Ledger(database, "webhook", 60), event, State.SENT)
-    start(NotificationDesk)
+    settle(DeliveryLog(database, "webhook", 60), event, State.SENT)
+    start(NotificationAdminService)
     rows = call("list_notifications", booking_id=booking_id)
     assert [(each["channel"], each["mayResend"]) for each in rows] == [
         ("email", True),
         ("webhook", False),
     ]
-    with pytest.raises(NotResendable):
+    with pytest.raises(ResendRejected):
         call("resend", booking_id=booking_id, version=2, channel="webhook")
     assert depth(amqp_uri, WEBHOOK.name) == 0
 
 
 def test_an_earlier_letter_does_not_slip_in_while_a_later_one_is_sent_again(
-    delivery: Delivery[Envelope],
-    desk: Desk,
-    bookings: BookingStore,
+    delivery: Delivery[OutgoingEmail],
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
     mailbox: Mailbox,
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
@@ -574,10 +597,10 @@ def test_an_earlier_letter_does_not_slip_in_while_a_later_one_is_sent_again(
 
 
 def test_a_sender_who_was_waited_out_does_not_settle_what_is_sent_again(
-    desk: Desk, bookings: BookingStore, database: Database[Any]
+    desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, event = confirmed(bookings)
-    slow = Ledger(database, "email", lease_seconds=0)
+    slow = DeliveryLog(database, "email", lease_seconds=0)
     claim = slow.claim(event)
     assert claim is not None
     desk.resend(booking_id, 2, "email", "staff")
@@ -586,9 +609,9 @@ def test_a_sender_who_was_waited_out_does_not_settle_what_is_sent_again(
 
 
 def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one_does(
-    delivery: Delivery[Envelope],
-    desk: Desk,
-    bookings: BookingStore,
+    delivery: Delivery[OutgoingEmail],
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
 ) -> None:
@@ -607,7 +630,10 @@ def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one
 
 
 def test_a_replay_of_what_was_sent_again_since_changes_nothing(
-    delivery: Delivery[Envelope], desk: Desk, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[OutgoingEmail],
+    desk: NotificationAdmin,
+    bookings: BookingRepository,
+    mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings)
     delivery.deliver(event)
@@ -620,19 +646,19 @@ def test_a_replay_of_what_was_sent_again_since_changes_nothing(
 def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
     start: Callable[..., None],
     config: dict[str, Any],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
     booking_id, _ = confirmed(bookings)
     cancelled(bookings, booking_id)
-    start(NotificationDesk)
+    start(NotificationAdminService)
     pool = RpcPool(amqp_uri, NOTIFICATION_DESK)
-    parts = relayed_store(database, settings(config))
+    parts = create_repository(database, settings(config))
     app = create_app(*parts, GatewaySettings(), NO_SERVICE, pool)
     desk = app.config["NOTIFICATION_DESK"]
     asked = {"booking_id": booking_id, "version": 2, "channel": "email", "by": "staff"}
-    with app.test_request_context(), pytest.raises(NotResendable) as caught:
+    with app.test_request_context(), pytest.raises(ResendRejected) as caught:
         desk.call("resend", until=time.monotonic() + 30, **asked)
     with app.test_request_context(f"/booking/{booking_id}"):
         answer: Any = app.handle_user_exception(caught.value)

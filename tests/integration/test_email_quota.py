@@ -11,21 +11,21 @@ import eventlet
 import pytest
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic.booking import Booking
-from clinic.clock import now
-from clinic.confirmed_addresses import ConfirmedAddresses
-from clinic.messages import BookingStateChanged
-from clinic.metrics import NOTIFICATIONS
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
-from notification_service.channels import Envelope
+from clinic.bookings.confirmed_addresses import ConfirmedAddresses
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now
+from clinic.observability.metrics import NOTIFICATIONS
+from clinic.outbox.outbox import Outbox
+from notification_service.channels.email_channel import OutgoingEmail
 from notification_service.delivery import Delivery
-from notification_service.email_quota import PERIOD, EmailQuota, limited_address
-from notification_service.ledger import Ledger
-from notification_service.notification import Notifications
+from notification_service.delivery_log import DeliveryLog
+from notification_service.delivery_status import Notifications
+from notification_service.email.composer import EmailComposer
+from notification_service.email.email_quota import PERIOD, EmailQuota, limited_address
 from notification_service.settings import notification_settings
-from notification_service.writer import Writer
 from tests.bookings import put_booking
 from tests.mailbox import Mailbox, running_mailbox
 from tests.operations import Operations
@@ -40,8 +40,8 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def bookings(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def bookings(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 Deliver = Callable[[BookingStateChanged], None]
@@ -49,18 +49,18 @@ Deliver = Callable[[BookingStateChanged], None]
 
 @pytest.fixture
 def make_delivery(
-    bookings: BookingStore, config: dict[str, Any], mailbox: Mailbox
+    bookings: BookingRepository, config: dict[str, Any], mailbox: Mailbox
 ) -> Callable[[Database[Any]], Deliver]:
     """Makes notifiers, each with a quota of its own over the same database."""
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
     own = notification_settings(config)
-    writer = Writer(own.sender, own.zone, own.slot)
+    writer = EmailComposer(own.sender, own.zone, own.slot)
 
     def make(database: Database[Any]) -> Deliver:
-        ledger = Ledger(database, "email", 60, EmailQuota(database, LIMIT))
+        ledger = DeliveryLog(database, "email", 60, EmailQuota(database, LIMIT))
 
         def deliver(event: BookingStateChanged) -> None:
-            delivery: Delivery[Envelope] = Delivery(
+            delivery: Delivery[OutgoingEmail] = Delivery(
                 bookings, ledger, own.channel, writer.write, limited=limited_address
             )
             delivery.deliver(event)
@@ -76,19 +76,19 @@ def deliver(make_delivery: Callable[[Database[Any]], Deliver], database: Databas
 
 
 def rejected(
-    bookings: BookingStore, address: str = ANA, by: str = "patient"
+    bookings: BookingRepository, address: str = ANA, by: str = "patient"
 ) -> BookingStateChanged:
     booking = put_booking(bookings, patient_email=address, by=by)
     return take(bookings, steps.reject(booking, reason="slot_full", at=now(), by="booking_worker"))
 
 
-def confirmed(bookings: BookingStore, seat: int = 0) -> tuple[Booking, BookingStateChanged]:
+def confirmed(bookings: BookingRepository, seat: int = 0) -> tuple[Booking, BookingStateChanged]:
     booking = put_booking(bookings, patient_email=ANA, by="patient")
     event = take(bookings, steps.confirm(booking, seat=seat, at=now(), by="booking_worker"))
     return bookings.get(booking.id), event
 
 
-def take(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+def take(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
@@ -98,13 +98,13 @@ def states(database: Database[Any]) -> list[str]:
     return [row["state"] for row in rows.sort("createdAt", 1)]
 
 
-def used_up(bookings: BookingStore, deliver: Deliver) -> None:
+def used_up(bookings: BookingRepository, deliver: Deliver) -> None:
     for _ in range(LIMIT):
         deliver(rejected(bookings))
 
 
 def test_an_address_receives_no_more_e_mails_than_the_limit(
-    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     suppressed = NOTIFICATIONS.labels("email", "suppressed")
     before = suppressed._value.get()
@@ -118,7 +118,7 @@ def test_an_address_receives_no_more_e_mails_than_the_limit(
 
 
 def test_what_was_suppressed_stays_so_when_its_event_comes_again(
-    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     used_up(bookings, deliver)
     event = rejected(bookings)
@@ -129,7 +129,7 @@ def test_what_was_suppressed_stays_so_when_its_event_comes_again(
 
 
 def test_an_event_that_comes_again_counts_once(
-    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     event = rejected(bookings)
     for _ in range(10):
@@ -140,7 +140,7 @@ def test_an_event_that_comes_again_counts_once(
 
 
 def test_every_step_that_a_patient_takes_counts(
-    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox
+    deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     deliver(event)
@@ -154,7 +154,7 @@ def test_every_step_that_a_patient_takes_counts(
 
 @pytest.mark.parametrize("by", ["staff", "rpc"])
 def test_what_the_clinic_does_is_always_told(
-    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, by: str
+    deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, by: str
 ) -> None:
     booking, _ = confirmed(bookings)
     used_up(bookings, deliver)
@@ -165,7 +165,7 @@ def test_what_the_clinic_does_is_always_told(
 
 
 def test_an_address_that_is_confirmed_has_no_limit(
-    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     used_up(bookings, deliver)
     ConfirmedAddresses(database).add("Ana@example.com")
@@ -176,7 +176,7 @@ def test_an_address_that_is_confirmed_has_no_limit(
 
 
 def test_a_day_later_the_address_receives_e_mails_again(
-    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     used_up(bookings, deliver)
     a_day_ago = {"$set": {"takenAt": now() - PERIOD}}
@@ -187,7 +187,7 @@ def test_a_day_later_the_address_receives_e_mails_again(
 
 
 def test_staff_may_send_what_was_suppressed(
-    deliver: Deliver, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     used_up(bookings, deliver)
     event = rejected(bookings)
@@ -201,7 +201,7 @@ def test_staff_may_send_what_was_suppressed(
 
 def test_two_notifiers_together_keep_to_the_limit(
     make_delivery: Callable[[Database[Any]], Deliver],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
 ) -> None:
@@ -216,7 +216,7 @@ def test_two_notifiers_together_keep_to_the_limit(
 
 def test_an_ordinary_e_mail_costs_as_many_operations_as_without_a_quota(
     make_delivery: Callable[[Database[Any]], Deliver],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     counted: Database[Any],
     operations: Operations,
 ) -> None:
@@ -228,7 +228,7 @@ def test_an_ordinary_e_mail_costs_as_many_operations_as_without_a_quota(
 
 
 def test_the_delivery_log_has_no_address(
-    deliver: Deliver, bookings: BookingStore, database: Database[Any]
+    deliver: Deliver, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     deliver(rejected(bookings))
     found = list(database["notifications"].find())

@@ -13,15 +13,15 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
-from clinic.booking import Booking
-from clinic.manage_link import link_code
-from clinic.manage_token import issue
-from clinic.outbox import Outbox
-from clinic.quota import address_hash
-from clinic.relay import Relay
-from clinic.store import BookingStore
+from clinic.bookings.repository import BookingRepository
+from clinic.domain.booking import Booking
+from clinic.domain.manage_link import link_code
+from clinic.domain.manage_token import create_credentials
+from clinic.mongo.quota import address_hash
+from clinic.outbox.outbox import Outbox
+from clinic.outbox.relay import Relay
 from gateway.app import create_app
-from gateway.failed_attempts import FailedAttempts
+from gateway.limits.failed_attempts import FailedAttempts
 from gateway.settings import GatewaySettings
 from tests.bookings import requested
 from tests.conftest import eventually
@@ -33,12 +33,12 @@ LIMIT = 3
 
 
 @pytest.fixture
-def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database))
+def store(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database))
 
 
 @pytest.fixture
-def client(store: BookingStore) -> FlaskClient:
+def client(store: BookingRepository) -> FlaskClient:
     own = GatewaySettings(
         staff_api_keys=frozenset({KEY}),
         failed_attempts_limit=f"{LIMIT}/hour",
@@ -50,9 +50,9 @@ def client(store: BookingStore) -> FlaskClient:
 
 
 @pytest.fixture
-def booked(store: BookingStore) -> tuple[Booking, str, str]:
+def booked(store: BookingRepository) -> tuple[Booking, str, str]:
     """A booking with its manage token and its link code."""
-    booking, (token, access) = requested(), issue()
+    booking, (token, access) = requested(), create_credentials()
     store.insert(booking, access)
     return booking, token, link_code(SECRET, booking.id, access.salt)
 

@@ -19,17 +19,17 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
-from clinic import booking as steps
-from clinic.assembly import relayed_store
-from clinic.booking import Booking
-from clinic.clock import now
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
-from clinic.database import durable_uri
-from clinic.manage_token import fingerprint
-from clinic.relay import Relay
-from clinic.store import BookingStore
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now
+from clinic.domain.manage_token import fingerprint
+from clinic.mongo.client import durable_uri
+from clinic.outbox.relay import Relay
 from gateway.app import create_app
-from gateway.problems import PAUSE_SECONDS
+from gateway.http.problem_details import PAUSE_SECONDS
 from gateway.settings import GatewaySettings
 from runner.ports import free_port
 from tests.bookings import put_booking
@@ -61,28 +61,28 @@ RACERS = 12
 
 
 @pytest.fixture
-def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
     """A store whose relay is not started; its broker is nowhere."""
     config = {
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
         "MONGODB_CONNECTION_URL": mongodb_uri,
         **UNLIMITED,
     }
-    return relayed_store(database, settings(config))
+    return create_repository(database, settings(config))
 
 
 @pytest.fixture
-def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+def store(relayed: tuple[BookingRepository, Relay]) -> BookingRepository:
     return relayed[0]
 
 
 @pytest.fixture
-def client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+def client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
     return create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture
-def staff_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+def staff_client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
     return create_app(
         *relayed, GatewaySettings(staff_api_keys=STAFF_KEYS), NO_SERVICE, NO_SERVICE
     ).test_client()
@@ -98,7 +98,7 @@ def cut_off_client() -> Iterator[FlaskClient]:
         **UNLIMITED,
     }
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
-        parts = relayed_store(mongo.get_default_database(), settings(config))
+        parts = create_repository(mongo.get_default_database(), settings(config))
         yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
@@ -113,11 +113,11 @@ def booked(client: FlaskClient, **fields: Any) -> dict[str, Any]:
     return booking
 
 
-def put(store: BookingStore, date: datetime = SLOT, at: datetime | None = None) -> Booking:
+def put(store: BookingRepository, date: datetime = SLOT, at: datetime | None = None) -> Booking:
     return put_booking(store, date=date, at=at or now())
 
 
-def confirm(store: BookingStore, booking_id: str) -> None:
+def confirm(store: BookingRepository, booking_id: str) -> None:
     store.apply(steps.confirm(store.get(booking_id), seat=0, at=now(), by="test"))
 
 
@@ -348,7 +348,7 @@ def test_without_a_key_each_request_is_a_booking(
 
 
 def test_a_repeated_request_shows_what_became_of_its_booking(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     headers = {"Idempotency-Key": "key-1"}
     first = book(client, headers).get_json()["booking"]
@@ -412,7 +412,7 @@ def test_the_location_of_a_booking_leads_to_it(client: FlaskClient) -> None:
     assert found.get_json()["id"] == answer.get_json()["booking"]["id"]
 
 
-def test_a_rejected_booking_tells_why(client: FlaskClient, store: BookingStore) -> None:
+def test_a_rejected_booking_tells_why(client: FlaskClient, store: BookingRepository) -> None:
     booking = put(store)
     store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
     shown = client.get(f"/booking/{booking.id}").get_json()
@@ -420,7 +420,7 @@ def test_a_rejected_booking_tells_why(client: FlaskClient, store: BookingStore) 
     assert shown["reasonText"] == "La fecha pedida ya ha pasado."
 
 
-def test_a_known_etag_saves_the_body(client: FlaskClient, store: BookingStore) -> None:
+def test_a_known_etag_saves_the_body(client: FlaskClient, store: BookingRepository) -> None:
     path = f"/booking/{put(store).id}"
     etag = client.get(path).headers["ETag"]
     answer = client.get(path, headers={"If-None-Match": etag})
@@ -429,7 +429,7 @@ def test_a_known_etag_saves_the_body(client: FlaskClient, store: BookingStore) -
     assert answer.headers["ETag"] == etag
 
 
-def test_a_step_changes_the_etag(client: FlaskClient, store: BookingStore) -> None:
+def test_a_step_changes_the_etag(client: FlaskClient, store: BookingRepository) -> None:
     booking = put(store)
     path = f"/booking/{booking.id}"
     etag = client.get(path).headers["ETag"]
@@ -439,7 +439,9 @@ def test_a_step_changes_the_etag(client: FlaskClient, store: BookingStore) -> No
     assert answer.headers["ETag"] != etag
 
 
-def test_a_call_for_attention_changes_the_etag(client: FlaskClient, store: BookingStore) -> None:
+def test_a_call_for_attention_changes_the_etag(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     booking = put(store)
     path = f"/booking/{booking.id}"
     etag = client.get(path).headers["ETag"]
@@ -451,7 +453,7 @@ def test_a_call_for_attention_changes_the_etag(client: FlaskClient, store: Booki
 
 @pytest.mark.parametrize("header", ['"other"', "garbage", "", "W/", '"', "\x7f"], ids=ascii)
 def test_an_unknown_etag_gets_the_body(
-    client: FlaskClient, store: BookingStore, header: str
+    client: FlaskClient, store: BookingRepository, header: str
 ) -> None:
     answer = client.get(f"/booking/{put(store).id}", headers={"If-None-Match": header})
     assert answer.status_code == 200
@@ -481,7 +483,9 @@ def test_an_unknown_etag_gets_the_body(
         pytest.param(lambda known: "", id="nothing"),
     ],
 )
-def test_any_other_id_is_not_found(client: FlaskClient, store: BookingStore, make: Any) -> None:
+def test_any_other_id_is_not_found(
+    client: FlaskClient, store: BookingRepository, make: Any
+) -> None:
     answer = client.get(f"/booking/{make(put(store).id)}")
     assert answer.status_code == 404
     assert answer.mimetype == "application/problem+json"
@@ -489,7 +493,7 @@ def test_any_other_id_is_not_found(client: FlaskClient, store: BookingStore, mak
 
 @pytest.mark.parametrize("written", [str.upper, str.title])
 def test_an_id_is_the_same_in_capitals(
-    client: FlaskClient, store: BookingStore, written: Callable[[str], str]
+    client: FlaskClient, store: BookingRepository, written: Callable[[str], str]
 ) -> None:
     booking = put(store)
     answer = client.get(f"/booking/{written(booking.id)}")
@@ -528,7 +532,7 @@ def test_the_list_shows_no_tokens(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 def test_the_links_lead_through_all_bookings_once_newest_first(
-    client: FlaskClient, store: BookingStore, limit: int
+    client: FlaskClient, store: BookingRepository, limit: int
 ) -> None:
     start = now()
     # Some share their millisecond, so that the id has to break the tie.
@@ -545,7 +549,7 @@ def test_the_links_lead_through_all_bookings_once_newest_first(
 
 @pytest.mark.parametrize("added", ["_=1796000000000", "utm_source=mail&utm_source=x", "fbclid=a"])
 def test_parameters_that_libraries_add_are_ignored(
-    client: FlaskClient, store: BookingStore, added: str
+    client: FlaskClient, store: BookingRepository, added: str
 ) -> None:
     put(store)
     put(store)
@@ -560,7 +564,7 @@ def test_a_misspelt_parameter_is_refused(client: FlaskClient, misspelt: str) -> 
 
 
 def test_a_booking_made_meanwhile_disturbs_no_walk(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     made = [put(store, at=now() - timedelta(seconds=age)) for age in (1, 2, 3)]
     first = client.get("/bookings/?limit=2")
@@ -570,7 +574,7 @@ def test_a_booking_made_meanwhile_disturbs_no_walk(
     assert [each["id"] for each in client.get(path).get_json()] == [made[2].id]
 
 
-def test_a_link_keeps_the_filters(client: FlaskClient, store: BookingStore) -> None:
+def test_a_link_keeps_the_filters(client: FlaskClient, store: BookingRepository) -> None:
     put(store)
     put(store)
     date = "2026-12-01T10:00:00+00:00".replace("+", "%2B")
@@ -586,7 +590,7 @@ def test_a_link_keeps_the_filters(client: FlaskClient, store: BookingStore) -> N
     assert len(client.get(path).get_json()) == 1
 
 
-def test_the_list_filters_by_status(client: FlaskClient, store: BookingStore) -> None:
+def test_the_list_filters_by_status(client: FlaskClient, store: BookingRepository) -> None:
     waiting, sure = put(store), put(store)
     confirm(store, sure.id)
     for status, expected in (("pending", [waiting.id]), ("confirmed", [sure.id]), ("rejected", [])):
@@ -595,7 +599,7 @@ def test_the_list_filters_by_status(client: FlaskClient, store: BookingStore) ->
 
 
 def test_the_list_filters_by_the_time_of_the_appointment(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     put(store, date=SLOT - timedelta(minutes=30))
     wanted = put(store, date=SLOT)
@@ -641,7 +645,7 @@ def test_a_wrong_query_is_refused_with_its_parameter(
 
 
 def test_a_cursor_that_holds_an_operator_finds_nothing_more(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     put(store)
     # 0.0.{"$gt": ""}
@@ -680,7 +684,7 @@ def test_each_staff_key_opens_the_list(staff_client: FlaskClient, scheme: str, k
     ids=lambda header: ascii(header)[:30],
 )
 def test_anything_else_does_not_open_the_list(
-    staff_client: FlaskClient, store: BookingStore, header: str | None
+    staff_client: FlaskClient, store: BookingRepository, header: str | None
 ) -> None:
     put(store)
     headers = {} if header is None else {"Authorization": header}
@@ -734,7 +738,7 @@ def test_a_wrong_method_is_refused_with_the_right_ones(
 
 @pytest.mark.parametrize("path", ["/booking/{id}", "/bookings/", "/bookings", "/health/live"])
 def test_head_answers_as_get_without_the_body(
-    client: FlaskClient, store: BookingStore, path: str
+    client: FlaskClient, store: BookingRepository, path: str
 ) -> None:
     path = path.format(id=put(store).id)
     head, get = client.head(path), client.get(path)
@@ -815,7 +819,7 @@ def test_no_booking_is_stored_for_which_the_outbox_has_no_room(
         **UNLIMITED,
         "OUTBOX_LIMIT": 2,
     }
-    parts = relayed_store(database, settings(config))
+    parts = create_repository(database, settings(config))
     client = create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     ids = [booked(client)["id"] for _ in range(2)]
     asked_at = time.monotonic()

@@ -15,9 +15,9 @@ from pymongo.database import Database
 from werkzeug.test import TestResponse
 
 from clinic import config
-from clinic.assembly import relayed_store
+from clinic.bookings.bootstrap import create_repository
 from gateway.app import create_app
-from gateway.requests import MAX_BODY_BYTES
+from gateway.http.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from tests.conftest import UNLIMITED
 from tests.rpc import NO_SERVICE
@@ -46,7 +46,7 @@ def client(database: Database[Any], mongodb_uri: str) -> FlaskClient:
         }
     )
     return create_app(
-        *relayed_store(database, read), GatewaySettings(), NO_SERVICE, NO_SERVICE
+        *create_repository(database, read), GatewaySettings(), NO_SERVICE, NO_SERVICE
     ).test_client()
 
 

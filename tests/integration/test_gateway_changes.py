@@ -14,19 +14,19 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
-from booking_service.changes import Changes
+from booking_service.change import BookingChanges
 from booking_service.service import BookingService
-from clinic import booking as steps
-from clinic.assembly import relayed_store
-from clinic.booking import Booking
-from clinic.clock import now, to_wire
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
-from clinic.manage_link import link_code
-from clinic.manage_token import issue
-from clinic.relay import Relay
-from clinic.rpc import RpcPool
-from clinic.schema import view
-from clinic.store import BookingStore
+from clinic.contracts.schemas import booking_to_json
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now, to_wire
+from clinic.domain.manage_link import link_code
+from clinic.domain.manage_token import create_credentials
+from clinic.outbox.relay import Relay
+from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from tests.bookings import requested
@@ -43,18 +43,18 @@ Ask = Callable[..., TestResponse]
 
 
 @pytest.fixture
-def relayed(database: Database[Any], config: dict[str, Any]) -> tuple[BookingStore, Relay]:
-    return relayed_store(database, settings(config))
+def relayed(database: Database[Any], config: dict[str, Any]) -> tuple[BookingRepository, Relay]:
+    return create_repository(database, settings(config))
 
 
 @pytest.fixture
-def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+def store(relayed: tuple[BookingRepository, Relay]) -> BookingRepository:
     return relayed[0]
 
 
 @pytest.fixture
 def client(
-    relayed: tuple[BookingStore, Relay],
+    relayed: tuple[BookingRepository, Relay],
     config: dict[str, Any],
     amqp_uri: str,
     container_factory: Any,
@@ -69,20 +69,20 @@ def client(
 
 
 @pytest.fixture
-def lonely_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+def lonely_client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
     """A gateway whose broker is away; without staff keys."""
     return create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture
-def mine(store: BookingStore) -> tuple[Booking, dict[str, str]]:
+def mine(store: BookingRepository) -> tuple[Booking, dict[str, str]]:
     """A booking that is confirmed, and what opens it."""
     return confirmed(store)
 
 
-def confirmed(store: BookingStore, **fields: Any) -> tuple[Booking, dict[str, str]]:
+def confirmed(store: BookingRepository, **fields: Any) -> tuple[Booking, dict[str, str]]:
     booking = requested(**{"date": TOMORROW} | fields)
-    token, access = issue()
+    token, access = create_credentials()
     store.insert(booking, access)
     store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
     return store.get(booking.id), {"Authorization": f"Bearer {token}"}
@@ -108,7 +108,7 @@ def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
 
 
 def test_the_free_starts_of_a_day_are_an_array_in_utc(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     path = f"/slots?date={TOMORROW.date()}"
     before = client.get(path).get_json()
@@ -143,12 +143,12 @@ def test_a_wrong_day_is_refused_without_asking_anybody(
 
 @pytest.mark.parametrize("body", [{}, {"json": {}}, {"data": "", "content_type": "text/plain"}])
 def test_a_patient_cancels(
-    client: FlaskClient, store: BookingStore, mine: Any, body: dict[str, Any]
+    client: FlaskClient, store: BookingRepository, mine: Any, body: dict[str, Any]
 ) -> None:
     booking, token = mine
     answer = cancel(client, booking.id, token, **body)
     assert answer.status_code == 200
-    assert answer.get_json() == view(store.get(booking.id))
+    assert answer.get_json() == booking_to_json(store.get(booking.id))
     assert answer.get_json()["reason"] == "cancelled_by_patient"
     assert store.get(booking.id).history[-1].by == "patient"
     assert "manageToken" not in answer.get_json()
@@ -158,20 +158,20 @@ LINK_SECRET, OLD_SECRET = "a secret of the clinic", "one that was before"
 
 
 @pytest.fixture
-def linked_client(relayed: tuple[BookingStore, Relay]) -> FlaskClient:
+def linked_client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
     """A gateway that accepts the codes of letters, and has no booking service to ask."""
     own = GatewaySettings(link_secrets=(LINK_SECRET, OLD_SECRET))
     return create_app(*relayed, own, NO_SERVICE, NO_SERVICE).test_client()
 
 
-def with_code(store: BookingStore, booking: Booking, secret: str) -> dict[str, str]:
+def with_code(store: BookingRepository, booking: Booking, secret: str) -> dict[str, str]:
     code = link_code(secret, booking.id, store.access(booking.id).salt)
     return {"Authorization": f"Bearer {code}"}
 
 
 @pytest.mark.parametrize("secret", [LINK_SECRET, OLD_SECRET])
 def test_the_code_of_a_letter_opens_its_booking(
-    linked_client: FlaskClient, store: BookingStore, mine: Any, secret: str
+    linked_client: FlaskClient, store: BookingRepository, mine: Any, secret: str
 ) -> None:
     booking, token = mine
     for headers in (with_code(store, booking, secret), token):
@@ -180,7 +180,7 @@ def test_the_code_of_a_letter_opens_its_booking(
 
 
 def test_a_code_opens_no_other_booking(
-    linked_client: FlaskClient, store: BookingStore, mine: Any
+    linked_client: FlaskClient, store: BookingRepository, mine: Any
 ) -> None:
     other, _ = confirmed(store, date=LATER)
     headers = with_code(store, other, LINK_SECRET)
@@ -189,7 +189,7 @@ def test_a_code_opens_no_other_booking(
 
 @pytest.mark.parametrize("secret", ["a secret of somebody", ""])
 def test_a_code_of_another_secret_opens_nothing(
-    linked_client: FlaskClient, store: BookingStore, mine: Any, secret: str
+    linked_client: FlaskClient, store: BookingRepository, mine: Any, secret: str
 ) -> None:
     booking, _ = mine
     known = cancel(linked_client, booking.id, with_code(store, booking, secret))
@@ -198,28 +198,30 @@ def test_a_code_of_another_secret_opens_nothing(
 
 
 def test_without_secrets_no_code_opens_anything(
-    client: FlaskClient, store: BookingStore, mine: Any
+    client: FlaskClient, store: BookingRepository, mine: Any
 ) -> None:
     booking, _ = mine
     problem(cancel(client, booking.id, with_code(store, booking, "")), 403, "forbidden")
 
 
 def test_an_id_in_capitals_moves_and_cancels_its_booking(
-    client: FlaskClient, store: BookingStore, mine: Any
+    client: FlaskClient, store: BookingRepository, mine: Any
 ) -> None:
     booking, token = mine
     assert move(client, booking.id.upper(), token).get_json()["id"] == booking.id
     assert cancel(client, booking.id.upper(), token).get_json()["status"] == "cancelled"
 
 
-def test_staff_cancel_for_the_clinic(client: FlaskClient, store: BookingStore, mine: Any) -> None:
+def test_staff_cancel_for_the_clinic(
+    client: FlaskClient, store: BookingRepository, mine: Any
+) -> None:
     booking, _ = mine
     assert cancel(client, booking.id, STAFF).get_json()["reason"] == "cancelled_by_clinic"
     assert store.get(booking.id).history[-1].by == "staff"
 
 
-def test_a_pending_booking_is_cancelled(client: FlaskClient, store: BookingStore) -> None:
-    booking, (token, access) = requested(date=TOMORROW), issue()
+def test_a_pending_booking_is_cancelled(client: FlaskClient, store: BookingRepository) -> None:
+    booking, (token, access) = requested(date=TOMORROW), create_credentials()
     store.insert(booking, access)
     answer = cancel(client, booking.id, {"Authorization": f"bearer {token}"})
     assert (answer.status_code, answer.get_json()["status"]) == (200, "cancelled")
@@ -240,11 +242,11 @@ def test_the_clinic_can_not_cancel_what_the_patient_has(client: FlaskClient, min
     problem(cancel(client, booking.id, STAFF), 409, "illegal_transition")
 
 
-def test_a_booking_is_moved(client: FlaskClient, store: BookingStore, mine: Any) -> None:
+def test_a_booking_is_moved(client: FlaskClient, store: BookingRepository, mine: Any) -> None:
     booking, token = mine
     answer = move(client, booking.id, token)
     assert answer.status_code == 200
-    assert answer.get_json() == view(store.get(booking.id))
+    assert answer.get_json() == booking_to_json(store.get(booking.id))
     assert (answer.get_json()["date"], answer.get_json()["version"]) == (to_wire(LATER), 3)
     assert move(client, booking.id, token).data == answer.data
     assert move(client, booking.id, STAFF, TOMORROW).status_code == 200
@@ -265,7 +267,7 @@ def test_a_date_of_any_offset_moves_it(client: FlaskClient, mine: Any) -> None:
     ],
 )
 def test_a_full_slot_is_a_conflict_that_says_why(
-    client: FlaskClient, store: BookingStore, mine: Any, language: str | None, text: str
+    client: FlaskClient, store: BookingRepository, mine: Any, language: str | None, text: str
 ) -> None:
     booking, token = mine
     confirmed(store, date=LATER)
@@ -283,8 +285,8 @@ def test_a_date_that_breaks_a_rule_is_a_conflict(client: FlaskClient, mine: Any)
     assert body["reason"] == "past"
 
 
-def test_a_pending_booking_is_not_moved(client: FlaskClient, store: BookingStore) -> None:
-    booking, (token, access) = requested(date=TOMORROW), issue()
+def test_a_pending_booking_is_not_moved(client: FlaskClient, store: BookingRepository) -> None:
+    booking, (token, access) = requested(date=TOMORROW), create_credentials()
     store.insert(booking, access)
     answer = move(client, booking.id, {"Authorization": f"Bearer {token}"})
     problem(answer, 409, "illegal_transition")
@@ -304,7 +306,7 @@ def test_who_shows_no_token_is_asked_for_one(
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("token", ["wrong", "ñ", "staff-key"])
 def test_a_wrong_token_and_an_unknown_booking_look_the_same(
-    lonely_client: FlaskClient, mine: Any, store: BookingStore, call: str, token: str
+    lonely_client: FlaskClient, mine: Any, store: BookingRepository, call: str, token: str
 ) -> None:
     """Without staff keys nobody is staff, and another booking's token opens no other."""
     headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
@@ -317,7 +319,7 @@ def test_a_wrong_token_and_an_unknown_booking_look_the_same(
 
 
 def test_a_token_opens_its_own_booking_only(
-    lonely_client: FlaskClient, store: BookingStore, mine: Any
+    lonely_client: FlaskClient, store: BookingRepository, mine: Any
 ) -> None:
     _, other = confirmed(store, date=LATER)
     problem(cancel(lonely_client, mine[0].id, other), 403, "forbidden")
@@ -356,7 +358,7 @@ def test_a_wrong_body_is_refused_without_asking_anybody(
 
 
 def test_with_the_service_away_reading_goes_on(
-    lonely_client: FlaskClient, store: BookingStore, mine: Any
+    lonely_client: FlaskClient, store: BookingRepository, mine: Any
 ) -> None:
     booking, token = mine
     before = time.monotonic()
@@ -374,7 +376,7 @@ def test_with_the_service_away_reading_goes_on(
 
 
 def test_after_a_lost_answer_to_ask_again_is_safe(
-    client: FlaskClient, store: BookingStore, mine: Any, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, store: BookingRepository, mine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is asked for is done, and then it takes too long to say so."""
     booking, token = mine
@@ -389,11 +391,11 @@ def test_after_a_lost_answer_to_ask_again_is_safe(
 
 
 def _delay_the_answer(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    change = getattr(Changes, name)
+    change = getattr(BookingChanges, name)
 
     def change_and_wait(*arguments: Any) -> Booking:
         booking: Booking = change(*arguments)
         time.sleep(4)
         return booking
 
-    monkeypatch.setattr(Changes, name, change_and_wait)
+    monkeypatch.setattr(BookingChanges, name, change_and_wait)

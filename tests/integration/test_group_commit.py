@@ -13,12 +13,12 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, BulkWriteError, DuplicateKeyError, WriteError
 
-from clinic.database import durable_uri
+from clinic.bookings.repository import BookingRepository
+from clinic.domain.manage_token import create_credentials
 from clinic.errors import DatabaseUnavailable, IdempotencyKeyUsed
-from clinic.inserts import Inserts
-from clinic.manage_token import issue
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
+from clinic.mongo.batch_insert import BatchInserter
+from clinic.mongo.client import durable_uri
+from clinic.outbox.outbox import Outbox
 from runner.mongodb import MongoServer
 from tests.bookings import put_booking, requested
 from tests.proxy import Proxy, proxied
@@ -66,8 +66,8 @@ def memory() -> Memory:
 
 
 @pytest.fixture
-def inserts(memory: Memory) -> Inserts:
-    return Inserts(memory)  # type: ignore[arg-type]
+def inserts(memory: Memory) -> BatchInserter:
+    return BatchInserter(memory)  # type: ignore[arg-type]
 
 
 def outcome(insert: Callable[..., None], *arguments: Any) -> Any:
@@ -79,7 +79,7 @@ def outcome(insert: Callable[..., None], *arguments: Any) -> Any:
     return None
 
 
-def outcomes(inserts: Inserts, ids: Sequence[Any]) -> list[Any]:
+def outcomes(inserts: BatchInserter, ids: Sequence[Any]) -> list[Any]:
     """What the writers of these get, who come while a first one is being written."""
     first = eventlet.spawn(outcome, inserts.insert, {"_id": "first"})
     eventlet.sleep(0)
@@ -89,7 +89,7 @@ def outcomes(inserts: Inserts, ids: Sequence[Any]) -> list[Any]:
         return [each.wait() for each in writers]
 
 
-def test_each_writer_learns_of_its_own_document(inserts: Inserts, memory: Memory) -> None:
+def test_each_writer_learns_of_its_own_document(inserts: BatchInserter, memory: Memory) -> None:
     memory.faults = {3: fault(3), 5: fault(5, code=121)}
     found = outcomes(inserts, range(7))
     assert isinstance(found[3], DuplicateKeyError)
@@ -99,13 +99,13 @@ def test_each_writer_learns_of_its_own_document(inserts: Inserts, memory: Memory
     assert [each for each in found if each is None] == [None] * 5
 
 
-def test_an_error_holds_no_personal_data(inserts: Inserts, memory: Memory) -> None:
+def test_an_error_holds_no_personal_data(inserts: BatchInserter, memory: Memory) -> None:
     memory.faults = {1: fault(1, code=121)}
     error = outcome(inserts.insert, {"_id": 1})
     assert NAME not in repr(error) + str(error) + repr(error.details)
 
 
-def test_what_can_not_be_encoded_fails_nobody_else(inserts: Inserts, memory: Memory) -> None:
+def test_what_can_not_be_encoded_fails_nobody_else(inserts: BatchInserter, memory: Memory) -> None:
     one, wrong, two = outcomes(inserts, [1, object(), 2])
     assert wrong is not None
     assert (one, two) == (None, None)
@@ -113,7 +113,7 @@ def test_what_can_not_be_encoded_fails_nobody_else(inserts: Inserts, memory: Mem
 
 
 def test_a_driver_that_fails_tells_all_that_the_database_is_away(
-    inserts: Inserts, memory: Memory
+    inserts: BatchInserter, memory: Memory
 ) -> None:
     memory.failure = AutoReconnect("x")
     assert {type(each) for each in outcomes(inserts, range(3))} == {DatabaseUnavailable}
@@ -121,7 +121,7 @@ def test_a_driver_that_fails_tells_all_that_the_database_is_away(
 
 
 def test_what_is_not_durable_yet_counts_as_stored_for_nobody(
-    inserts: Inserts, memory: Memory
+    inserts: BatchInserter, memory: Memory
 ) -> None:
     memory.concern_errors = [{"code": 64, "errmsg": "waiting for replication timed out"}]
     memory.faults = {1: fault(1)}
@@ -145,8 +145,8 @@ def distant(proxy: Proxy, mongodb_uri: str) -> Iterator[Database[Any]]:
         yield client.get_default_database()
 
 
-def store_of(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database))
+def store_of(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database))
 
 
 def test_of_many_at_once_each_is_stored_and_a_key_makes_one_booking(
@@ -154,7 +154,7 @@ def test_of_many_at_once_each_is_stored_and_a_key_makes_one_booking(
 ) -> None:
     store = store_of(database)
     keys = [f"key-{number % 50}" if number < 100 else None for number in range(200)]
-    made = [(requested(), issue(key, b"body")[1]) for key in keys]
+    made = [(requested(), create_credentials(key, b"body")[1]) for key in keys]
     inserts = [eventlet.spawn(outcome, store.insert, *each) for each in made]
     outcomes = [each.wait() for each in inserts]
     assert Counter(type(each) for each in outcomes[:100]) == {
@@ -169,7 +169,7 @@ def test_of_many_at_once_each_is_stored_and_a_key_makes_one_booking(
 
 def test_the_same_booking_twice_in_a_group_is_stored_once(database: Database[Any]) -> None:
     store = store_of(database)
-    booking, access = requested(), issue()[1]
+    booking, access = requested(), create_credentials()[1]
     inserts = [eventlet.spawn(outcome, store.insert, booking, access) for _ in range(20)]
     assert {each.wait() for each in inserts} == {None}
     assert database["bookings"].count_documents({}) == 1

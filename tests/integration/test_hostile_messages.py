@@ -17,11 +17,15 @@ from nameko.standalone.rpc import ServiceRpcProxy
 
 from booking_service.service import BookingService, BookingWorker
 from clinic.config import settings
-from clinic.dead_letters import DeadLetters
+from clinic.dead_letters.dead_letter_queues import DeadLetterQueues
 from clinic.errors import ServiceUnavailable
-from clinic.rpc import RpcPool
-from clinic.topology import BOOKING_REQUESTS, WORK_QUEUES, WorkQueue
-from notification_service.service import NotificationDesk, NotificationService, WebhookService
+from clinic.messaging.topology import BOOKING_REQUESTS, WORK_QUEUES, WorkQueue
+from clinic.rpc.rpc_client import RpcPool
+from notification_service.service import (
+    NotificationAdminService,
+    NotificationService,
+    WebhookService,
+)
 from tests.amqp import consumers, depth
 from tests.conftest import eventually
 from tests.hostile import Attacker, Hostile, attacker, header, messages, text
@@ -44,7 +48,13 @@ def body_for(work: WorkQueue) -> bytes:
 @pytest.fixture
 def services(config: dict[str, Any], runner_factory: Any) -> Iterator[Any]:
     config["WEBHOOK"] = {"url": "http://127.0.0.1:1/", "secret": "0123456789abcdef"}
-    classes = (BookingService, BookingWorker, NotificationService, WebhookService, NotificationDesk)
+    classes = (
+        BookingService,
+        BookingWorker,
+        NotificationService,
+        WebhookService,
+        NotificationAdminService,
+    )
     runner = runner_factory(config, *classes)
     runner.start()
     yield runner
@@ -85,7 +95,7 @@ def test_no_message_in_a_work_queue_ends_its_service(
     eventually(lambda: depth(amqp_uri, work.name) == 0, 120)
     assert all_live(services)
     assert answer(config) == []
-    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
+    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         causes = {letter.cause for letter in letters.waiting()}
     assert {"poison_message", "rejected"} <= causes
     assert_broker_dead_letters(them, amqp_uri, work)
@@ -98,7 +108,7 @@ def assert_broker_dead_letters(them: Attacker, amqp_uri: str, work: WorkQueue) -
         assert them.publish(rejected.of(GOOD), b"sent last", queue.encode())
 
     def arrived() -> int:
-        with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
+        with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
             return sum(letter.excerpt == "sent last" for letter in letters.waiting())
 
     eventually(lambda: arrived() == 2)
@@ -277,7 +287,7 @@ def test_dead_letters_of_every_kind_can_be_looked_at_and_replayed(
     them: Attacker, amqp_uri: str
 ) -> None:
     taken = send(them, messages(), BOOKING_REQUESTS.dead_letter.encode(), b"{}")
-    with DeadLetters.opened(settings({"AMQP_URI": amqp_uri})) as letters:
+    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
         found = letters.waiting()
         assert len(found) == taken
         for letter in found:

@@ -18,15 +18,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from pymongo.database import Database
 
 from booking_service.service import BookingWorker
-from clinic import booking as steps
-from clinic import strict_json
-from clinic.booking import Booking
-from clinic.clock import now
-from clinic.messages import BookingRequested, BookingStateChanged
-from clinic.monitor import Monitor
-from clinic.outbox import Outbox
-from clinic.retry import ATTEMPT_HEADER
-from clinic.store import BookingStore
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts import strict_json
+from clinic.contracts.messages import BookingRequested, BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now
+from clinic.domain.retry_policy import ATTEMPT_HEADER
+from clinic.nameko_extensions.health_server import HealthServer
+from clinic.outbox.outbox import Outbox
 from notification_service.service import NotificationService
 from runner.mongodb import MongoServer
 from runner.ports import free_port, is_taken
@@ -100,8 +100,8 @@ def start(config: dict[str, Any], container_factory: Any) -> Iterator[Start]:
 
 
 @pytest.fixture
-def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def store(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def database_link(mongo_server: MongoServer, config: dict[str, Any]) -> Iterator
 
 
 def pending(
-    store: BookingStore, date: datetime = LONG_AGO, address: str = "ana@example.com"
+    store: BookingRepository, date: datetime = LONG_AGO, address: str = "ana@example.com"
 ) -> Booking:
     return put_booking(store, patient_email=address, date=date)
 
@@ -139,14 +139,14 @@ def ask(amqp_uri: str, booking: Booking, **properties: Any) -> None:
     put(amqp_uri, REQUESTS, body, content_type="application/json", **properties)
 
 
-def rejected(store: BookingStore, address: str = "ana@example.com") -> BookingStateChanged:
+def rejected(store: BookingRepository, address: str = "ana@example.com") -> BookingStateChanged:
     return step(store, steps.reject(pending(store, address=address), reason="past", **NOW))
 
 
 NOW: dict[str, Any] = {"at": now(), "by": "test"}
 
 
-def step(store: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+def step(store: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     store.apply(transition)
     return BookingStateChanged.of(transition)
 
@@ -253,7 +253,7 @@ def test_two_services_never_share_a_port(config: dict[str, Any], container_facto
     config["MONITOR"] = {"host": "127.0.0.1", "port": free_port()}
     first, second = (container_factory(service, config) for service in SERVICES)
     first.start()
-    (monitor,) = (each for each in second.dependencies if isinstance(each, Monitor))
+    (monitor,) = (each for each in second.dependencies if isinstance(each, HealthServer))
     with pytest.raises(OSError, match="in use"):
         monitor.start()
     first.stop()
@@ -263,7 +263,7 @@ def test_two_services_never_share_a_port(config: dict[str, Any], container_facto
 
 
 def test_decisions_are_counted_by_outcome_with_the_time_of_their_check(
-    start: Start, store: BookingStore, config: dict[str, Any], amqp_uri: str
+    start: Start, store: BookingRepository, config: dict[str, Any], amqp_uri: str
 ) -> None:
     config["AVAILABILITY"]["delay_seconds"] = "0.2"
     monitored = start(BookingWorker)
@@ -282,7 +282,7 @@ def test_decisions_are_counted_by_outcome_with_the_time_of_their_check(
 
 
 def test_a_duplicate_is_no_second_decision(
-    start: Start, store: BookingStore, amqp_uri: str
+    start: Start, store: BookingRepository, amqp_uri: str
 ) -> None:
     monitored = start(BookingWorker)
     past = Growth(monitored, "clinic_decisions_total", status="rejected", reason="past")
@@ -296,7 +296,7 @@ def test_a_duplicate_is_no_second_decision(
 
 
 def test_failed_checks_are_counted_as_retries_and_then_as_a_dead_letter(
-    start: Start, store: BookingStore, config: dict[str, Any], amqp_uri: str
+    start: Start, store: BookingRepository, config: dict[str, Any], amqp_uri: str
 ) -> None:
     config["AVAILABILITY"]["failure_rate"] = 1
     monitored = start(BookingWorker)
@@ -337,7 +337,7 @@ def test_dead_letters_are_counted_by_cause(
 
 
 def test_rounds_that_do_not_count_are_counted_as_postponed(
-    start: Start, store: BookingStore, database_link: Proxy, amqp_uri: str
+    start: Start, store: BookingRepository, database_link: Proxy, amqp_uri: str
 ) -> None:
     booking = pending(store)
     monitored = start(BookingWorker)
@@ -361,7 +361,7 @@ def notifications(monitored: Monitored, outcome: str) -> Growth:
 
 
 def test_a_letter_is_counted_as_sent_once_and_then_as_a_duplicate(
-    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+    start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     sent, duplicate = (notifications(monitored, each) for each in ("sent", "duplicate"))
@@ -376,7 +376,7 @@ def test_a_letter_is_counted_as_sent_once_and_then_as_a_duplicate(
 
 
 def test_a_refused_letter_is_counted_as_failed_and_as_a_dead_letter(
-    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+    start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     failed, sent = (notifications(monitored, each) for each in ("failed", "sent"))
@@ -387,7 +387,7 @@ def test_a_refused_letter_is_counted_as_failed_and_as_a_dead_letter(
 
 
 def test_a_letter_that_has_to_wait_is_counted_as_postponed_and_then_as_sent(
-    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+    start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     postponed, sent = (notifications(monitored, each) for each in ("postponed", "sent"))
@@ -400,7 +400,7 @@ def test_a_letter_that_has_to_wait_is_counted_as_postponed_and_then_as_sent(
 
 
 def test_an_older_step_is_counted_as_superseded(
-    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+    start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     superseded, sent = (notifications(monitored, each) for each in ("superseded", "sent"))
@@ -417,7 +417,7 @@ def test_an_older_step_is_counted_as_superseded(
 
 def test_a_letter_whose_sender_died_is_counted_as_ambiguous(
     start: Start,
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
     amqp_uri: str,
@@ -437,7 +437,7 @@ def test_a_letter_whose_sender_died_is_counted_as_ambiguous(
 
 
 def test_the_metrics_of_a_service_hold_no_ids_and_no_people(
-    start: Start, store: BookingStore, mailbox: Mailbox, amqp_uri: str
+    start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     sent = notifications(monitored, "sent")

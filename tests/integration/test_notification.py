@@ -16,31 +16,31 @@ from nameko.testing.services import worker_factory
 from pymongo.database import Database
 
 from booking_service.service import BookingService
-from clinic import booking as steps
-from clinic import strict_json
-from clinic.booking import Booking, Status
-from clinic.clock import now
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts import strict_json
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking, Status
+from clinic.domain.clock import now
+from clinic.domain.manage_link import link_code
 from clinic.errors import (
     ChannelUnavailable,
     DatabaseUnavailable,
     DeliveryExpired,
-    DeliveryUncertain,
+    DeliveryOutcomeUnknown,
     LeaseHeld,
     PoisonMessage,
     RecipientRejected,
 )
-from clinic.manage_link import link_code
-from clinic.messages import BookingStateChanged
-from clinic.metrics import NOTIFICATIONS
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
-from notification_service.channels import Envelope, SmtpChannel
+from clinic.observability.metrics import NOTIFICATIONS
+from clinic.outbox.outbox import Outbox
+from notification_service.channels.email_channel import OutgoingEmail, SmtpChannel
 from notification_service.delivery import Delivery
-from notification_service.ledger import Claim, Ledger, State
-from notification_service.letter import Letter
+from notification_service.delivery_log import Claim, DeliveryLog, State
+from notification_service.email.composer import EmailComposer
+from notification_service.email.content import EmailContent
 from notification_service.service import NotificationService
 from notification_service.settings import NotificationSettings, notification_settings
-from notification_service.writer import Writer
 from runner.ports import free_port
 from tests.amqp import depth, put, take
 from tests.bookings import put_booking, requested
@@ -56,25 +56,25 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def bookings(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def bookings(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
-def ledger(database: Database[Any]) -> Ledger:
-    return Ledger(database, "email", lease_seconds=60)
+def ledger(database: Database[Any]) -> DeliveryLog:
+    return DeliveryLog(database, "email", lease_seconds=60)
 
 
 @pytest.fixture
 def delivery(
-    bookings: BookingStore, ledger: Ledger, config: dict[str, Any], mailbox: Mailbox
-) -> Delivery[Envelope]:
+    bookings: BookingRepository, ledger: DeliveryLog, config: dict[str, Any], mailbox: Mailbox
+) -> Delivery[OutgoingEmail]:
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
     return delivery_by_mail(config, bookings, ledger)
 
 
-def writer(settings: NotificationSettings) -> Writer:
-    return Writer(settings.sender, settings.zone, settings.slot)
+def writer(settings: NotificationSettings) -> EmailComposer:
+    return EmailComposer(settings.sender, settings.zone, settings.slot)
 
 
 @pytest.fixture
@@ -87,14 +87,14 @@ def service(config: dict[str, Any], mailbox: Mailbox, container_factory: Any) ->
 
 
 def delivery_by_mail(
-    config: dict[str, Any], bookings: BookingStore, ledger: Ledger
-) -> Delivery[Envelope]:
+    config: dict[str, Any], bookings: BookingRepository, ledger: DeliveryLog
+) -> Delivery[OutgoingEmail]:
     settings = notification_settings(config)
     return Delivery(bookings, ledger, settings.channel, writer(settings).write)
 
 
 def confirmed(
-    bookings: BookingStore, address: str = "ana@example.com", language: str = "es"
+    bookings: BookingRepository, address: str = "ana@example.com", language: str = "es"
 ) -> tuple[Booking, BookingStateChanged]:
     booking = put_booking(
         bookings,
@@ -106,7 +106,7 @@ def confirmed(
     return booking, take_step(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
 
 
-def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+def take_step(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
@@ -120,7 +120,7 @@ def send(uri: str, event: BookingStateChanged) -> None:
 
 
 def test_a_patient_is_told_in_their_language_and_in_both_forms(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
@@ -134,7 +134,7 @@ def test_a_patient_is_told_in_their_language_and_in_both_forms(
 
 
 def test_english_is_spoken_to_those_who_prefer_it(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings, language="en")
     delivery.deliver(event)
@@ -143,7 +143,7 @@ def test_english_is_spoken_to_those_who_prefer_it(
 
 
 def test_a_cancellation_says_why(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, _ = confirmed(bookings)
     current = bookings.get(booking.id)
@@ -156,7 +156,10 @@ def test_a_cancellation_says_why(
 
 
 def test_a_duplicate_event_mails_nobody_twice(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
+    mailbox: Mailbox,
+    database: Database[Any],
 ) -> None:
     _, event = confirmed(bookings)
     for _ in range(3):
@@ -166,7 +169,7 @@ def test_a_duplicate_event_mails_nobody_twice(
 
 
 def test_racing_deliveries_of_one_event_send_one_letter(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings)
 
@@ -182,7 +185,7 @@ def test_racing_deliveries_of_one_event_send_one_letter(
 
 
 def test_every_step_of_a_booking_is_told(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
@@ -196,7 +199,10 @@ def test_every_step_of_a_booking_is_told(
 
 
 def test_an_older_step_is_not_told_after_a_later_one(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
+    mailbox: Mailbox,
+    database: Database[Any],
 ) -> None:
     booking, confirmation = confirmed(bookings)
     current = bookings.get(booking.id)
@@ -224,7 +230,7 @@ def test_an_older_step_is_not_told_after_a_later_one(
     ],
 )
 def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
-    ledger: Ledger,
+    ledger: DeliveryLog,
     database: Database[Any],
     version: int,
     channel: str,
@@ -233,7 +239,7 @@ def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
 ) -> None:
     step = steps.confirm(requested(), seat=0, at=now(), by="test")
     asked, told = (BookingStateChanged.of(replace(step, version=each)) for each in (3, version))
-    other = Ledger(database, channel, lease_seconds=60)
+    other = DeliveryLog(database, channel, lease_seconds=60)
     claim = other.claim(told)
     assert claim is not None
     other.settle(claim, state)
@@ -243,8 +249,8 @@ def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
 @pytest.mark.parametrize("first", [0, 1], ids=["the earlier one", "the later one"])
 def test_two_steps_are_never_told_at_the_same_time(
     first: int,
-    delivery: Delivery[Envelope],
-    bookings: BookingStore,
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
 ) -> None:
@@ -263,19 +269,21 @@ def test_two_steps_are_never_told_at_the_same_time(
 
 
 def test_a_notifier_that_died_holds_up_no_other_step_for_longer_than_its_lease(
-    delivery: Delivery[Envelope],
-    bookings: BookingStore,
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
 ) -> None:
     booking, confirmation = confirmed(bookings)
     move = moved(bookings, booking.id)
-    assert Ledger(database, "email", lease_seconds=0).claim(confirmation) is not None
+    assert DeliveryLog(database, "email", lease_seconds=0).claim(confirmation) is not None
     delivery.deliver(move)
     assert len(mailbox.letters()) == 1
 
 
-def test_another_date_is_told(delivery: Delivery, bookings: BookingStore, mailbox: Mailbox) -> None:
+def test_another_date_is_told(
+    delivery: Delivery, bookings: BookingRepository, mailbox: Mailbox
+) -> None:
     booking, event = confirmed(bookings, language="en")
     delivery.deliver(event)
     delivery.deliver(moved(bookings, booking.id))
@@ -286,14 +294,14 @@ def test_another_date_is_told(delivery: Delivery, bookings: BookingStore, mailbo
     assert f"It was before: {was}." in second.get_body(("plain",)).get_content()
 
 
-def moved(bookings: BookingStore, booking_id: str) -> BookingStateChanged:
+def moved(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
     date = current.date + timedelta(days=1)
     return take_step(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
 
 
 def test_a_confirmation_is_not_told_after_the_date_has_changed(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking, confirmation = confirmed(bookings)
     delivery.deliver(moved(bookings, booking.id))
@@ -303,7 +311,7 @@ def test_a_confirmation_is_not_told_after_the_date_has_changed(
 
 
 def test_an_event_with_another_date_than_the_step_had_is_poison(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery, bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, confirmation = confirmed(bookings)
     move = moved(bookings, booking.id)
@@ -318,7 +326,7 @@ def test_an_event_with_another_date_than_the_step_had_is_poison(
 
 
 def test_a_forged_event_is_poison(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, _ = confirmed(bookings)
     current = bookings.get(booking.id)
@@ -329,7 +337,7 @@ def test_a_forged_event_is_poison(
 
 
 def test_a_refused_address_is_final(
-    delivery: Delivery[Envelope], bookings: BookingStore, database: Database[Any]
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, database: Database[Any]
 ) -> None:
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
@@ -341,7 +349,10 @@ def test_a_refused_address_is_final(
 
 
 def test_a_refused_address_is_tried_again_only_when_a_person_replays_its_event(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
+    mailbox: Mailbox,
+    database: Database[Any],
 ) -> None:
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
@@ -355,10 +366,13 @@ def test_a_refused_address_is_tried_again_only_when_a_person_replays_its_event(
 
 
 def test_a_server_that_gives_no_verdict_leaves_the_letter_uncertain(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
+    mailbox: Mailbox,
+    database: Database[Any],
 ) -> None:
     _, event = confirmed(bookings, address="silent@example.com")
-    with pytest.raises(DeliveryUncertain):
+    with pytest.raises(DeliveryOutcomeUnknown):
         delivery.deliver(event)
     assert len(mailbox.letters()) == 1
     # Nobody sends it again before the lease has run out, and then under the same Message-ID.
@@ -368,10 +382,10 @@ def test_a_server_that_gives_no_verdict_leaves_the_letter_uncertain(
 
 
 def test_who_lost_the_lease_can_not_overwrite_what_came_after(
-    bookings: BookingStore, database: Database[Any]
+    bookings: BookingRepository, database: Database[Any]
 ) -> None:
     _, event = confirmed(bookings)
-    late, quick = (Ledger(database, "email", lease_seconds=seconds) for seconds in (0, 60))
+    late, quick = (DeliveryLog(database, "email", lease_seconds=seconds) for seconds in (0, 60))
     lost, taken = late.claim(event), quick.claim(event)
     assert lost is not None
     assert taken is not None
@@ -381,7 +395,7 @@ def test_who_lost_the_lease_can_not_overwrite_what_came_after(
 
 
 def test_of_a_crowd_each_learns_of_its_own_notification(
-    ledger: Ledger, database: Database[Any]
+    ledger: DeliveryLog, database: Database[Any]
 ) -> None:
     settled, held, fresh = (
         BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
@@ -398,7 +412,7 @@ def test_of_a_crowd_each_learns_of_its_own_notification(
 
 
 def test_of_a_crowd_only_those_with_their_claim_settle(
-    ledger: Ledger, database: Database[Any]
+    ledger: DeliveryLog, database: Database[Any]
 ) -> None:
     lost, kept, other = (
         BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
@@ -432,27 +446,27 @@ def settled_count(state: str) -> float:
 
 
 def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(
-    delivery: Delivery[Envelope],
-    bookings: BookingStore,
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
     mailbox: Mailbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, event = confirmed(bookings)
-    settle, faults = Ledger.settle, [DatabaseUnavailable("away")]
+    settle, faults = DeliveryLog.settle, [DatabaseUnavailable("away")]
 
-    def fail_once(ledger: Ledger, claim: Any, state: State) -> None:
+    def fail_once(ledger: DeliveryLog, claim: Any, state: State) -> None:
         if faults:
             raise faults.pop()
         settle(ledger, claim, state)
 
-    monkeypatch.setattr(Ledger, "settle", fail_once)
+    monkeypatch.setattr(DeliveryLog, "settle", fail_once)
     delivery.deliver(event)
     delivery.deliver(event)
     assert len(mailbox.letters()) == 1
 
 
 def test_a_server_that_says_later_is_tried_later(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings, address="later@example.com")
     with pytest.raises(ChannelUnavailable):
@@ -463,7 +477,7 @@ def test_a_server_that_says_later_is_tried_later(
 
 
 def test_a_server_that_is_away_for_a_day_is_given_up(
-    delivery: Delivery[Envelope], bookings: BookingStore, database: Database[Any]
+    delivery: Delivery[OutgoingEmail], bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking, _ = confirmed(bookings, address="later@example.com")
     current = bookings.get(booking.id)
@@ -479,20 +493,20 @@ def test_a_server_that_is_away_for_a_day_is_given_up(
 
 def test_a_server_that_nobody_reaches_is_unavailable() -> None:
     channel = SmtpChannel("127.0.0.1", free_port(), "citas@clinica.example")
-    letter = Letter("Subject", "Text", "<p>Text</p>")
-    envelope = Envelope("ana@example.com", "the-id.2", "es", letter)
+    letter = EmailContent("Subject", "Text", "<p>Text</p>")
+    envelope = OutgoingEmail("ana@example.com", "the-id.2", "es", letter)
     with pytest.raises(ChannelUnavailable):
         channel.send(envelope)
 
 
 def test_a_sender_that_died_is_waited_out_and_then_replaced(
-    delivery: Delivery[Envelope],
-    bookings: BookingStore,
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
 ) -> None:
     _, event = confirmed(bookings)
-    Ledger(database, "email", lease_seconds=1).claim(event)  # and here it dies
+    DeliveryLog(database, "email", lease_seconds=1).claim(event)  # and here it dies
     with pytest.raises(LeaseHeld):
         delivery.deliver(event)
 
@@ -508,7 +522,10 @@ def test_a_sender_that_died_is_waited_out_and_then_replaced(
 
 
 def test_a_second_copy_has_the_message_id_of_the_first(
-    delivery: Delivery[Envelope], bookings: BookingStore, mailbox: Mailbox, database: Database[Any]
+    delivery: Delivery[OutgoingEmail],
+    bookings: BookingRepository,
+    mailbox: Mailbox,
+    database: Database[Any],
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
@@ -520,8 +537,8 @@ def test_a_second_copy_has_the_message_id_of_the_first(
 
 
 def test_the_log_channel_hides_who_it_is(
-    bookings: BookingStore,
-    ledger: Ledger,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
     config: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -541,7 +558,7 @@ def test_the_entrypoint_delivers_the_event() -> None:
 
 
 def test_an_event_on_the_queue_becomes_a_letter(
-    service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
+    service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     booking, event = confirmed(bookings)
     send(amqp_uri, event)
@@ -551,7 +568,7 @@ def test_an_event_on_the_queue_becomes_a_letter(
 
 
 def test_a_refused_letter_is_parked_and_holds_up_nobody(
-    service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
+    service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, confirmed(bookings, address="refused@example.com")[1])
     booking = put_booking(bookings, patient_name="Bea", patient_email="bea@example.com", date=now())
@@ -563,7 +580,7 @@ def test_a_refused_letter_is_parked_and_holds_up_nobody(
 
 
 def test_a_letter_waits_for_its_server_longer_than_all_attempts(
-    service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
+    service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, confirmed(bookings, address="later@example.com")[1])
     # With a second between them, five rounds are more than the three attempts of a fault.
@@ -578,7 +595,7 @@ def test_a_letter_waits_for_its_server_longer_than_all_attempts(
 
 
 def test_an_invitation_arrives_as_it_was_written(
-    delivery: Delivery, bookings: BookingStore, mailbox: Mailbox
+    delivery: Delivery, bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
@@ -607,7 +624,7 @@ def _calendars(letter: EmailMessage) -> list[Any]:
 SOON = (now() + timedelta(days=3)).replace(hour=12, minute=0, second=0, microsecond=0)
 
 
-def rejected(bookings: BookingStore) -> BookingStateChanged:
+def rejected(bookings: BookingRepository) -> BookingStateChanged:
     booking = put_booking(bookings, date=SOON)
     step = steps.reject(booking, reason="slot_full", at=now(), by="test")
     return take_step(bookings, step)
@@ -620,7 +637,7 @@ def free_times(letter: EmailMessage) -> list[str]:
 
 def test_a_rejection_names_free_times_that_the_booking_service_knows(
     service: Any,
-    bookings: BookingStore,
+    bookings: BookingRepository,
     mailbox: Mailbox,
     config: dict[str, Any],
     container_factory: Any,
@@ -641,7 +658,7 @@ def test_a_rejection_names_free_times_that_the_booking_service_knows(
 
 
 def test_a_rejection_waits_for_no_booking_service_that_is_away(
-    service: Any, bookings: BookingStore, mailbox: Mailbox, amqp_uri: str
+    service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, rejected(bookings))
     (letter,) = eventually(mailbox.letters, timeout_seconds=15)
@@ -662,7 +679,7 @@ class Hangs:
 
 def test_a_rejection_waits_for_no_booking_service_that_hangs(
     service: Any,
-    bookings: BookingStore,
+    bookings: BookingRepository,
     mailbox: Mailbox,
     config: dict[str, Any],
     container_factory: Any,
@@ -679,7 +696,7 @@ def test_a_rejection_waits_for_no_booking_service_that_hangs(
 
 def test_letters_have_links_when_both_settings_are_there(
     config: dict[str, Any],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     mailbox: Mailbox,
     container_factory: Any,
     amqp_uri: str,

@@ -18,16 +18,16 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
-from clinic.assembly import relayed_store
-from clinic.clock import now
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
-from clinic.database import durable_uri
-from clinic.outbox import Outbox
-from clinic.relay import Relay
-from clinic.relays import Progress
-from clinic.store import BookingStore
+from clinic.domain.clock import now
+from clinic.mongo.client import durable_uri
+from clinic.outbox.outbox import Outbox
+from clinic.outbox.relay import Relay
+from clinic.outbox.relay_registry import Checkpoint
 from gateway.app import create_app
-from gateway.requests import MAX_BODY_BYTES
+from gateway.http.requests import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from runner.ports import free_port
 from runner.services import ROOT
@@ -53,19 +53,19 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
-def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
     """A store whose relay is not started; its broker is nowhere."""
     config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": mongodb_uri, **UNLIMITED}
-    return relayed_store(database, settings(config))
+    return create_repository(database, settings(config))
 
 
 @pytest.fixture
-def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+def store(relayed: tuple[BookingRepository, Relay]) -> BookingRepository:
     return relayed[0]
 
 
 @pytest.fixture
-def make_client(relayed: tuple[BookingStore, Relay]) -> Callable[..., FlaskClient]:
+def make_client(relayed: tuple[BookingRepository, Relay]) -> Callable[..., FlaskClient]:
     def make(own: GatewaySettings | None = None, **fields: Any) -> FlaskClient:
         usual = GatewaySettings(generated_staff_keys=frozenset({KEY}), **fields)
         return create_app(*relayed, own or usual, NO_SERVICE, NO_SERVICE).test_client()
@@ -84,7 +84,7 @@ def cut_off_client() -> Iterator[FlaskClient]:
     uri = f"mongodb://127.0.0.1:{free_port()}/clinic?serverSelectionTimeoutMS=100"
     config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": uri, **UNLIMITED}
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
-        parts = relayed_store(mongo.get_default_database(), settings(config))
+        parts = create_repository(mongo.get_default_database(), settings(config))
         own = GatewaySettings(generated_staff_keys=frozenset({KEY}))
         yield create_app(*parts, own, NO_SERVICE, NO_SERVICE).test_client()
 
@@ -330,9 +330,9 @@ def test_an_empty_outbox_has_no_backlog_and_no_age(client: FlaskClient) -> None:
 
 
 def test_the_backlog_is_what_all_relays_have_to_send(
-    client: FlaskClient, store: BookingStore, database: Database[Any]
+    client: FlaskClient, store: BookingRepository, database: Database[Any]
 ) -> None:
-    other = BookingStore(database, Outbox(database))
+    other = BookingRepository(database, Outbox(database))
     for written in (store, store, other):
         put_booking(written)
     for noted in (store, other):
@@ -344,13 +344,13 @@ def test_the_backlog_is_what_all_relays_have_to_send(
 
 
 def test_the_age_is_that_of_the_oldest_message(
-    client: FlaskClient, store: BookingStore, database: Database[Any]
+    client: FlaskClient, store: BookingRepository, database: Database[Any]
 ) -> None:
     ages = {"a": 100, "b": 1000, "c": 0}
     for relay_id, seconds in ages.items():
         at = now() - timedelta(seconds=seconds)
-        store.outbox.relays.note(Progress(relay_id, 0, at, 1, at))
-    store.outbox.relays.note(Progress("idle", 7, now()))
+        store.outbox.relays.note(Checkpoint(relay_id, 0, at, 1, at))
+    store.outbox.relays.note(Checkpoint("idle", 7, now()))
     oldest = gauge(scraped(client), "clinic_outbox_oldest_seconds")
     assert oldest is not None
     assert 980 <= oldest < 1100
@@ -367,7 +367,7 @@ def test_a_scrape_works_while_the_database_is_away_and_leaves_out_what_it_does_n
 
 
 def test_each_application_tells_of_its_own_outbox(
-    client: FlaskClient, cut_off_client: FlaskClient, store: BookingStore
+    client: FlaskClient, cut_off_client: FlaskClient, store: BookingRepository
 ) -> None:
     put_booking(store)
     store.outbox.note()

@@ -12,18 +12,18 @@ import pytest
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic import document
-from clinic.assembly import relayed_store
-from clinic.booking import Booking
-from clinic.clock import now
+from clinic.bookings import documents
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.new_bookings import NewBookings
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now
+from clinic.domain.manage_token import create_credentials
 from clinic.errors import IdempotencyKeyUsed, TooManyOpenBookings
-from clinic.manage_token import issue
-from clinic.new_bookings import NewBookings
-from clinic.outbox import Outbox
-from clinic.quota import QUOTA_KEY, address_hash
-from clinic.store import BookingStore
+from clinic.mongo.quota import QUOTA_KEY, address_hash
+from clinic.outbox.outbox import Outbox
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from runner.services import ROOT
@@ -37,27 +37,27 @@ LIMIT = 3
 
 
 @pytest.fixture
-def make_store(database: Database[Any]) -> Callable[[int | None], BookingStore]:
-    return lambda max_open: BookingStore(database, Outbox(database), max_open)
+def make_store(database: Database[Any]) -> Callable[[int | None], BookingRepository]:
+    return lambda max_open: BookingRepository(database, Outbox(database), max_open)
 
 
 @pytest.fixture
-def store(make_store: Callable[[int | None], BookingStore]) -> BookingStore:
+def store(make_store: Callable[[int | None], BookingRepository]) -> BookingRepository:
     return make_store(LIMIT)
 
 
-def put(store: BookingStore, address: str = ANA, **fields: Any) -> Booking:
+def put(store: BookingRepository, address: str = ANA, **fields: Any) -> Booking:
     booking = requested(patient_email=address, **fields)
-    store.insert(booking, issue()[1])
+    store.insert(booking, create_credentials()[1])
     return booking
 
 
-def confirm(store: BookingStore, booking: Booking, seat: int = 0) -> Booking:
+def confirm(store: BookingRepository, booking: Booking, seat: int = 0) -> Booking:
     store.apply(steps.confirm(booking, seat=seat, at=now(), by="test"))
     return store.get(booking.id)
 
 
-def is_full(store: BookingStore, address: str = ANA) -> bool:
+def is_full(store: BookingRepository, address: str = ANA) -> bool:
     try:
         put(store, address)
     except TooManyOpenBookings:
@@ -66,7 +66,7 @@ def is_full(store: BookingStore, address: str = ANA) -> bool:
 
 
 def test_an_address_has_no_more_open_bookings_than_the_limit(
-    store: BookingStore, database: Database[Any]
+    store: BookingRepository, database: Database[Any]
 ) -> None:
     for _ in range(LIMIT):
         put(store)
@@ -77,7 +77,7 @@ def test_an_address_has_no_more_open_bookings_than_the_limit(
     assert not is_full(store, "other@example.com")
 
 
-def test_the_case_of_letters_makes_no_other_address(store: BookingStore) -> None:
+def test_the_case_of_letters_makes_no_other_address(store: BookingRepository) -> None:
     for address in (ANA, "ANA@example.com", "Ana@Example.com"):
         put(store, address)
     assert is_full(store, "aNA@example.com")
@@ -85,7 +85,9 @@ def test_the_case_of_letters_makes_no_other_address(store: BookingStore) -> None
 
 
 @pytest.mark.parametrize("is_confirmed", [False, True])
-def test_a_booking_that_is_cancelled_makes_room(store: BookingStore, is_confirmed: bool) -> None:
+def test_a_booking_that_is_cancelled_makes_room(
+    store: BookingRepository, is_confirmed: bool
+) -> None:
     _, _, booking = [put(store) for _ in range(LIMIT)]
     if is_confirmed:
         booking = confirm(store, booking)
@@ -95,7 +97,7 @@ def test_a_booking_that_is_cancelled_makes_room(store: BookingStore, is_confirme
     assert is_full(store)
 
 
-def test_a_booking_that_is_rejected_makes_room(store: BookingStore) -> None:
+def test_a_booking_that_is_rejected_makes_room(store: BookingRepository) -> None:
     for booking in [put(store) for _ in range(LIMIT)]:
         store.apply(steps.reject(booking, reason="slot_full", at=now(), by="test"))
     for _ in range(LIMIT):
@@ -103,7 +105,7 @@ def test_a_booking_that_is_rejected_makes_room(store: BookingStore) -> None:
     assert is_full(store)
 
 
-def test_a_booking_that_is_confirmed_or_moved_stays_open(store: BookingStore) -> None:
+def test_a_booking_that_is_confirmed_or_moved_stays_open(store: BookingRepository) -> None:
     _, _, pending = [put(store) for _ in range(LIMIT)]
     booking = confirm(store, pending)
     assert is_full(store)
@@ -112,7 +114,7 @@ def test_a_booking_that_is_confirmed_or_moved_stays_open(store: BookingStore) ->
     assert is_full(store)
 
 
-def test_an_appointment_that_is_over_makes_room(store: BookingStore) -> None:
+def test_an_appointment_that_is_over_makes_room(store: BookingRepository) -> None:
     yesterday = now() - timedelta(days=1)
     confirm(store, put(store, date=yesterday))
     put(store, date=yesterday)  # not decided yet, and so still open
@@ -122,7 +124,7 @@ def test_an_appointment_that_is_over_makes_room(store: BookingStore) -> None:
 
 
 def test_an_appointment_that_is_moved_meanwhile_keeps_its_unit(
-    store: BookingStore, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+    store: BookingRepository, database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = put(store, date=now() - timedelta(days=1))
     for _ in range(LIMIT - 1):
@@ -142,29 +144,29 @@ def test_an_appointment_that_is_moved_meanwhile_keeps_its_unit(
 
 
 def test_an_insert_that_is_repeated_counts_once(
-    store: BookingStore, database: Database[Any]
+    store: BookingRepository, database: Database[Any]
 ) -> None:
     """As when the answer to the first was lost, whichever of its keys it has the second time."""
     put(store)
-    booking, access = requested(patient_email=ANA), issue()[1]
+    booking, access = requested(patient_email=ANA), create_credentials()[1]
     for _ in range(30):
         store.insert(booking, access)
     assert database["bookings"].count_documents({}) == 2
     assert not is_full(store)
 
 
-def test_a_request_that_is_repeated_gets_its_booking_at_the_limit(store: BookingStore) -> None:
-    access = issue("a key of the client")[1]
+def test_a_request_that_is_repeated_gets_its_booking_at_the_limit(store: BookingRepository) -> None:
+    access = create_credentials("a key of the client")[1]
     store.insert(requested(patient_email=ANA), access)
     for _ in range(LIMIT - 1):
         put(store)
     for _ in range(10):
         with pytest.raises(IdempotencyKeyUsed):
-            store.insert(requested(patient_email=ANA), issue("a key of the client")[1])
+            store.insert(requested(patient_email=ANA), create_credentials("a key of the client")[1])
 
 
 def test_the_limit_may_be_lowered_and_switched_off(
-    make_store: Callable[[int | None], BookingStore], database: Database[Any]
+    make_store: Callable[[int | None], BookingRepository], database: Database[Any]
 ) -> None:
     for _ in range(10):
         put(make_store(10))
@@ -177,7 +179,7 @@ def test_the_limit_may_be_lowered_and_switched_off(
 def test_an_ordinary_booking_costs_one_insert(
     counted: Database[Any], operations: Operations
 ) -> None:
-    store = BookingStore(counted, Outbox(counted), 10)
+    store = BookingRepository(counted, Outbox(counted), 10)
     put(store, "first@example.com")  # makes the indexes
     operations.clear()
     put(store)
@@ -185,7 +187,7 @@ def test_an_ordinary_booking_costs_one_insert(
 
 
 def test_two_processes_together_keep_to_the_limit(
-    mongodb_uri: str, database: Database[Any], store: BookingStore
+    mongodb_uri: str, database: Database[Any], store: BookingRepository
 ) -> None:
     put(store, "first@example.com")  # makes the indexes
     command = [sys.executable, "-m", "tests.book_at_once", mongodb_uri, ANA, "30", "10"]
@@ -204,7 +206,7 @@ def test_two_processes_together_keep_to_the_limit(
 def client(database: Database[Any], mongodb_uri: str) -> FlaskClient:
     nowhere = "amqp://guest:guest@127.0.0.1:1/"
     config = {"AMQP_URI": nowhere, "MONGODB_CONNECTION_URL": mongodb_uri, "MAX_OPEN_BOOKINGS": 3}
-    parts = relayed_store(database, settings(config))
+    parts = create_repository(database, settings(config))
     app = create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE)
     app.test_client_class = CheckingClient
     return app.test_client()
@@ -253,6 +255,6 @@ def test_neither_answers_nor_messages_have_the_hash(
     assert found[QUOTA_KEY].startswith(f"{holder}/")
     assert holder not in repr(found["outbox"])
     read = client.get(answer.headers["Location"])
-    for text in (answer.text, read.text, repr(document.to_booking(found))):
+    for text in (answer.text, read.text, repr(documents.booking_from_document(found))):
         assert holder not in text
         assert QUOTA_KEY not in text

@@ -20,11 +20,11 @@ from jsonschema import ValidationError
 from openapi_spec_validator import validate
 from pymongo import MongoClient
 
-from clinic.assembly import relayed_store
+from clinic.bookings.bootstrap import create_repository
 from clinic.config import settings
-from clinic.database import durable_uri
+from clinic.mongo.client import durable_uri
 from gateway.app import create_app
-from gateway.openapi import refusals
+from gateway.openapi import error_responses
 from gateway.openapi.examples import PENDING, PUBLIC
 from gateway.settings import GatewaySettings
 from runner.services import ROOT
@@ -50,7 +50,7 @@ def make_app() -> Iterator[Callable[..., Flask]]:
         **UNLIMITED,
     }
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
-        parts = relayed_store(mongo.get_default_database(), settings(config))
+        parts = create_repository(mongo.get_default_database(), settings(config))
         yield lambda keys=frozenset(): create_app(
             *parts, GatewaySettings(staff_api_keys=keys), NO_SERVICE, NO_SERVICE
         )
@@ -136,7 +136,7 @@ def test_every_example_is_valid(is_restricted: bool) -> None:
 
 def test_every_code_of_a_problem_comes_with_a_refusal() -> None:
     problem = CONTRACTS[False].document["components"]["schemas"]["Problem"]
-    assert problem["properties"]["code"]["enum"] == list(refusals.CODES)
+    assert problem["properties"]["code"]["enum"] == list(error_responses.CODES)
 
 
 def examples(node: Any) -> Iterator[dict[str, Any]]:
@@ -275,7 +275,7 @@ def test_the_page_shows_every_operation_and_every_code(page: Page) -> None:
     for path, methods in CONTRACTS[True].document["paths"].items():
         for method in methods:
             assert f"{method.upper()} {path}" in page.text
-    for code in refusals.CODES:
+    for code in error_responses.CODES:
         assert code in page.text
 
 

@@ -15,33 +15,33 @@ import pytest
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from booking_service.changes import Changes
-from booking_service.decision import Decider
-from booking_service.seats import Seats
+from booking_service.change import BookingChanges
+from booking_service.decide import Decider
+from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
-from clinic import booking as steps
-from clinic.assembly import relayed_store
-from clinic.booking import Booking, Status
-from clinic.clock import now, to_wire
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.repository import BookingRepository
+from clinic.bookings.upcoming_appointments import UpcomingAppointments
 from clinic.config import settings
-from clinic.confirms import Confirms
-from clinic.journal import Journal
-from clinic.listing import Listing, Position
-from clinic.manage_token import issue
-from clinic.messages import BookingRequested, BookingStateChanged
-from clinic.outbox import Outbox
-from clinic.outgoing import Outgoing
-from clinic.relay import Relay
-from clinic.relays import Progress
-from clinic.store import BookingStore
-from clinic.upcoming import Upcoming
+from clinic.contracts.bookings_query import BookingsQuery, Position
+from clinic.contracts.messages import BookingRequested, BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking, Status
+from clinic.domain.clock import now, to_wire
+from clinic.domain.manage_token import create_credentials
+from clinic.messaging.amqp_message import AmqpMessage
+from clinic.messaging.publisher_confirms import PublisherConfirms
+from clinic.outbox.outbox import Outbox
+from clinic.outbox.relay import Relay
+from clinic.outbox.relay_registry import Checkpoint
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from notification_service.delivery import Delivery
-from notification_service.ledger import Claim, Ledger, State
-from notification_service.notification import Notifications
+from notification_service.delivery_log import Claim, DeliveryLog, State
+from notification_service.delivery_status import Notifications
+from notification_service.email.composer import EmailComposer, Links
 from notification_service.settings import notification_settings
-from notification_service.writer import Links, Writer
 from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
 from tests.conftest import eventually
@@ -54,28 +54,28 @@ BODY = {"patientName": "Ana", "patientEmail": "ana@example.com", "date": to_wire
 
 
 @pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> list[Outgoing]:
+def published(monkeypatch: pytest.MonkeyPatch) -> list[AmqpMessage]:
     """Every message that is given to the broker."""
-    messages: list[Outgoing] = []
-    publish = Confirms.publish
+    messages: list[AmqpMessage] = []
+    publish = PublisherConfirms.publish
 
-    def publish_and_note(confirms: Confirms, some: Sequence[Outgoing]) -> None:
+    def publish_and_note(confirms: PublisherConfirms, some: Sequence[AmqpMessage]) -> None:
         messages.extend(some)
         publish(confirms, some)
 
-    monkeypatch.setattr(Confirms, "publish", publish_and_note)
+    monkeypatch.setattr(PublisherConfirms, "publish", publish_and_note)
     return messages
 
 
 @pytest.fixture
 def parts(
     config: dict[str, Any], counted: Database[Any], operations: Operations
-) -> Iterator[tuple[BookingStore, Relay]]:
+) -> Iterator[tuple[BookingRepository, Relay]]:
     """A store with its indexes, and its relay after the first sweep; the next is far away."""
     # The relay notes how far it is a few times a second, whatever the number of bookings.
     operations.ignored.append("relays")
     config["OUTBOX_SWEEP_SECONDS"] = 3600
-    store, relay = relayed_store(counted, settings(config))
+    store, relay = create_repository(counted, settings(config))
     store._ensure_indexes()
     relay.start()
     eventually(lambda: relay.is_broker_up and operations.names[-1] == "find")
@@ -85,27 +85,30 @@ def parts(
 
 
 @pytest.fixture
-def client(parts: tuple[BookingStore, Relay]) -> FlaskClient:
+def client(parts: tuple[BookingRepository, Relay]) -> FlaskClient:
     return create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture
-def store(parts: tuple[BookingStore, Relay]) -> BookingStore:
+def store(parts: tuple[BookingRepository, Relay]) -> BookingRepository:
     return parts[0]
 
 
 @pytest.fixture
-def decider(store: BookingStore, config: dict[str, Any]) -> Decider:
+def decider(store: BookingRepository, config: dict[str, Any]) -> Decider:
     own = booking_settings(config)
     return Decider(store, own.calendar, own.check, "test")
 
 
 def delivery(
-    counted: Database[Any], store: BookingStore, config: dict[str, Any], links: Links | None = None
+    counted: Database[Any],
+    store: BookingRepository,
+    config: dict[str, Any],
+    links: Links | None = None,
 ) -> Delivery:
     own = notification_settings(config)
-    ledger = Ledger(counted, "email", lease_seconds=60)
-    writer = Writer(own.sender, own.zone, own.slot, links)
+    ledger = DeliveryLog(counted, "email", lease_seconds=60)
+    writer = EmailComposer(own.sender, own.zone, own.slot, links)
     return Delivery(store, ledger, own.channel, writer.write)
 
 
@@ -116,7 +119,7 @@ def test_a_booking_costs_five_operations_and_two_messages(
     config: dict[str, Any],
     amqp_uri: str,
     operations: Operations,
-    published: list[Outgoing],
+    published: list[AmqpMessage],
 ) -> None:
     deliver = delivery(counted, decider.store, config).deliver
     operations.clear()
@@ -139,7 +142,7 @@ def test_a_booking_costs_five_operations_and_two_messages(
 
 
 def test_a_step_that_is_not_the_last_costs_the_notifier_one_question_more(
-    store: BookingStore, counted: Database[Any], config: dict[str, Any], operations: Operations
+    store: BookingRepository, counted: Database[Any], config: dict[str, Any], operations: Operations
 ) -> None:
     deliver = delivery(counted, store, config).deliver
     booking = put_booking(store)
@@ -153,7 +156,7 @@ def test_a_step_that_is_not_the_last_costs_the_notifier_one_question_more(
 
 
 def test_a_link_in_the_letter_costs_the_notifier_one_read_more(
-    store: BookingStore, counted: Database[Any], config: dict[str, Any], operations: Operations
+    store: BookingRepository, counted: Database[Any], config: dict[str, Any], operations: Operations
 ) -> None:
     links = Links("https://clinica.example", "what signs the codes", store.access)
     deliver = delivery(counted, store, config, links).deliver
@@ -175,7 +178,7 @@ def test_a_repeated_key_costs_two_operations(client: FlaskClient, operations: Op
 
 @pytest.mark.parametrize("query", ["limit=2", "status=pending&limit=2"])
 def test_a_full_page_costs_one_operation(
-    client: FlaskClient, store: BookingStore, operations: Operations, query: str
+    client: FlaskClient, store: BookingRepository, operations: Operations, query: str
 ) -> None:
     for _ in range(3):
         put_booking(store)
@@ -192,7 +195,7 @@ def test_a_page_that_is_never_full_costs_four_operations(
 
 
 def test_reading_a_booking_costs_one_operation(
-    client: FlaskClient, store: BookingStore, operations: Operations
+    client: FlaskClient, store: BookingRepository, operations: Operations
 ) -> None:
     booking = put_booking(store)
     operations.clear()
@@ -201,7 +204,7 @@ def test_reading_a_booking_costs_one_operation(
 
 
 def test_a_sweep_that_finds_nothing_costs_one_operation(
-    store: BookingStore, operations: Operations
+    store: BookingRepository, operations: Operations
 ) -> None:
     assert store.outbox.claim_overdue(100) == []
     assert operations.names == ["find"]
@@ -211,8 +214,8 @@ def test_moving_a_booking_costs_a_read_and_a_step(decider: Decider, operations: 
     booking = put_booking(decider.store, date=TOMORROW)
     decider.decide(BookingRequested.of(booking))
     operations.clear()
-    seats = Seats(decider.store, decider.calendar)
-    Changes(seats, "patient").reschedule(booking.id, TOMORROW + timedelta(days=1))
+    seats = SeatAllocator(decider.store, decider.calendar)
+    BookingChanges(seats, "patient").reschedule(booking.id, TOMORROW + timedelta(days=1))
     assert operations.names == ["find", "update"]
 
 
@@ -223,15 +226,15 @@ CROWD = 101
 
 
 @pytest.fixture
-def crowded(counted: Database[Any]) -> tuple[BookingStore, list[Booking]]:
+def crowded(counted: Database[Any]) -> tuple[BookingRepository, list[Booking]]:
     """A store without a relay, and its bookings."""
-    store = BookingStore(counted, Outbox(counted))
+    store = BookingRepository(counted, Outbox(counted))
     dates = [TOMORROW + timedelta(minutes=number) for number in range(CROWD)]
     return store, [put_booking(store, date=date) for date in dates]
 
 
 def test_a_crowd_of_readers_shares_few_operations(
-    crowded: tuple[BookingStore, list[Booking]], operations: Operations
+    crowded: tuple[BookingRepository, list[Booking]], operations: Operations
 ) -> None:
     store, bookings = crowded
     operations.clear()
@@ -240,7 +243,7 @@ def test_a_crowd_of_readers_shares_few_operations(
 
 
 def test_a_crowd_of_decisions_shares_few_operations(
-    crowded: tuple[BookingStore, list[Booking]], operations: Operations
+    crowded: tuple[BookingRepository, list[Booking]], operations: Operations
 ) -> None:
     store, bookings = crowded
     taken = [steps.confirm(each, seat=0, at=now(), by="test") for each in bookings]
@@ -255,7 +258,7 @@ def test_a_crowd_of_decisions_shares_few_operations(
 def test_a_crowd_of_notifications_shares_few_operations(
     counted: Database[Any], operations: Operations
 ) -> None:
-    ledger = Ledger(counted, "email", lease_seconds=60)
+    ledger = DeliveryLog(counted, "email", lease_seconds=60)
     taken = [steps.reject(requested(), reason="past", at=now(), by="") for _ in range(CROWD)]
     events = [BookingStateChanged.of(each) for each in taken]
     operations.clear()
@@ -333,27 +336,27 @@ def _walk(plan: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def stored(counted: Database[Any], config: dict[str, Any]) -> BookingStore:
+def stored(counted: Database[Any], config: dict[str, Any]) -> BookingRepository:
     """A store of bookings of every kind, one of which has a key."""
-    store, _ = relayed_store(counted, settings(config))
+    store, _ = create_repository(counted, settings(config))
     for minutes in range(20):
         booking = put_booking(store, date=TOMORROW + timedelta(minutes=minutes))
         if minutes % 2:
             store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
-    store.insert(requested(), issue("key-1", b"body")[1])
+    store.insert(requested(), create_credentials("key-1", b"body")[1])
     return store
 
 
 def test_a_key_is_found_by_its_index(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
-    stored.find_by_key(issue("key-1", b"body")[1])
+    stored.find_by_key(create_credentials("key-1", b"body")[1])
     assert_along(Plans(counted, operations), "one_booking_per_key")
 
 
 def test_a_booking_is_found_by_its_id(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     booking = put_booking(stored)
     operations.clear()
@@ -377,7 +380,7 @@ def test_a_booking_is_found_by_its_id(
 )
 @pytest.mark.parametrize("is_deep", [False, True], ids=["first", "deep"])
 def test_a_page_is_found_by_an_index(
-    stored: BookingStore,
+    stored: BookingRepository,
     counted: Database[Any],
     operations: Operations,
     filters: dict[str, Any],
@@ -385,17 +388,17 @@ def test_a_page_is_found_by_an_index(
 ) -> None:
     operations.clear()
     after = Position(now(), requested().id) if is_deep else None
-    stored.list(Listing(after=after, **filters))
+    stored.list(BookingsQuery(after=after, **filters))
     for stages in Plans(counted, operations).stages():
         assert "COLLSCAN" not in stages
         assert any("IXSCAN" in each for each in stages)
 
 
 def test_the_first_page_is_found_in_its_order(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
-    stored.list(Listing())
+    stored.list(BookingsQuery())
     plans = Plans(counted, operations)
     for stages in plans.stages():
         assert "IXSCAN newest" in stages
@@ -404,7 +407,7 @@ def test_the_first_page_is_found_in_its_order(
 
 
 def test_seats_are_found_by_their_index(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.taken_seats(TOMORROW)
@@ -412,7 +415,7 @@ def test_seats_are_found_by_their_index(
 
 
 def test_the_seats_of_a_day_are_found_by_their_index(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.taken_seats_between(TOMORROW, TOMORROW + timedelta(hours=8))
@@ -420,7 +423,7 @@ def test_the_seats_of_a_day_are_found_by_their_index(
 
 
 def test_the_outbox_is_swept_by_its_index(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.outbox.claim_overdue(100)
@@ -428,7 +431,7 @@ def test_the_outbox_is_swept_by_its_index(
 
 
 def test_what_is_overdue_is_counted_by_its_index(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.outbox.count_overdue(100)
@@ -436,10 +439,10 @@ def test_what_is_overdue_is_counted_by_its_index(
 
 
 def test_what_a_relay_left_is_found_by_the_time_of_its_writing(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
-    left = Progress(stored.outbox.relay_id, 0, now() - timedelta(minutes=1))
+    left = Checkpoint(stored.outbox.relay_id, 0, now() - timedelta(minutes=1))
     assert len(stored.outbox.left_by(left)) == 21
     requests, events = Plans(counted, operations).stages()
     assert any("newest" in each for each in requests)
@@ -447,27 +450,27 @@ def test_what_a_relay_left_is_found_by_the_time_of_its_writing(
 
 
 def test_what_was_changed_is_found_by_its_index_and_in_its_order(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
-    Journal(counted).read(now() - timedelta(days=1), now())
+    ChangeFeed(counted).read(now() - timedelta(days=1), now())
     plans = Plans(counted, operations)
     assert_along(plans, "last_step")
     assert not any("SORT" in stages for stages in plans.stages())
 
 
 def test_what_is_near_is_found_by_the_index_of_the_seats(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
-    assert len(Upcoming(counted).read(now(), TOMORROW + timedelta(days=1)).steps) == 10
+    assert len(UpcomingAppointments(counted).read(now(), TOMORROW + timedelta(days=1)).steps) == 10
     plans = Plans(counted, operations)
     assert_along(plans, "one_confirmed_booking_per_seat")
     assert not any("SORT" in stages for stages in plans.stages())
 
 
 def test_the_agenda_is_found_by_the_index_of_the_dates_and_in_its_order(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     assert len(stored.agenda.between(now(), TOMORROW + timedelta(days=1), 10).appointments) == 10
@@ -479,7 +482,7 @@ def test_the_agenda_is_found_by_the_index_of_the_dates_and_in_its_order(
 
 
 def test_a_reference_is_found_by_the_index_of_the_ids(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     booking = put_booking(stored)
     operations.clear()
@@ -493,16 +496,16 @@ def test_a_reference_is_found_by_the_index_of_the_ids(
 
 
 def test_the_ledger_is_asked_by_its_keys_and_needs_no_other_index(
-    stored: BookingStore, counted: Database[Any], operations: Operations
+    stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
-    ledger = Ledger(counted, "email", lease_seconds=60)
+    ledger = DeliveryLog(counted, "email", lease_seconds=60)
     booking = put_booking(stored)
     step = steps.confirm(booking, seat=0, at=now(), by="test")
     event = BookingStateChanged.of(step)
     ledger.claim(event)
     operations.clear()
     ledger.is_superseded(event, present=4)
-    assert len(Notifications(counted).of(steps.after(booking, step))) == 1
+    assert len(Notifications(counted).of(steps.apply_transition(booking, step))) == 1
     assert operations.names == ["find"] * 2
     assert_along(Plans(counted, operations), "_id_")
     assert set(counted["notifications"].index_information()) == {"_id_"}

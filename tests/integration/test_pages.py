@@ -17,21 +17,21 @@ from icalendar import Calendar
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
-from clinic import booking as steps
-from clinic import reasons
-from clinic.assembly import relayed_store
-from clinic.booking import Booking
-from clinic.clock import now, to_wire
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
-from clinic.errors import ClinicError, DateNotAvailable, ServiceUnavailable, StaleBooking
-from clinic.manage_token import issue
-from clinic.messages import BookingStateChanged
-from clinic.relay import Relay
-from clinic.schema import view
-from clinic.store import BookingStore
+from clinic.contracts.messages import BookingStateChanged
+from clinic.contracts.schemas import booking_to_json
+from clinic.domain import booking as steps
+from clinic.domain import reasons
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now, to_wire
+from clinic.domain.manage_token import create_credentials
+from clinic.errors import ClinicError, ConcurrentModification, ServiceUnavailable, SlotUnavailable
+from clinic.outbox.relay import Relay
 from gateway.app import create_app
 from gateway.settings import GatewaySettings, Hours
-from notification_service.writer import Writer
+from notification_service.email.composer import EmailComposer
 from tests.bookings import requested
 from tests.conftest import UNLIMITED
 from tests.integration.test_gateway import cut_off_client
@@ -52,7 +52,7 @@ TOKEN = "t" * 32
 class Service:
     """Answers as the booking service does, for days from 9 to 11 in Madrid."""
 
-    def __init__(self, store: BookingStore) -> None:
+    def __init__(self, store: BookingRepository) -> None:
         self._store = store
         self.taken: set[datetime] = set()
         self.error: ClinicError | None = None
@@ -75,10 +75,10 @@ class Service:
     ) -> dict[str, Any]:
         booking, start = self._store.get(booking_id), datetime.fromisoformat(date)
         if start in self.taken:
-            raise DateNotAvailable(reasons.SLOT_FULL)
+            raise SlotUnavailable(reasons.SLOT_FULL)
         step = steps.reschedule(booking, date=start, seat=0, at=now(), by=by, key_id=key_id)
         self._store.apply(step)
-        return view(steps.after(booking, step))
+        return booking_to_json(steps.apply_transition(booking, step))
 
     def cancel_booking(
         self, booking_id: str, reason: str, by: str, key_id: str | None = None
@@ -86,32 +86,32 @@ class Service:
         booking = self._store.get(booking_id)
         step = steps.cancel(booking, reason=reason, at=now(), by=by, key_id=key_id)
         self._store.apply(step)
-        return view(steps.after(booking, step))
+        return booking_to_json(steps.apply_transition(booking, step))
 
 
 @pytest.fixture
-def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
     """A store whose relay is not started; its broker is nowhere."""
     nowhere = "amqp://guest:guest@127.0.0.1:1/"
-    return relayed_store(
+    return create_repository(
         database,
         settings({"AMQP_URI": nowhere, "MONGODB_CONNECTION_URL": mongodb_uri, **UNLIMITED}),
     )
 
 
 @pytest.fixture
-def store(relayed: tuple[BookingStore, Relay]) -> BookingStore:
+def store(relayed: tuple[BookingRepository, Relay]) -> BookingRepository:
     return relayed[0]
 
 
 @pytest.fixture
-def service(store: BookingStore) -> Service:
+def service(store: BookingRepository) -> Service:
     return Service(store)
 
 
 @pytest.fixture
 def make_client(
-    relayed: tuple[BookingStore, Relay], service: Service
+    relayed: tuple[BookingRepository, Relay], service: Service
 ) -> Callable[..., FlaskClient]:
     def make(**fields: Any) -> FlaskClient:
         own = GatewaySettings(hours=HOURS, domain="clinica.test", **fields)
@@ -125,19 +125,19 @@ def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
     return make_client()
 
 
-def put(store: BookingStore, **fields: Any) -> tuple[Booking, str]:
+def put(store: BookingRepository, **fields: Any) -> tuple[Booking, str]:
     """Store a booking for SLOT, and return it with its code."""
     booking = requested(**{"date": SLOT.astimezone(UTC)} | fields)
-    token, access = issue()
+    token, access = create_credentials()
     store.insert(booking, access)
     return booking, token
 
 
-def confirm(store: BookingStore, booking: Booking) -> None:
+def confirm(store: BookingRepository, booking: Booking) -> None:
     store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
 
 
-def reject(store: BookingStore, booking: Booking, reason: str = "slot_full") -> None:
+def reject(store: BookingRepository, booking: Booking, reason: str = "slot_full") -> None:
     store.apply(steps.reject(booking, reason=reason, at=now(), by="test"))
 
 
@@ -215,7 +215,7 @@ def test_any_day_that_is_asked_for_has_a_page(client: FlaskClient, day: str) -> 
 
 
 def test_a_request_leads_to_the_page_of_its_booking(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     answer = client.post("/", data=TYPED)
     assert answer.status_code == 303
@@ -267,7 +267,7 @@ def test_a_mistake_is_told_in_the_language_of_the_page(client: FlaskClient) -> N
     assert "can&#39;t contain a web or e-mail address" in answer.text
 
 
-def test_what_was_copied_along_is_no_mistake(client: FlaskClient, store: BookingStore) -> None:
+def test_what_was_copied_along_is_no_mistake(client: FlaskClient, store: BookingRepository) -> None:
     pasted = {"name": "\u2068Ana\tLópez\u2069", "email": "\ufeffana@example.com "}
     answer = client.post("/", data=TYPED | pasted)
     booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
@@ -323,7 +323,7 @@ def test_a_token_that_is_not_ours_is_no_key(
     ],
 )
 def test_a_time_is_typed_on_the_clinics_clocks(
-    client: FlaskClient, store: BookingStore, local: str, expected: str
+    client: FlaskClient, store: BookingRepository, local: str, expected: str
 ) -> None:
     answer = client.post("/", data=TYPED | {"date": "", "local": local})
     booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
@@ -421,7 +421,9 @@ def test_the_other_language_shows_the_same_day(client: FlaskClient) -> None:
 # --- the page of a booking
 
 
-def test_a_booking_that_is_not_decided_says_so(client: FlaskClient, store: BookingStore) -> None:
+def test_a_booking_that_is_not_decided_says_so(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     booking, _ = put(store)
     text = client.get(f"/cita/{booking.id}").text
     assert "Solicitud recibida" in text
@@ -431,7 +433,9 @@ def test_a_booking_that_is_not_decided_says_so(client: FlaskClient, store: Booki
 
 
 @pytest.mark.parametrize("status", ["pending", "confirmed", "rejected", "cancelled"])
-def test_no_page_names_the_patient(client: FlaskClient, store: BookingStore, status: str) -> None:
+def test_no_page_names_the_patient(
+    client: FlaskClient, store: BookingRepository, status: str
+) -> None:
     booking, token = put(store, patient_name="Canario Azul", patient_email="azul@jaula.example")
     if status == "confirmed":
         confirm(store, booking)
@@ -446,7 +450,7 @@ def test_no_page_names_the_patient(client: FlaskClient, store: BookingStore, sta
 
 
 def test_who_asks_again_is_answered_only_when_something_has_changed(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, _ = put(store)
     tag = client.get(f"/cita/{booking.id}").headers["ETag"]
@@ -460,7 +464,7 @@ def test_who_asks_again_is_answered_only_when_something_has_changed(
 
 
 def test_a_rejected_booking_tells_why_and_offers_what_is_nearest(
-    client: FlaskClient, store: BookingStore, service: Service
+    client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking, _ = put(store)
     service.taken = {SLOT}
@@ -478,7 +482,7 @@ def test_a_rejected_booking_tells_why_and_offers_what_is_nearest(
 
 @pytest.mark.parametrize("year", [1, 2020, 9999])
 def test_a_date_far_away_is_rejected_with_a_page(
-    client: FlaskClient, store: BookingStore, year: int
+    client: FlaskClient, store: BookingRepository, year: int
 ) -> None:
     booking, _ = put(store, date=datetime(year, 12, 28 if year == 9999 else 1, tzinfo=UTC))
     reject(store, booking, "past" if year < 2026 else "too_far")
@@ -486,7 +490,7 @@ def test_a_date_far_away_is_rejected_with_a_page(
 
 
 def test_a_rejected_booking_has_a_page_while_the_booking_service_is_away(
-    client: FlaskClient, store: BookingStore, service: Service
+    client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking, _ = put(store)
     reject(store, booking)
@@ -497,7 +501,7 @@ def test_a_rejected_booking_has_a_page_while_the_booking_service_is_away(
 
 
 def test_an_id_in_capitals_leads_to_the_same_pages(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, token = put(store)
     confirm(store, booking)
@@ -528,7 +532,9 @@ def test_a_database_that_is_away_has_a_page(cut_off_client: FlaskClient) -> None
 # --- the calendar file
 
 
-def test_a_confirmed_booking_has_a_calendar_file(client: FlaskClient, store: BookingStore) -> None:
+def test_a_confirmed_booking_has_a_calendar_file(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     booking, _ = put(store)
     confirm(store, booking)
     answer = client.get(f"/cita/{booking.id}/calendar.ics")
@@ -542,7 +548,9 @@ def test_a_confirmed_booking_has_a_calendar_file(client: FlaskClient, store: Boo
 
 
 @pytest.mark.parametrize("status", ["pending", "rejected"])
-def test_no_other_booking_has_one(client: FlaskClient, store: BookingStore, status: str) -> None:
+def test_no_other_booking_has_one(
+    client: FlaskClient, store: BookingRepository, status: str
+) -> None:
     booking, _ = put(store)
     if status == "rejected":
         reject(store, booking)
@@ -553,7 +561,7 @@ def test_no_other_booking_has_one(client: FlaskClient, store: BookingStore, stat
 
 
 def test_who_has_booked_here_cancels_without_a_code(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     location = client.post("/", data=TYPED).headers["Location"]
     booking = store.get(location.removeprefix("/cita/"))
@@ -571,7 +579,7 @@ def test_the_code_is_kept_where_no_script_and_no_other_page_gets_it(client: Flas
         assert part in cookie
 
 
-def test_others_cancel_with_the_code(client: FlaskClient, store: BookingStore) -> None:
+def test_others_cancel_with_the_code(client: FlaskClient, store: BookingRepository) -> None:
     booking, token = put(store)
     assert cancel(client, booking, f"  {token}\n").status_code == 303
     assert store.get(booking.id).status == "cancelled"
@@ -586,7 +594,7 @@ def test_others_cancel_with_the_code(client: FlaskClient, store: BookingStore) -
     ],
 )
 def test_without_the_right_code_nothing_is_cancelled(
-    client: FlaskClient, store: BookingStore, code: str, status: int, said: str
+    client: FlaskClient, store: BookingRepository, code: str, status: int, said: str
 ) -> None:
     booking, _ = put(store)
     answer = cancel(client, booking, code)
@@ -595,7 +603,7 @@ def test_without_the_right_code_nothing_is_cancelled(
 
 
 def test_a_form_of_another_site_does_not_use_the_kept_code(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, token = put(store)
     client.set_cookie("manage", token, path=f"/cita/{booking.id}")
@@ -605,7 +613,7 @@ def test_a_form_of_another_site_does_not_use_the_kept_code(
     assert cancel(client, booking, **{"Sec-Fetch-Site": "same-origin"}).status_code == 303
 
 
-def test_reading_cancels_nothing(client: FlaskClient, store: BookingStore) -> None:
+def test_reading_cancels_nothing(client: FlaskClient, store: BookingRepository) -> None:
     booking, token = put(store)
     client.set_cookie("manage", token, path=f"/cita/{booking.id}")
     assert client.get(f"/cita/{booking.id}/cancel").status_code == 405
@@ -615,7 +623,7 @@ def test_reading_cancels_nothing(client: FlaskClient, store: BookingStore) -> No
 
 
 def test_what_can_not_be_cancelled_any_more_is_shown_as_it_is(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, token = put(store)
     reject(store, booking)
@@ -625,7 +633,7 @@ def test_what_can_not_be_cancelled_any_more_is_shown_as_it_is(
 
 
 def test_while_the_booking_service_is_away_cancelling_is_to_be_tried_again(
-    client: FlaskClient, store: BookingStore, service: Service
+    client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking, token = put(store)
     service.error = ServiceUnavailable("away")
@@ -645,7 +653,7 @@ def test_nobody_cancels_what_there_is_not(client: FlaskClient) -> None:
 
 
 @pytest.fixture
-def kept(client: FlaskClient, store: BookingStore) -> Booking:
+def kept(client: FlaskClient, store: BookingRepository) -> Booking:
     """A confirmed booking that was made in this browser."""
     booking, token = put(store)
     confirm(store, booking)
@@ -673,7 +681,7 @@ def test_a_confirmed_booking_leads_to_the_free_times_of_its_day(
 
 
 def test_who_has_booked_here_moves_without_a_code(
-    client: FlaskClient, store: BookingStore, kept: Booking
+    client: FlaskClient, store: BookingRepository, kept: Booking
 ) -> None:
     later = SLOT + HOURS.slot
     answer = move(client, kept, later)
@@ -686,7 +694,7 @@ def test_who_has_booked_here_moves_without_a_code(
     )
 
 
-def test_others_move_with_the_code(client: FlaskClient, store: BookingStore) -> None:
+def test_others_move_with_the_code(client: FlaskClient, store: BookingRepository) -> None:
     booking, token = put(store)
     confirm(store, booking)
     assert "code" in [each["name"] for each in elements(_moving(client, booking), "input")]
@@ -702,7 +710,7 @@ def test_others_move_with_the_code(client: FlaskClient, store: BookingStore) -> 
     ],
 )
 def test_without_the_right_code_nothing_is_moved(
-    client: FlaskClient, store: BookingStore, code: str, status: int, said: str
+    client: FlaskClient, store: BookingRepository, code: str, status: int, said: str
 ) -> None:
     booking, _ = put(store)
     confirm(store, booking)
@@ -714,7 +722,7 @@ def test_without_the_right_code_nothing_is_moved(
 
 
 def test_a_time_that_is_gone_leaves_the_appointment_as_it_was(
-    client: FlaskClient, store: BookingStore, service: Service, kept: Booking
+    client: FlaskClient, store: BookingRepository, service: Service, kept: Booking
 ) -> None:
     service.taken = {SLOT + HOURS.slot}
     answer = move(client, kept, SLOT + HOURS.slot)
@@ -725,7 +733,7 @@ def test_a_time_that_is_gone_leaves_the_appointment_as_it_was(
 
 
 def test_the_code_that_was_typed_survives_a_time_that_is_gone(
-    client: FlaskClient, store: BookingStore, service: Service
+    client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking, token = put(store)
     confirm(store, booking)
@@ -746,7 +754,8 @@ def test_a_time_has_to_be_chosen(client: FlaskClient, kept: Booking, date: str) 
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(ServiceUnavailable("away"), 503), (StaleBooking("moved on"), 409)]
+    ("error", "status"),
+    [(ServiceUnavailable("away"), 503), (ConcurrentModification("moved on"), 409)],
 )
 def test_what_nobody_knows_is_not_said_to_be_so(
     client: FlaskClient,
@@ -784,7 +793,7 @@ def test_while_the_booking_service_is_away_the_page_says_that_nothing_has_change
 
 @pytest.mark.parametrize("status", ["pending", "rejected"])
 def test_only_a_confirmed_booking_can_be_moved(
-    client: FlaskClient, store: BookingStore, status: str
+    client: FlaskClient, store: BookingRepository, status: str
 ) -> None:
     booking, token = put(store)
     if status == "rejected":
@@ -797,7 +806,9 @@ def test_only_a_confirmed_booking_can_be_moved(
     assert elements(answer, "form") == []
 
 
-def test_reading_moves_nothing(client: FlaskClient, store: BookingStore, kept: Booking) -> None:
+def test_reading_moves_nothing(
+    client: FlaskClient, store: BookingRepository, kept: Booking
+) -> None:
     client.get(f"/cita/{kept.id}/reschedule", query_string={"date": to_wire(SLOT + HOURS.slot)})
     assert store.get(kept.id) == kept
 
@@ -820,7 +831,7 @@ def test_the_calendar_file_of_a_moved_booking_replaces_the_first(
 
 def test_letters_and_the_page_have_the_same_file(client: FlaskClient, kept: Booking) -> None:
     step = steps.reschedule(kept, date=SLOT + HOURS.slot, seat=0, at=now(), by="patient")
-    writer = Writer("citas@clinica.test", MADRID, HOURS.slot)
+    writer = EmailComposer("citas@clinica.test", MADRID, HOURS.slot)
     invitation = writer.write(kept, BookingStateChanged.of(step)).invitation
     assert invitation
     move(client, kept, SLOT + HOURS.slot)
@@ -832,7 +843,7 @@ def test_letters_and_the_page_have_the_same_file(client: FlaskClient, kept: Book
 
 
 def test_codes_can_not_be_tried_without_end(
-    make_client: Callable[..., FlaskClient], store: BookingStore
+    make_client: Callable[..., FlaskClient], store: BookingRepository
 ) -> None:
     client = make_client(rate_limit="3/hour")
     booking, token = put(store)
@@ -858,7 +869,7 @@ def _moving(client: FlaskClient, booking: Booking) -> TestResponse:
 # --- what every page carries
 
 
-def test_pages_let_nothing_foreign_in(client: FlaskClient, store: BookingStore) -> None:
+def test_pages_let_nothing_foreign_in(client: FlaskClient, store: BookingRepository) -> None:
     booking, _ = put(store)
     confirm(store, booking)
     page = f"/cita/{booking.id}"
@@ -887,7 +898,7 @@ def test_style_and_script_may_be_kept_for_ever(client: FlaskClient) -> None:
 
 
 def test_pages_need_no_booking_service_to_be_there(
-    relayed: tuple[BookingStore, Relay],
+    relayed: tuple[BookingRepository, Relay],
 ) -> None:
     client = create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     answer = client.get("/")

@@ -10,13 +10,13 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
-from clinic.assembly import relayed_store
-from clinic.booking import Booking
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
-from clinic.manage_link import link_code
-from clinic.manage_token import issue
-from clinic.relay import Relay
-from clinic.store import BookingStore
+from clinic.domain.booking import Booking
+from clinic.domain.manage_link import link_code
+from clinic.domain.manage_token import create_credentials
+from clinic.outbox.relay import Relay
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from tests.bookings import requested
@@ -45,14 +45,14 @@ WRONG = ["Bearer", "Bearer ", "Bearer x", f"Bearer {CHOSEN}x", "Bearer ñ", "bea
 
 
 @pytest.fixture
-def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingStore, Relay]:
+def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
     """A store whose relay is not started; its broker is nowhere."""
     uris = {"AMQP_URI": "amqp://guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": mongodb_uri}
-    return relayed_store(database, settings(uris))
+    return create_repository(database, settings(uris))
 
 
 @pytest.fixture
-def make_client(relayed: tuple[BookingStore, Relay]) -> Callable[..., FlaskClient]:
+def make_client(relayed: tuple[BookingRepository, Relay]) -> Callable[..., FlaskClient]:
     def make(**fields: Any) -> FlaskClient:
         own = GatewaySettings(link_secrets=(LINK_SECRET,), **fields)
         return create_app(*relayed, own, NO_SERVICE, NO_SERVICE).test_client()
@@ -67,10 +67,10 @@ def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
 
 
 @pytest.fixture
-def credentials(relayed: tuple[BookingStore, Relay]) -> tuple[Booking, dict[str, str]]:
+def credentials(relayed: tuple[BookingRepository, Relay]) -> tuple[Booking, dict[str, str]]:
     """A booking, and what opens it."""
     booking = requested(patient_name=NAME, patient_email=ADDRESS)
-    token, access = issue()
+    token, access = create_credentials()
     relayed[0].insert(booking, access)
     code = link_code(LINK_SECRET, booking.id, access.salt)
     return booking, {"token": token, "link code": code, "staff key": GENERATED}
@@ -117,11 +117,11 @@ def test_a_wrong_credential_is_refused_whether_there_is_such_a_booking_or_not(
 
 def test_the_credentials_of_one_booking_do_not_open_another(
     client: FlaskClient,
-    relayed: tuple[BookingStore, Relay],
+    relayed: tuple[BookingRepository, Relay],
     credentials: tuple[Booking, dict[str, str]],
 ) -> None:
     other = requested(patient_name=NAME)
-    relayed[0].insert(other, issue()[1])
+    relayed[0].insert(other, create_credentials()[1])
     for which in ("token", "link code"):
         assert get(client, f"/booking/{other.id}", credentials[1][which]).status_code == 401
 
@@ -207,10 +207,10 @@ def test_the_list_can_not_be_asked_for_people(client: FlaskClient, name: str) ->
 
 
 def test_pages_of_an_open_list_lead_to_pages_without_people(
-    client: FlaskClient, relayed: tuple[BookingStore, Relay]
+    client: FlaskClient, relayed: tuple[BookingRepository, Relay]
 ) -> None:
     for _ in range(3):
-        relayed[0].insert(requested(patient_email=ADDRESS), issue()[1])
+        relayed[0].insert(requested(patient_email=ADDRESS), create_credentials()[1])
     path, seen = "/bookings/?limit=1", 0
     while path:
         answer = get(client, path)

@@ -7,10 +7,10 @@ import eventlet
 import pytest
 from kombu import Connection
 
-from clinic import topology
 from clinic.errors import BrokerUnavailable
-from clinic.outgoing import Outgoing
-from clinic.publisher import Publisher
+from clinic.messaging import topology
+from clinic.messaging.amqp_message import AmqpMessage
+from clinic.messaging.publisher import Publisher
 from tests.amqp import body_of, depth, take
 from tests.conftest import eventually
 from tests.proxy import Proxy
@@ -27,12 +27,12 @@ def publisher(broker_link: Proxy) -> Iterator[Publisher]:
 
 
 def test_a_batch_is_in_its_queue_when_publish_returns(publisher: Publisher, amqp_uri: str) -> None:
-    publisher.publish([Outgoing("", QUEUE, b"%d" % number) for number in range(100)])
+    publisher.publish([AmqpMessage("", QUEUE, b"%d" % number) for number in range(100)])
     assert depth(amqp_uri, QUEUE) == 100
 
 
 def test_a_message_is_persistent_json(publisher: Publisher, amqp_uri: str) -> None:
-    publisher.publish([Outgoing("", QUEUE, b'{"a":1}', {"x-attempt": 2})])
+    publisher.publish([AmqpMessage("", QUEUE, b'{"a":1}', {"x-attempt": 2})])
     message = take(amqp_uri, QUEUE)
     assert message is not None
     assert body_of(message) == {"a": 1}
@@ -42,15 +42,15 @@ def test_a_message_is_persistent_json(publisher: Publisher, amqp_uri: str) -> No
 
 
 def test_what_has_no_route_is_told_from_what_arrived(publisher: Publisher, amqp_uri: str) -> None:
-    lost = Outgoing("", "no-such-queue", b"{}")
-    good = [Outgoing("", QUEUE, b"1"), Outgoing("", QUEUE, b"2")]
+    lost = AmqpMessage("", "no-such-queue", b"{}")
+    good = [AmqpMessage("", QUEUE, b"1"), AmqpMessage("", QUEUE, b"2")]
     assert publisher.publish([good[0], lost, good[1]]) == [lost]
     assert depth(amqp_uri, QUEUE) == 2
 
 
 def test_one_message_without_a_route_is_an_error(publisher: Publisher) -> None:
     with pytest.raises(BrokerUnavailable):
-        publisher.publish_one(Outgoing("", "no-such-queue", b"{}"))
+        publisher.publish_one(AmqpMessage("", "no-such-queue", b"{}"))
 
 
 def test_what_a_full_queue_refuses_is_told_from_what_arrived(
@@ -60,7 +60,7 @@ def test_what_a_full_queue_refuses_is_told_from_what_arrived(
     with Connection(amqp_uri) as connection:
         arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
         connection.default_channel.queue_declare("full", exclusive=True, arguments=arguments)
-        messages = [Outgoing("", each, b"{}") for each in ("full", QUEUE) for _ in range(20)]
+        messages = [AmqpMessage("", each, b"{}") for each in ("full", QUEUE) for _ in range(20)]
         refused = publisher.publish(messages)
         arrived = connection.default_channel.queue_declare("full", passive=True).message_count
     assert {message.routing_key for message in refused} == {"full"}
@@ -70,19 +70,19 @@ def test_what_a_full_queue_refuses_is_told_from_what_arrived(
 
 
 def test_a_vanished_queue_is_declared_again(publisher: Publisher, amqp_uri: str) -> None:
-    publisher.publish([Outgoing("", QUEUE, b"{}")])
+    publisher.publish([AmqpMessage("", QUEUE, b"{}")])
     with Connection(amqp_uri) as connection:
         connection.default_channel.queue_delete(QUEUE)
-    publisher.publish([Outgoing("", QUEUE, b"{}")])
+    publisher.publish([AmqpMessage("", QUEUE, b"{}")])
     assert depth(amqp_uri, QUEUE) == 1
 
 
 def test_a_connection_that_died_unnoticed_is_replaced(
     publisher: Publisher, broker_link: Proxy, amqp_uri: str
 ) -> None:
-    publisher.publish([Outgoing("", QUEUE, b"1")])
+    publisher.publish([AmqpMessage("", QUEUE, b"1")])
     broker_link.cut()
-    publisher.publish([Outgoing("", QUEUE, b"2")])
+    publisher.publish([AmqpMessage("", QUEUE, b"2")])
     assert depth(amqp_uri, QUEUE) == 2
 
 
@@ -91,20 +91,20 @@ def test_a_broker_that_is_away_is_an_error_and_then_forgotten(
 ) -> None:
     broker_link.refuse()
     with pytest.raises(BrokerUnavailable):
-        publisher.publish([Outgoing("", QUEUE, b"{}")])
+        publisher.publish([AmqpMessage("", QUEUE, b"{}")])
     broker_link.restore()
-    publisher.publish([Outgoing("", QUEUE, b"{}")])
+    publisher.publish([AmqpMessage("", QUEUE, b"{}")])
     assert depth(amqp_uri, QUEUE) == 1
 
 
 def test_a_frozen_broker_does_not_hang_the_publisher(
     publisher: Publisher, broker_link: Proxy
 ) -> None:
-    publisher.publish([Outgoing("", QUEUE, b"{}")])
+    publisher.publish([AmqpMessage("", QUEUE, b"{}")])
     broker_link.freeze()
     before = time.monotonic()
     with pytest.raises(BrokerUnavailable):
-        publisher.publish([Outgoing("", QUEUE, b"{}")])
+        publisher.publish([AmqpMessage("", QUEUE, b"{}")])
     # Two bounded tries; without the bound it would hang until the test's own limit.
     assert time.monotonic() - before < 30
     broker_link.restore()
@@ -116,7 +116,7 @@ def test_a_broker_that_freezes_before_it_answers_at_all_does_not_hang_the_publis
     broker_link.freeze_at(b"booking_service.events")
     before = time.monotonic()
     with pytest.raises(BrokerUnavailable):
-        publisher.publish([Outgoing("", QUEUE, b"{}")])
+        publisher.publish([AmqpMessage("", QUEUE, b"{}")])
     assert time.monotonic() - before < 30
     broker_link.restore()
 
@@ -130,7 +130,7 @@ def test_who_waits_in_line_behind_a_failure_fails_with_it(
 
     def publish() -> str:
         with pytest.raises(BrokerUnavailable) as failure:
-            publisher.publish([Outgoing("", QUEUE, b"{}")])
+            publisher.publish([AmqpMessage("", QUEUE, b"{}")])
         return str(failure.value)
 
     line = [eventlet.spawn(publish) for _ in range(20)]

@@ -16,24 +16,25 @@ from prometheus_client import REGISTRY
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic import strict_json, topology
-from clinic.clock import now
-from clinic.database import durable_uri
-from clinic.entry import Entry
+from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts import strict_json
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.clock import now
+from clinic.domain.retry_policy import REDRIVEN_HEADER
 from clinic.errors import ClinicError
-from clinic.journal import Journal
-from clinic.messages import BookingStateChanged
-from clinic.outbox import Outbox
-from clinic.publisher import Publisher
-from clinic.retry import REPLAYED_HEADER
-from clinic.store import BookingStore
-from notification_service import reconciler as reconciling
+from clinic.messaging import topology
+from clinic.messaging.publisher import Publisher
+from clinic.mongo.client import durable_uri
+from clinic.outbox.outbox import Outbox
+from clinic.outbox.outbox_message import OutboxMessage
 from notification_service.delivery import Delivery
-from notification_service.ledger import Ledger, State
-from notification_service.reconciler import Reconciler
+from notification_service.delivery_log import DeliveryLog, State
+from notification_service.reconciliation import reconciler as reconciling
+from notification_service.reconciliation.reconciler import Reconciler
+from notification_service.reconciliation.watermark import Watermark
 from notification_service.service import NotificationService
-from notification_service.watermark import Watermark
 from runner.mongodb import MongoServer
 from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, put, take
@@ -50,13 +51,13 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def bookings(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def bookings(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
-def ledger(database: Database[Any]) -> Ledger:
-    return Ledger(database, "email", lease_seconds=60)
+def ledger(database: Database[Any]) -> DeliveryLog:
+    return DeliveryLog(database, "email", lease_seconds=60)
 
 
 @pytest.fixture
@@ -92,8 +93,8 @@ def make(
     database: Database[Any], amqp_uri: str, page: int = 500, seconds: float = PATIENCE_SECONDS
 ) -> Reconciler:
     return Reconciler(
-        Journal(database, page),
-        Ledger(database, "email", lease_seconds=60),
+        ChangeFeed(database, page),
+        DeliveryLog(database, "email", lease_seconds=60),
         Watermark(database, "email"),
         Publisher(amqp_uri, topology.declare, timeout_seconds=2),
         QUEUE,
@@ -102,25 +103,25 @@ def make(
 
 
 def rejected(
-    bookings: BookingStore, ago: timedelta = AGO, address: str = "ana@example.com"
+    bookings: BookingRepository, ago: timedelta = AGO, address: str = "ana@example.com"
 ) -> BookingStateChanged:
     """Reject a booking some time ago; the broker has had its event, and has it no longer."""
     return at_once(bookings, now() - ago, address)
 
 
 def at_once(
-    bookings: BookingStore, at: datetime, address: str = "ana@example.com"
+    bookings: BookingRepository, at: datetime, address: str = "ana@example.com"
 ) -> BookingStateChanged:
     booking = put_booking(bookings, at=at, date=at, patient_email=address)
     return take_step(bookings, steps.reject(booking, reason="past", at=at, by="test"))
 
 
-def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+def take_step(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
 
-def settle(ledger: Ledger, event: BookingStateChanged, state: State = State.SENT) -> None:
+def settle(ledger: DeliveryLog, event: BookingStateChanged, state: State = State.SENT) -> None:
     claim = ledger.claim(event)
     assert claim is not None
     ledger.settle(claim, state)
@@ -130,7 +131,7 @@ def leave(
     database: Database[Any], event: BookingStateChanged, state: State, ago: timedelta
 ) -> None:
     """Make the row of a notifier whose lease ended some time ago."""
-    Ledger(database, "email", lease_seconds=-ago.total_seconds()).claim(event)
+    DeliveryLog(database, "email", lease_seconds=-ago.total_seconds()).claim(event)
     _set(database, event, state=state.value)
 
 
@@ -177,14 +178,14 @@ def lost_so_far() -> float:
 
 
 def test_a_lost_event_is_published_again_as_it_was(
-    reconciler: Reconciler, bookings: BookingStore, amqp_uri: str
+    reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
     event, before = rejected(bookings), lost_so_far()
     reconciler.round()
     message = take(amqp_uri, QUEUE)
     assert message is not None
     assert BookingStateChanged.from_body(body_of(message)) == event
-    original = Entry.of_change(event).to_message()
+    original = OutboxMessage.of_change(event).to_message()
     assert message.body in (original.body, original.body.decode())
     assert message.headers["nameko.call_id_stack"] == original.headers["nameko.call_id_stack"]
     assert lost_so_far() == before + 1
@@ -192,7 +193,11 @@ def test_a_lost_event_is_published_again_as_it_was(
 
 @pytest.mark.parametrize("state", [State.SENT, State.FAILED, State.SUPERSEDED])
 def test_a_settled_notification_is_left_alone(
-    reconciler: Reconciler, bookings: BookingStore, ledger: Ledger, amqp_uri: str, state: State
+    reconciler: Reconciler,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
+    amqp_uri: str,
+    state: State,
 ) -> None:
     settle(ledger, rejected(bookings), state)
     reconciler.round()
@@ -202,7 +207,7 @@ def test_a_settled_notification_is_left_alone(
 @pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
 def test_an_unsettled_notification_that_nobody_touches_is_published_again(
     reconciler: Reconciler,
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
     state: State,
@@ -216,7 +221,7 @@ def test_an_unsettled_notification_that_nobody_touches_is_published_again(
 @pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
 def test_an_unsettled_notification_in_somebodys_hands_is_left_alone(
     reconciler: Reconciler,
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
     state: State,
@@ -227,7 +232,7 @@ def test_an_unsettled_notification_in_somebodys_hands_is_left_alone(
 
 
 def test_a_recent_step_is_left_alone(
-    reconciler: Reconciler, bookings: BookingStore, amqp_uri: str
+    reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
     rejected(bookings, timedelta(minutes=5))
     put_booking(bookings, at=now() - AGO)  # pending: nobody is to be told anything
@@ -236,7 +241,7 @@ def test_a_recent_step_is_left_alone(
 
 
 def test_every_step_of_a_booking_is_looked_after(
-    reconciler: Reconciler, bookings: BookingStore, ledger: Ledger, amqp_uri: str
+    reconciler: Reconciler, bookings: BookingRepository, ledger: DeliveryLog, amqp_uri: str
 ) -> None:
     booking = put_booking(bookings, at=now() - 2 * AGO)
     step = steps.confirm(booking, seat=0, at=now() - 2 * AGO, by="test")
@@ -250,7 +255,7 @@ def test_every_step_of_a_booking_is_looked_after(
 
 
 def test_each_lost_event_has_the_date_of_its_step(
-    reconciler: Reconciler, bookings: BookingStore, amqp_uri: str
+    reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
     at = now() - AGO
     booking = put_booking(bookings, at=at)
@@ -266,7 +271,7 @@ def test_each_lost_event_has_the_date_of_its_step(
 
 
 def test_what_was_published_again_waits_its_time_and_is_then_lost_a_second_time(
-    reconciler: Reconciler, bookings: BookingStore, database: Database[Any], amqp_uri: str
+    reconciler: Reconciler, bookings: BookingRepository, database: Database[Any], amqp_uri: str
 ) -> None:
     event = rejected(bookings)
     reconciler.round()
@@ -278,7 +283,7 @@ def test_what_was_published_again_waits_its_time_and_is_then_lost_a_second_time(
 
 
 def test_several_reconcilers_publish_each_event_once(
-    bookings: BookingStore, database: Database[Any], amqp_uri: str
+    bookings: BookingRepository, database: Database[Any], amqp_uri: str
 ) -> None:
     events = [rejected(bookings).event_id for _ in range(20)]
     racers = [eventlet.spawn(make(database, amqp_uri).round) for _ in range(4)]
@@ -289,8 +294,8 @@ def test_several_reconcilers_publish_each_event_once(
 
 def test_a_reconciler_that_dies_before_it_publishes_delays_and_loses_nothing(
     reconciler: Reconciler,
-    bookings: BookingStore,
-    ledger: Ledger,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
@@ -304,7 +309,10 @@ def test_a_reconciler_that_dies_before_it_publishes_delays_and_loses_nothing(
 
 
 def test_the_watermark_begins_two_days_back_and_rises_to_what_is_old_enough(
-    reconciler: Reconciler, bookings: BookingStore, ledger: Ledger, database: Database[Any]
+    reconciler: Reconciler,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
+    database: Database[Any],
 ) -> None:
     for hours in (1, 47):
         settle(ledger, rejected(bookings, timedelta(hours=hours)))
@@ -316,7 +324,7 @@ def test_the_watermark_begins_two_days_back_and_rises_to_what_is_old_enough(
 
 
 def test_the_first_round_looks_no_further_back_than_two_days(
-    reconciler: Reconciler, bookings: BookingStore, amqp_uri: str
+    reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
     rejected(bookings, timedelta(hours=49))
     event = rejected(bookings, timedelta(hours=47))
@@ -325,7 +333,10 @@ def test_the_first_round_looks_no_further_back_than_two_days(
 
 
 def test_an_unsettled_step_holds_the_watermark_back_until_it_is_settled(
-    reconciler: Reconciler, bookings: BookingStore, ledger: Ledger, database: Database[Any]
+    reconciler: Reconciler,
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
+    database: Database[Any],
 ) -> None:
     settle(ledger, rejected(bookings, 3 * AGO))
     event = rejected(bookings, 2 * AGO)
@@ -340,7 +351,7 @@ def test_an_unsettled_step_holds_the_watermark_back_until_it_is_settled(
 
 def test_a_step_of_two_days_ago_is_published_reported_and_passed(
     reconciler: Reconciler,
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
     caplog: pytest.LogCaptureFixture,
@@ -366,7 +377,7 @@ def test_the_watermark_never_falls(database: Database[Any]) -> None:
 
 @pytest.mark.parametrize("together", [1, 3, 4, 7])
 def test_no_page_leaves_out_bookings_of_one_instant(
-    bookings: BookingStore, database: Database[Any], amqp_uri: str, together: int
+    bookings: BookingRepository, database: Database[Any], amqp_uri: str, together: int
 ) -> None:
     instants = [now() - AGO + number * MILLISECOND for number in range(3)]
     events = [at_once(bookings, at).event_id for at in instants for _ in range(together)]
@@ -375,7 +386,7 @@ def test_no_page_leaves_out_bookings_of_one_instant(
 
 
 def test_nothing_is_added_to_a_long_queue(
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -396,7 +407,7 @@ def test_nothing_is_added_to_a_long_queue(
 
 def test_events_purged_from_the_queue_are_told_once(
     start: Callable[..., Any],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
     amqp_uri: str,
@@ -417,7 +428,7 @@ def test_events_purged_from_the_queue_are_told_once(
 @pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
 def test_a_notification_whose_event_went_missing_is_mailed_after_all(
     start: Callable[..., Any],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
     state: State,
@@ -436,7 +447,7 @@ class Broken(Exception):
 @pytest.mark.parametrize("where", ["channel", "claim"])
 def test_a_parked_event_is_settled_and_is_sent_when_a_person_replays_it(
     start: Callable[..., Any],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
     amqp_uri: str,
@@ -454,7 +465,7 @@ def test_a_parked_event_is_settled_and_is_sent_when_a_person_replays_it(
     assert dead is not None
     assert dead.headers["x-cause"] == "Broken"
     assert mailbox.letters() == []
-    send(amqp_uri, event, headers={REPLAYED_HEADER: 1})
+    send(amqp_uri, event, headers={REDRIVEN_HEADER: 1})
     eventually(lambda: states(database) == {f"{event.event_id}:email": "sent"})
     assert len(mailbox.letters()) == 1
 
@@ -464,16 +475,19 @@ def _break(broken: pytest.MonkeyPatch, where: str) -> None:
         raise Broken
 
     if where == "channel":
-        broken.setattr("notification_service.channels.SmtpChannel.send", fail)
+        broken.setattr("notification_service.channels.email_channel.SmtpChannel.send", fail)
     else:
         broken.setattr("notification_service.delivery._require_genuine", fail)
 
 
 def test_giving_up_touches_nothing_that_another_has_taken(
-    bookings: BookingStore, ledger: Ledger, database: Database[Any], config: dict[str, Any]
+    bookings: BookingRepository,
+    ledger: DeliveryLog,
+    database: Database[Any],
+    config: dict[str, Any],
 ) -> None:
     event = rejected(bookings)
-    late = Delivery(bookings, Ledger(database, "email", lease_seconds=0), None, None)  # type: ignore[arg-type]
+    late = Delivery(bookings, DeliveryLog(database, "email", lease_seconds=0), None, None)  # type: ignore[arg-type]
     late.claim = late.ledger.claim(event)
     taken = ledger.claim(event)
     assert taken is not None
@@ -485,7 +499,7 @@ def test_giving_up_touches_nothing_that_another_has_taken(
 
 
 def test_giving_up_an_event_of_no_booking_leaves_no_row(
-    bookings: BookingStore, ledger: Ledger, database: Database[Any]
+    bookings: BookingRepository, ledger: DeliveryLog, database: Database[Any]
 ) -> None:
     event = rejected(bookings)
     Delivery(bookings, ledger, None, None).give_up(event, "booking_not_found")  # type: ignore[arg-type]
@@ -509,7 +523,7 @@ def mongo(mongo_server: MongoServer) -> Iterator[Proxy]:
 
 @pytest.mark.parametrize("fault", [Proxy.refuse, Proxy.freeze])
 def test_a_broker_that_is_away_is_waited_for(
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     broker: Proxy,
     amqp_uri: str,
@@ -531,7 +545,7 @@ def test_a_broker_that_is_away_is_waited_for(
 
 @pytest.mark.parametrize("fault", [Proxy.refuse, Proxy.freeze])
 def test_a_database_that_is_away_is_waited_for(
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     mongo: Proxy,
     amqp_uri: str,
@@ -554,20 +568,20 @@ def test_a_database_that_is_away_is_waited_for(
 
 
 def test_a_fault_of_its_own_does_not_end_it(
-    bookings: BookingStore,
+    bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rejected(bookings)
-    read, faults = Journal.read, [ClinicError("once"), ValueError("twice")]
+    read, faults = ChangeFeed.read, [ClinicError("once"), ValueError("twice")]
 
-    def fail_first(journal: Journal, since: datetime, until: datetime) -> Any:
+    def fail_first(journal: ChangeFeed, since: datetime, until: datetime) -> Any:
         if faults:
             raise faults.pop()
         return read(journal, since, until)
 
-    monkeypatch.setattr(Journal, "read", fail_first)
+    monkeypatch.setattr(ChangeFeed, "read", fail_first)
     reconciler = make(database, amqp_uri, seconds=1)
     reconciler.start()
     eventually(lambda: depth(amqp_uri, QUEUE) == 1)
@@ -575,7 +589,7 @@ def test_a_fault_of_its_own_does_not_end_it(
 
 
 def test_it_ends_while_its_peers_are_frozen(
-    bookings: BookingStore, database: Database[Any], broker: Proxy
+    bookings: BookingRepository, database: Database[Any], broker: Proxy
 ) -> None:
     rejected(bookings)
     broker.freeze()
@@ -589,7 +603,8 @@ def _complaints(caplog: pytest.LogCaptureFixture) -> list[Any]:
     return [
         record.code  # type: ignore[attr-defined]
         for record in caplog.records
-        if record.name == "notification_service.reconciler" and hasattr(record, "code")
+        if record.name == "notification_service.reconciliation.reconciler"
+        and hasattr(record, "code")
     ]
 
 

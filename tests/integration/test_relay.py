@@ -12,17 +12,17 @@ from kombu import Connection
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic import topology
-from clinic.booking import Booking
-from clinic.clock import now
-from clinic.database import durable_uri
+from clinic.bookings.repository import BookingRepository
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now
 from clinic.errors import DatabaseUnavailable
-from clinic.heir import Heir
-from clinic.outbox import Outbox
-from clinic.publisher import Publisher
-from clinic.relay import Relay
-from clinic.store import BookingStore
+from clinic.messaging import topology
+from clinic.messaging.publisher import Publisher
+from clinic.mongo.client import durable_uri
+from clinic.outbox.orphan_recovery import OrphanRecovery
+from clinic.outbox.outbox import Outbox
+from clinic.outbox.relay import Relay
 from runner.mongodb import MongoServer
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking, unsent
@@ -46,7 +46,7 @@ class Process:
         outbox = Outbox(database, grace_seconds, resend_seconds)
         publisher = Publisher(amqp_uri, topology.declare, timeout_seconds=2)
         self.relay = Relay(outbox, publisher, sweep_seconds=0.1, grace_seconds=grace_seconds)
-        self.store = BookingStore(database, outbox)
+        self.store = BookingRepository(database, outbox)
 
     def book(self) -> Booking:
         return put_booking(self.store)
@@ -179,7 +179,7 @@ def test_an_estate_is_kept_until_all_of_it_is_sent(database: Database[Any]) -> N
     for _ in range(2):
         dead.book()
     silence(database, dead)
-    estate = Heir(heir, grace_seconds=0)
+    estate = OrphanRecovery(heir, grace_seconds=0)
     assert estate.inherit()
     for number in (1, 2):
         silence(database, dead)
@@ -198,7 +198,7 @@ def test_a_write_that_outlives_its_writer_is_found_by_the_second_look(
     dead, heir = Process(database, NOWHERE), Outbox(database)
     early = dead.book()
     silence(database, dead)
-    estate = Heir(heir, grace_seconds=0)
+    estate = OrphanRecovery(heir, grace_seconds=0)
     assert estate.inherit()
     late = dead.book()
     estate.look_after()
@@ -215,7 +215,7 @@ def test_an_heir_leaves_the_time_of_its_grace_between_its_looks(database: Databa
     dead, heir = Process(database, NOWHERE), Outbox(database)
     dead.book()
     silence(database, dead)
-    estate = Heir(heir, grace_seconds=60)
+    estate = OrphanRecovery(heir, grace_seconds=60)
     assert estate.inherit()
     dead.book()
     heir.backlog.settle([1])
@@ -316,7 +316,7 @@ def test_a_request_that_the_broker_lost_is_sent_again(
 def test_nothing_is_asked_for_again_while_much_waits_in_the_queue(
     database: Database[Any], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clinic.relay.ROOM", 1)
+    monkeypatch.setattr("clinic.outbox.relay.ROOM", 1)
     process = Process(database, amqp_uri, resend_seconds=1)
     process.relay.start()
     booking = process.book()
@@ -487,7 +487,7 @@ def test_an_outage_is_said_once_and_so_is_its_end(
 ) -> None:
     broker_link.refuse()
     process = Process(database, through(broker_link))
-    with caplog.at_level(logging.INFO, "clinic.relay"):
+    with caplog.at_level(logging.INFO, "clinic.outbox.relay"):
         process.relay.start()
         eventually(lambda: "can't reach" in caplog.text)
         # Some rounds more, each of which fails.

@@ -14,25 +14,25 @@ import eventlet
 import pytest
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic.booking import Booking
-from clinic.clock import now
+from clinic.bookings.repository import BookingRepository
+from clinic.bookings.upcoming_appointments import UpcomingAppointments
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now
 from clinic.errors import ChannelUnavailable, DatabaseUnavailable
-from clinic.messages import BookingStateChanged
-from clinic.metrics import NOTIFICATIONS
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
-from clinic.upcoming import Upcoming
-from notification_service import reminders as reminding
-from notification_service import writer as writing
-from notification_service.channels import Channel, Envelope, SmtpChannel
-from notification_service.ledger import Ledger, State
-from notification_service.letter import Letter
-from notification_service.providers import EmailDelivery
-from notification_service.reminders import Reminders
+from clinic.observability.metrics import NOTIFICATIONS
+from clinic.outbox.outbox import Outbox
+from notification_service.channels.email_channel import Channel, OutgoingEmail, SmtpChannel
+from notification_service.delivery_log import DeliveryLog, State
+from notification_service.email import composer as writing
+from notification_service.email.composer import EmailComposer
+from notification_service.email.content import EmailContent
+from notification_service.notification_dependencies import EmailDeliveryProvider
+from notification_service.reminders import reminders as reminding
+from notification_service.reminders.reminders import Reminders
 from notification_service.service import NotificationService
 from notification_service.settings import notification_settings
-from notification_service.writer import Writer
 from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.mailbox import Mailbox, running_mailbox
@@ -52,18 +52,18 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def store(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
 def make(
-    database: Database[Any], store: BookingStore, config: dict[str, Any], mailbox: Mailbox
+    database: Database[Any], store: BookingRepository, config: dict[str, Any], mailbox: Mailbox
 ) -> Callable[..., Reminders]:
     """Make the reminders of one notifier."""
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
     own = notification_settings(config)
-    writer = Writer(own.sender, own.zone, own.slot)
+    writer = EmailComposer(own.sender, own.zone, own.slot)
 
     def make(
         clock: Callable[[], datetime] = now,
@@ -71,8 +71,8 @@ def make(
         channel: Channel = own.channel,
         page: int = 200,
     ) -> Reminders:
-        ledger = Ledger(database, "reminder", lease_seconds)
-        upcoming = Upcoming(database, page)
+        ledger = DeliveryLog(database, "reminder", lease_seconds)
+        upcoming = UpcomingAppointments(database, page)
         return Reminders(upcoming, store, ledger, channel, writer.remind, DAY, clock)
 
     return make
@@ -84,7 +84,7 @@ def reminders(make: Callable[..., Reminders]) -> Reminders:
 
 
 def confirmed(
-    store: BookingStore, ahead: timedelta = 20 * HOUR, at: datetime = LONG_AGO, **fields: Any
+    store: BookingRepository, ahead: timedelta = 20 * HOUR, at: datetime = LONG_AGO, **fields: Any
 ) -> Booking:
     """Make a booking whose appointment is so far ahead, and that was confirmed at that time."""
     booking = put_booking(store, date=now() + ahead, at=at, **fields)
@@ -92,7 +92,7 @@ def confirmed(
     return store.get(booking.id)
 
 
-def cancel(store: BookingStore, booking: Booking) -> None:
+def cancel(store: BookingRepository, booking: Booking) -> None:
     current = store.get(booking.id)
     store.apply(steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient"))
 
@@ -117,7 +117,7 @@ def let_leases_end(database: Database[Any]) -> None:
 
 
 def test_a_patient_is_reminded_the_day_before(
-    reminders: Reminders, store: BookingStore, mailbox: Mailbox, database: Database[Any]
+    reminders: Reminders, store: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking = confirmed(store, patient_email="ana@example.com")
     reminders.round()
@@ -130,7 +130,7 @@ def test_a_patient_is_reminded_the_day_before(
 
 
 def test_a_patient_is_reminded_once(
-    reminders: Reminders, make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+    reminders: Reminders, make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     confirmed(store)
     for each in (reminders, reminders, make()):
@@ -139,7 +139,7 @@ def test_a_patient_is_reminded_once(
 
 
 def test_the_language_is_that_of_the_booking(
-    reminders: Reminders, store: BookingStore, mailbox: Mailbox
+    reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     confirmed(store, language="en")
     reminders.round()
@@ -147,7 +147,7 @@ def test_the_language_is_that_of_the_booking(
 
 
 def test_the_first_appointment_comes_first(
-    reminders: Reminders, store: BookingStore, mailbox: Mailbox
+    reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     for hours in (9, 3, 6):
         confirmed(store, hours * HOUR, patient_email=f"at{hours}@example.com")
@@ -156,7 +156,7 @@ def test_the_first_appointment_comes_first(
 
 
 def test_a_reminder_comes_when_it_is_due_and_not_before(
-    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+    make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store, 30 * HOUR)
     make(lambda: booking.date - DAY - MINUTE).round()
@@ -166,7 +166,7 @@ def test_a_reminder_comes_when_it_is_due_and_not_before(
 
 
 def test_a_reminder_that_an_outage_has_held_up_is_caught_up_with(
-    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+    make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store, 30 * HOUR)
     make(lambda: booking.date - HOUR).round()
@@ -175,7 +175,7 @@ def test_a_reminder_that_an_outage_has_held_up_is_caught_up_with(
 
 def test_in_the_last_hour_nobody_is_reminded_and_that_is_noted(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
     caplog: pytest.LogCaptureFixture,
@@ -189,7 +189,7 @@ def test_in_the_last_hour_nobody_is_reminded_and_that_is_noted(
 
 
 def test_an_appointment_that_is_over_is_nobodys_business(
-    make: Callable[..., Reminders], store: BookingStore, database: Database[Any]
+    make: Callable[..., Reminders], store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
     make(lambda: booking.date + MINUTE).round()
@@ -199,7 +199,7 @@ def test_an_appointment_that_is_over_is_nobodys_business(
 @pytest.mark.parametrize(("earlier", "count"), [(-MINUTE, 0), (MINUTE, 1)])
 def test_who_was_told_shortly_before_is_not_reminded(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     earlier: timedelta,
     count: int,
@@ -212,7 +212,7 @@ def test_who_was_told_shortly_before_is_not_reminded(
 
 
 def test_who_books_for_tomorrow_is_not_reminded(
-    reminders: Reminders, store: BookingStore, mailbox: Mailbox
+    reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     confirmed(store, at=now())
     reminders.round()
@@ -220,7 +220,7 @@ def test_who_books_for_tomorrow_is_not_reminded(
 
 
 def test_only_what_is_confirmed_is_reminded_of(
-    reminders: Reminders, store: BookingStore, mailbox: Mailbox
+    reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     put_booking(store, date=now() + 2 * HOUR, at=LONG_AGO)
     cancel(store, confirmed(store))
@@ -229,7 +229,7 @@ def test_only_what_is_confirmed_is_reminded_of(
 
 
 def test_a_moved_booking_is_reminded_of_anew(
-    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+    make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store)
     make().round()
@@ -244,7 +244,7 @@ def test_a_moved_booking_is_reminded_of_anew(
 
 @pytest.mark.parametrize("together", [1, 2, 3, 7])
 def test_no_page_leaves_out_appointments_of_one_slot(
-    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox, together: int
+    make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox, together: int
 ) -> None:
     dates = [now() + hours * HOUR for hours in (2, 3, 4)]
     for date in dates:
@@ -259,7 +259,7 @@ def test_no_page_leaves_out_appointments_of_one_slot(
 
 
 def test_several_notifiers_remind_each_patient_once(
-    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox
+    make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     addresses = {f"ana{number}@example.com" for number in range(12)}
     for number, address in enumerate(sorted(addresses)):
@@ -270,11 +270,11 @@ def test_several_notifiers_remind_each_patient_once(
 
 
 @pytest.mark.parametrize(
-    ("kind", "method"), [(Ledger, "claim"), (BookingStore, "get"), (SmtpChannel, "send")]
+    ("kind", "method"), [(DeliveryLog, "claim"), (BookingRepository, "get"), (SmtpChannel, "send")]
 )
 def test_who_dies_before_a_step_leaves_it_to_another(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -295,14 +295,14 @@ def test_who_dies_before_a_step_leaves_it_to_another(
 
 def test_who_dies_between_sending_and_writing_it_down_causes_a_second_copy(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     confirmed(store)
     with monkeypatch.context() as killing:
-        killing.setattr(Ledger, "settle", die)
+        killing.setattr(DeliveryLog, "settle", die)
         with pytest.raises(Dies):
             make().round()
     make().round()  # as long as the lease lasts, nobody does anything
@@ -316,7 +316,7 @@ def test_who_dies_between_sending_and_writing_it_down_causes_a_second_copy(
 
 def test_a_reminder_that_kills_its_notifiers_is_given_up(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -342,20 +342,20 @@ def die(*_args: Any, **_kwargs: Any) -> None:
 
 def test_who_cancels_after_the_claim_is_not_reminded(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     booking = confirmed(store)
-    claim = Ledger.claim
+    claim = DeliveryLog.claim
 
-    def claim_and_cancel(ledger: Ledger, event: BookingStateChanged) -> Any:
+    def claim_and_cancel(ledger: DeliveryLog, event: BookingStateChanged) -> Any:
         claimed = claim(ledger, event)
         cancel(store, booking)
         return claimed
 
-    monkeypatch.setattr(Ledger, "claim", claim_and_cancel)
+    monkeypatch.setattr(DeliveryLog, "claim", claim_and_cancel)
     make().round()
     assert mailbox.letters() == []
     assert rows(database) == {key(booking): "superseded"}
@@ -363,22 +363,22 @@ def test_who_cancels_after_the_claim_is_not_reminded(
 
 def test_who_moves_after_the_claim_is_reminded_of_the_new_date_only(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     booking = confirmed(store)
-    claim = Ledger.claim
+    claim = DeliveryLog.claim
 
-    def claim_and_move(ledger: Ledger, event: BookingStateChanged) -> Any:
+    def claim_and_move(ledger: DeliveryLog, event: BookingStateChanged) -> Any:
         claimed = claim(ledger, event)
         date = booking.date + 3 * DAY
         store.apply(steps.reschedule(booking, date=date, seat=0, at=now(), by="patient"))
         return claimed
 
     with monkeypatch.context() as racing:
-        racing.setattr(Ledger, "claim", claim_and_move)
+        racing.setattr(DeliveryLog, "claim", claim_and_move)
         make().round()
     assert mailbox.letters() == []
     assert rows(database) == {key(booking): "superseded"}
@@ -386,18 +386,18 @@ def test_who_moves_after_the_claim_is_reminded_of_the_new_date_only(
 
 def test_a_booking_that_is_gone_is_no_fault(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     booking = confirmed(store)
-    claim = Ledger.claim
+    claim = DeliveryLog.claim
 
-    def claim_and_erase(ledger: Ledger, event: BookingStateChanged) -> Any:
+    def claim_and_erase(ledger: DeliveryLog, event: BookingStateChanged) -> Any:
         database["bookings"].delete_one({"_id": event.booking_id})
         return claim(ledger, event)
 
-    monkeypatch.setattr(Ledger, "claim", claim_and_erase)
+    monkeypatch.setattr(DeliveryLog, "claim", claim_and_erase)
     make().round()
     assert rows(database) == {key(booking): "failed"}
 
@@ -406,7 +406,7 @@ def test_a_booking_that_is_gone_is_no_fault(
 
 
 def test_a_refused_address_is_noted_and_holds_up_nobody(
-    reminders: Reminders, store: BookingStore, mailbox: Mailbox, database: Database[Any]
+    reminders: Reminders, store: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     refused = confirmed(store, 2 * HOUR, patient_email="refused@example.com")
     confirmed(store, 3 * HOUR, patient_email="eva@example.com")
@@ -417,7 +417,7 @@ def test_a_refused_address_is_noted_and_holds_up_nobody(
 
 
 def test_a_server_that_says_later_is_tried_by_a_later_round(
-    reminders: Reminders, store: BookingStore, mailbox: Mailbox, database: Database[Any]
+    reminders: Reminders, store: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking = confirmed(store, patient_email="later@example.com")
     reminders.round()
@@ -438,13 +438,13 @@ class Away:
     def __init__(self) -> None:
         self.tries = 0
 
-    def send(self, envelope: Envelope) -> None:
+    def send(self, envelope: OutgoingEmail) -> None:
         self.tries += 1
         raise ChannelUnavailable("away")
 
 
 def test_a_round_ends_when_the_mail_server_is_away(
-    make: Callable[..., Reminders], store: BookingStore, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Reminders], store: BookingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reminding, "REFUSALS", 2)
     for hours in (2, 3, 4):
@@ -457,7 +457,7 @@ def test_a_round_ends_when_the_mail_server_is_away(
 
 def test_a_round_is_bounded_and_the_next_goes_on(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -472,7 +472,10 @@ def test_a_round_is_bounded_and_the_next_goes_on(
 
 
 def test_a_server_without_a_verdict_is_waited_out_and_given_up_in_the_end(
-    make: Callable[..., Reminders], store: BookingStore, mailbox: Mailbox, database: Database[Any]
+    make: Callable[..., Reminders],
+    store: BookingRepository,
+    mailbox: Mailbox,
+    database: Database[Any],
 ) -> None:
     booking = confirmed(store, patient_email="silent@example.com")
     for _ in range(6):
@@ -484,7 +487,7 @@ def test_a_server_without_a_verdict_is_waited_out_and_given_up_in_the_end(
 
 def test_a_fault_of_ours_holds_up_nobody(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -492,10 +495,10 @@ def test_a_fault_of_ours_holds_up_nobody(
     broken = confirmed(store, 2 * HOUR, patient_name="Broken")
     confirmed(store, 3 * HOUR, patient_email="eva@example.com")
 
-    def fail(booking: Booking, *_args: Any, **_kwargs: Any) -> Letter:
+    def fail(booking: Booking, *_args: Any, **_kwargs: Any) -> EmailContent:
         if booking.patient_name == "Broken":
             raise KeyError("ours")
-        return Letter("Subject", "Text", "<p>")
+        return EmailContent("Subject", "Text", "<p>")
 
     monkeypatch.setattr(writing, "compose_reminder", fail)
     make().round()
@@ -505,7 +508,7 @@ def test_a_fault_of_ours_holds_up_nobody(
 
 def test_a_database_that_is_away_after_the_claim_postpones(
     make: Callable[..., Reminders],
-    store: BookingStore,
+    store: BookingRepository,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -514,13 +517,15 @@ def test_a_database_that_is_away_after_the_claim_postpones(
     def away(*_args: Any) -> None:
         raise DatabaseUnavailable("away")
 
-    monkeypatch.setattr(BookingStore, "get", away)
+    monkeypatch.setattr(BookingRepository, "get", away)
     with pytest.raises(DatabaseUnavailable):
         make().round()
     assert rows(database) == {key(booking): "postponed"}
 
 
-def test_reminders_are_counted(reminders: Reminders, store: BookingStore, mailbox: Mailbox) -> None:
+def test_reminders_are_counted(
+    reminders: Reminders, store: BookingRepository, mailbox: Mailbox
+) -> None:
     counter = NOTIFICATIONS.labels("reminder", State.SENT.value)
     before = counter._value.get()
     confirmed(store)
@@ -534,7 +539,7 @@ def test_reminders_are_counted(reminders: Reminders, store: BookingStore, mailbo
 def test_the_notification_service_reminds(
     config: dict[str, Any],
     mailbox: Mailbox,
-    store: BookingStore,
+    store: BookingRepository,
     container_factory: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -552,7 +557,9 @@ def test_reminders_that_are_off_never_begin(config: dict[str, Any], container_fa
     config["REMINDER_HOURS"] = 0
     container = container_factory(NotificationService, config)
     container.start()
-    (delivery,) = (each for each in container.dependencies if isinstance(each, EmailDelivery))
+    (delivery,) = (
+        each for each in container.dependencies if isinstance(each, EmailDeliveryProvider)
+    )
     (reminders,) = (each for each in delivery.background if isinstance(each, Reminders))
     assert not reminders._rounds._thread.is_alive()
     container.stop()

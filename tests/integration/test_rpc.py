@@ -11,14 +11,15 @@ import pytest
 from kombu import Connection, Consumer, Exchange, Queue
 from nameko.rpc import rpc
 
-from clinic import rpc_entrypoint, topology
 from clinic.errors import BookingNotFound, DatabaseUnavailable, ServiceUnavailable
-from clinic.logs import request_id
-from clinic.outgoing import Outgoing
-from clinic.providers import RequestId
-from clinic.publisher import Publisher
-from clinic.rpc import RpcPool, deadline
-from clinic.topology import NOTIFICATION_DESK
+from clinic.messaging import topology
+from clinic.messaging.amqp_message import AmqpMessage
+from clinic.messaging.publisher import Publisher
+from clinic.messaging.topology import NOTIFICATION_DESK
+from clinic.nameko_extensions import rpc_entrypoint
+from clinic.nameko_extensions.dependency_providers import RequestId
+from clinic.observability.logs import request_id
+from clinic.rpc.rpc_client import RpcPool, deadline
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.proxy import Proxy
@@ -126,7 +127,7 @@ def test_a_pool_that_is_closed_leaves_no_queue(
     service: Any, pool: RpcPool, broker_link: Proxy, amqp_uri: str
 ) -> None:
     call(pool, "echo", value=1)
-    to_the_pool = Outgoing("nameko-rpc", pool._idle[0]._key, b"{}")
+    to_the_pool = AmqpMessage("nameko-rpc", pool._idle[0]._key, b"{}")
     publisher = Publisher(amqp_uri, topology.declare)
     assert publisher.publish([to_the_pool]) == []
     pool.close()
@@ -298,7 +299,7 @@ def test_a_request_whose_time_is_over_is_not_run_later(pool: RpcPool, amqp_uri: 
 def test_a_crowd_does_not_hold_all_threads(
     service: Any, broker_link: Proxy, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clinic.rpc.LIMIT", 2)
+    monkeypatch.setattr("clinic.rpc.rpc_client.LIMIT", 2)
     pool = RpcPool(amqp_uri)
     busy = [eventlet.spawn(call, pool, "wait", seconds=3) for _ in range(2)]
     eventually(lambda: len(StandIn.handled) == 2)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from clinic.manage_token import issue
-from clinic.store import BookingStore
-from gateway.security_log import SecurityEvent
-from gateway.staff_keys import StaffKeys
+from clinic.bookings.repository import BookingRepository
+from clinic.domain.manage_token import create_credentials
+from gateway.auth.staff_keys import StaffKeys
+from gateway.http.security_log import SecurityEvent
 from tests.bookings import put_booking, requested
 from tests.integration.test_pages import relayed, service, store
 from tests.integration.test_staff_pages import (
@@ -56,7 +56,7 @@ def seen(record: Any) -> tuple[str, str | None]:
 )
 def test_a_wrong_bearer_token_is_one_event_with_address_and_request_id(
     make_client: Callable[..., FlaskClient],
-    store: BookingStore,
+    store: BookingRepository,
     events: Callable[[], list[logging.LogRecord]],
     caplog: pytest.LogCaptureFixture,
     method: str,
@@ -77,7 +77,7 @@ def test_a_wrong_bearer_token_is_one_event_with_address_and_request_id(
 @pytest.mark.parametrize("path", ["cancel", "reschedule"])
 def test_a_wrong_code_on_a_patients_page_is_an_event(
     make_client: Callable[..., FlaskClient],
-    store: BookingStore,
+    store: BookingRepository,
     events: Callable[[], list[logging.LogRecord]],
     path: str,
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_wrong_code_on_a_patients_page_is_an_event(
 
 def test_what_needs_no_credential_and_a_right_one_are_no_events(
     make_client: Callable[..., FlaskClient],
-    store: BookingStore,
+    store: BookingRepository,
     events: Callable[[], list[logging.LogRecord]],
 ) -> None:
     client, booking = make_client(KEY), put_booking(store)
@@ -123,7 +123,7 @@ def test_sign_in_sign_out_and_forged_forms_are_events(
 
 def test_changes_by_staff_are_events_with_the_key_and_the_booking(
     make_client: Callable[..., FlaskClient],
-    store: BookingStore,
+    store: BookingRepository,
     desk: Desk,
     events: Callable[[], list[logging.LogRecord]],
 ) -> None:
@@ -146,13 +146,13 @@ def test_changes_by_staff_are_events_with_the_key_and_the_booking(
 
 def test_a_change_by_the_api_is_an_event_of_staff_only(
     make_client: Callable[..., FlaskClient],
-    store: BookingStore,
+    store: BookingRepository,
     events: Callable[[], list[logging.LogRecord]],
 ) -> None:
     client = make_client(KEY)
     staffs = put_booking(store)
     client.post(f"/booking/{staffs.id}/cancel", headers={"Authorization": f"Bearer {KEY}"})
-    patient_token, access = issue()
+    patient_token, access = create_credentials()
     patients = requested()
     store.insert(patients, access)
     client.post(

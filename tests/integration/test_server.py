@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from gateway.server import HEAD_SECONDS, MAX_CONNECTIONS, MAX_HEAD_BYTES
+from gateway.server.granian_server import HEAD_SECONDS, MAX_CONNECTIONS, MAX_HEAD_BYTES
 from tests.wire import GATEWAY, connected, read_all, request, send, serving, status
 
 SLACK_SECONDS = 20  #: a busy machine may be late by so much
@@ -126,7 +126,7 @@ def test_there_are_files_for_all_connections(limits: tuple[int, int], expected: 
     lines = [
         "import resource",
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({limits[0]}, {limits[1]}))",
-        "from gateway.server import connection_limit",
+        "from gateway.server.granian_server import connection_limit",
         "connections = connection_limit()",
         "print(connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] > connections)",
     ]

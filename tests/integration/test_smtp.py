@@ -16,18 +16,21 @@ from typing import Any
 import pytest
 
 from clinic.errors import ChannelUnavailable
-from notification_service.channels import Envelope, SmtpChannel
-from notification_service.letter import Letter
-from notification_service.smtp import Tls
+from notification_service.channels.email_channel import OutgoingEmail, SmtpChannel
+from notification_service.channels.smtp_connection import Tls
+from notification_service.email.content import EmailContent
+from runner.managed_process import ManagedProcess, start
 from runner.ports import free_port
-from runner.process import Running, start
 from runner.server import Server
 from tests.conftest import eventually
 from tests.tls import Certificates, certificates
 
 ROOT = Path(__file__).parents[2]
-ENVELOPE = Envelope(
-    "ana@example.com", "6f1c1f0e.2", "es", Letter("Su cita", "Hola, Ana.\n", "<p>Hola, Ana.</p>")
+ENVELOPE = OutgoingEmail(
+    "ana@example.com",
+    "6f1c1f0e.2",
+    "es",
+    EmailContent("Su cita", "Hola, Ana.\n", "<p>Hola, Ana.</p>"),
 )
 USERNAME, PASSWORD = "recepción", "contraseñ4"
 
@@ -49,7 +52,7 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
 @pytest.fixture
 def serve(tmp_path: Path, trusted: Certificates) -> Iterator[Serve]:
     """Starts a mail server and returns its port."""
-    processes: list[Running] = []
+    processes: list[ManagedProcess] = []
 
     def started(mode: str, *offers: str, name: str = "localhost") -> int:
         port = free_port()
@@ -143,7 +146,7 @@ def test_a_server_without_starttls_gets_nothing_in_the_clear(serve: Serve, tmp_p
 def test_the_wrong_kind_of_encryption_is_tried_later(
     mode: Tls, server: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notification_service.smtp.REPLY_SECONDS", 1)
+    monkeypatch.setattr("notification_service.channels.smtp_connection.REPLY_SECONDS", 1)
     with pytest.raises(ChannelUnavailable):
         channel(serve(server), mode).send(ENVELOPE)
 

@@ -17,23 +17,24 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from booking_service.service import BookingWorker
-from clinic import strict_json, topology
-from clinic.assembly import relayed_store
-from clinic.booking import Booking, Status
-from clinic.clock import now
+from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
-from clinic.database import durable_uri
-from clinic.errors import BrokerUnavailable, TryLater
-from clinic.look import Look
-from clinic.messages import BookingRequested
-from clinic.queues import Flow, Queues
-from clinic.relays import Progress
-from clinic.store import BookingStore
-from clinic.topology import WorkQueue
-from gateway import dead_letters, letter_room
+from clinic.contracts import strict_json
+from clinic.contracts.messages import BookingRequested
+from clinic.domain.booking import Booking, Status
+from clinic.domain.clock import now
+from clinic.errors import BrokerUnavailable, TransientError
+from clinic.messaging import topology
+from clinic.messaging.broker_session import BrokerSession
+from clinic.messaging.queue_statistics import QueueMonitor, QueueStatistics
+from clinic.messaging.topology import WorkQueue
+from clinic.mongo.client import durable_uri
+from clinic.outbox.relay_registry import Checkpoint
 from gateway.app import create_app
-from gateway.ended_sessions import EndedSessions
+from gateway.auth.ended_sessions import EndedSessions
 from gateway.settings import GatewaySettings
+from gateway.web.staff import dead_letter_pages, inspection_lock
 from runner.mongodb import MongoServer
 from runner.ports import free_port
 from tests.amqp import body_of, depth, put, take
@@ -63,7 +64,7 @@ def sign_in(config: dict[str, Any]) -> Iterator[SetUp]:
         read = settings(config | changes)
         client: MongoClient[Any] = MongoClient(durable_uri(read.mongodb_uri))
         clients.append(client)
-        parts = relayed_store(client.get_default_database(), read)
+        parts = create_repository(client.get_default_database(), read)
         own = GatewaySettings(staff_api_keys=frozenset({KEY}))
         return Staff(create_app(*parts, own, NO_SERVICE, NO_SERVICE, read).test_client(), language)
 
@@ -83,11 +84,11 @@ def through_proxy(sign_in: SetUp, broker_link: Proxy) -> Staff:
 
 
 @pytest.fixture
-def store(database: Database[Any], config: dict[str, Any]) -> BookingStore:
-    return relayed_store(database, settings(config))[0]
+def store(database: Database[Any], config: dict[str, Any]) -> BookingRepository:
+    return create_repository(database, settings(config))[0]
 
 
-def pending(store: BookingStore) -> Booking:
+def pending(store: BookingRepository) -> Booking:
     return put_booking(store, date=now() - timedelta(days=1))
 
 
@@ -113,7 +114,7 @@ def test_nobody_looks_without_signing_in(
 ) -> None:
     read = settings(config)
     own = GatewaySettings(staff_api_keys=frozenset({KEY}))
-    parts = relayed_store(database, read)
+    parts = create_repository(database, read)
     stranger = create_app(*parts, own, NO_SERVICE, NO_SERVICE, read).test_client()
     answer = stranger.get(path)
     assert (answer.status_code, "/staff/login" in answer.location) == (302, True)
@@ -187,7 +188,7 @@ def test_looking_does_not_turn_the_webhook_on(sign_in: SetUp, amqp_uri: str) -> 
 def test_more_than_are_shown_are_told(
     staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letters, "LIMIT", 3)
+    monkeypatch.setattr(dead_letter_pages, "LIMIT", 3)
     for _ in range(5):
         park(amqp_uri)
     page = staff.get(LETTERS).text
@@ -301,7 +302,7 @@ def test_one_letter_is_replayed_as_if_it_were_new(
     about = request()
     kept, id_ = park(amqp_uri), park(amqp_uri, strict_json.dumps(about))
     staff.get(LETTERS)
-    with caplog.at_level(logging.INFO, "gateway.security_log"):
+    with caplog.at_level(logging.INFO, "gateway.http.security_log"):
         assert staff.told(f"{LETTERS}/replay", **of(id_)) == "1 message was replayed."
     message = take(amqp_uri, REQUESTS.name)
     assert message is not None
@@ -320,7 +321,7 @@ def test_one_letter_is_replayed_as_if_it_were_new(
 def test_all_of_one_cause_are_replayed_those_that_are_not_shown_too(
     staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letters, "LIMIT", 2)
+    monkeypatch.setattr(dead_letter_pages, "LIMIT", 2)
     kept = park(amqp_uri, headers={"x-cause": "poison_message"})
     for _ in range(5):
         park(amqp_uri)
@@ -378,14 +379,14 @@ def test_time_that_is_over_is_told(
     for _ in range(3):
         park(amqp_uri)
     staff.get(LETTERS)
-    monkeypatch.setattr("clinic.dead_letters._RESERVE_SECONDS", 60)
+    monkeypatch.setattr("clinic.dead_letters.dead_letter_queues._RESERVE_SECONDS", 60)
     told = staff.told(f"{LETTERS}/replay", cause="check_unavailable")
     assert told.startswith("1 message was replayed. There was no time to look at the others")
 
 
 def test_a_replayed_booking_is_decided(
     staff: Staff,
-    store: BookingStore,
+    store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     amqp_uri: str,
@@ -409,7 +410,7 @@ def test_a_replayed_booking_is_decided(
     assert ids(staff.get(LETTERS).text) == []
 
 
-def _decided(store: BookingStore, booking: Booking) -> Booking | None:
+def _decided(store: BookingRepository, booking: Booking) -> Booking | None:
     current = store.get(booking.id)
     return current if current.status is not Status.PENDING else None
 
@@ -508,7 +509,7 @@ def test_a_broker_that_freezes_with_the_replay_loses_nothing(
     broker_link.freeze_at(b"x-replayed")
     answer, seconds = _timed(lambda: through_proxy.post(f"{LETTERS}/replay", **of(id_)))
     assert answer.status_code == 503
-    assert seconds < AT_ONCE_SECONDS + dead_letters.ACT_SECONDS
+    assert seconds < AT_ONCE_SECONDS + dead_letter_pages.ACT_SECONDS
     broker_link.restore()
     broker_link.reset()
     assert eventually(lambda: ids(through_proxy.get(LETTERS).text)) == [id_]
@@ -518,7 +519,7 @@ def test_one_at_a_time_looks_and_the_next_is_told_so(
     staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = park(amqp_uri)
-    monkeypatch.setattr(letter_room, "LINE_SECONDS", 0.2)
+    monkeypatch.setattr(inspection_lock, "LINE_SECONDS", 0.2)
     room = staff.app.config["LETTER_ROOM"]
     with room.entered(10):
         answer, seconds = _timed(lambda: staff.get(LETTERS))
@@ -631,11 +632,11 @@ def test_a_look_declares_nothing(sign_in: SetUp, amqp_uri: str) -> None:
 
 
 def test_what_waits_in_the_database_is_shown_and_wants_attention_when_it_is_late(
-    staff: Staff, store: BookingStore, database: Database[Any]
+    staff: Staff, store: BookingRepository, database: Database[Any]
 ) -> None:
     relays = store.outbox.relays
-    relays.note(Progress("young", 0, now(), 2, now()))
-    relays.note(Progress("old", 0, now(), 3, now() - timedelta(seconds=90)))
+    relays.note(Checkpoint("young", 0, now(), 2, now()))
+    relays.note(Checkpoint("old", 0, now(), 3, now() - timedelta(seconds=90)))
     put_booking(store, at=now() - timedelta(seconds=3600))
     database["relays"].update_one({"_id": "old"}, {"$set": {"aliveAt": now() - timedelta(days=1)}})
     page = staff.get(QUEUES).text
@@ -652,7 +653,7 @@ def test_what_waits_in_the_database_is_shown_and_wants_attention_when_it_is_late
 def test_all_is_well_when_nothing_wants_attention(
     staff: Staff, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clinic.queues.Flow.is_deserted", False)
+    monkeypatch.setattr("clinic.messaging.queue_statistics.Flow.is_deserted", False)
     page = staff.get(QUEUES).text
     assert alarms(page) == []
     assert "All is well" in page
@@ -713,10 +714,10 @@ def test_without_a_database_no_session_is_believed(
 def test_who_asks_while_somebody_looks_shares_the_next_look(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queues = Queues(settings(config))
+    queues = QueueMonitor(settings(config))
     looks, may_look, flow = [], threading.Event(), queues._flow
 
-    def wait_and_look(look: Look, work: WorkQueue) -> Flow:
+    def wait_and_look(look: BrokerSession, work: WorkQueue) -> QueueStatistics:
         looks.append(work)
         may_look.wait(60)
         return flow(look, work)
@@ -736,13 +737,13 @@ def test_all_who_look_are_told_that_the_broker_is_away(
     config: dict[str, Any], broker_link: Proxy
 ) -> None:
     uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
-    queues, errors = Queues(settings(config | {"AMQP_URI": uri})), []
+    queues, errors = QueueMonitor(settings(config | {"AMQP_URI": uri})), []
     broker_link.freeze()
 
     def look() -> None:
         try:
             queues.flows()
-        except TryLater as error:
+        except TransientError as error:
             errors.append(type(error))
 
     threads = [threading.Thread(target=look) for _ in range(4)]

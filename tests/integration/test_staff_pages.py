@@ -14,28 +14,29 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from booking_service.service import BookingService
-from clinic import booking as steps
-from clinic.agenda import Found
-from clinic.booking import Booking
-from clinic.clock import now, to_wire
+from clinic.bookings.appointment_queries import QueryResult
+from clinic.bookings.repository import BookingRepository
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.clock import now, to_wire
 from clinic.errors import (
     ClinicError,
+    ConcurrentModification,
     DatabaseUnavailable,
     IllegalTransition,
     InvalidBooking,
-    NotResendable,
+    ResendRejected,
     ServiceUnavailable,
-    StaleBooking,
 )
-from clinic.relay import Relay
-from clinic.rpc import RpcPool
-from clinic.store import BookingStore
-from clinic.topology import BOOKING_SERVICE, NOTIFICATION_DESK
-from gateway import staff_agenda, staff_search
+from clinic.messaging.topology import BOOKING_SERVICE, NOTIFICATION_DESK
+from clinic.outbox.relay import Relay
+from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
+from gateway.auth.staff_keys import StaffKeys
 from gateway.settings import GatewaySettings
-from gateway.staff_keys import StaffKeys
-from notification_service.service import NotificationDesk
+from gateway.web.search import search_page
+from gateway.web.staff import agenda
+from notification_service.service import NotificationAdminService
 from tests.amqp import body_of, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
@@ -105,7 +106,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def make_client(
-    relayed: tuple[BookingStore, Relay], service: Service, desk: Desk
+    relayed: tuple[BookingRepository, Relay], service: Service, desk: Desk
 ) -> Callable[..., FlaskClient]:
     def make(*keys: str, **fields: Any) -> FlaskClient:
         own = GatewaySettings(hours=HOURS, staff_api_keys=frozenset(keys), **fields)
@@ -154,7 +155,7 @@ def at(day: date, time: str) -> datetime:
     return datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=MADRID).astimezone(UTC)
 
 
-def confirmed(store: BookingStore, **fields: Any) -> Booking:
+def confirmed(store: BookingRepository, **fields: Any) -> Booking:
     booking = put_booking(store, **fields)
     seats = store.taken_seats(booking.date)
     store.apply(steps.confirm(booking, seat=len(seats), at=now(), by="booking_worker"))
@@ -260,7 +261,7 @@ def test_a_session_that_is_used_all_day_is_over_after_eight_hours(
     begun = now()
     for minutes in (*range(25, 480, 25), 479, 481):
         later = begun + timedelta(minutes=minutes)
-        monkeypatch.setattr("gateway.staff_session.now", lambda later=later: later)
+        monkeypatch.setattr("gateway.auth.staff_sessions.now", lambda later=later: later)
         assert client.get("/staff").status_code == (200 if minutes < 480 else 302)
 
 
@@ -381,7 +382,7 @@ def test_a_page_lets_nothing_foreign_in_and_nobody_keeps_it(client: FlaskClient)
 
 
 def test_the_agenda_shows_a_week_in_order_on_the_clinics_clocks(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     late = confirmed(store, date=at(TODAY, "16:00"), patient_name="Eva Ruiz")
     confirmed(store, date=at(TODAY, "09:20"), patient_name="Ana López")
@@ -400,7 +401,7 @@ def test_the_agenda_shows_a_week_in_order_on_the_clinics_clocks(
 
 
 def test_a_day_on_which_the_clocks_change_has_all_its_hours(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     changing = date(TODAY.year + 1, 3, 31)
     changing -= timedelta(days=(changing.weekday() + 1) % 7)  # the last Sunday
@@ -417,7 +418,7 @@ def test_a_day_on_which_the_clocks_change_has_all_its_hours(
 
 
 def test_the_agenda_shows_who_comes_unless_asked_for_others(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     confirmed(store, date=at(TODAY, "10:00"), patient_name="Comes")
     waiting = put_booking(store, date=at(TODAY, "10:20"), patient_name="Waits")
@@ -447,9 +448,9 @@ def test_the_weeks_before_and_after_are_a_link_away(client: FlaskClient) -> None
 
 
 def test_the_agenda_says_when_there_is_more_than_it_shows(
-    client: FlaskClient, store: BookingStore, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, store: BookingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staff_agenda, "LIMIT", 2)
+    monkeypatch.setattr(agenda, "LIMIT", 2)
     for number in range(3):
         assert "solo se ven" not in client.get("/staff").text
         put_booking(store, date=at(TODAY, f"10:{number}0"), patient_name=f"Patient {number}")
@@ -459,7 +460,7 @@ def test_the_agenda_says_when_there_is_more_than_it_shows(
     assert "Patient 2" not in answer.text
 
 
-def test_a_name_is_text_wherever_it_is_shown(client: FlaskClient, store: BookingStore) -> None:
+def test_a_name_is_text_wherever_it_is_shown(client: FlaskClient, store: BookingRepository) -> None:
     name = "<script>alert(1)</script>"
     booking = confirmed(store, date=at(TODAY, "10:00"), patient_name=name)
     pages = [client.get("/staff"), client.get(f"/staff/booking/{booking.id}"), look(client)]
@@ -473,10 +474,10 @@ def test_a_name_is_text_wherever_it_is_shown(client: FlaskClient, store: Booking
 def test_a_database_that_is_away_has_a_page(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: Any) -> Found:
+    def away(*_: Any) -> QueryResult:
         raise DatabaseUnavailable("NetworkTimeout")
 
-    monkeypatch.setattr("clinic.agenda.Agenda.between", away)
+    monkeypatch.setattr("clinic.bookings.appointment_queries.Agenda.between", away)
     for _ in range(2):
         answer = client.get("/staff")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
@@ -501,7 +502,7 @@ def test_what_there_is_not_has_a_page_for_the_staff(client: FlaskClient) -> None
     ["José Núñez", "jose nunez", "NUÑEZ", "núñez josé", "núñ", "jn@EXAMPLE", " josé  ", ""],
 )
 def test_a_name_or_address_is_found_however_it_is_written(
-    client: FlaskClient, store: BookingStore, text: str
+    client: FlaskClient, store: BookingRepository, text: str
 ) -> None:
     fields = {"patient_name": "José Núñez", "patient_email": "jn@example.com"}
     put_booking(store, date=at(TODAY, "10:00"), **fields)
@@ -520,7 +521,7 @@ def test_a_name_or_address_is_found_however_it_is_written(
     ids=ascii,
 )
 def test_people_are_found_however_their_names_are_typed(
-    client: FlaskClient, store: BookingStore, name: str, text: str
+    client: FlaskClient, store: BookingRepository, name: str, text: str
 ) -> None:
     put_booking(store, date=at(TODAY, "10:00"), patient_name=name)
     assert f"{name}</a>" in look(client, text=text).text
@@ -535,7 +536,7 @@ def test_a_long_text_is_not_searched_for(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("written", ["#{}", "Ref. {}.", "Referencia: {}", "urn:uuid:{}", "{{{}}}"])
 def test_a_reference_is_found_as_it_was_copied(
-    client: FlaskClient, store: BookingStore, written: str
+    client: FlaskClient, store: BookingRepository, written: str
 ) -> None:
     booking = put_booking(store)
     answer = look(client, text=written.format(booking.id.upper()))
@@ -543,7 +544,7 @@ def test_a_reference_is_found_as_it_was_copied(
 
 
 def test_the_page_of_a_booking_opens_by_its_id_in_capitals(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     booking = put_booking(store)
     answer = client.get(f"/staff/booking/{booking.id.upper()}")
@@ -553,7 +554,7 @@ def test_the_page_of_a_booking_opens_by_its_id_in_capitals(
 
 @pytest.mark.parametrize("text", ["Josefa", "jose perez", ".*", "$ne", '{"$gt": ""}', "Jos%"])
 def test_what_is_no_part_of_it_finds_nobody(
-    client: FlaskClient, store: BookingStore, text: str
+    client: FlaskClient, store: BookingRepository, text: str
 ) -> None:
     put_booking(store, date=at(TODAY, "10:00"), patient_name="José Núñez")
     answer = look(client, text=text)
@@ -561,7 +562,7 @@ def test_what_is_no_part_of_it_finds_nobody(
     assert "No se ha encontrado ninguna cita" in answer.text
 
 
-def test_days_and_status_bound_the_search(client: FlaskClient, store: BookingStore) -> None:
+def test_days_and_status_bound_the_search(client: FlaskClient, store: BookingRepository) -> None:
     confirmed(store, date=at(TODAY, "00:00"), patient_name="First")
     confirmed(store, date=at(TODAY, "23:40"), patient_name="Last")
     put_booking(store, date=at(TODAY, "12:00"), patient_name="Waits")
@@ -595,7 +596,7 @@ def test_a_whole_year_can_be_searched(client: FlaskClient) -> None:
 @pytest.mark.parametrize("length", [8, 12, 13, 20, 36])
 @pytest.mark.parametrize("written", [str, str.upper, lambda text: text.replace("-", "")])
 def test_a_reference_leads_to_its_booking(
-    client: FlaskClient, store: BookingStore, length: int, written: Callable[[str], str]
+    client: FlaskClient, store: BookingRepository, length: int, written: Callable[[str], str]
 ) -> None:
     booking = put_booking(store, date=at(TODAY + timedelta(days=300), "10:00"))
     put_booking(store)
@@ -605,7 +606,7 @@ def test_a_reference_leads_to_its_booking(
 
 
 def test_bookings_whose_references_begin_alike_are_shown(
-    client: FlaskClient, relayed: tuple[BookingStore, Relay]
+    client: FlaskClient, relayed: tuple[BookingRepository, Relay]
 ) -> None:
     for number in range(2):
         booking = put_booking(relayed[0], patient_name=f"Patient {number}")
@@ -620,23 +621,23 @@ def test_bookings_whose_references_begin_alike_are_shown(
 
 
 def test_the_search_says_when_there_is_more_than_it_shows_or_reads(
-    client: FlaskClient, store: BookingStore, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, store: BookingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(4):
         put_booking(store, date=at(TODAY, f"10:{number}0"), patient_name=f"Patient {number}")
-    monkeypatch.setattr(staff_search, "SHOWN_LIMIT", 2)
+    monkeypatch.setattr(search_page, "SHOWN_LIMIT", 2)
     answer = look(client, text="patient")
     assert "Las 2 primeras citas; hay más" in answer.text
     assert re.findall(r">(Patient \d)</a>", answer.text) == ["Patient 0", "Patient 1"]
     assert "Solo se han mirado" not in answer.text
-    monkeypatch.setattr(staff_search, "READ_LIMIT", 3)
+    monkeypatch.setattr(search_page, "READ_LIMIT", 3)
     answer = look(client, text="patient 3")
     assert "Solo se han mirado las 3 primeras citas" in answer.text
     assert "Patient 3" not in main_of(answer)
 
 
 def test_what_is_searched_for_is_in_no_address_and_no_log(
-    client: FlaskClient, store: BookingStore, caplog: pytest.LogCaptureFixture
+    client: FlaskClient, store: BookingRepository, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     put_booking(store, date=at(TODAY, "10:00"), patient_name="José Núñez")
@@ -652,7 +653,9 @@ def test_what_is_searched_for_is_in_no_address_and_no_log(
 # --- one booking
 
 
-def test_the_page_of_a_booking_tells_all_of_it(client: FlaskClient, store: BookingStore) -> None:
+def test_the_page_of_a_booking_tells_all_of_it(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     booking = confirmed(
         store,
         date=at(TODAY + timedelta(days=1), "10:00"),
@@ -670,7 +673,7 @@ def test_the_page_of_a_booking_tells_all_of_it(client: FlaskClient, store: Booki
 
 
 def test_a_booking_that_a_person_has_to_look_at_says_why(
-    client: FlaskClient, store: BookingStore
+    client: FlaskClient, store: BookingRepository
 ) -> None:
     booking = put_booking(store)
     store.mark_attention(booking.id, "check_unavailable")
@@ -683,7 +686,7 @@ def test_a_booking_that_a_person_has_to_look_at_says_why(
     "reason", ["cancelled_by_clinic", "practitioner_unavailable", "clinic_closed"]
 )
 def test_a_booking_is_cancelled_for_a_reason(
-    client: FlaskClient, store: BookingStore, reason: str
+    client: FlaskClient, store: BookingRepository, reason: str
 ) -> None:
     booking = confirmed(store)
     answer = send(client, f"/staff/booking/{booking.id}/cancel", reason=reason)
@@ -703,7 +706,7 @@ def test_a_booking_is_cancelled_for_a_reason(
 
 @pytest.mark.parametrize("reason", ["", "cancelled_by_patient", "slot_full", "nonsense"])
 def test_the_clinic_cancels_for_reasons_of_its_own_only(
-    client: FlaskClient, store: BookingStore, reason: str
+    client: FlaskClient, store: BookingRepository, reason: str
 ) -> None:
     booking = confirmed(store)
     answer = send(client, f"/staff/booking/{booking.id}/cancel", reason=reason)
@@ -716,13 +719,13 @@ def test_the_clinic_cancels_for_reasons_of_its_own_only(
     ("error", "status", "said"),
     [
         (IllegalTransition("late"), 409, "ya no lo permite"),
-        (StaleBooking("moved on"), 409, "No hay respuesta del servicio"),
+        (ConcurrentModification("moved on"), 409, "No hay respuesta del servicio"),
         (ServiceUnavailable("away"), 503, "No hay respuesta del servicio"),
     ],
 )
 def test_a_booking_that_could_not_be_cancelled_says_so(
     client: FlaskClient,
-    store: BookingStore,
+    store: BookingRepository,
     service: Service,
     error: ClinicError,
     status: int,
@@ -738,7 +741,7 @@ def test_a_booking_that_could_not_be_cancelled_says_so(
 
 
 def test_free_times_of_a_day_are_offered_to_move_to(
-    client: FlaskClient, store: BookingStore, service: Service
+    client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking = confirmed(store)
     day = TODAY + timedelta(days=2)
@@ -752,7 +755,7 @@ def test_free_times_of_a_day_are_offered_to_move_to(
 
 
 def test_a_booking_that_is_not_confirmed_is_not_moved(
-    client: FlaskClient, store: BookingStore, service: Service
+    client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking = put_booking(store)
     answer = client.get(f"/staff/booking/{booking.id}?move={TODAY}")
@@ -760,7 +763,7 @@ def test_a_booking_that_is_not_confirmed_is_not_moved(
     assert service.calls == []
 
 
-def test_a_date_that_is_none_moves_nothing(client: FlaskClient, store: BookingStore) -> None:
+def test_a_date_that_is_none_moves_nothing(client: FlaskClient, store: BookingRepository) -> None:
     booking = confirmed(store)
     answer = send(client, f"/staff/booking/{booking.id}/reschedule", date="tomorrow")
     assert answer.status_code == 400
@@ -772,13 +775,15 @@ def test_a_date_that_is_none_moves_nothing(client: FlaskClient, store: BookingSt
 
 @pytest.fixture
 def served(
-    relayed: tuple[BookingStore, Relay],
+    relayed: tuple[BookingRepository, Relay],
     config: dict[str, Any],
     amqp_uri: str,
     container_factory: Any,
 ) -> Iterator[FlaskClient]:
     """Somebody who has signed in; the clinic's hours are those of the configuration."""
-    containers = [container_factory(each, config) for each in (BookingService, NotificationDesk)]
+    containers = [
+        container_factory(each, config) for each in (BookingService, NotificationAdminService)
+    ]
     for each in containers:
         each.start()
     pools = [RpcPool(amqp_uri, each) for each in (BOOKING_SERVICE, NOTIFICATION_DESK)]
@@ -792,7 +797,7 @@ def served(
         each.stop()
 
 
-def test_a_second_press_cancels_nothing_more(served: FlaskClient, store: BookingStore) -> None:
+def test_a_second_press_cancels_nothing_more(served: FlaskClient, store: BookingRepository) -> None:
     booking = confirmed(store)
     address = f"/staff/booking/{booking.id}/cancel"
     for _ in range(2):
@@ -804,7 +809,7 @@ def test_a_second_press_cancels_nothing_more(served: FlaskClient, store: Booking
 
 
 def test_a_booking_is_moved_once_and_not_to_where_the_clinic_is_closed(
-    served: FlaskClient, store: BookingStore
+    served: FlaskClient, store: BookingRepository
 ) -> None:
     noon = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
     booking = confirmed(store, date=noon)
@@ -821,7 +826,7 @@ def test_a_booking_is_moved_once_and_not_to_where_the_clinic_is_closed(
 
 
 def test_a_letter_that_waits_is_told_and_sent_again(
-    served: FlaskClient, store: BookingStore, amqp_uri: str
+    served: FlaskClient, store: BookingRepository, amqp_uri: str
 ) -> None:
     booking = confirmed(store)
     answer = served.get(f"/staff/booking/{booking.id}")
@@ -837,7 +842,7 @@ def test_a_letter_that_waits_is_told_and_sent_again(
 
 
 def test_notifications_are_told_with_their_delivery(
-    client: FlaskClient, store: BookingStore, desk: Desk
+    client: FlaskClient, store: BookingRepository, desk: Desk
 ) -> None:
     booking = confirmed(store)
     states = ["waiting", "sending", "postponed", "sent", "failed", "superseded"]
@@ -854,7 +859,9 @@ def test_notifications_are_told_with_their_delivery(
         assert said in read
 
 
-def test_a_notification_is_sent_again(client: FlaskClient, store: BookingStore, desk: Desk) -> None:
+def test_a_notification_is_sent_again(
+    client: FlaskClient, store: BookingRepository, desk: Desk
+) -> None:
     booking = confirmed(store)
     desk.told = [told()]
     sent = {"version": "2", "channel": "email"}
@@ -871,14 +878,14 @@ def test_a_notification_is_sent_again(client: FlaskClient, store: BookingStore, 
     [
         ({"channel": "email"}, None, 400),
         ({"version": "x", "channel": "email"}, None, 400),
-        ({"version": "2", "channel": "email"}, NotResendable("it is being sent"), 409),
+        ({"version": "2", "channel": "email"}, ResendRejected("it is being sent"), 409),
         ({"version": "2", "channel": "pigeon"}, InvalidBooking("no such channel"), 409),
         ({"version": "2", "channel": "email"}, ServiceUnavailable("away"), 503),
     ],
 )
 def test_a_notification_that_can_not_be_sent_again_says_so(
     client: FlaskClient,
-    store: BookingStore,
+    store: BookingRepository,
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
     sent: dict[str, str],
@@ -899,7 +906,7 @@ def test_a_notification_that_can_not_be_sent_again_says_so(
 
 
 def test_a_booking_is_shown_while_the_notification_desk_is_away(
-    client: FlaskClient, store: BookingStore, desk: Desk
+    client: FlaskClient, store: BookingRepository, desk: Desk
 ) -> None:
     booking = confirmed(store)
     desk.error = ServiceUnavailable("nobody there")
@@ -910,7 +917,7 @@ def test_a_booking_is_shown_while_the_notification_desk_is_away(
 
 
 def test_the_pages_are_in_english_for_who_prefers_it(
-    client: FlaskClient, store: BookingStore, desk: Desk
+    client: FlaskClient, store: BookingRepository, desk: Desk
 ) -> None:
     booking = confirmed(store)
     desk.told = [told()]

@@ -18,16 +18,16 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
-from clinic.assembly import relayed_store
-from clinic.clock import now
+from clinic.bookings.bootstrap import create_repository
 from clinic.config import settings
-from clinic.database import durable_uri
-from gateway import staff_session
+from clinic.domain.clock import now
+from clinic.mongo.client import durable_uri
 from gateway.app import create_app
-from gateway.ended_sessions import EndedSessions
-from gateway.server_secret import server_secret
+from gateway.auth import staff_sessions
+from gateway.auth.ended_sessions import EndedSessions
+from gateway.auth.server_secret import server_secret
+from gateway.auth.staff_sessions import StaffSessions
 from gateway.settings import GatewaySettings
-from gateway.staff_session import StaffSessions
 from runner.mongodb import MongoServer
 from runner.ports import free_port
 from tests.integration.test_pages import relayed, service, store
@@ -157,8 +157,8 @@ def test_the_cookie_is_not_set_anew_by_each_page(
 
 
 def _clock(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
-    later = staff_session.now() + timedelta(minutes=minutes)
-    monkeypatch.setattr(staff_session, "now", lambda: later)
+    later = staff_sessions.now() + timedelta(minutes=minutes)
+    monkeypatch.setattr(staff_sessions, "now", lambda: later)
 
 
 # --- without the database
@@ -192,7 +192,7 @@ class _gateway:  # noqa: N801 - used as a function
     def __init__(self, uri: str) -> None:
         self._client: MongoClient[Any] = MongoClient(durable_uri(uri))
         uris = {"AMQP_URI": "amqp://guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": uri}
-        parts = relayed_store(self._client.get_default_database(), settings(uris))
+        parts = create_repository(self._client.get_default_database(), settings(uris))
         own = GatewaySettings(staff_api_keys=frozenset({KEY}))
         self._app = create_app(*parts, own, NO_SERVICE, NO_SERVICE)
 

@@ -11,12 +11,12 @@ import pytest
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from clinic import booking as steps
-from clinic.booking import Booking, Status, Transition
-from clinic.clock import now
-from clinic.errors import DatabaseUnavailable, SeatTaken, StaleBooking
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
+from clinic.bookings.repository import BookingRepository
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking, Status, Transition
+from clinic.domain.clock import now
+from clinic.errors import ConcurrentModification, DatabaseUnavailable, SeatTaken
+from clinic.outbox.outbox import Outbox
 from tests.bookings import put_booking, requested
 from tests.operations import Operations
 
@@ -24,17 +24,17 @@ SLOT = (now() + timedelta(days=1)).replace(microsecond=0)
 
 
 @pytest.fixture
-def store(counted: Database[Any]) -> BookingStore:
-    return BookingStore(counted, Outbox(counted))
+def store(counted: Database[Any]) -> BookingRepository:
+    return BookingRepository(counted, Outbox(counted))
 
 
-def announced(store: BookingStore) -> list[str]:
+def announced(store: BookingRepository) -> list[str]:
     """The bookings of which something has become ready to be sent since the last look."""
     return [entry.booking_id for entry in store.outbox.backlog.take(1000, 0).values()]
 
 
 @pytest.fixture
-def together(store: BookingStore, operations: Operations) -> Callable[..., list[Any]]:
+def together(store: BookingRepository, operations: Operations) -> Callable[..., list[Any]]:
     """Applies steps that have come together; None or an error for each."""
 
     def apply(*taken: Transition) -> list[Any]:
@@ -59,7 +59,7 @@ def rejected(booking: Booking, by: str = "test") -> Transition:
     return steps.reject(booking, reason="past", at=now(), by=by)
 
 
-def put(store: BookingStore, hours: int = 0) -> Booking:
+def put(store: BookingRepository, hours: int = 0) -> Booking:
     return put_booking(store, date=SLOT + timedelta(hours=hours))
 
 
@@ -70,20 +70,25 @@ def kinds(outcomes: list[Any]) -> list[type]:
 Together = Callable[..., list[Any]]
 
 
-def test_each_step_learns_of_itself(store: BookingStore, together: Together) -> None:
+def test_each_step_learns_of_itself(store: BookingRepository, together: Together) -> None:
     holder, rival, late, good = (put(store, hours) for hours in (0, 0, 1, 2))
     store.apply(confirmed(holder))
     store.apply(rejected(late))
     unknown = requested(date=SLOT)
     outcomes = together(confirmed(rival), confirmed(late), confirmed(good), rejected(unknown))
-    assert kinds(outcomes) == [SeatTaken, StaleBooking, type(None), StaleBooking]
+    assert kinds(outcomes) == [
+        SeatTaken,
+        ConcurrentModification,
+        type(None),
+        ConcurrentModification,
+    ]
     assert announced(store)[1:] == [good.id]
     states = [store.get(each.id).status for each in (holder, rival, late, good)]
     assert states == ["confirmed", "pending", "rejected", "confirmed"]
 
 
 def test_when_all_are_stored_nothing_is_read_again(
-    store: BookingStore, together: Together, operations: Operations
+    store: BookingRepository, together: Together, operations: Operations
 ) -> None:
     bookings = [put(store, hours) for hours in range(20)]
     assert set(together(*map(confirmed, bookings))) == {None}
@@ -91,7 +96,7 @@ def test_when_all_are_stored_nothing_is_read_again(
 
 
 def test_one_taken_seat_hinders_no_other_booking(
-    store: BookingStore, together: Together, operations: Operations
+    store: BookingRepository, together: Together, operations: Operations
 ) -> None:
     store.apply(confirmed(put(store, 7)))
     bookings = [put(store, hours) for hours in range(15)]
@@ -102,7 +107,7 @@ def test_one_taken_seat_hinders_no_other_booking(
     assert all(len(store.get(each.id).history) <= 2 for each in bookings)
 
 
-def test_steps_of_several_kinds_share_a_write(store: BookingStore, together: Together) -> None:
+def test_steps_of_several_kinds_share_a_write(store: BookingRepository, together: Together) -> None:
     bookings = [put(store, hours) for hours in range(6)]
     ways = [confirmed(each) if hours % 2 else rejected(each) for hours, each in enumerate(bookings)]
     assert set(together(*ways)) == {None}
@@ -117,7 +122,7 @@ def test_steps_of_several_kinds_share_a_write(store: BookingStore, together: Tog
 
 
 def test_cancellations_keep_their_seats_and_what_is_in_the_outbox(
-    store: BookingStore, together: Together
+    store: BookingRepository, together: Together
 ) -> None:
     bookings = [put(store, hours) for hours in range(3)]
     assert set(together(*map(confirmed, bookings))) == {None}
@@ -131,29 +136,33 @@ def test_cancellations_keep_their_seats_and_what_is_in_the_outbox(
     assert store.taken_seats(SLOT) == set()
 
 
-def test_of_two_for_one_seat_one_gets_it(store: BookingStore, together: Together) -> None:
+def test_of_two_for_one_seat_one_gets_it(store: BookingRepository, together: Together) -> None:
     one, other = put(store), put(store)
     outcomes = together(confirmed(one), confirmed(other))
     assert sorted(map(str, kinds(outcomes))) == sorted(map(str, [type(None), SeatTaken]))
     assert sorted(store.get(each.id).status for each in (one, other)) == ["confirmed", "pending"]
 
 
-def test_of_two_steps_of_one_booking_one_is_stale(store: BookingStore, together: Together) -> None:
+def test_of_two_steps_of_one_booking_one_is_stale(
+    store: BookingRepository, together: Together
+) -> None:
     booking = put(store)
     ways = [confirmed(booking), rejected(booking)]
     outcomes = together(*ways)
     (taken,) = (step for step, error in zip(ways, outcomes, strict=True) if error is None)
-    assert StaleBooking in kinds(outcomes)
+    assert ConcurrentModification in kinds(outcomes)
     read = store.get(booking.id)
     assert (read.status, read.version) == (taken.change.status, 2)
     assert read.history[1:] == (taken.change,)
 
 
-def test_of_the_same_step_twice_one_is_stale(store: BookingStore, together: Together) -> None:
+def test_of_the_same_step_twice_one_is_stale(store: BookingRepository, together: Together) -> None:
     booking = put(store)
     step = confirmed(booking)
     outcomes = together(step, step)
-    assert sorted(map(str, kinds(outcomes))) == sorted(map(str, [type(None), StaleBooking]))
+    assert sorted(map(str, kinds(outcomes))) == sorted(
+        map(str, [type(None), ConcurrentModification])
+    )
     # The one that is told of is the one that is stored.
     ready = store.outbox.backlog.take(10, 0)
     (number,) = (each for each, entry in ready.items() if entry.booking_id == booking.id)
@@ -163,7 +172,7 @@ def test_of_the_same_step_twice_one_is_stale(store: BookingStore, together: Toge
 
 
 def test_a_seat_that_is_gone_hinders_no_other_step_of_the_booking(
-    store: BookingStore, together: Together
+    store: BookingRepository, together: Together
 ) -> None:
     store.apply(confirmed(put(store)))
     booking = put(store)
@@ -183,16 +192,16 @@ class Meddling:
         return getattr(self._bookings, name)
 
 
-def meddle(store: BookingStore, write: Callable[..., Any]) -> None:
+def meddle(store: BookingRepository, write: Callable[..., Any]) -> None:
     store._steps._bookings = Meddling(store._steps._bookings, write)  # type: ignore[assignment]
 
 
 def test_a_step_is_recognised_when_a_later_one_has_followed(
-    store: BookingStore, database: Database[Any], together: Together
+    store: BookingRepository, database: Database[Any], together: Together
 ) -> None:
     good, late = put(store), put(store, 1)
     store.apply(rejected(late))
-    elsewhere = BookingStore(database, Outbox(database))
+    elsewhere = BookingRepository(database, Outbox(database))
 
     def write(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = method(*args, **kwargs)
@@ -202,7 +211,7 @@ def test_a_step_is_recognised_when_a_later_one_has_followed(
         return result
 
     meddle(store, write)
-    assert kinds(together(confirmed(good), confirmed(late))) == [type(None), StaleBooking]
+    assert kinds(together(confirmed(good), confirmed(late))) == [type(None), ConcurrentModification]
     assert store.get(good.id).version == 3
 
 
@@ -221,7 +230,7 @@ def raising(error: Exception) -> Callable[..., Any]:
     ],
 )
 def test_an_outcome_that_nobody_knows_is_promised_to_nobody(
-    store: BookingStore, operations: Operations, error: Exception
+    store: BookingRepository, operations: Operations, error: Exception
 ) -> None:
     bookings = [put(store, hours) for hours in range(3)]
     announced(store)
@@ -232,7 +241,9 @@ def test_an_outcome_that_nobody_knows_is_promised_to_nobody(
     assert len(store.outbox.backlog) == 6  # three of them in doubt
 
 
-def test_what_can_not_be_encoded_fails_nobody_else(store: BookingStore, together: Together) -> None:
+def test_what_can_not_be_encoded_fails_nobody_else(
+    store: BookingRepository, together: Together
+) -> None:
     wrong = confirmed(put(store), by="\ud800")
     with pytest.raises(UnicodeEncodeError):
         store.apply(wrong)

@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from clinic import booking as steps
-from clinic.booking import Booking, Status
-from clinic.clock import now
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts.bookings_query import BookingsQuery, Position
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking, Status
+from clinic.domain.clock import now
+from clinic.domain.manage_token import create_credentials, derive_credentials
 from clinic.errors import (
-    BacklogFull,
     BookingNotFound,
+    ConcurrentModification,
     IdempotencyConflict,
     IdempotencyKeyUsed,
+    OutboxFull,
     SeatTaken,
-    StaleBooking,
 )
-from clinic.listing import Listing, Position
-from clinic.manage_token import derive, issue
-from clinic.outbox import Outbox
-from clinic.store import BookingStore
+from clinic.outbox.outbox import Outbox
 from tests.bookings import requested
 
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
@@ -31,40 +31,40 @@ def make_booking(date: datetime = SLOT, at: datetime | None = None) -> Booking:
 
 
 @pytest.fixture
-def store(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database))
+def store(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database))
 
 
-def stored(store: BookingStore, **fields: Any) -> Booking:
+def stored(store: BookingRepository, **fields: Any) -> Booking:
     booking = make_booking(**fields)
-    store.insert(booking, issue()[1])
+    store.insert(booking, create_credentials()[1])
     return booking
 
 
-def confirmed(store: BookingStore, seat: int = 0, date: datetime = SLOT) -> Booking:
+def confirmed(store: BookingRepository, seat: int = 0, date: datetime = SLOT) -> Booking:
     booking = stored(store, date=date)
     store.apply(steps.confirm(booking, seat=seat, at=now(), by="test"))
     return store.get(booking.id)
 
 
-def test_a_stored_booking_reads_back_equal(store: BookingStore) -> None:
+def test_a_stored_booking_reads_back_equal(store: BookingRepository) -> None:
     booking = stored(store)
     assert store.get(booking.id) == booking
 
 
-def test_an_unknown_booking_is_not_found(store: BookingStore) -> None:
+def test_an_unknown_booking_is_not_found(store: BookingRepository) -> None:
     with pytest.raises(BookingNotFound):
         store.get("no-such-id")
 
 
 @pytest.mark.parametrize("booking_id", [{"$gt": ""}, {"$ne": None}, None, 1, ["x"], ""])
-def test_what_is_no_id_never_becomes_a_query(store: BookingStore, booking_id: Any) -> None:
+def test_what_is_no_id_never_becomes_a_query(store: BookingRepository, booking_id: Any) -> None:
     stored(store)
     with pytest.raises(BookingNotFound):
         store.get(booking_id)
 
 
-def test_a_step_reads_back_with_its_history(store: BookingStore) -> None:
+def test_a_step_reads_back_with_its_history(store: BookingRepository) -> None:
     booking = stored(store)
     at = now()
     store.apply(steps.reject(booking, reason="past", at=at, by="worker"))
@@ -77,7 +77,7 @@ def test_a_step_reads_back_with_its_history(store: BookingStore) -> None:
 
 
 def test_each_write_has_its_outbox_entry_ready_to_be_sent(
-    store: BookingStore, database: Database[Any]
+    store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
     ready = store.outbox.backlog.take(10, 0)
@@ -90,22 +90,22 @@ def test_each_write_has_its_outbox_entry_ready_to_be_sent(
     assert (kept["relay"], kept["number"]) == (store.outbox.relay_id, 2)
 
 
-def test_a_refused_write_leaves_nothing_to_send(store: BookingStore) -> None:
+def test_a_refused_write_leaves_nothing_to_send(store: BookingRepository) -> None:
     booking = confirmed(store)
     store.outbox.backlog.settle([1, 2])
     with pytest.raises(SeatTaken):
         store.apply(steps.confirm(stored(store), seat=0, at=now(), by="test"))
-    with pytest.raises(StaleBooking):
+    with pytest.raises(ConcurrentModification):
         store.apply(steps.cancel(make_older(booking), reason="x", at=now(), by="test"))
     store.outbox.backlog.settle([3])
     assert len(store.outbox.backlog) == 0
 
 
 def test_a_booking_for_which_there_is_no_room_is_not_stored(database: Database[Any]) -> None:
-    store = BookingStore(database, Outbox(database, limit=2))
+    store = BookingRepository(database, Outbox(database, limit=2))
     for _ in range(2):
         stored(store)
-    with pytest.raises(BacklogFull):
+    with pytest.raises(OutboxFull):
         stored(store)
     assert database["bookings"].count_documents({}) == 2
     store.outbox.backlog.settle([1])
@@ -113,7 +113,7 @@ def test_a_booking_for_which_there_is_no_room_is_not_stored(database: Database[A
 
 
 def test_a_later_event_joins_an_earlier_one_that_is_not_sent(
-    store: BookingStore, database: Database[Any]
+    store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
     store.apply(steps.cancel(booking, reason="cancelled_by_clinic", at=now(), by="test"))
@@ -121,18 +121,18 @@ def test_a_later_event_joins_an_earlier_one_that_is_not_sent(
     assert [entry["eventId"] for entry in kept] == [f"{booking.id}:2", f"{booking.id}:3"]
 
 
-def test_a_booking_decided_meanwhile_is_stale(store: BookingStore) -> None:
+def test_a_booking_decided_meanwhile_is_stale(store: BookingRepository) -> None:
     booking = stored(store)
     store.apply(steps.reject(booking, reason="past", at=now(), by="one"))
-    with pytest.raises(StaleBooking):
+    with pytest.raises(ConcurrentModification):
         store.apply(steps.confirm(booking, seat=0, at=now(), by="other"))
     assert store.get(booking.id).status is Status.REJECTED
 
 
-def test_a_step_made_for_an_older_version_is_stale(store: BookingStore) -> None:
+def test_a_step_made_for_an_older_version_is_stale(store: BookingRepository) -> None:
     booking = confirmed(store)
     late = steps.cancel(make_older(booking), reason="cancelled_by_clinic", at=now(), by="test")
-    with pytest.raises(StaleBooking):
+    with pytest.raises(ConcurrentModification):
         store.apply(late)
 
 
@@ -142,7 +142,7 @@ def make_older(booking: Booking) -> Booking:
     return replace(booking, version=booking.version - 1)
 
 
-def test_two_bookings_never_hold_one_seat(store: BookingStore) -> None:
+def test_two_bookings_never_hold_one_seat(store: BookingRepository) -> None:
     confirmed(store, seat=0)
     rival = stored(store)
     with pytest.raises(SeatTaken):
@@ -150,14 +150,14 @@ def test_two_bookings_never_hold_one_seat(store: BookingStore) -> None:
     assert store.get(rival.id).status is Status.PENDING
 
 
-def test_seats_of_a_slot_are_told_apart(store: BookingStore) -> None:
+def test_seats_of_a_slot_are_told_apart(store: BookingRepository) -> None:
     confirmed(store, seat=0)
     confirmed(store, seat=1)
     confirmed(store, seat=0, date=SLOT + timedelta(minutes=30))
     assert store.taken_seats(SLOT) == {0, 1}
 
 
-def test_a_cancelled_booking_gives_its_seat_back(store: BookingStore) -> None:
+def test_a_cancelled_booking_gives_its_seat_back(store: BookingRepository) -> None:
     booking = confirmed(store, seat=0)
     store.apply(steps.cancel(booking, reason="cancelled_by_patient", at=now(), by="patient"))
     assert store.taken_seats(SLOT) == set()
@@ -165,7 +165,7 @@ def test_a_cancelled_booking_gives_its_seat_back(store: BookingStore) -> None:
 
 
 def test_the_index_that_stops_double_booking_is_unique(
-    store: BookingStore, database: Database[Any]
+    store: BookingRepository, database: Database[Any]
 ) -> None:
     stored(store)
     index = database["bookings"].index_information()["one_confirmed_booking_per_seat"]
@@ -173,37 +173,37 @@ def test_the_index_that_stops_double_booking_is_unique(
     assert index["partialFilterExpression"] == {"status": "confirmed"}
 
 
-def test_a_repeated_key_finds_the_first_booking_and_its_token(store: BookingStore) -> None:
+def test_a_repeated_key_finds_the_first_booking_and_its_token(store: BookingRepository) -> None:
     booking = make_booking()
-    token, access = issue("key-1", b"body")
+    token, access = create_credentials("key-1", b"body")
     store.insert(booking, access)
-    _, again = issue("key-1", b"body")
+    _, again = create_credentials("key-1", b"body")
     with pytest.raises(IdempotencyKeyUsed):
         store.insert(make_booking(), again)
     found, stored_access = store.find_by_key(again)
     assert found.id == booking.id
-    assert derive(stored_access.salt, "key-1") == token
+    assert derive_credentials(stored_access.salt, "key-1") == token
 
 
-def test_a_key_used_for_another_body_is_a_conflict(store: BookingStore) -> None:
-    store.insert(make_booking(), issue("key-1", b"body")[1])
+def test_a_key_used_for_another_body_is_a_conflict(store: BookingRepository) -> None:
+    store.insert(make_booking(), create_credentials("key-1", b"body")[1])
     with pytest.raises(IdempotencyConflict):
-        store.find_by_key(issue("key-1", b"other")[1])
+        store.find_by_key(create_credentials("key-1", b"other")[1])
 
 
-def test_bookings_without_a_key_do_not_collide(store: BookingStore) -> None:
+def test_bookings_without_a_key_do_not_collide(store: BookingRepository) -> None:
     assert stored(store).id != stored(store).id
 
 
-def test_inserting_the_same_booking_twice_changes_nothing(store: BookingStore) -> None:
+def test_inserting_the_same_booking_twice_changes_nothing(store: BookingRepository) -> None:
     booking = make_booking()
-    _, access = issue()
+    _, access = create_credentials()
     store.insert(booking, access)
     store.insert(booking, access)
-    assert [found.id for found in store.list(Listing())] == [booking.id]
+    assert [found.id for found in store.list(BookingsQuery())] == [booking.id]
 
 
-def test_attention_shows_on_a_pending_booking_only(store: BookingStore) -> None:
+def test_attention_shows_on_a_pending_booking_only(store: BookingRepository) -> None:
     waiting, decided = stored(store), confirmed(store)
     for booking in (waiting, decided):
         store.mark_attention(booking.id, "check_unavailable")
@@ -213,14 +213,14 @@ def test_attention_shows_on_a_pending_booking_only(store: BookingStore) -> None:
     assert store.get(decided.id).attention is None
 
 
-def test_a_decision_clears_the_attention(store: BookingStore) -> None:
+def test_a_decision_clears_the_attention(store: BookingRepository) -> None:
     booking = stored(store)
     store.mark_attention(booking.id, "check_unavailable")
     store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
     assert store.get(booking.id).attention is None
 
 
-def test_pages_walk_all_bookings_newest_first(store: BookingStore) -> None:
+def test_pages_walk_all_bookings_newest_first(store: BookingRepository) -> None:
     start = now()
     # Two share their millisecond, so that the id has to break the tie.
     ages = [0, 1, 1, 2, 3]
@@ -228,19 +228,19 @@ def test_pages_walk_all_bookings_newest_first(store: BookingStore) -> None:
     expected = sorted(made, key=lambda each: (each.created_at, each.id), reverse=True)
     walked: list[Booking] = []
     after = None
-    while page := store.list(Listing(limit=2, after=after)):
+    while page := store.list(BookingsQuery(limit=2, after=after)):
         walked += page
         after = Position(page[-1].created_at, page[-1].id)
     assert [each.id for each in walked] == [each.id for each in expected]
 
 
-def test_a_listing_filters_by_status_and_date(store: BookingStore) -> None:
+def test_a_listing_filters_by_status_and_date(store: BookingRepository) -> None:
     early = stored(store, date=SLOT)
     late = stored(store, date=SLOT + timedelta(days=1))
     sure = confirmed(store, date=SLOT + timedelta(hours=1))
-    by_status = store.list(Listing(status=Status.CONFIRMED))
-    by_date = store.list(Listing(date_from=SLOT, date_to=SLOT + timedelta(hours=1)))
-    from_date = store.list(Listing(date_from=SLOT + timedelta(hours=1)))
+    by_status = store.list(BookingsQuery(status=Status.CONFIRMED))
+    by_date = store.list(BookingsQuery(date_from=SLOT, date_to=SLOT + timedelta(hours=1)))
+    from_date = store.list(BookingsQuery(date_from=SLOT + timedelta(hours=1)))
     assert [each.id for each in by_status] == [sure.id]
     assert [each.id for each in by_date] == [early.id]
     assert {each.id for each in from_date} == {late.id, sure.id}

@@ -9,12 +9,12 @@ from nameko.events import EventDispatcher
 from nameko.standalone.events import get_event_exchange
 from nameko.testing.services import dummy, entrypoint_hook
 
-from clinic import topology
-from clinic.booking import Status
-from clinic.clock import now
-from clinic.messages import BookingStateChanged
-from clinic.outbox import Entry
-from clinic.publisher import Publisher
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain.booking import Status
+from clinic.domain.clock import now
+from clinic.messaging import topology
+from clinic.messaging.publisher import Publisher
+from clinic.outbox.outbox import Entry
 from tests.amqp import depth, put, subscriber
 from tests.conftest import eventually
 

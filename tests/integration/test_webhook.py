@@ -22,30 +22,26 @@ from eventlet import patcher
 from pymongo.database import Database
 from urllib3.util import parse_url
 
-from clinic import booking as steps
-from clinic import strict_json, topology
-from clinic.clock import now
-from clinic.entry import Entry
-from clinic.errors import (
-    BrokerUnavailable,
-    ChannelUnavailable,
-    ReceiverFailed,
-    ReceiverRefused,
-)
-from clinic.journal import Journal
-from clinic.messages import BookingStateChanged
-from clinic.metrics import NOTIFICATIONS
-from clinic.outbox import Outbox
-from clinic.publisher import Publisher
-from clinic.store import BookingStore
-from notification_service import retirement, webhook
-from notification_service.ledger import Ledger
-from notification_service.reconciler import Reconciler
-from notification_service.retirement import Retirement
+from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts import strict_json
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.clock import now
+from clinic.errors import BrokerUnavailable, ChannelUnavailable, WebhookRejected, WebhookServerError
+from clinic.messaging import topology
+from clinic.messaging.publisher import Publisher
+from clinic.observability.metrics import NOTIFICATIONS
+from clinic.outbox.outbox import Outbox
+from clinic.outbox.outbox_message import OutboxMessage
+from notification_service.channels import teardown, webhook
+from notification_service.channels.teardown import ChannelTeardown
+from notification_service.channels.webhook import WebhookChannel
+from notification_service.channels.webhook_signature import sign
+from notification_service.delivery_log import DeliveryLog
+from notification_service.reconciliation.reconciler import Reconciler
+from notification_service.reconciliation.watermark import Watermark
 from notification_service.service import NotificationService, WebhookService
-from notification_service.signature import sign
-from notification_service.watermark import Watermark
-from notification_service.webhook import WebhookChannel
 from runner.ports import free_port
 from tests.amqp import body_of, consumers, depth, put, take
 from tests.bookings import put_booking, requested
@@ -76,8 +72,8 @@ def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def bookings(database: Database[Any]) -> BookingStore:
-    return BookingStore(database, Outbox(database, 60))
+def bookings(database: Database[Any]) -> BookingRepository:
+    return BookingRepository(database, Outbox(database, 60))
 
 
 @pytest.fixture
@@ -103,7 +99,9 @@ def publish(amqp_uri: str) -> Iterator[Callable[..., None]]:
     publisher = Publisher(amqp_uri, topology.declare)
 
     def publish(*events: BookingStateChanged) -> None:
-        refused = publisher.publish([Entry.of_change(event).to_message() for event in events])
+        refused = publisher.publish(
+            [OutboxMessage.of_change(event).to_message() for event in events]
+        )
         assert refused == []
 
     yield publish
@@ -118,13 +116,13 @@ def rejection() -> BookingStateChanged:
     return BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
 
 
-def rejected(bookings: BookingStore, ago: timedelta = timedelta(0)) -> BookingStateChanged:
+def rejected(bookings: BookingRepository, ago: timedelta = timedelta(0)) -> BookingStateChanged:
     at = now() - ago
     booking = put_booking(bookings, at=at)
     return take_step(bookings, steps.reject(booking, reason="past", at=at, by="test"))
 
 
-def take_step(bookings: BookingStore, transition: steps.Transition) -> BookingStateChanged:
+def take_step(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
@@ -183,8 +181,8 @@ def test_an_answer_of_2xx_is_all_that_is_asked_for(
     ("status", "error"),
     [
         *((status, ChannelUnavailable) for status in (408, 429, 502, 503, 504)),
-        *((status, ReceiverFailed) for status in (500, 501, 599)),
-        *((status, ReceiverRefused) for status in (300, 301, 307, 308, 400, 401, 404, 410, 422)),
+        *((status, WebhookServerError) for status in (500, 501, 599)),
+        *((status, WebhookRejected) for status in (300, 301, 307, 308, 400, 401, 404, 410, 422)),
     ],
 )
 def test_any_other_answer_says_what_becomes_of_the_event(
@@ -377,7 +375,7 @@ def test_a_receiver_that_can_not_prove_who_it_is_is_told_nothing(
 def test_an_event_is_told_once_however_often_it_comes(
     start: Callable[..., Any],
     publish: Callable[..., None],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     receiver: Receiver,
     database: Database[Any],
     amqp_uri: str,
@@ -395,7 +393,7 @@ def test_an_event_is_told_once_however_often_it_comes(
 
 
 def test_what_is_signed_is_what_the_booking_knows(
-    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
 ) -> None:
     start(WebhookService, receiver.url)
     event = rejected(bookings)
@@ -405,7 +403,7 @@ def test_what_is_signed_is_what_the_booking_knows(
 
 
 def test_a_step_is_told_with_the_date_that_it_was_about(
-    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
 ) -> None:
     start(WebhookService, receiver.url)
     booking = put_booking(bookings)
@@ -418,7 +416,7 @@ def test_a_step_is_told_with_the_date_that_it_was_about(
 
 
 def test_a_forged_event_is_not_told(
-    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
 ) -> None:
     start(WebhookService, receiver.url)
     send(amqp_uri, replace(rejected(bookings), reason="closed"))
@@ -428,7 +426,7 @@ def test_a_forged_event_is_not_told(
 
 
 def test_each_step_is_told_also_after_a_later_one(
-    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
 ) -> None:
     start(WebhookService, receiver.url)
     booking = put_booking(bookings)
@@ -445,7 +443,7 @@ def test_each_step_is_told_also_after_a_later_one(
 
 def test_a_fault_of_the_receiver_is_tried_again_with_the_same_event_id(
     start: Callable[..., Any],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     receiver: Receiver,
     database: Database[Any],
     amqp_uri: str,
@@ -464,7 +462,7 @@ def test_a_fault_of_the_receiver_is_tried_again_with_the_same_event_id(
 )
 def test_what_a_receiver_does_not_take_is_parked_with_its_cause(
     start: Callable[..., Any],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     receiver: Receiver,
     database: Database[Any],
     amqp_uri: str,
@@ -484,7 +482,7 @@ def test_what_a_receiver_does_not_take_is_parked_with_its_cause(
 
 
 def test_a_receiver_that_is_away_is_waited_for_longer_than_all_attempts(
-    start: Callable[..., Any], bookings: BookingStore, receiver: Receiver, amqp_uri: str
+    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
 ) -> None:
     receiver.status = 503
     start(WebhookService, receiver.url)
@@ -504,7 +502,7 @@ RETRY = f"{WEBHOOK.retry}.1s"
 def test_a_receiver_that_hangs_delays_no_letter(
     start: Callable[..., Any],
     publish: Callable[..., None],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     receiver: Receiver,
     mailbox: Mailbox,
     database: Database[Any],
@@ -525,7 +523,7 @@ def test_a_receiver_that_hangs_delays_no_letter(
 def test_a_mail_server_that_is_away_delays_no_webhook(
     start: Callable[..., Any],
     publish: Callable[..., None],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     receiver: Receiver,
     config: dict[str, Any],
     database: Database[Any],
@@ -555,7 +553,7 @@ def test_without_a_url_nothing_is_bound_and_nothing_consumed(
 def test_a_queue_that_is_left_from_before_is_unbound_and_keeps_what_it_holds(
     start: Callable[..., Any],
     publish: Callable[..., None],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     receiver: Receiver,
     database: Database[Any],
     amqp_uri: str,
@@ -576,7 +574,7 @@ def test_a_queue_that_is_left_from_before_is_unbound_and_keeps_what_it_holds(
 def test_a_broker_that_is_away_is_waited_for_to_unbind(
     database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retirement, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(teardown, "_PAUSE_SECONDS", 0.01)
     outages = [BrokerUnavailable("away")] * 3
 
     class Broker:
@@ -589,7 +587,7 @@ def test_a_broker_that_is_away_is_waited_for_to_unbind(
 
     watermark = Watermark(database, "webhook")
     watermark.rise(now())
-    retiring = Retirement(Broker(), watermark)  # type: ignore[arg-type]
+    retiring = ChannelTeardown(Broker(), watermark)  # type: ignore[arg-type]
     retiring.start()
     eventually(lambda: watermark.read() is None)
     assert outages == []
@@ -601,8 +599,8 @@ def test_a_broker_that_is_away_is_waited_for_to_unbind(
 
 def reconciler(database: Database[Any], amqp_uri: str) -> Reconciler:
     return Reconciler(
-        Journal(database),
-        Ledger(database, "webhook", lease_seconds=60),
+        ChangeFeed(database),
+        DeliveryLog(database, "webhook", lease_seconds=60),
         Watermark(database, "webhook"),
         Publisher(amqp_uri, topology.declare, timeout_seconds=2),
         WEBHOOK.name,
@@ -612,7 +610,7 @@ def reconciler(database: Database[Any], amqp_uri: str) -> Reconciler:
 
 
 def test_a_lost_event_comes_back_to_the_webhook_only(
-    database: Database[Any], bookings: BookingStore, amqp_uri: str
+    database: Database[Any], bookings: BookingRepository, amqp_uri: str
 ) -> None:
     reconciling = reconciler(database, amqp_uri)
     reconciling.round()  # switched on
@@ -627,7 +625,7 @@ def test_a_lost_event_comes_back_to_the_webhook_only(
 
 
 def test_what_was_before_it_was_switched_on_is_not_told(
-    database: Database[Any], bookings: BookingStore, amqp_uri: str
+    database: Database[Any], bookings: BookingRepository, amqp_uri: str
 ) -> None:
     rejected(bookings, ago=timedelta(hours=1))
     for _ in range(2):
@@ -640,7 +638,7 @@ def test_what_was_before_it_was_switched_on_is_not_told(
 def test_events_that_were_purged_from_its_queue_are_told_all_the_same(
     start: Callable[..., Any],
     publish: Callable[..., None],
-    bookings: BookingStore,
+    bookings: BookingRepository,
     receiver: Receiver,
     config: dict[str, Any],
     database: Database[Any],

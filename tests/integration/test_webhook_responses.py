@@ -11,12 +11,12 @@ import eventlet
 import pytest
 from urllib3.util import parse_url
 
-from clinic import booking as steps
-from clinic.clock import now
-from clinic.errors import ChannelUnavailable, ReceiverFailed, ReceiverRefused
-from clinic.messages import BookingStateChanged
-from notification_service import webhook
-from notification_service.webhook import WebhookChannel
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.clock import now
+from clinic.errors import ChannelUnavailable, WebhookRejected, WebhookServerError
+from notification_service.channels import webhook
+from notification_service.channels.webhook import WebhookChannel
 from tests.bookings import requested
 
 EVENT = BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
@@ -90,7 +90,7 @@ def test_a_final_response_of_2xx_is_success_whatever_its_body(
 )
 def test_interim_responses_are_waited_out(answering: Answer, interim: bytes) -> None:
     send(answering(interim, OK))
-    with pytest.raises(ReceiverFailed, match="answered 500"):
+    with pytest.raises(WebhookServerError, match="answered 500"):
         send(answering(interim + OK.replace(b"200 OK", b"500 No")))
 
 
@@ -121,9 +121,9 @@ def test_interim_responses_that_drip_are_given_up(
     ("status", "error"),
     [
         *((status, ChannelUnavailable) for status in (408, 425, 429, 502, 503, 504)),
-        *((status, ReceiverRefused) for status in (101, 300, 301, 302, 303, 304, 305, 307, 308)),
-        *((status, ReceiverRefused) for status in (400, 401, 403, 404, 410, 413, 418)),
-        *((status, ReceiverFailed) for status in (500, 501, 505, 507, 511)),
+        *((status, WebhookRejected) for status in (101, 300, 301, 302, 303, 304, 305, 307, 308)),
+        *((status, WebhookRejected) for status in (400, 401, 403, 404, 410, 413, 418)),
+        *((status, WebhookServerError) for status in (500, 501, 505, 507, 511)),
     ],
 )
 def test_a_response_is_judged_by_its_status_and_asked_for_once(

@@ -11,7 +11,7 @@ from amqp.exceptions import RecoverableConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic.acks import Acks, last_of_all_done
+from clinic.nameko_extensions.ack_batcher import AckBatcher, last_of_all_done
 
 
 class Told:
@@ -34,7 +34,7 @@ class Consumer:
     def __init__(self) -> None:
         self.frames: list[tuple[int, bool]] = []
         self.messages = {tag: Told(tag, self.frames) for tag in range(1, 10)}
-        self.acks = Acks()
+        self.acks = AckBatcher()
         for message in self.messages.values():
             self.acks.take(message)
 

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from booking_service.availability import objection
-from booking_service.calendar import Calendar, Span
-from clinic import reasons
+from booking_service.booking_rules import rejection_reason
+from booking_service.calendar import Calendar, OpeningInterval
+from clinic.domain import reasons
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)  # a Monday
 HORIZON = timedelta(days=30)
@@ -15,7 +15,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 CALENDAR = Calendar(
     zone=ZoneInfo("UTC"),
-    hours={day: [Span.parse("08:00-20:00")] for day in range(6)},  # closed on Sundays
+    hours={day: [OpeningInterval.parse("08:00-20:00")] for day in range(6)},  # closed on Sundays
     slot=timedelta(minutes=30),
     seats_per_slot=1,
     closed_days=frozenset({date(2026, 11, 9)}),
@@ -49,13 +49,13 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 def test_a_date_meets_the_first_rule_that_speaks_against_it(
     date_: datetime, expected: str | None
 ) -> None:
-    assert objection(date_, CALENDAR, NOW) == expected
+    assert rejection_reason(date_, CALENDAR, NOW) == expected
 
 
 def test_a_moment_after_now_is_not_past() -> None:
     just_before = at(3, 10) - MILLISECOND
-    assert objection(at(3, 10), CALENDAR, just_before) is None
-    assert objection(at(3, 10), CALENDAR, at(3, 10)) == reasons.PAST
+    assert rejection_reason(at(3, 10), CALENDAR, just_before) is None
+    assert rejection_reason(at(3, 10), CALENDAR, at(3, 10)) == reasons.PAST
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_moment_after_now_is_not_past() -> None:
     ],
 )
 def test_of_several_objections_the_first_in_order_is_given(date_: datetime, expected: str) -> None:
-    assert objection(date_, CALENDAR, NOW) == expected
+    assert rejection_reason(date_, CALENDAR, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_of_several_objections_the_first_in_order_is_given(date_: datetime, expe
 def test_dates_at_the_ends_of_the_calendar_are_judged_without_overflow(
     date_: datetime, expected: str
 ) -> None:
-    assert objection(date_, CALENDAR, NOW) == expected
+    assert rejection_reason(date_, CALENDAR, NOW) == expected

@@ -5,22 +5,22 @@ import time
 
 import pytest
 
-from clinic.backlog import Backlog
-from clinic.entry import Entry
-from clinic.errors import BacklogFull
+from clinic.errors import OutboxFull
+from clinic.outbox.outbox_message import OutboxMessage
+from clinic.outbox.pending_messages import PendingMessages
 
 
-def entry(name: str) -> Entry:
-    return Entry(name, f"{name}:1", "booking_requested", {})
+def entry(name: str) -> OutboxMessage:
+    return OutboxMessage(name, f"{name}:1", "booking_requested", {})
 
 
 @pytest.fixture
-def backlog() -> Backlog:
-    return Backlog(limit=3, pause_seconds=0.05)
+def backlog() -> PendingMessages:
+    return PendingMessages(limit=3, pause_seconds=0.05)
 
 
 def test_entries_are_numbered_and_taken_in_the_order_in_which_they_became_ready(
-    backlog: Backlog,
+    backlog: PendingMessages,
 ) -> None:
     first, second = backlog.begin(entry("a")), backlog.begin(entry("b"))
     backlog.ready(second)
@@ -30,7 +30,7 @@ def test_entries_are_numbered_and_taken_in_the_order_in_which_they_became_ready(
     assert backlog.take(10, 0) == {}
 
 
-def test_no_more_is_taken_than_asked_for(backlog: Backlog) -> None:
+def test_no_more_is_taken_than_asked_for(backlog: PendingMessages) -> None:
     for name in "abc":
         backlog.add(entry(name))
     assert list(backlog.take(2, 0)) == [1, 2]
@@ -39,14 +39,14 @@ def test_no_more_is_taken_than_asked_for(backlog: Backlog) -> None:
     assert backlog.is_idle
 
 
-def test_what_was_put_back_is_taken_first(backlog: Backlog) -> None:
+def test_what_was_put_back_is_taken_first(backlog: PendingMessages) -> None:
     for name in "abc":
         backlog.add(entry(name))
     backlog.put_back(list(backlog.take(2, 0)))
     assert list(backlog.take(3, 0)) == [1, 2, 3]
 
 
-def test_all_is_sent_up_to_the_first_that_waits(backlog: Backlog) -> None:
+def test_all_is_sent_up_to_the_first_that_waits(backlog: PendingMessages) -> None:
     assert backlog.sent_through() == 0
     numbers = [backlog.begin(entry(name)) for name in "abc"]
     assert backlog.sent_through() == 0
@@ -58,7 +58,7 @@ def test_all_is_sent_up_to_the_first_that_waits(backlog: Backlog) -> None:
     assert backlog.sent_through() == 3
 
 
-def test_the_oldest_is_the_first_that_waits(backlog: Backlog) -> None:
+def test_the_oldest_is_the_first_that_waits(backlog: PendingMessages) -> None:
     assert backlog.oldest_at() is None
     first = backlog.begin(entry("a"))
     began_at = backlog.oldest_at()
@@ -69,17 +69,17 @@ def test_the_oldest_is_the_first_that_waits(backlog: Backlog) -> None:
     assert backlog.oldest_at() != began_at
 
 
-def test_there_is_no_room_when_the_limit_waits(backlog: Backlog) -> None:
+def test_there_is_no_room_when_the_limit_waits(backlog: PendingMessages) -> None:
     for name in "abc":
         backlog.require_room()
         backlog.begin(entry(name))
-    with pytest.raises(BacklogFull):
+    with pytest.raises(OutboxFull):
         backlog.require_room()
     backlog.settle([2])
     backlog.require_room()
 
 
-def test_what_was_refused_comes_back_each_time_later(backlog: Backlog) -> None:
+def test_what_was_refused_comes_back_each_time_later(backlog: PendingMessages) -> None:
     number = backlog.add(entry("a"))
     pauses = []
     for _ in range(3):
@@ -89,7 +89,7 @@ def test_what_was_refused_comes_back_each_time_later(backlog: Backlog) -> None:
     assert pauses[0] <= 0.05 < pauses[1] <= 0.1 < pauses[2] <= 0.2
 
 
-def _wait_for_doubtful(backlog: Backlog) -> dict[int, Entry]:
+def _wait_for_doubtful(backlog: PendingMessages) -> dict[int, OutboxMessage]:
     deadline = time.monotonic() + 10
     assert backlog.take_doubtful() == {}
     while not (doubtful := backlog.take_doubtful()):
@@ -98,14 +98,14 @@ def _wait_for_doubtful(backlog: Backlog) -> dict[int, Entry]:
     return doubtful
 
 
-def test_doubtful_entries_are_looked_for_after_a_while(backlog: Backlog) -> None:
+def test_doubtful_entries_are_looked_for_after_a_while(backlog: PendingMessages) -> None:
     number = backlog.begin(entry("a"))
     backlog.doubt(number)
     assert _wait_for_doubtful(backlog) == {number: entry("a")}
     assert backlog.sent_through() == 0
 
 
-def test_what_is_missed_once_is_looked_for_again(backlog: Backlog) -> None:
+def test_what_is_missed_once_is_looked_for_again(backlog: PendingMessages) -> None:
     number = backlog.begin(entry("a"))
     backlog.doubt(number)
     for _ in range(2):
@@ -116,7 +116,7 @@ def test_what_is_missed_once_is_looked_for_again(backlog: Backlog) -> None:
     assert (backlog.sent_through(), len(backlog)) == (number, 0)
 
 
-def test_a_taker_is_woken_by_what_becomes_ready(backlog: Backlog) -> None:
+def test_a_taker_is_woken_by_what_becomes_ready(backlog: PendingMessages) -> None:
     taken: list[int] = []
     taker = threading.Thread(target=lambda: taken.extend(backlog.take(1, 60)))
     taker.start()
@@ -125,7 +125,7 @@ def test_a_taker_is_woken_by_what_becomes_ready(backlog: Backlog) -> None:
     assert taken == [number]
 
 
-def _wait_for(backlog: Backlog) -> int:
+def _wait_for(backlog: PendingMessages) -> int:
     deadline = time.monotonic() + 10
     while not (taken := backlog.take(1, 0.01)):
         assert time.monotonic() < deadline

@@ -10,16 +10,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from clinic import booking as steps
-from clinic.booking import (
-    LEGAL_STEPS,
+from clinic.domain import booking as steps
+from clinic.domain.booking import (
+    ALLOWED_TRANSITIONS,
     MAX_RESCHEDULES,
     Attention,
     Booking,
-    Change,
+    HistoryEntry,
     Status,
     Transition,
-    date_at,
+    date_at_version,
 )
 from clinic.errors import IllegalTransition
 
@@ -37,7 +37,7 @@ DOCUMENTED_STEPS = {
 
 
 def make_booking() -> Booking:
-    return steps.request(
+    return steps.create_booking(
         patient_name="Ana",
         patient_email="ana@example.com",
         language="es",
@@ -61,7 +61,7 @@ def move(booking: Booking, date: datetime, seat: int = 0, at: datetime = NOON) -
 
 def confirmed() -> Booking:
     booking = make_booking()
-    return steps.after(booking, take(booking, Status.CONFIRMED, seat=3))
+    return steps.apply_transition(booking, take(booking, Status.CONFIRMED, seat=3))
 
 
 class BookingLife(RuleBasedStateMachine):
@@ -87,7 +87,7 @@ class BookingLife(RuleBasedStateMachine):
         self.at += timedelta(minutes=1)
         if before.status is Status.CONFIRMED:
             transition = move(before, date, seat, self.at)
-            self.booking = steps.after(before, transition)
+            self.booking = steps.apply_transition(before, transition)
             assert (self.booking.status, self.booking.date) == (Status.CONFIRMED, date)
             assert (self.booking.seat, self.booking.version) == (seat, before.version + 1)
         else:
@@ -111,7 +111,7 @@ class BookingLife(RuleBasedStateMachine):
         for version, row in enumerate(self.booking.history, start=1):
             assert row.previous_date in (None, date)
             date = row.date or date
-            assert date_at(version, self.booking.history, self.booking.date) == date
+            assert date_at_version(version, self.booking.history, self.booking.date) == date
 
     @invariant()
     def the_version_counts_the_rows(self) -> None:
@@ -126,7 +126,7 @@ class BookingLife(RuleBasedStateMachine):
         assert (transition.change.status, transition.change.at) == (status, self.at)
         assert transition.seat == (seat if status is Status.CONFIRMED else None)
         assert transition.date == before.date
-        self.booking = steps.after(before, transition)
+        self.booking = steps.apply_transition(before, transition)
         assert (self.booking.status, self.booking.reason) == (status, transition.change.reason)
         assert self.booking.seat == (seat if status is Status.CONFIRMED else before.seat)
         assert len(self.booking.history) == len(before.history) + 1
@@ -137,7 +137,7 @@ class BookingLife(RuleBasedStateMachine):
             take(before, status, self.at, seat)
         assert before == untouched
         if before.status in FINAL:
-            assert not LEGAL_STEPS[before.status]
+            assert not ALLOWED_TRANSITIONS[before.status]
 
 
 TestBookingLife = BookingLife.TestCase
@@ -147,7 +147,7 @@ TestBookingLife.settings = settings(max_examples=60, stateful_step_count=8, dead
 def test_a_request_is_pending_and_its_history_says_so() -> None:
     booking = make_booking()
     assert (booking.status, booking.version) == (Status.PENDING, 1)
-    assert booking.history == (Change(NOON, None, Status.PENDING, None, "patient"),)
+    assert booking.history == (HistoryEntry(NOON, None, Status.PENDING, None, "patient"),)
 
 
 def test_a_request_has_no_reason_seat_or_attention() -> None:
@@ -173,8 +173,8 @@ def test_only_the_documented_steps_are_legal(previous: Status, status: Status) -
 
 
 def test_the_table_of_steps_knows_every_status() -> None:
-    pairs = {(before, after) for before, steps_ in LEGAL_STEPS.items() for after in steps_}
-    assert set(LEGAL_STEPS) == set(Status)
+    pairs = {(before, after) for before, steps_ in ALLOWED_TRANSITIONS.items() for after in steps_}
+    assert set(ALLOWED_TRANSITIONS) == set(Status)
     assert pairs == DOCUMENTED_STEPS
 
 
@@ -200,7 +200,7 @@ def test_a_rescheduling_keeps_the_status_and_says_both_dates() -> None:
     other = SLOT + timedelta(days=1)
     transition = move(confirmed(), other, seat=5)
     assert (transition.version, transition.date, transition.seat) == (3, other, 5)
-    expected = Change(
+    expected = HistoryEntry(
         NOON, Status.CONFIRMED, Status.CONFIRMED, None, "patient", date=other, previous_date=SLOT
     )
     assert transition.change == expected
@@ -220,7 +220,7 @@ def test_a_confirmed_booking_is_not_confirmed_again() -> None:
 def test_a_booking_is_not_rescheduled_without_end() -> None:
     booking = confirmed()
     for number in range(MAX_RESCHEDULES):
-        booking = steps.after(booking, move(booking, SLOT + timedelta(days=number + 1)))
+        booking = steps.apply_transition(booking, move(booking, SLOT + timedelta(days=number + 1)))
     with pytest.raises(IllegalTransition):
         move(booking, SLOT)
     assert take(booking, Status.CANCELLED).version == booking.version + 1
@@ -228,4 +228,4 @@ def test_a_booking_is_not_rescheduled_without_end() -> None:
 
 def test_a_step_ends_the_call_for_attention() -> None:
     booking = replace(make_booking(), attention=Attention("check_unavailable", NOON))
-    assert steps.after(booking, take(booking, Status.CONFIRMED)).attention is None
+    assert steps.apply_transition(booking, take(booking, Status.CONFIRMED)).attention is None

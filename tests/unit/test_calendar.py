@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from booking_service.calendar import Calendar, Span
+from booking_service.calendar import Calendar, OpeningInterval
 
 MADRID = ZoneInfo("Europe/Madrid")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -46,7 +46,7 @@ def make_calendar(
     week = hours if hours is not None else {day: list(spans) for day in range(7)}
     return Calendar(
         zone=zone,
-        hours={day: [Span.parse(text) for text in texts] for day, texts in week.items()},
+        hours={day: [OpeningInterval.parse(text) for text in texts] for day, texts in week.items()},
         slot=timedelta(minutes=slot_minutes),
         seats_per_slot=1,
         closed_days=frozenset(closed_days),
@@ -320,8 +320,8 @@ def test_a_start_is_listed_under_its_day(zone: ZoneInfo, quarters: int, span: st
 )
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        Span.parse(text)
+        OpeningInterval.parse(text)
 
 
 def test_a_span_may_have_spaces() -> None:
-    assert Span.parse(" 08:00 - 20:00 ") == Span.parse("08:00-20:00")
+    assert OpeningInterval.parse(" 08:00 - 20:00 ") == OpeningInterval.parse("08:00-20:00")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import vobject
 
-from clinic.calendar_file import Method, calendar_file
+from clinic.contracts.calendar_file import Method, calendar_file
 
 START = datetime(2026, 12, 11, 10, tzinfo=UTC)
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)

@@ -10,19 +10,22 @@ from typing import Any
 
 import pytest
 
-from clinic import booking as steps
-from clinic.clock import now
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.clock import now
 from clinic.errors import ChannelUnavailable, RecipientRejected
-from clinic.messages import BookingStateChanged
-from notification_service import invitation, smtp
-from notification_service.address import mask
-from notification_service.channels import Envelope, LogChannel, SmtpChannel
-from notification_service.invitation import Invitation
-from notification_service.letter import Letter
-from notification_service.smtp import Tls
+from notification_service.channels import smtp_connection
+from notification_service.channels.email_channel import LogChannel, OutgoingEmail, SmtpChannel
+from notification_service.channels.smtp_connection import Tls
+from notification_service.email import invitation
+from notification_service.email.address import mask
+from notification_service.email.content import EmailContent
+from notification_service.email.invitation import Invitation
 from tests.bookings import requested
 
-LETTER = Letter("Su cita está confirmada", "Hola, Juan Pérez:\n\nConfirmada.\n", "<p>Hola</p>")
+LETTER = EmailContent(
+    "Su cita está confirmada", "Hola, Juan Pérez:\n\nConfirmada.\n", "<p>Hola</p>"
+)
 CONFIRMED = BookingStateChanged.of(steps.confirm(requested(), seat=0, at=now(), by="worker"))
 INVITATION = Invitation(
     "REQUEST", CONFIRMED, timedelta(minutes=30), "Reunión", "citas@clinica.example", "a@example.com"
@@ -74,18 +77,18 @@ def server(monkeypatch: pytest.MonkeyPatch) -> type[MailServer]:
         calls = []
         fault = None
 
-    monkeypatch.setattr(smtp, "MailServer", Server)
+    monkeypatch.setattr(smtp_connection, "MailServer", Server)
     return Server
 
 
-def envelope(**fields: Any) -> Envelope:
+def envelope(**fields: Any) -> OutgoingEmail:
     given: dict[str, Any] = {
         "recipient": "juan@example.com",
         "reference": "6f1c1f0e.2",
         "language": "es",
         "letter": LETTER,
     }
-    return Envelope(**(given | fields))
+    return OutgoingEmail(**(given | fields))
 
 
 def sent(server: type[MailServer], **fields: Any) -> EmailMessage:
@@ -172,7 +175,7 @@ def test_a_simulated_mail_writes_no_file(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(
         invitation, "calendar_file", lambda *_args, **_kwargs: pytest.fail("written")
     )
-    LogChannel().send(Envelope("ana@example.com", "id.2", "es", LETTER, INVITATION))
+    LogChannel().send(OutgoingEmail("ana@example.com", "id.2", "es", LETTER, INVITATION))
 
 
 def test_a_mail_with_an_invitation_tells_its_language_for_all_of_it(
@@ -205,7 +208,7 @@ def test_a_mail_has_the_date_of_its_sending(server: type[MailServer]) -> None:
 
 
 def test_every_copy_has_the_same_message_id(server: type[MailServer]) -> None:
-    one, other = sent(server), sent(server, letter=Letter("Other", "text", "<p>"))
+    one, other = sent(server), sent(server, letter=EmailContent("Other", "text", "<p>"))
     assert one["Message-ID"] == other["Message-ID"] == "<6f1c1f0e.2@clinica.example>"
 
 
@@ -220,7 +223,9 @@ def test_an_international_domain_is_written_as_mail_servers_know_it(
 
 
 def test_the_headers_of_a_mail_are_plain_ascii(server: type[MailServer]) -> None:
-    message = sent(server, recipient="ana@clínica.es", letter=Letter("Está", "ñ 😀", "<p>ñ</p>"))
+    message = sent(
+        server, recipient="ana@clínica.es", letter=EmailContent("Está", "ñ 😀", "<p>ñ</p>")
+    )
     headers, _, _ = message.as_bytes().partition(b"\n\n")
     assert headers.isascii()
     assert message["Subject"] == "Está"
@@ -230,7 +235,9 @@ def test_the_headers_of_a_mail_are_plain_ascii(server: type[MailServer]) -> None
 @pytest.mark.parametrize("field", ["recipient", "reference", "subject"])
 def test_no_header_can_be_smuggled_in(server: type[MailServer], field: str, line_end: str) -> None:
     attack = f"juan@example.com{line_end}Bcc: all@example.com"
-    fields = {"letter": Letter(attack, "text", "<p>")} if field == "subject" else {field: attack}
+    fields = (
+        {"letter": EmailContent(attack, "text", "<p>")} if field == "subject" else {field: attack}
+    )
     with pytest.raises(Exception, match=r".*"):
         CHANNEL.send(envelope(**fields))
     assert server.sent == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.client_address import UNKNOWN, ClientAddressMiddleware, limit_key, parse_address
+from gateway.http.client_address import UNKNOWN, ClientAddressMiddleware, limit_key, parse_address
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from booking_service.calendar import Span
+from booking_service.calendar import OpeningInterval
 from booking_service.settings import BookingSettings, booking_settings
 from clinic.config import load, settings
+from clinic.domain.retry_policy import RetryPolicy
 from clinic.errors import ConfigError
-from clinic.retry import RetryPolicy
 from gateway.settings import GatewaySettings, gateway_settings
-from notification_service.channels import LogChannel, SmtpChannel
+from notification_service.channels.email_channel import LogChannel, SmtpChannel
+from notification_service.channels.smtp_connection import Tls
+from notification_service.channels.webhook import WebhookChannel
 from notification_service.settings import NotificationSettings, notification_settings
-from notification_service.smtp import Tls
-from notification_service.webhook import WebhookChannel
 
 RECEIVER = "https://example.org/hook?a=b"
 SECRET, OTHER_SECRET = "a secret of the clinic", "an older one of it"
@@ -99,7 +99,7 @@ def test_a_webhook_is_off_by_default_and_tried_for_21_minutes_when_it_is_on() ->
 
 def test_the_clinic_is_open_every_day_by_default() -> None:
     calendar = bookings().calendar
-    assert calendar.hours == {day: [Span.parse("08:00-20:00")] for day in range(7)}
+    assert calendar.hours == {day: [OpeningInterval.parse("08:00-20:00")] for day in range(7)}
     assert (calendar.zone, calendar.closed_days) == (ZoneInfo("UTC"), frozenset())
     assert (calendar.slot, calendar.horizon) == (timedelta(minutes=30), timedelta(days=365))
     assert calendar.seats_per_slot == 1
@@ -593,7 +593,7 @@ def test_closed_days_may_be_quoted_or_not(day: Any) -> None:
 def test_a_day_may_have_several_spans_and_a_week_fewer_days() -> None:
     hours = {"tuesday": ["08:00-13:00", "13:00-14:00", "15:00-24:00"]}
     calendar = bookings(changed("CALENDAR", "opening_hours", to=hours)).calendar
-    assert calendar.hours == {1: [Span.parse(text) for text in hours["tuesday"]]}
+    assert calendar.hours == {1: [OpeningInterval.parse(text) for text in hours["tuesday"]]}
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from pymongo.errors import (
 )
 from pymongo.uri_parser import parse_uri
 
-from clinic.database import DATABASE_NAME, database_errors, durable_uri
 from clinic.errors import DatabaseUnavailable
+from clinic.mongo.client import DATABASE_NAME, database_errors, durable_uri
 
 PLAIN = "mongodb://localhost:27017/clinic"
 

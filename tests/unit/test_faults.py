@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from clinic.clock import to_wire
-from notification_service.signature import sign
+from clinic.domain.clock import to_wire
+from notification_service.channels.webhook_signature import sign
 from runner.services import ROOT
 from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.guards import GUARDS, Guard

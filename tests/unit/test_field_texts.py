@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clinic import email_address, person_name
-from gateway.field_texts import FIELD_TEXTS, field_texts
+from clinic.contracts import email_address, person_name
+from gateway.locale.field_texts import FIELD_TEXTS, field_texts
 
 _CODE = re.compile(r'"((?:name|email)_[a-z_]+)"')
 

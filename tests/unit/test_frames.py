@@ -9,8 +9,8 @@ from amqp import Message
 from amqp.method_framing import frame_writer
 from amqp.serialization import dumps
 
-from clinic import frames
-from clinic.outgoing import Outgoing
+from clinic.messaging import framing
+from clinic.messaging.amqp_message import AmqpMessage
 
 CHANNEL = 1
 FRAME_MAX = 4096
@@ -29,7 +29,7 @@ class _Connection:
     bytes_sent = 0
 
 
-def of_py_amqp(message: Outgoing) -> bytes:
+def of_py_amqp(message: AmqpMessage) -> bytes:
     transport = _Transport()
     content = Message(
         message.body,
@@ -45,20 +45,22 @@ def of_py_amqp(message: Outgoing) -> bytes:
 
 
 MESSAGES = [
-    Outgoing("", "booking_requests", b'{"bookingId":"1"}'),
-    Outgoing("booking_service.events", "booking_state_changed", b"{}", {"nameko.request_id": "r"}),
-    Outgoing("", "q", "ñ€".encode(), {"list": ["a.b.c"], "number": 7, "none": None, "on": True}),
-    Outgoing("", "q", b"", content_type="text/plain", content_encoding="binary"),
-    Outgoing("", "q", b"x" * (FRAME_MAX - 8)),
-    Outgoing("", "q", b"x" * (3 * FRAME_MAX)),
+    AmqpMessage("", "booking_requests", b'{"bookingId":"1"}'),
+    AmqpMessage(
+        "booking_service.events", "booking_state_changed", b"{}", {"nameko.request_id": "r"}
+    ),
+    AmqpMessage("", "q", "ñ€".encode(), {"list": ["a.b.c"], "number": 7, "none": None, "on": True}),
+    AmqpMessage("", "q", b"", content_type="text/plain", content_encoding="binary"),
+    AmqpMessage("", "q", b"x" * (FRAME_MAX - 8)),
+    AmqpMessage("", "q", b"x" * (3 * FRAME_MAX)),
 ]
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_a_message_is_written_as_py_amqp_writes_it(message: Outgoing) -> None:
-    assert frames.encode([message], CHANNEL, FRAME_MAX) == of_py_amqp(message)
+def test_a_message_is_written_as_py_amqp_writes_it(message: AmqpMessage) -> None:
+    assert framing.encode([message], CHANNEL, FRAME_MAX) == of_py_amqp(message)
 
 
 def test_many_messages_follow_each_other() -> None:
     expected = b"".join(map(of_py_amqp, MESSAGES))
-    assert frames.encode(MESSAGES, CHANNEL, FRAME_MAX) == expected
+    assert framing.encode(MESSAGES, CHANNEL, FRAME_MAX) == expected

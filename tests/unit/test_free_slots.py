@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinic.clock import now, to_wire
+from clinic.domain.clock import now, to_wire
 from clinic.errors import ServiceUnavailable
-from notification_service import free_slots
-from notification_service.free_slots import FreeSlots
+from notification_service.email import alternative_slots
+from notification_service.email.alternative_slots import AlternativeSlots
 
 MADRID = ZoneInfo("Europe/Madrid")
 #: Noon in Madrid, some days from now.
@@ -45,7 +45,7 @@ class Clinic:
 
 
 def near(clinic: Clinic, wish: datetime = WISH) -> list[datetime]:
-    return FreeSlots(clinic, MADRID).near(wish.astimezone(UTC))
+    return AlternativeSlots(clinic, MADRID).near(wish.astimezone(UTC))
 
 
 def test_the_three_nearest_are_named_in_order_of_time() -> None:
@@ -117,4 +117,4 @@ def test_the_booking_service_is_waited_for_a_moment_only() -> None:
     clinic = Clinic()
     began = time.monotonic()
     near(clinic)
-    assert clinic.until[0] <= began + free_slots.ASK_SECONDS + 0.5
+    assert clinic.until[0] <= began + alternative_slots.ASK_SECONDS + 0.5

@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 
 from clinic.errors import ServiceUnavailable
-from clinic.rpc import RpcPool
-from gateway import free_slots
-from gateway.free_slots import FreeSlots
+from clinic.rpc.rpc_client import RpcPool
+from gateway.rpc_clients import free_slots
+from gateway.rpc_clients.free_slots import FreeSlots
 
 DAY = date(2030, 1, 7)
 NINE = datetime(2030, 1, 7, 9, tzinfo=UTC)

@@ -9,8 +9,8 @@ import eventlet
 import pytest
 from greenlet import GreenletExit
 
+from clinic.concurrency.batching import MAX_BATCH_SIZE, Batcher
 from clinic.errors import DatabaseUnavailable, SeatTaken
-from clinic.group_commit import LIMIT, GroupCommit
 
 #: More than one group, as many as the gateway serves at once.
 CROWD = 128
@@ -44,11 +44,11 @@ def memory() -> Memory:
 
 
 @pytest.fixture
-def commit(memory: Memory) -> GroupCommit[Any, str]:
-    return GroupCommit(memory.run)
+def commit(memory: Memory) -> Batcher[Any, str]:
+    return Batcher(memory.run)
 
 
-def outcome(commit: GroupCommit[Any, str], item: Any) -> Any:
+def outcome(commit: Batcher[Any, str], item: Any) -> Any:
     """The result of an item, or its error."""
     try:
         return commit.submit(item)
@@ -59,7 +59,7 @@ def outcome(commit: GroupCommit[Any, str], item: Any) -> Any:
 class Crowd:
     """Callers that came while the first one's operation ran, in this order."""
 
-    def __init__(self, commit: GroupCommit[Any, str], memory: Memory, items: Sequence[Any]) -> None:
+    def __init__(self, commit: Batcher[Any, str], memory: Memory, items: Sequence[Any]) -> None:
         self._memory = memory
         memory.is_held = True
         self.leader = eventlet.spawn(outcome, commit, "first")
@@ -74,35 +74,35 @@ class Crowd:
             return [each.wait() for each in [*self.callers, self.leader]]
 
 
-def test_a_lone_item_is_done_at_once(commit: GroupCommit[Any, str], memory: Memory) -> None:
+def test_a_lone_item_is_done_at_once(commit: Batcher[Any, str], memory: Memory) -> None:
     assert [commit.submit(number) for number in range(3)] == ["0", "1", "2"]
     assert memory.groups == [[0], [1], [2]]
 
 
-def test_who_comes_meanwhile_shares_an_operation(
-    commit: GroupCommit[Any, str], memory: Memory
-) -> None:
-    crowd = Crowd(commit, memory, range(LIMIT))
+def test_who_comes_meanwhile_shares_an_operation(commit: Batcher[Any, str], memory: Memory) -> None:
+    crowd = Crowd(commit, memory, range(MAX_BATCH_SIZE))
     assert memory.groups == [["first"]]
-    assert crowd.outcomes() == [*map(str, range(LIMIT)), "first"]
-    assert memory.groups == [["first"], list(range(LIMIT))]
+    assert crowd.outcomes() == [*map(str, range(MAX_BATCH_SIZE)), "first"]
+    assert memory.groups == [["first"], list(range(MAX_BATCH_SIZE))]
 
 
 def test_a_long_line_is_worked_off_in_its_order_and_in_bounded_groups(
-    commit: GroupCommit[Any, str], memory: Memory
+    commit: Batcher[Any, str], memory: Memory
 ) -> None:
-    crowd = Crowd(commit, memory, range(2 * LIMIT + 1))
-    assert crowd.outcomes() == [*map(str, range(2 * LIMIT + 1)), "first"]
-    assert [len(group) for group in memory.groups] == [1, LIMIT, LIMIT, 1]
-    assert [each for group in memory.groups[1:] for each in group] == list(range(2 * LIMIT + 1))
+    crowd = Crowd(commit, memory, range(2 * MAX_BATCH_SIZE + 1))
+    assert crowd.outcomes() == [*map(str, range(2 * MAX_BATCH_SIZE + 1)), "first"]
+    assert [len(group) for group in memory.groups] == [1, MAX_BATCH_SIZE, MAX_BATCH_SIZE, 1]
+    assert [each for group in memory.groups[1:] for each in group] == list(
+        range(2 * MAX_BATCH_SIZE + 1)
+    )
 
 
-def test_nobody_leads_for_more_than_a_group(commit: GroupCommit[Any, str], memory: Memory) -> None:
+def test_nobody_leads_for_more_than_a_group(commit: Batcher[Any, str], memory: Memory) -> None:
     def keep_coming() -> None:
         while len(memory.groups) < 20:
             commit.submit("another")
 
-    others = [eventlet.spawn(keep_coming) for _ in range(2 * LIMIT)]
+    others = [eventlet.spawn(keep_coming) for _ in range(2 * MAX_BATCH_SIZE)]
     eventlet.sleep(0)
     before = len(memory.groups)
     commit.submit("mine")
@@ -112,7 +112,7 @@ def test_nobody_leads_for_more_than_a_group(commit: GroupCommit[Any, str], memor
         each.wait()
 
 
-def test_each_caller_learns_of_its_own_item(commit: GroupCommit[Any, str], memory: Memory) -> None:
+def test_each_caller_learns_of_its_own_item(commit: Batcher[Any, str], memory: Memory) -> None:
     memory.faults = {3: SeatTaken("3"), 5: ValueError("5")}
     outcomes = Crowd(commit, memory, range(7)).outcomes()
     assert outcomes[3] is memory.faults[3]
@@ -122,7 +122,7 @@ def test_each_caller_learns_of_its_own_item(commit: GroupCommit[Any, str], memor
 
 @pytest.mark.parametrize("failure", [DatabaseUnavailable("x"), RuntimeError("x"), GreenletExit()])
 def test_a_leader_that_fails_releases_all(
-    commit: GroupCommit[Any, str], memory: Memory, failure: BaseException
+    commit: Batcher[Any, str], memory: Memory, failure: BaseException
 ) -> None:
     crowd = Crowd(commit, memory, range(CROWD))
     memory.failure = failure
@@ -138,13 +138,13 @@ def test_a_leader_that_fails_releases_all(
 def test_an_operation_that_leaves_somebody_without_an_answer_answers_nobody(
     memory: Memory,
 ) -> None:
-    commit: GroupCommit[Any, str] = GroupCommit(lambda items: memory.run(items)[1:])
+    commit: Batcher[Any, str] = Batcher(lambda items: memory.run(items)[1:])
     assert isinstance(outcome(commit, 1), ValueError)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_caller_that_is_killed_in_line_holds_up_nobody(
-    commit: GroupCommit[Any, str], memory: Memory, place: int
+    commit: Batcher[Any, str], memory: Memory, place: int
 ) -> None:
     crowd = Crowd(commit, memory, range(3))
     crowd.callers.pop(place).kill()
@@ -154,7 +154,7 @@ def test_a_caller_that_is_killed_in_line_holds_up_nobody(
 
 
 def test_a_caller_that_is_killed_in_its_turn_holds_up_nobody(
-    commit: GroupCommit[Any, str], memory: Memory
+    commit: Batcher[Any, str], memory: Memory
 ) -> None:
     crowd = Crowd(commit, memory, range(3))
     leader, kept = crowd.callers[0], crowd.callers[1:]

@@ -17,17 +17,17 @@ FRAMEWORKS = frozenset(
     | {"eventlet", "amqp", "marshmallow"}
 )
 PURE = [
-    "clinic.booking",
-    "clinic.reasons",
-    "clinic.clock",
+    "clinic.domain.booking",
+    "clinic.domain.reasons",
+    "clinic.domain.clock",
     "clinic.errors",
-    "clinic.retry",
-    "clinic.manage_link",
-    "clinic.manage_token",
-    "clinic.strict_json",
-    "clinic.messages",
+    "clinic.domain.retry_policy",
+    "clinic.domain.manage_link",
+    "clinic.domain.manage_token",
+    "clinic.contracts.strict_json",
+    "clinic.contracts.messages",
     "booking_service.calendar",
-    "booking_service.availability",
+    "booking_service.booking_rules",
 ]
 
 
@@ -111,18 +111,18 @@ def bad_house(tmp_path: Path) -> Sources:
     """A house in which every rule is broken once."""
     files = {
         "clinic/__init__.py": "",
-        "clinic/booking.py": "def late():\n    from clinic import store\n",
-        "clinic/store.py": "from pymongo.database import Database\n",
-        "clinic/reasons.py": "from . import helper\n",
+        "clinic/domain/booking.py": "def late():\n    from clinic import store\n",
+        "clinic/bookings/repository.py": "from pymongo.database import Database\n",
+        "clinic/domain/reasons.py": "from . import helper\n",
         "clinic/helper.py": "from .deep.leaf import value\n",
         "clinic/deep/__init__.py": "import eventlet.green\n",
         "clinic/deep/leaf.py": "value = 1\n",
-        "clinic/clock.py": "import datetime\n",
+        "clinic/domain/clock.py": "import datetime\n",
         "clinic/upwards.py": "import booking_service.calendar\n",
         "clinic/runs.py": "from runner import ports\n",
         "gateway/__init__.py": "",
         "gateway/app.py": "import nameko.standalone.rpc\n",
-        "gateway/page.py": "from booking_service.calendar import Calendar\n",
+        "gateway/web/rendering.py": "from booking_service.calendar import Calendar\n",
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -163,13 +163,13 @@ def test_the_checker_sees_the_modules_of_the_house(house: Sources, package: str)
 
 
 def test_the_checker_sees_what_a_framework_module_imports(house: Sources) -> None:
-    assert "pymongo" in tops(house.reachable("clinic.store"))
+    assert "pymongo" in tops(house.reachable("clinic.bookings.repository"))
     assert "nameko" in tops(house.reachable("booking_service.service"))
 
 
 def test_the_checker_catches_one_service_importing_another(bad_house: Sources) -> None:
     found = foreign_imports(bad_house, "gateway", SERVICES - {"gateway"})
-    assert found == {"gateway.page": {"booking_service"}}
+    assert found == {"gateway.web.rendering": {"booking_service"}}
 
 
 def test_the_checker_catches_the_clinic_importing_upwards(bad_house: Sources) -> None:
@@ -178,15 +178,15 @@ def test_the_checker_catches_the_clinic_importing_upwards(bad_house: Sources) ->
 
 
 def test_the_checker_catches_a_framework_behind_a_module_of_the_house(bad_house: Sources) -> None:
-    assert tops(bad_house.reachable("clinic.booking")) & FRAMEWORKS == {"pymongo"}
+    assert tops(bad_house.reachable("clinic.domain.booking")) & FRAMEWORKS == {"pymongo"}
 
 
 def test_the_checker_catches_a_framework_behind_relative_imports(bad_house: Sources) -> None:
-    assert tops(bad_house.reachable("clinic.reasons")) & FRAMEWORKS == {"eventlet"}
+    assert tops(bad_house.reachable("clinic.domain.reasons")) & FRAMEWORKS == {"eventlet"}
 
 
 def test_the_checker_lets_the_standard_library_pass(bad_house: Sources) -> None:
-    assert tops(bad_house.reachable("clinic.clock")) & FRAMEWORKS == set()
+    assert tops(bad_house.reachable("clinic.domain.clock")) & FRAMEWORKS == set()
 
 
 def test_the_checker_catches_the_gateway_importing_nameko(bad_house: Sources) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from amqp.serialization import decode_properties_basic, loads
 
-from clinic.inbound import MAX_RECEIVED_BYTES, UNREADABLE_HEADER, _Frames
+from clinic.messaging.frame_checks import MAX_RECEIVED_BYTES, UNREADABLE_HEADER, _Frames
 from tests.hostile import encode, header, text
 
 DELIVER, GET_OK = pack(">HH", 60, 60), pack(">HH", 60, 71)

@@ -10,12 +10,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinic import booking as steps
-from clinic import reasons
-from clinic.booking import Booking, Status
-from clinic.messages import BookingStateChanged
-from clinic.schema import new_booking
-from notification_service.letter import Letter, ManageLink, compose, compose_reminder, spoken
+from clinic.contracts.messages import BookingStateChanged
+from clinic.contracts.schemas import parse_booking
+from clinic.domain import booking as steps
+from clinic.domain import reasons
+from clinic.domain.booking import Booking, Status
+from notification_service.email.content import (
+    EmailContent,
+    ManageLink,
+    compose,
+    compose_reminder,
+    spoken,
+)
 
 MADRID = ZoneInfo("Europe/Madrid")
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -31,7 +37,7 @@ EVERY = [(status, language) for status in TOLD for language in reasons.LANGUAGES
 
 
 def make_booking(language: str = "es", name: str = "Juan Pérez", date: datetime = SLOT) -> Booking:
-    return steps.request(
+    return steps.create_booking(
         patient_name=name,
         patient_email="juan@example.com",
         language=language,
@@ -41,7 +47,7 @@ def make_booking(language: str = "es", name: str = "Juan Pérez", date: datetime
     )
 
 
-def letter(status: Status, booking: Booking | None = None, reason: str = "past") -> Letter:
+def letter(status: Status, booking: Booking | None = None, reason: str = "past") -> EmailContent:
     booking = booking or make_booking()
     event = BookingStateChanged(
         booking_id=booking.id,
@@ -146,7 +152,7 @@ def test_the_day_is_that_of_the_clinic() -> None:
 @pytest.mark.parametrize("text", ["0001-01-03T00:00:00Z", "9999-12-28T23:59:59.999Z"])
 def test_any_date_that_can_be_booked_can_be_said(text: str, zone: str) -> None:
     payload = {"patientName": "Ana", "patientEmail": "ana@example.com", "date": text}
-    booking = new_booking(payload, language="es", by="test")
+    booking = parse_booking(payload, language="es", by="test")
     assert f"({zone})" in spoken(booking.date, "es", ZoneInfo(zone))
 
 
@@ -191,7 +197,7 @@ def test_the_letter_follows_the_event_and_not_the_booking_of_today() -> None:
 MOVED_TO = SLOT + timedelta(days=3)  # a Monday
 
 
-def moved(language: str = "es", name: str = "Juan Pérez") -> tuple[Booking, list[Letter]]:
+def moved(language: str = "es", name: str = "Juan Pérez") -> tuple[Booking, list[EmailContent]]:
     """A booking that was confirmed and moved, and the letters of both steps, written today."""
     booking = make_booking(language, name)
     events = []
@@ -200,7 +206,7 @@ def moved(language: str = "es", name: str = "Juan Pérez") -> tuple[Booking, lis
         partial(steps.reschedule, date=MOVED_TO, seat=0, at=NOON, by="patient"),
     ):
         transition = step(booking)
-        booking = steps.after(booking, transition)
+        booking = steps.apply_transition(booking, transition)
         events.append(BookingStateChanged.of(transition))
     return booking, [compose(booking, event, MADRID) for event in events]
 
@@ -245,7 +251,7 @@ def test_a_confirmation_says_the_date_it_confirmed() -> None:
 LINK = ManageLink("https://citas.clinica.example/cita/the-id#the-code", "the-code")
 
 
-def with_link(language: str) -> list[Letter]:
+def with_link(language: str) -> list[EmailContent]:
     """The letters of all kinds that have a link."""
     booking = make_booking(language)
     steps_told = [

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from amqp.transport import TCPTransport
 
-from clinic.link import read_ahead
+from clinic.messaging.connection import enable_read_buffering
 
 
 class Counted:
@@ -41,7 +41,7 @@ def transport(ends: tuple[socket.socket, socket.socket]) -> TCPTransport:
     transport = TCPTransport("nowhere")
     transport.sock = Counted(ends[0])
     transport._setup_transport()
-    read_ahead(SimpleNamespace(connection=SimpleNamespace(transport=transport)))  # type: ignore[arg-type]
+    enable_read_buffering(SimpleNamespace(connection=SimpleNamespace(transport=transport)))  # type: ignore[arg-type]
     return transport
 
 

@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from clinic.booking import Booking, Status
-from clinic.listing import _BEGINNING, DEFAULT_LIMIT, Listing, Position, cursor, read_listing
+from clinic.contracts.bookings_query import (
+    _BEGINNING,
+    DEFAULT_LIMIT,
+    BookingsQuery,
+    Position,
+    encode_cursor,
+    parse_bookings_query,
+)
+from clinic.domain.booking import Booking, Status
 from tests.bookings import requested
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -28,21 +35,21 @@ def encoded(text: str) -> str:
 
 def errors(**query: Any) -> dict[str, list[str]]:
     with pytest.raises(ValidationError) as caught:
-        read_listing(query)
+        parse_bookings_query(query)
     found: dict[str, list[str]] = caught.value.normalized_messages()
     return found
 
 
 def test_without_a_query_it_is_the_first_page_of_everything() -> None:
-    assert read_listing({}) == Listing(limit=DEFAULT_LIMIT)
-    first, *_, last = Listing().to_filters()
+    assert parse_bookings_query({}) == BookingsQuery(limit=DEFAULT_LIMIT)
+    first, *_, last = BookingsQuery().to_filters()
     assert list(first["createdAt"]) == ["$gte"]
     assert list(last["createdAt"]) == ["$lt"]
 
 
 @pytest.mark.parametrize(("text", "limit"), [("1", 1), ("50", 50), ("100", 100), (7, 7)])
 def test_a_limit_may_be_1_to_100(text: Any, limit: int) -> None:
-    assert read_listing({"limit": text}).limit == limit
+    assert parse_bookings_query({"limit": text}).limit == limit
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,7 @@ def test_any_other_limit_is_refused(limit: Any) -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_every_status_is_a_filter(status: Status) -> None:
-    assert read_listing({"status": status.value}).status is status
+    assert parse_bookings_query({"status": status.value}).status is status
 
 
 @pytest.mark.parametrize(
@@ -83,7 +90,7 @@ def test_any_other_status_is_refused(status: Any) -> None:
 
 def test_from_and_to_are_instants_of_the_appointment() -> None:
     query = {"from": "2026-12-01T10:00:00+01:00", "to": "2026-12-02T10:00:00Z"}
-    listing = read_listing(query)
+    listing = parse_bookings_query(query)
     assert listing.date_from == datetime(2026, 12, 1, 9, tzinfo=UTC)
     assert listing.date_to == datetime(2026, 12, 2, 10, tzinfo=UTC)
 
@@ -116,13 +123,15 @@ def test_what_is_no_filter_is_refused(name: str) -> None:
 )
 def test_a_cursor_names_the_place_behind_its_booking(at: datetime) -> None:
     booking = make_booking(at)
-    assert read_listing({"after": cursor([booking])}).after == Position(at, booking.id)
+    assert parse_bookings_query({"after": encode_cursor([booking])}).after == Position(
+        at, booking.id
+    )
 
 
 def test_a_cursor_says_how_dense_its_page_was() -> None:
     minutes = [0, 5, 10, 10**5, 10**5 + 5]  # a long pause among them
     page = [make_booking(NOON - timedelta(minutes=each)) for each in minutes]
-    position = read_listing({"after": cursor(page)}).after
+    position = parse_bookings_query({"after": encode_cursor(page)}).after
     assert position is not None
     assert position.span == timedelta(minutes=25)
 
@@ -130,13 +139,13 @@ def test_a_cursor_says_how_dense_its_page_was() -> None:
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_cursor_keeps_every_millisecond(at: datetime) -> None:
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-    position = read_listing({"after": cursor([make_booking(at)])}).after
+    position = parse_bookings_query({"after": encode_cursor([make_booking(at)])}).after
     assert position is not None
     assert position.created_at == at
 
 
 def test_a_cursor_can_stand_in_an_address() -> None:
-    assert set(cursor([make_booking()])) <= set(
+    assert set(encode_cursor([make_booking()])) <= set(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
     )
 
@@ -196,16 +205,16 @@ NUMBERS = st.integers(-(2**55), 2**55)
 )
 def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
     try:
-        position = read_listing({"after": text}).after
+        position = parse_bookings_query({"after": text}).after
     except ValidationError:
         return
     assert position is not None
     assert position.created_at.tzinfo is UTC
-    assert Listing(after=position).to_filters()
+    assert BookingsQuery(after=position).to_filters()
 
 
 def test_an_operator_in_a_cursor_stays_a_text() -> None:
-    listing = read_listing({"after": encoded('0.0.{"$gt": ""}')})
+    listing = parse_bookings_query({"after": encoded('0.0.{"$gt": ""}')})
     assert listing.after is not None
     assert listing.after.booking_id == '{"$gt": ""}'
 
@@ -228,7 +237,7 @@ PLACES = [
 
 @pytest.mark.parametrize("after", [None, *PLACES])
 def test_the_windows_of_a_page_touch_and_leave_nothing_out(after: Position | None) -> None:
-    spans = [each["createdAt"] for each in Listing(after=after).to_filters()]
+    spans = [each["createdAt"] for each in BookingsQuery(after=after).to_filters()]
     if after:
         assert spans.pop(0) == after.created_at
         assert spans[0]["$lt"] == after.created_at
@@ -239,7 +248,7 @@ def test_the_windows_of_a_page_touch_and_leave_nothing_out(after: Position | Non
 
 def test_a_page_looks_back_first_about_as_far_as_the_one_before() -> None:
     after = Position(NOON, "x", timedelta(minutes=10))
-    _, nearest, *others = [each["createdAt"] for each in Listing(after=after).to_filters()]
+    _, nearest, *others = [each["createdAt"] for each in BookingsQuery(after=after).to_filters()]
     assert nearest == {"$lt": NOON, "$gte": NOON - timedelta(minutes=20)}
     assert others[0] == {"$lt": nearest["$gte"], "$gte": NOON - timedelta(minutes=80)}
     assert others[1] == {"$lt": others[0]["$gte"], "$gte": NOON - timedelta(minutes=320)}
@@ -247,4 +256,4 @@ def test_a_page_looks_back_first_about_as_far_as_the_one_before() -> None:
 
 
 def test_what_is_bounded_by_its_date_has_no_windows() -> None:
-    assert Listing(date_from=NOON).to_filters() == [{"date": {"$gte": NOON}}]
+    assert BookingsQuery(date_from=NOON).to_filters() == [{"date": {"$gte": NOON}}]

@@ -14,7 +14,7 @@ import pytest
 
 from clinic.config import load
 from clinic.errors import CheckUnavailable
-from clinic.logs import (
+from clinic.observability.logs import (
     FIELDS,
     ConsoleHandler,
     ExpectedErrorFilter,
@@ -137,7 +137,7 @@ def test_an_expected_error_keeps_its_line_and_loses_its_traceback() -> None:
     [
         ("nameko.containers", logging.ERROR),
         ("nameko.containers", logging.CRITICAL),
-        ("clinic.consumer", logging.WARNING),
+        ("clinic.nameko_extensions.retrying_consumer", logging.WARNING),
         ("nameko.containers.other", logging.WARNING),
     ],
 )

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64decode
 
 import pytest
 
-from clinic.manage_link import is_link_code, link_code
+from clinic.domain.manage_link import is_link_code, link_code
 
 SECRET, OLD = "a secret of the clinic", "one that was before"
 ID = "6f1c1f0e-4a52-4b1e-9f0a-5b6f0f8a7c11"

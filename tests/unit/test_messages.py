@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic import booking as steps
-from clinic import strict_json
-from clinic.booking import Booking
+from clinic.contracts import strict_json
+from clinic.contracts.messages import MAX_BODY_BYTES, BookingRequested, BookingStateChanged, decode
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
 from clinic.errors import PoisonMessage
-from clinic.messages import MAX_BODY_BYTES, BookingRequested, BookingStateChanged, decode
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
@@ -21,7 +21,7 @@ Message = type[BookingRequested] | type[BookingStateChanged]
 
 
 def make_booking() -> Booking:
-    return steps.request(
+    return steps.create_booking(
         patient_name="Ana María",
         patient_email=SECRET,
         language="es",
@@ -238,7 +238,7 @@ def test_any_body_is_read_or_poison(fields: dict[str, Any]) -> None:
 
 def test_times_on_the_wire_are_utc() -> None:
     madrid = SLOT.astimezone(timezone(timedelta(hours=1)))
-    booking = steps.request(
+    booking = steps.create_booking(
         patient_name="Ana",
         patient_email=SECRET,
         language="es",
@@ -251,7 +251,7 @@ def test_times_on_the_wire_are_utc() -> None:
 
 def test_another_date_of_a_confirmed_booking_is_no_other_status() -> None:
     booking = make_booking()
-    booking = steps.after(booking, steps.confirm(booking, seat=0, at=NOON, by="worker"))
+    booking = steps.apply_transition(booking, steps.confirm(booking, seat=0, at=NOON, by="worker"))
     other = SLOT + timedelta(days=1)
     event = BookingStateChanged.of(
         steps.reschedule(booking, date=other, seat=0, at=NOON, by="patient")

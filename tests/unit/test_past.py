@@ -9,7 +9,7 @@ import pytest
 
 from bench.measure import exact_cpu_seconds
 from bench.past import _ROUNDS, Cost, _in_turn, _page
-from clinic.listing import Listing
+from clinic.contracts.bookings_query import BookingsQuery
 
 PATH = "/bookings/"
 
@@ -39,7 +39,7 @@ class Past:
     def get(self, path: str) -> bool:
         return not self.has_gateway or self.call()
 
-    def page(self, listing: Listing) -> list[int]:
+    def page(self, listing: BookingsQuery) -> list[int]:
         self.call()
         return [1]
 
@@ -74,10 +74,10 @@ def test_a_refusal_ends_it_for_all(pasts: list[Past]) -> None:
 
 
 def test_where_one_gateway_refuses_a_page_all_databases_are_asked(pasts: list[Past]) -> None:
-    few, many = _page(cast(Any, pasts), lambda _: PATH, lambda _: Listing())
+    few, many = _page(cast(Any, pasts), lambda _: PATH, lambda _: BookingsQuery())
     assert (few.is_refused, many.is_refused) == (False, False)
     pasts[1].has_gateway = False
-    few, many = _page(cast(Any, pasts), lambda _: PATH, lambda _: Listing())
+    few, many = _page(cast(Any, pasts), lambda _: PATH, lambda _: BookingsQuery())
     assert (few.is_refused, many.is_refused) == (False, True)
     assert (few.times, many.times) == (_ROUNDS, _ROUNDS)
     assert many.database_cpu_ms == pytest.approx(3)

@@ -8,7 +8,7 @@ import eventlet
 import eventlet.wsgi
 import pytest
 
-from clinic.probe import probe
+from clinic.observability.health_check import check_health
 
 
 @pytest.fixture
@@ -28,20 +28,23 @@ def address() -> Iterator[str]:
 
 
 def test_an_answer_of_200_is_healthy(address: str) -> None:
-    assert probe(f"{address}/fine") is None
+    assert check_health(f"{address}/fine") is None
 
 
 def test_any_other_answer_is_not(address: str) -> None:
-    assert "503" in (probe(f"{address}/ill") or "")
+    assert "503" in (check_health(f"{address}/ill") or "")
 
 
 def test_nobody_there_is_not_healthy_and_exits_with_1() -> None:
-    command = [sys.executable, "-m", "clinic.probe", "http://127.0.0.1:9/"]
+    command = [sys.executable, "-m", "clinic.observability.health_check", "http://127.0.0.1:9/"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
 
 def test_it_imports_nothing_heavy() -> None:
-    loaded = "import clinic.probe, sys; print([m for m in sys.modules if m in ('nameko', 'click')])"
+    loaded = (
+        "import clinic.observability.health_check, sys; "
+        "print([m for m in sys.modules if m in ('nameko', 'click')])"
+    )
     shown = subprocess.run(
         [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
     )

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from clinic import config, topology
+from clinic import config
 from clinic.config import Settings
-from clinic.setting_fields import WORK_QUEUE_NAMES
+from clinic.configuration.setting_fields import WORK_QUEUE_NAMES
+from clinic.messaging import topology
 from provisioning import secret_files
 from provisioning.broker import password_hash
 from provisioning.broker_users import BROKER_USERS, pattern

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from clinic.domain.retry_policy import ATTEMPT_HEADER, RetryPolicy
 from clinic.errors import PoisonMessage
-from clinic.retry import ATTEMPT_HEADER, RetryPolicy
 
 DOCUMENTED = RetryPolicy(max_attempts=3, ttl_seconds=10)
 

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from clinic.errors import DatabaseUnavailable
-from notification_service.rounds import Rounds
+from notification_service.periodic_task import PeriodicTask
 from tests.conftest import eventually
 
 
 @pytest.fixture
-def run() -> Iterator[Callable[..., Rounds]]:
+def run() -> Iterator[Callable[..., PeriodicTask]]:
     """Start rounds that follow each other quickly."""
-    running: list[Rounds] = []
+    running: list[PeriodicTask] = []
 
-    def run(work: Callable[[], Any]) -> Rounds:
-        running.append(Rounds("rounds", work, interval_seconds=0.001))
+    def run(work: Callable[[], Any]) -> PeriodicTask:
+        running.append(PeriodicTask("rounds", work, interval_seconds=0.001))
         running[-1].start()
         return running[-1]
 
@@ -26,7 +26,7 @@ def run() -> Iterator[Callable[..., Rounds]]:
         each.stop()
 
 
-def test_work_is_done_again_and_again_until_it_is_stopped(run: Callable[..., Rounds]) -> None:
+def test_work_is_done_again_and_again_until_it_is_stopped(run: Callable[..., PeriodicTask]) -> None:
     done: list[int] = []
     rounds = run(lambda: done.append(1))
     eventually(lambda: len(done) > 3)
@@ -37,7 +37,7 @@ def test_work_is_done_again_and_again_until_it_is_stopped(run: Callable[..., Rou
 
 
 def test_an_outage_is_told_once_and_ends_nothing(
-    run: Callable[..., Rounds], caplog: pytest.LogCaptureFixture
+    run: Callable[..., PeriodicTask], caplog: pytest.LogCaptureFixture
 ) -> None:
     tries: list[int] = []
 
@@ -53,7 +53,7 @@ def test_an_outage_is_told_once_and_ends_nothing(
 
 
 def test_a_fault_of_ours_is_reported_and_ends_nothing(
-    run: Callable[..., Rounds], caplog: pytest.LogCaptureFixture
+    run: Callable[..., PeriodicTask], caplog: pytest.LogCaptureFixture
 ) -> None:
     tries: list[int] = []
 
@@ -68,4 +68,4 @@ def test_a_fault_of_ours_is_reported_and_ends_nothing(
 
 
 def test_who_never_began_can_be_stopped() -> None:
-    Rounds("rounds", lambda: None, interval_seconds=60).stop()
+    PeriodicTask("rounds", lambda: None, interval_seconds=60).stop()

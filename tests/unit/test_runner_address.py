@@ -9,7 +9,7 @@ import pytest
 from eventlet import patcher
 
 from runner.address import parse_address
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_an_address_is_listened_on_and_has_its_form_in_a_url(
     ],
 )
 def test_what_nobody_can_listen_on_is_one_line(host: str) -> None:
-    with pytest.raises(Problem) as problem:
+    with pytest.raises(StartupError) as problem:
         parse_address(host)
     (line,) = str(problem.value).splitlines()
     assert line.startswith("HOST must be ")

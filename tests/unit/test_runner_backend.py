@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from runner import mongodb, rabbitmq
-from runner.backend import given
+from runner.external_backend import given
 from runner.ports import free_port
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_a_server_nobody_answers_at_is_one_line_without_the_password(variable, s
     def impatient(uri: str, _timeout_seconds: float) -> None:
         connect(uri, 0.3)
 
-    with pytest.raises(Problem, match=f"^{variable}: cannot connect to {address}: ") as caught:
+    with pytest.raises(StartupError, match=f"^{variable}: cannot connect to {address}: ") as caught:
         given(variable, uri, impatient)
 
     assert len(str(caught.value).splitlines()) == 1
@@ -28,7 +28,7 @@ def test_a_server_nobody_answers_at_is_one_line_without_the_password(variable, s
 
 
 def test_a_uri_that_is_none_is_one_line():
-    with pytest.raises(Problem, match=r"^MONGODB_URI: cannot connect to nonsense: "):
+    with pytest.raises(StartupError, match=r"^MONGODB_URI: cannot connect to nonsense: "):
         given("MONGODB_URI", "nonsense", mongodb.ping)
 
 
@@ -36,7 +36,7 @@ def test_options_of_a_uri_are_not_shown():
     def refuse(_uri: str, _timeout_seconds: float) -> None:
         raise ConnectionRefusedError("refused")
 
-    with pytest.raises(Problem, match=r"^MONGODB_URI: cannot connect to h/db: refused$"):
+    with pytest.raises(StartupError, match=r"^MONGODB_URI: cannot connect to h/db: refused$"):
         given("MONGODB_URI", "mongodb://u:p@h/db?tlsCertificateKeyFilePassword=x", refuse)
 
 
@@ -44,7 +44,7 @@ def test_each_node_of_a_list_is_shown_without_its_password():
     def refuse(_uri: str, _timeout_seconds: float) -> None:
         raise ConnectionRefusedError("refused")
 
-    with pytest.raises(Problem, match=r"^AMQP_URI: cannot connect to a:1/;b:2/: refused$"):
+    with pytest.raises(StartupError, match=r"^AMQP_URI: cannot connect to a:1/;b:2/: refused$"):
         given("AMQP_URI", "amqp://u:secret@a:1/;amqp://u:secret@b:2/", refuse)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.configuration import require_configuration
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 FILE = Path(__file__).parents[2] / "config.yaml"
 
@@ -27,7 +27,7 @@ def test_without_a_variable_the_file_of_the_working_directory_is_read(
     monkeypatch.delenv("CLINIC_CONFIG")
     monkeypatch.chdir(FILE.parent)
     monkeypatch.setenv("RATE_LIMIT", "many")
-    with pytest.raises(Problem, match=r"^config.yaml: .*RATE_LIMIT"):
+    with pytest.raises(StartupError, match=r"^config.yaml: .*RATE_LIMIT"):
         require_configuration()
 
 
@@ -48,7 +48,7 @@ def test_a_wrong_setting_is_one_line_with_its_key(
     variable: str, value: str, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(Problem) as problem:
+    with pytest.raises(StartupError) as problem:
         require_configuration()
     (line,) = str(problem.value).splitlines()
     assert line.startswith(f"{FILE}: ")
@@ -74,7 +74,7 @@ def test_a_file_that_is_no_configuration_is_one_line_with_its_path(
     file = tmp_path / "clinic.yaml"
     file.write_text(text)
     monkeypatch.setenv("CLINIC_CONFIG", str(file))
-    with pytest.raises(Problem) as problem:
+    with pytest.raises(StartupError) as problem:
         require_configuration()
     (line,) = str(problem.value).splitlines()
     assert line.startswith(f"{file}: ")

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from runner.cpu import DATABASE_PLACE, GATEWAY_PLACE, pinned
-from runner.process import start
+from runner.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE, pinned
+from runner.managed_process import start
 from runner.server import Server
 
 #: What a thread that is started later may use, besides.

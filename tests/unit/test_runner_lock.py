@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from runner.lock import lock
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 
 def test_a_directory_in_use_is_refused_and_the_user_is_told_by_whom(tmp_path):
-    with lock(tmp_path), pytest.raises(Problem, match=f"started as process {os.getpid()}$"):
+    with lock(tmp_path), pytest.raises(StartupError, match=f"started as process {os.getpid()}$"):
         lock(tmp_path)
 
 
@@ -28,7 +28,7 @@ def test_a_process_that_inherits_the_lock_keeps_it(tmp_path):
             [sys.executable, "-c", "import time; time.sleep(60)"], stdin=claim
         )
     try:
-        with pytest.raises(Problem):
+        with pytest.raises(StartupError):
             lock(tmp_path)
     finally:
         sleeper.kill()

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner.process import Running, start
+from runner.managed_process import ManagedProcess, start
 from runner.server import Server
 
 PARENT = """
@@ -27,9 +27,9 @@ time.sleep(60)
 
 @pytest.fixture
 def run(tmp_path):
-    started: list[Running] = []
+    started: list[ManagedProcess] = []
 
-    def run(code: str, **environment: str) -> tuple[Running, Path]:
+    def run(code: str, **environment: str) -> tuple[ManagedProcess, Path]:
         log = tmp_path / f"{len(started)}.log"
         command = [sys.executable, "-c", code]
         started.append(start(Server("test", command, environment, tmp_path), log))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.problem import Problem
 from runner.settings import Settings
+from runner.startup_error import StartupError
 
 
 def test_without_variables_everything_is_local_and_started_by_us():
@@ -54,7 +54,9 @@ def test_addresses_may_be_in_files(tmp_path, name):
     ids=ascii,
 )
 def test_a_setting_that_cannot_be_used_is_named_in_one_line(variables):
-    with pytest.raises(Problem, match=rf"^{next(iter(variables)).removesuffix('_FILE')}") as caught:
+    with pytest.raises(
+        StartupError, match=rf"^{next(iter(variables)).removesuffix('_FILE')}"
+    ) as caught:
         Settings.of(variables)
 
     assert len(str(caught.value).splitlines()) == 1
@@ -64,7 +66,9 @@ def test_a_setting_that_cannot_be_used_is_named_in_one_line(variables):
     "port", ["0", "65536", "-1", "+80", "http", "80.5", "٣٠٠٠", " ", "3000\r", '"3000"', "9" * 5000]
 )
 def test_a_port_that_is_none_is_named_in_one_line(port):
-    with pytest.raises(Problem, match=r"^PORT must be a number from 1 to 65535, not") as caught:
+    with pytest.raises(
+        StartupError, match=r"^PORT must be a number from 1 to 65535, not"
+    ) as caught:
         Settings.of({"PORT": port})
 
     assert len(str(caught.value).splitlines()) == 1

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from clinic.booking import Attention, Booking, Status
-from clinic.clock import now
-from clinic.field_errors import code_of
-from clinic.schema import (
-    new_booking,
-    read_cancellation,
-    read_day,
-    read_rescheduling,
-    view,
+from clinic.contracts.field_errors import code_of
+from clinic.contracts.schemas import (
+    booking_to_json,
+    parse_booking,
+    parse_cancellation,
+    parse_day,
+    parse_rescheduling,
 )
+from clinic.domain.booking import Attention, Booking, Status
+from clinic.domain.clock import now
 
 EXAMPLE = {
     "patientName": "Juan Pérez",
@@ -30,12 +30,12 @@ WRONG_TYPES = [True, False, 0, 7, 1.5, None, [], ["x"], {}, {"$ne": None}]
 
 
 def read(**fields: Any) -> Booking:
-    return new_booking(EXAMPLE | fields, language="es", by="test")
+    return parse_booking(EXAMPLE | fields, language="es", by="test")
 
 
 def errors(payload: Any) -> dict[str, Any]:
     with pytest.raises(ValidationError) as caught:
-        new_booking(payload, language="es", by="test")
+        parse_booking(payload, language="es", by="test")
     found: dict[str, Any] = caught.value.normalized_messages()
     return found
 
@@ -215,7 +215,7 @@ def test_all_faults_are_told_at_once() -> None:
 @pytest.mark.parametrize("language", ["", "fr", "ES", "es-ES", "../../secret", None, 1])
 def test_a_language_without_texts_is_refused(language: Any) -> None:
     with pytest.raises(ValidationError) as caught:
-        new_booking(EXAMPLE, language=language, by="test")
+        parse_booking(EXAMPLE, language=language, by="test")
     assert list(caught.value.normalized_messages()) == ["language"]
 
 
@@ -240,14 +240,14 @@ def test_complaints_never_quote_the_value(field: str, value: Any) -> None:
 )
 def test_any_object_is_read_or_refused_with_reasons(payload: dict[str, Any]) -> None:
     with suppress(ValidationError):
-        assert new_booking(payload, language="es", by="test").status is Status.PENDING
+        assert parse_booking(payload, language="es", by="test").status is Status.PENDING
 
 
 # --- the answer
 
 
 def test_a_view_has_exactly_the_documented_fields() -> None:
-    assert set(view(read())) == {
+    assert set(booking_to_json(read())) == {
         "id",
         "status",
         "reason",
@@ -271,36 +271,36 @@ def test_a_view_has_exactly_the_documented_fields() -> None:
     ],
 )
 def test_a_view_shows_times_in_utc_with_z(text: str, shown: str) -> None:
-    assert view(read(date=text))["date"] == shown
+    assert booking_to_json(read(date=text))["date"] == shown
 
 
 def test_what_a_view_shows_can_be_sent_again() -> None:
-    shown = view(read(date="2026-12-01T10:00:00.123Z"))
+    shown = booking_to_json(read(date="2026-12-01T10:00:00.123Z"))
     again = {name: shown[name] for name in EXAMPLE}
-    assert view(new_booking(again, language="es", by="test"))["date"] == shown["date"]
+    assert booking_to_json(parse_booking(again, language="es", by="test"))["date"] == shown["date"]
 
 
 @pytest.mark.parametrize(("language", "word"), [("es", "cerrada"), ("en", "closed")])
 def test_a_view_explains_the_reason_in_the_patients_language(language: str, word: str) -> None:
-    booking = new_booking(EXAMPLE, language=language, by="test")
-    shown = view(replace(booking, status=Status.REJECTED, reason="closed"))
+    booking = parse_booking(EXAMPLE, language=language, by="test")
+    shown = booking_to_json(replace(booking, status=Status.REJECTED, reason="closed"))
     assert shown["reason"] == "closed"
     assert word in shown["reasonText"]
 
 
 def test_a_view_without_a_reason_has_no_text() -> None:
-    shown = view(read())
+    shown = booking_to_json(read())
     assert (shown["reason"], shown["reasonText"], shown["attention"]) == (None, None, None)
 
 
 def test_a_view_tells_that_a_person_has_to_look() -> None:
     at = datetime(2026, 11, 2, 12, tzinfo=UTC)
-    shown = view(replace(read(), attention=Attention("check_unavailable", at)))
+    shown = booking_to_json(replace(read(), attention=Attention("check_unavailable", at)))
     assert shown["attention"] == {"code": "check_unavailable", "at": "2026-11-02T12:00:00Z"}
 
 
 def test_a_day_is_read_as_written() -> None:
-    assert read_day({"date": "2028-02-29"}) == date(2028, 2, 29)
+    assert parse_day({"date": "2028-02-29"}) == date(2028, 2, 29)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_a_day_is_read_as_written() -> None:
 )
 def test_what_is_no_day_is_refused(text: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        read_day({"date": text})
+        parse_day({"date": text})
     assert list(caught.value.normalized_messages()) == ["date"]
 
 
@@ -323,28 +323,28 @@ def test_what_is_no_day_is_refused(text: str) -> None:
 )
 def test_free_slots_are_asked_for_by_day_alone(query: Any, field: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        read_day(query)
+        parse_day(query)
     assert list(caught.value.normalized_messages()) == [field]
 
 
 def test_a_rescheduling_names_a_date_as_a_booking_does() -> None:
-    moment = read_rescheduling({"date": "2026-12-01T11:00:00+01:00"})
+    moment = parse_rescheduling({"date": "2026-12-01T11:00:00+01:00"})
     assert moment == datetime(2026, 12, 1, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("payload", [{}, [], None, "x", {"date": "2026-12-01"}, {"date": 1}])
 def test_a_rescheduling_without_a_date_is_refused(payload: Any) -> None:
     with pytest.raises(ValidationError):
-        read_rescheduling(payload)
+        parse_rescheduling(payload)
 
 
 def test_a_rescheduling_changes_nothing_but_the_date() -> None:
     with pytest.raises(ValidationError, match="can't be changed"):
-        read_rescheduling({"date": "2026-12-01T10:00:00Z", "patientName": "Eva"})
+        parse_rescheduling({"date": "2026-12-01T10:00:00Z", "patientName": "Eva"})
 
 
 @pytest.mark.parametrize("payload", [[], None, "x", {"reason": "cancelled_by_patient"}])
 def test_a_cancellation_says_nothing(payload: Any) -> None:
-    read_cancellation({})
+    parse_cancellation({})
     with pytest.raises(ValidationError):
-        read_cancellation(payload)
+        parse_cancellation(payload)

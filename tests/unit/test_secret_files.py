@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from clinic.config import load, prepare
+from clinic.configuration.setting_names import variable
 from clinic.errors import ConfigError
-from clinic.setting_names import variable
 
 FILE = Path(__file__).parents[2] / "config.yaml"
 

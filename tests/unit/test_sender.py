@@ -8,7 +8,7 @@ import pytest
 
 from clinic.errors import ConfigError
 from gateway.settings import gateway_settings
-from notification_service.channels import SmtpChannel
+from notification_service.channels.email_channel import SmtpChannel
 from notification_service.settings import notification_settings
 
 HOURS = {"opening_hours": {}}

@@ -17,7 +17,7 @@ from clinic.errors import ConfigError
 from gateway.settings import gateway_settings
 from notification_service.settings import notification_settings
 from runner.configuration import require_configuration
-from runner.problem import Problem
+from runner.startup_error import StartupError
 
 FILE = Path(__file__).parents[2] / "config.yaml"
 #: A value of each kind of variable that works.
@@ -91,7 +91,7 @@ def named(text: str) -> set[str]:
 
 def refused(variable: str) -> str:
     """The line with which nothing is started."""
-    with pytest.raises(Problem) as problem:
+    with pytest.raises(StartupError) as problem:
         require_configuration()
     (line,) = str(problem.value).splitlines()
     assert re.search(rf"(: |; ){variable}( \(\S+\))?: ", line)

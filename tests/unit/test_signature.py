@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from notification_service.signature import sign
+from notification_service.channels.webhook_signature import sign
 
 BODY = b'{"eventId":"77d37b67-13de-4112-a5df-46cb3da08ded:2"}'
 AT = 1795000000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clinic.errors import ChannelUnavailable, RecipientRejected
-from notification_service.smtp_replies import data_refusal, rcpt_refusal
+from notification_service.channels.smtp_replies import data_refusal, rcpt_refusal
 
 FINAL = [
     (550, b"5.1.0 Address rejected"),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from clinic.errors import ConfigError
-from notification_service.channels import SmtpChannel
+from notification_service.channels.email_channel import SmtpChannel
+from notification_service.channels.smtp_connection import Tls
 from notification_service.settings import notification_settings
-from notification_service.smtp import Tls
 
 LOOPBACK = ["localhost", "127.0.0.1", "127.1.2.3", "::1", "LOCALHOST", "localhost."]
 ELSEWHERE = ["mail.example", "mailpit", "10.0.0.1", "localhost.example", "192.168.0.1", "fe80::1"]

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinic.calendar_file import calendar_file
-from clinic.spoken import spoken, spoken_time
+from clinic.contracts.calendar_file import calendar_file
+from clinic.contracts.date_format import format_clock_time, format_moment
 
 
 def at(text: str) -> datetime:
@@ -29,10 +29,10 @@ def test_the_hour_that_comes_twice_is_told_apart(
     key: str, first: datetime, clock: str, before: str, after: str, minutes: int
 ) -> None:
     zone, second = ZoneInfo(key), first + timedelta(minutes=minutes)
-    assert spoken_time(first, "es", zone) == f"{clock} ({before})"
-    assert spoken_time(second, "es", zone) == f"{clock} ({after})"
-    assert spoken(first, "en", zone).endswith(f", {clock} ({before}, {key})")
-    assert spoken(second, "en", zone).endswith(f", {clock} ({after}, {key})")
+    assert format_clock_time(first, "es", zone) == f"{clock} ({before})"
+    assert format_clock_time(second, "es", zone) == f"{clock} ({after})"
+    assert format_moment(first, "en", zone).endswith(f", {clock} ({before}, {key})")
+    assert format_moment(second, "en", zone).endswith(f", {clock} ({after}, {key})")
 
 
 @pytest.mark.parametrize(("key", "first", "clock", "before", "after", "minutes"), TWICE)
@@ -41,14 +41,16 @@ def test_any_other_hour_is_said_as_ever(
 ) -> None:
     zone = ZoneInfo(key)
     for moment in (first - timedelta(hours=3), first + timedelta(hours=3)):
-        assert "UTC" not in spoken_time(moment, "es", zone) + spoken(moment, "es", zone)
+        assert "UTC" not in format_clock_time(moment, "es", zone) + format_moment(
+            moment, "es", zone
+        )
 
 
 def test_the_hour_that_is_left_out_has_no_offset_either() -> None:
     before = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
     zone = ZoneInfo("Europe/Madrid")
-    assert spoken_time(before, "es", zone) == "01:30"
-    assert spoken_time(before + timedelta(hours=1), "es", zone) == "03:30"
+    assert format_clock_time(before, "es", zone) == "01:30"
+    assert format_clock_time(before + timedelta(hours=1), "es", zone) == "03:30"
 
 
 @pytest.mark.parametrize(("key", "first", "clock", "before", "after", "minutes"), TWICE)

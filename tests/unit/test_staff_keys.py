@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.staff_keys import StaffKeys
+from gateway.auth.staff_keys import StaffKeys
 
 ONE, OTHER = "one-key-of-the-staff", "another-key-of-the-staff"
 SECRET = b"s" * 32

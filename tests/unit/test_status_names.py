@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.status_names import code_of_status, title_of
+from gateway.http.status_names import code_of_status, title_of
 
 
 @pytest.mark.parametrize(

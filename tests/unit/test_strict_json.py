@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic.strict_json import MAX_DEPTH, InvalidJson, dumps, loads
+from clinic.contracts.strict_json import MAX_DEPTH, InvalidJson, dumps, loads
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()

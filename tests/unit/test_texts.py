@@ -6,13 +6,13 @@ from string import Formatter
 
 import pytest
 
-from clinic.booking import Status
-from clinic.reasons import LANGUAGES
-from gateway.error_texts import ERROR_TEXTS
-from gateway.letter_texts import LETTER_TEXTS
-from gateway.queue_texts import QUEUE_TEXTS
-from gateway.staff_texts import STAFF_TEXTS
-from gateway.texts import TEXTS, Texts
+from clinic.domain.booking import Status
+from clinic.domain.reasons import LANGUAGES
+from gateway.locale.dead_letter_texts import LETTER_TEXTS
+from gateway.locale.error_texts import ERROR_TEXTS
+from gateway.locale.patient_texts import TEXTS, Texts
+from gateway.locale.queue_texts import QUEUE_TEXTS
+from gateway.locale.staff_texts import STAFF_TEXTS
 
 PARTS = (TEXTS, ERROR_TEXTS, STAFF_TEXTS, LETTER_TEXTS, QUEUE_TEXTS)
 SPANISH, ENGLISH = (

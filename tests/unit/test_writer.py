@@ -11,21 +11,21 @@ from zoneinfo import ZoneInfo
 import pytest
 import vobject
 
-from clinic import booking as steps
-from clinic.booking import Booking
-from clinic.manage_link import is_link_code
-from clinic.manage_token import issue
-from clinic.messages import BookingStateChanged
-from notification_service.channels import Envelope
-from notification_service.writer import Links, Writer
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import booking as steps
+from clinic.domain.booking import Booking
+from clinic.domain.manage_link import is_link_code
+from clinic.domain.manage_token import create_credentials
+from notification_service.channels.email_channel import OutgoingEmail
+from notification_service.email.composer import EmailComposer, Links
 from tests.bookings import requested
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SLOT = datetime(2026, 12, 11, 10, tzinfo=UTC)
 LATER = SLOT + timedelta(days=3)
 SECRET = "a secret of the clinic"
-ACCESS = issue()[1]
-PLAIN = Writer("citas@clinica.example", ZoneInfo("Europe/Madrid"), timedelta(minutes=20))
+ACCESS = create_credentials()[1]
+PLAIN = EmailComposer("citas@clinica.example", ZoneInfo("Europe/Madrid"), timedelta(minutes=20))
 LINKED = replace(PLAIN, links=Links("https://citas.clinica.example", SECRET, lambda _id: ACCESS))
 
 CONFIRM = partial(steps.confirm, seat=0, at=NOON, by="worker")
@@ -46,17 +46,17 @@ def booked(**fields: Any) -> Booking:
     return requested(**{"date": SLOT, "at": NOON} | fields)
 
 
-def told(writer: Writer, booking: Booking, *taken: Any) -> list[Envelope]:
+def told(writer: EmailComposer, booking: Booking, *taken: Any) -> list[OutgoingEmail]:
     """Take these steps, and write of each once all are taken."""
     events = []
     for step in taken:
         transition = step(booking)
-        booking = steps.after(booking, transition)
+        booking = steps.apply_transition(booking, transition)
         events.append(BookingStateChanged.of(transition))
     return [writer.write(booking, event) for event in events]
 
 
-def event_in(envelope: Envelope) -> Any:
+def event_in(envelope: OutgoingEmail) -> Any:
     assert envelope.invitation is not None
     calendar = vobject.readOne(envelope.invitation.file().decode())
     assert calendar.method.value == envelope.invitation.method
@@ -131,7 +131,7 @@ def test_the_secret_is_in_no_letter_and_no_repr() -> None:
     assert SECRET not in repr(letters) + repr(LINKED)
 
 
-def rejected(reason: str) -> tuple[Free, Envelope]:
+def rejected(reason: str) -> tuple[Free, OutgoingEmail]:
     free = Free()
     writer: Any = replace(PLAIN, free_slots=free)
     reject = partial(steps.reject, reason=reason, at=NOON, by="worker")

@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from clinic.errors import CheckUnavailable, DeliveryUncertain
+from clinic.errors import CheckUnavailable, DeliveryOutcomeUnknown
 from tests.faults.sabotage.points import (
     CHECK_FAILS,
     EMAIL,
@@ -63,9 +63,9 @@ class Trap:
     def install(self, service: str) -> None:
         """Wrap the methods that the points of this service are about."""
         if service == GATEWAY:
-            self._replace("clinic.backlog:Backlog.ready", self._deadly)
+            self._replace("clinic.outbox.pending_messages:Backlog.ready", self._deadly)
         if service == WORKER:
-            self._replace("booking_service.check:AvailabilityCheck.run", self._unwell)
+            self._replace("booking_service.availability_check:AvailabilityCheck.run", self._unwell)
         for point in POINTS:
             if service in point.service:
                 self._replace(point.method, functools.partial(self._mined, point))
@@ -124,7 +124,7 @@ class Trap:
 
     def _go_off(self, mode: str, point: Point) -> None:
         if mode == RAISE:
-            raise (DeliveryUncertain if point.is_uncertain else Sabotage)(point.name)
+            raise (DeliveryOutcomeUnknown if point.is_uncertain else Sabotage)(point.name)
         # A stopped process is continued by whoever armed the trap.
         os.kill(os.getpid(), signal.SIGKILL if mode == KILL else signal.SIGSTOP)
 

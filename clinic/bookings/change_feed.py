@@ -1,0 +1,76 @@
+"""The steps of all bookings, in the order in which the bookings took their latest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from clinic.bookings import documents
+from clinic.bookings.documents import Document
+from clinic.contracts.messages import BookingStateChanged
+from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, database_errors
+from clinic.outbox.outbox import HAS_TRANSITIONS
+
+#: Bookings in one page; bounded so that no read takes the database long.
+PAGE = 500
+
+_FIELDS = {"history": True, "date": True, "updatedAt": True}
+
+
+@dataclass(frozen=True, slots=True)
+class BookingTransitions:
+    """What one booking has to tell: an event for each step, as it was when the step was taken."""
+
+    updated_at: datetime
+    events: tuple[BookingStateChanged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Bookings, the one that was changed first in front; none up to `reached` is missing."""
+
+    bookings: tuple[BookingTransitions, ...]
+    reached: datetime
+
+
+class ChangeFeed:
+    """Reads bookings by the time of their latest step. Has to do without their patients."""
+
+    def __init__(self, database: Database[dict[str, Any]], page: int = PAGE) -> None:
+        self._bookings = database["bookings"]
+        self._page = page
+
+    def read(self, since: datetime, until: datetime) -> Page:
+        """Return the first page of what was changed between two instants, both included.
+
+        A page ends with an instant, so that none of the bookings which share one is left out.
+        Raises: DatabaseUnavailable.
+        """
+        with database_errors(SCAN_TIMEOUT_SECONDS):
+            found = self._find({"$gte": since, "$lte": until}, self._page)
+            if len(found) < self._page:
+                return _page(found, until)
+            last = found[-1]["updatedAt"]
+            before = [each for each in found if each["updatedAt"] < last]
+            return _page([*before, *self._find(last)], last)
+
+    def _find(self, updated_at: Any, limit: int = 0) -> list[Document]:
+        found = self._bookings.find({"updatedAt": updated_at, **HAS_TRANSITIONS}, _FIELDS)
+        return list(found.sort("updatedAt", 1).limit(limit))
+
+
+def _page(found: Sequence[Document], reached: datetime) -> Page:
+    return Page(tuple(_steps(each) for each in found), reached)
+
+
+def _steps(booking: Document) -> BookingTransitions:
+    history = [documents.history_entry_from_document(row) for row in booking["history"]]
+    events = [
+        BookingStateChanged.in_history(booking["_id"], version, history, booking["date"])
+        for version in range(2, len(history) + 1)  # the first is the request: nobody is told of it
+    ]
+    return BookingTransitions(booking["updatedAt"], tuple(events))

@@ -1,0 +1,32 @@
+"""E-mail addresses of which somebody has proved to read the mailbox, by their hashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.database import Database
+
+from clinic.concurrency.fibers import aside
+from clinic.domain.clock import now
+from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, database_errors
+from clinic.mongo.quota import address_hash
+
+
+class ConfirmedAddresses:
+    """Every method may raise DatabaseUnavailable."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._addresses = database["confirmed_addresses"]
+
+    def add(self, address: str) -> None:
+        """Note that a code was used which only that mailbox was sent; again changes nothing."""
+        first_use = {"$setOnInsert": {"confirmedAt": now()}}
+        with database_errors(OPERATION_TIMEOUT_SECONDS):
+            aside(
+                self._addresses.update_one, {"_id": address_hash(address)}, first_use, upsert=True
+            )
+
+    def contains(self, holder: str) -> bool:
+        """Whether the address with that hash is confirmed."""
+        with database_errors(OPERATION_TIMEOUT_SECONDS):
+            return self._addresses.find_one({"_id": holder}, {"_id": True}) is not None

@@ -1,0 +1,93 @@
+"""How a booking is laid out in MongoDB: camelCase names, and times as BSON dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clinic.domain.booking import Attention, Booking, HistoryEntry, Status
+from clinic.domain.manage_token import BookingCredentials
+
+Document = dict[str, Any]
+
+
+def booking_to_document(booking: Booking, access: BookingCredentials) -> Document:
+    return {
+        "_id": booking.id,
+        "patientName": booking.patient_name,
+        "patientEmail": booking.patient_email,
+        "language": booking.language,
+        "date": booking.date,
+        "status": booking.status.value,
+        "reason": booking.reason,
+        "version": booking.version,
+        "createdAt": booking.created_at,
+        "updatedAt": booking.updated_at,
+        "history": [history_entry_to_document(change) for change in booking.history],
+        "access": _of_access(access),
+    }
+
+
+def _of_access(access: BookingCredentials) -> Document:
+    secrets: Document = {"salt": access.salt, "tokenFingerprint": access.token_fingerprint}
+    if access.key_fingerprint is not None:  # absent, so that a sparse index leaves it out
+        secrets["keyFingerprint"] = access.key_fingerprint
+        secrets["requestFingerprint"] = access.request_fingerprint
+    return secrets
+
+
+def credentials_from_document(document: Document) -> BookingCredentials:
+    return BookingCredentials(
+        salt=document["salt"],
+        token_fingerprint=document["tokenFingerprint"],
+        key_fingerprint=document.get("keyFingerprint"),
+        request_fingerprint=document.get("requestFingerprint"),
+    )
+
+
+def booking_from_document(document: Document) -> Booking:
+    attention = document.get("attention")
+    return Booking(
+        id=document["_id"],
+        patient_name=document["patientName"],
+        patient_email=document["patientEmail"],
+        language=document["language"],
+        date=document["date"],
+        status=Status(document["status"]),
+        reason=document["reason"],
+        version=document["version"],
+        created_at=document["createdAt"],
+        updated_at=document["updatedAt"],
+        history=tuple(history_entry_from_document(row) for row in document["history"]),
+        seat=document.get("seat"),
+        attention=Attention(**attention) if attention else None,
+    )
+
+
+def history_entry_to_document(change: HistoryEntry) -> Document:
+    previous = change.previous.value if change.previous else None
+    row: Document = {
+        "at": change.at,
+        "from": previous,
+        "to": change.status.value,
+        "reason": change.reason,
+        "by": change.by,
+    }
+    if change.key_id is not None:
+        row["keyId"] = change.key_id
+    if change.date is not None:
+        row |= {"date": change.date, "previousDate": change.previous_date}
+    return row
+
+
+def history_entry_from_document(row: Document) -> HistoryEntry:
+    previous = Status(row["from"]) if row["from"] else None
+    return HistoryEntry(
+        at=row["at"],
+        previous=previous,
+        status=Status(row["to"]),
+        reason=row["reason"],
+        by=row["by"],
+        date=row.get("date"),
+        previous_date=row.get("previousDate"),
+        key_id=row.get("keyId"),
+    )

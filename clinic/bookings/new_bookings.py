@@ -1,0 +1,97 @@
+"""New bookings on their way into the database, and how many of them one address may have open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from clinic.bookings.documents import Document
+from clinic.concurrency.fibers import aside
+from clinic.domain.booking import Status
+from clinic.domain.clock import now
+from clinic.errors import IdempotencyKeyUsed, TooManyOpenBookings
+from clinic.mongo.batch_insert import BatchInserter
+from clinic.mongo.quota import QUOTA_KEY, address_hash, free_key, held_by, random_key
+
+_HELD_FIELDS = {QUOTA_KEY: True, "status": True, "date": True}
+
+
+class NewBookings:
+    """A booking holds a unit of the quota of its address until it is rejected or cancelled. That of
+    an appointment that is over is released when it is needed. With `max_open` of None there is no
+    limit, and a booking holds none.
+    """
+
+    def __init__(self, bookings: Collection[Document], max_open: int | None) -> None:
+        self._bookings = bookings
+        self._inserts = BatchInserter(bookings)
+        self._max_open = max_open
+
+    def insert(self, booking: Document) -> None:
+        """Raises: IdempotencyKeyUsed, TooManyOpenBookings, DatabaseUnavailable."""
+        if self._max_open is None:
+            self._insert(booking)
+            return
+        holder = address_hash(booking["patientEmail"])
+        key = random_key(holder, self._max_open)
+        # Each round finds that others have taken units meanwhile; the caller bounds all of them.
+        while not self._insert(booking | {QUOTA_KEY: key}):
+            held = self._held(holder)
+            if booking["_id"] in {each["_id"] for each in held}:
+                return  # an earlier try of the driver had arrived
+            key = self._another_key(booking, held, holder, self._max_open)
+
+    def _insert(self, booking: Document) -> bool:
+        """False when another booking holds its unit. Raises: IdempotencyKeyUsed."""
+        try:
+            self._inserts.insert(booking)
+        except DuplicateKeyError as error:
+            clash = (error.details or {}).get("keyPattern", {})
+            if QUOTA_KEY in clash:
+                return False
+            # Else our own random id is there: an earlier try of the driver had arrived.
+            if "keyFingerprint" in booking["access"] and "_id" not in clash:
+                raise IdempotencyKeyUsed("the key has made a booking before") from None
+        return True
+
+    def _held(self, holder: str) -> list[Document]:
+        return aside(lambda: list(self._bookings.find(held_by(holder), _HELD_FIELDS)))
+
+    def _another_key(
+        self, booking: Document, held: Sequence[Document], holder: str, max_open: int
+    ) -> str:
+        """Raises: TooManyOpenBookings, IdempotencyKeyUsed."""
+        over = [each["_id"] for each in held if _is_over(each)]
+        if over:
+            aside(self._release, over)
+        taken = {each[QUOTA_KEY] for each in held if each["_id"] not in over}
+        key = free_key(holder, max_open, taken)
+        if key is None:
+            self._require_new_key(booking)
+            raise TooManyOpenBookings("the address has as many open bookings as it may have")
+        return key
+
+    def _release(self, over: Sequence[str]) -> None:
+        """Take their units from appointments that are over, unless they were moved meanwhile."""
+        still_over = {
+            "_id": {"$in": over},
+            "status": Status.CONFIRMED.value,
+            "date": {"$lte": now()},
+        }
+        self._bookings.update_many(still_over, {"$unset": {QUOTA_KEY: ""}})
+
+    def _require_new_key(self, booking: Document) -> None:
+        """A request that is repeated gets its booking, also when no other would be taken.
+
+        Raises: IdempotencyKeyUsed.
+        """
+        used = booking["access"].get("keyFingerprint")
+        if used and aside(self._bookings.find_one, {"access.keyFingerprint": used}, {"_id": True}):
+            raise IdempotencyKeyUsed("the key has made a booking before")
+
+
+def _is_over(booking: Document) -> bool:
+    is_over: bool = booking["date"] <= now()
+    return is_over and booking["status"] == Status.CONFIRMED.value

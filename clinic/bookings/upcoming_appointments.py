@@ -1,0 +1,66 @@
+"""The appointments that are near, in the order of their slots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from clinic.bookings import documents
+from clinic.bookings.documents import Document
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain.booking import Status, Transition
+from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, database_errors
+
+#: Bookings in one page; bounded so that no read takes the database long.
+PAGE = 200
+
+_FIELDS = {"history": True, "version": True, "slot": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Confirmed bookings, each by its latest step; none up to `reached` is missing."""
+
+    steps: tuple[BookingStateChanged, ...]
+    reached: datetime
+
+
+class UpcomingAppointments:
+    """Reads confirmed bookings along the index of the seats. Does without their patients."""
+
+    def __init__(self, database: Database[dict[str, Any]], page: int = PAGE) -> None:
+        self._bookings = database["bookings"]
+        self._page = page
+
+    def read(self, first: datetime, last: datetime) -> Page:
+        """Return the first page of what begins between two instants, both included.
+
+        A page ends with a slot, so that none of the bookings which share one is left out.
+        Raises: DatabaseUnavailable.
+        """
+        with database_errors(SCAN_TIMEOUT_SECONDS):
+            found = self._find({"$gte": first, "$lte": last}, self._page)
+            if len(found) < self._page:
+                return _page(found, last)
+            reached = found[-1]["slot"]
+            before = [each for each in found if each["slot"] < reached]
+            return _page([*before, *self._find(reached)], reached)
+
+    def _find(self, slot: Any, limit: int = 0) -> list[Document]:
+        confirmed = {"slot": slot, "status": Status.CONFIRMED.value}
+        return list(self._bookings.find(confirmed, _FIELDS).sort("slot", 1).limit(limit))
+
+
+def _page(found: Sequence[Document], reached: datetime) -> Page:
+    return Page(tuple(_latest(each) for each in found), reached)
+
+
+def _latest(booking: Document) -> BookingStateChanged:
+    change = documents.history_entry_from_document(booking["history"][-1])
+    return BookingStateChanged.of(
+        Transition(booking["_id"], booking["slot"], booking["version"], change)
+    )

@@ -1,0 +1,1 @@
+"""Batching and wake-up events between threads and greenlets. Knows nothing of bookings."""

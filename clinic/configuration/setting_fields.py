@@ -1,0 +1,137 @@
+"""Fields of settings. Each takes the text of an environment variable, or what YAML made of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from marshmallow import ValidationError, fields, validate
+
+from clinic.configuration.setting_text import is_host, plain_text, split_url
+
+#: 128 bits of hexadecimal digits are longer; whoever has a code could try shorter secrets out.
+SECRET_LENGTH = 16
+#: As in `clinic.messaging.topology`, which has them with their queues.
+WORK_QUEUE_NAMES = frozenset(
+    {"booking_requests", "notification_service.email", "notification_service.webhook"}
+)
+#: In tzdata's list, but no place: "local time zone must be set".
+_NO_ZONES = frozenset({"Factory"})
+
+
+class Text(fields.String):
+    """One line of text without quotes or blanks around it."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
+        return plain_text(value)
+
+
+class WholeNumber(fields.Integer):
+    """Decimal digits, or a number of YAML. Python takes 1_000, and digits of any script, too."""
+
+    def __init__(self, low: int, high: int, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=[validate.Range(low, high)], **kwargs)
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> int:
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", plain_text(value)):
+            return int(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise ValidationError("must be a whole number in decimal digits")
+
+
+class Number(fields.Float):
+    """As a WholeNumber, with a decimal point if need be."""
+
+    def __init__(self, low: float, high: float, **kwargs: Any) -> None:
+        super().__init__(validate=[validate.Range(low, high)], **kwargs)
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> float:
+        return number(value)
+
+
+class Flag(fields.Boolean):
+    """true or false, yes or no, on or off, 1 or 0."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        known = plain_text(value) if isinstance(value, str) else value
+        try:
+            return super()._deserialize(known, *args, **kwargs)
+        except ValidationError:
+            raise ValidationError("must be true or false") from None
+
+
+class Host(fields.Field[str]):
+    """A host name or an IP address, and nothing else."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
+        if not is_host(plain_text(value)):
+            raise ValidationError("must be a host name or an IP address, in ASCII and without port")
+        return str(value)
+
+
+class Zone(fields.Field[ZoneInfo]):
+    """The name of a zone in the IANA database; the system's files know others, such as right/..."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> ZoneInfo:
+        if plain_text(value) not in _zone_names():
+            raise ValidationError(f"{value!r:.80} is not an IANA time zone like Europe/Madrid")
+        return ZoneInfo(value)
+
+
+class PublicUrl(fields.Field[str]):
+    """Where patients reach the gateway, as "https://citas.clinica.example"; returned without a
+    slash at its end. The pages have no prefix, so neither has the URL."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
+        url = split_url(plain_text(value), ("http", "https"))
+        if url is None or "@" in url.netloc or "?" in value or "#" in value:
+            raise ValidationError("must be like https://citas.clinica.example")
+        if url.path.strip("/"):
+            raise ValidationError("must have no path: the pages need a host name of their own")
+        return f"{url.scheme}://{url.netloc}"
+
+
+class SecretList(fields.Field[tuple[str, ...]]):
+    """Secrets separated by commas, the one in use first. A fault does not quote them."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[str, ...]:
+        parts = [part.strip() for part in plain_text(value).split(",")]
+        secrets = tuple(plain_text(part) for part in parts if part)
+        if not secrets:
+            raise ValidationError("must have a secret between its commas")
+        if any(len(secret) < SECRET_LENGTH for secret in secrets):
+            raise ValidationError(f"must have {SECRET_LENGTH} characters at least in each secret")
+        return secrets
+
+
+class DeclaredQueues(fields.Field[frozenset[str] | None]):
+    """`all`, which is None; `none`; or names of work queues, separated by commas."""
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> frozenset[str] | None:
+        if value == "all":
+            return None
+        names = frozenset(name.strip() for name in plain_text(value).split(","))
+        if value != "none" and not names <= WORK_QUEUE_NAMES:
+            raise ValidationError(f"must be all, none, or some of {sorted(WORK_QUEUE_NAMES)}")
+        return names & WORK_QUEUE_NAMES
+
+
+def number(value: object) -> float:
+    """Raises: ValidationError."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", plain_text(value)):
+        return float(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value)):  # type: ignore[arg-type]
+        raise ValidationError("must be a number in decimal digits")
+    return float(value)  # type: ignore[arg-type]
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    listed = files("tzdata").joinpath("zones").read_text("ascii").split()
+    return frozenset(listed) - _NO_ZONES

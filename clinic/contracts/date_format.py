@@ -1,0 +1,44 @@
+"""Dates as people say them, in a language and on the clocks of a zone."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time, get_timezone_location
+
+
+def format_moment(moment: datetime, language: str, zone: ZoneInfo) -> str:
+    """Say an instant as people do, weekday and zone included: "viernes, 11 de diciembre de 2026,
+    11:00 (Europe/Madrid)". In the hour that comes twice: "02:30 (UTC+02:00, Europe/Madrid)"."""
+    local = moment.astimezone(zone)
+    day = format_date(local, "full", locale=language)
+    places = ", ".join(part for part in (_ambiguous_offset(local), zone.key) if part)
+    return f"{day}, {_clock(local, language)} ({places})"
+
+
+def format_day(day: date, language: str) -> str:
+    """Say a day in full: "viernes, 11 de diciembre de 2026"."""
+    return format_date(day, "full", locale=language)
+
+
+def format_clock_time(moment: datetime, language: str, zone: ZoneInfo) -> str:
+    """Say what the clock shows: "11:00", and in the hour that comes twice "02:30 (UTC+02:00)"."""
+    local = moment.astimezone(zone)
+    offset = _ambiguous_offset(local)
+    return f"{_clock(local, language)} ({offset})" if offset else _clock(local, language)
+
+
+def zone_city(zone: ZoneInfo, language: str) -> str:
+    """Name the place whose clocks are meant, as people there do: "Madrid", "Mexico City"."""
+    return get_timezone_location(zone, locale=language, return_city=True)
+
+
+def _clock(local: datetime, language: str) -> str:
+    return str(format_time(local, "HH:mm", locale=language))
+
+
+def _ambiguous_offset(local: datetime) -> str:
+    """Tell two instants apart at which the clock shows the same; "" where it shows it once."""
+    other = local.replace(fold=1 - local.fold)
+    return f"UTC{local.isoformat()[-6:]}" if other.utcoffset() != local.utcoffset() else ""

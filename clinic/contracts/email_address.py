@@ -1,0 +1,108 @@
+"""Reads an e-mail address: exactly one, in its normal form."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import regex
+from email_validator import EmailNotValidError, validate_email
+from marshmallow import ValidationError
+
+from clinic.contracts.field_errors import invalid
+
+MAX_EMAIL = 254  #: RFC 5321, section 4.5.3.1.3, less the angle brackets
+MAX_LOCAL_PART = 64  #: RFC 5321, section 4.5.3.1.1
+#: Room for what was copied along. The length is checked before all else.
+_MAX_INPUT = 2 * MAX_EMAIL
+
+#: The part before the @ as most people have it: in its normal form, whatever the rest is.
+_PLAIN_LOCAL_PART = re.compile(r"[a-z0-9]+([._+-][a-z0-9]+)*", re.ASCII)
+_UNSEEN = r"[\s\p{Default_Ignorable_Code_Point}\p{Cf}]"
+_AROUND = regex.compile(rf"\A{_UNSEEN}+|{_UNSEEN}+\Z")
+_INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]")
+#: What East Asian keyboards write for ASCII.
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+
+_ONE = "must be one e-mail address"
+
+
+def parse_email_address(text: str) -> str:
+    """Return the address with its domain in Unicode and lower case; `local@` stays as written.
+
+    Raises: marshmallow.ValidationError with a `FieldMessage`.
+    """
+    if len(text) > _MAX_INPUT:
+        raise _too_long()
+    address = _without_surroundings(text)
+    if not address:
+        raise invalid("email_blank", f"{_ONE}, and not blank")
+    if len(address) > MAX_EMAIL:
+        raise _too_long()
+    try:
+        normal = _normal_address(address)
+    except EmailNotValidError:
+        raise _fault_of(address) from None
+    if len(normal.rpartition("@")[0]) > MAX_LOCAL_PART:
+        raise invalid(
+            "email_local_too_long", f"must have at most {MAX_LOCAL_PART} characters before the @"
+        )
+    return normal
+
+
+def _without_surroundings(text: str) -> str:
+    if text.isascii():
+        return text.strip()
+    inner: str = _AROUND.sub("", text)
+    return inner.translate(_FULL_WIDTH)
+
+
+def _normal_address(text: str) -> str:
+    """Raises: EmailNotValidError."""
+    local_part, _, domain = text.rpartition("@")
+    # What is not ASCII becomes longer on its way, and perhaps too long.
+    is_plain = text.isascii() and _PLAIN_LOCAL_PART.fullmatch(local_part)
+    return f"{local_part}@{_normal_domain(domain)}" if is_plain else _checked(text)
+
+
+@lru_cache(maxsize=1024)
+def _normal_domain(domain: str) -> str:
+    """Most patients have one of a few domains, and to check one is most of the work of an address.
+
+    Raises: EmailNotValidError.
+    """
+    return _checked(f"a@{domain}").partition("@")[2]
+
+
+def _checked(address: str) -> str:
+    return validate_email(address, check_deliverability=False, allow_smtputf8=False).normalized
+
+
+def _fault_of(address: str) -> ValidationError:
+    """Tell what is wrong with an address that is refused, the plainest fault first."""
+    local_part, _, domain = address.rpartition("@")
+    faults = (
+        ("email_invisible", "without invisible characters", _INVISIBLE.search(address)),
+        ("email_display_name", "without a name and angle brackets", regex.search("[<>]", address)),
+        ("email_no_at", "and has no @", "@" not in address),
+        ("email_several", "not several", "@" in local_part),
+        ("email_spaces", "without blanks", regex.search(r"\s", address)),
+        ("email_not_ascii", "with ASCII characters before the @", not local_part.isascii()),
+        ("email_domain", "and what follows the @ is no domain", not _is_domain(domain)),
+    )
+    for code, text, is_found in faults:
+        if is_found:
+            return invalid(code, f"{_ONE}, {text}")
+    return invalid("email_invalid", f"{_ONE}, and what precedes the @ is not valid")
+
+
+def _is_domain(domain: str) -> bool:
+    try:
+        _normal_domain(domain)
+    except EmailNotValidError:
+        return False
+    return True
+
+
+def _too_long() -> ValidationError:
+    return invalid("email_too_long", f"must have at most {MAX_EMAIL} characters")

@@ -1,0 +1,179 @@
+"""What travels over the broker: ids, versions, states and times, and no personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from clinic.contracts import strict_json
+from clinic.domain.booking import (
+    Booking,
+    HistoryEntry,
+    Status,
+    Transition,
+    date_at_version,
+    is_booking_id,
+)
+from clinic.domain.clock import to_wire
+from clinic.errors import PoisonMessage
+
+#: Far above any message of ours; RabbitMQ itself would take 16 MiB.
+MAX_BODY_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRequested:
+    """Asks for a decision. Body: {"bookingId", "date", "version"}."""
+
+    booking_id: str
+    date: datetime
+    version: int
+
+    @classmethod
+    def of(cls, booking: Booking) -> Self:
+        return cls(booking.id, booking.date, booking.version)
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Self:
+        """Raises: PoisonMessage."""
+        fields = _Fields(body)
+        return cls(fields.booking_id(), fields.time("date"), fields.version())
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.booking_id}:{self.version}"
+
+    def to_body(self) -> dict[str, Any]:
+        return {"bookingId": self.booking_id, "date": to_wire(self.date), "version": self.version}
+
+
+@dataclass(frozen=True, slots=True)
+class BookingStateChanged:
+    """The fact that a booking took a step. `event_id` is "<bookingId>:<version>"."""
+
+    booking_id: str
+    version: int
+    status: Status
+    previous_status: Status
+    reason: str | None
+    date: datetime
+    occurred_at: datetime
+
+    @classmethod
+    def of(cls, transition: Transition) -> Self:
+        change = transition.change
+        if change.previous is None:
+            raise ValueError("a request is no transition")
+        return cls(
+            booking_id=transition.booking_id,
+            version=transition.version,
+            status=change.status,
+            previous_status=change.previous,
+            reason=change.reason,
+            date=transition.date,
+            occurred_at=change.at,
+        )
+
+    @classmethod
+    def in_history(
+        cls, booking_id: str, version: int, history: Sequence[HistoryEntry], date: datetime
+    ) -> Self:
+        """Make the event of a step that was taken; `date` is the booking's present one."""
+        then = date_at_version(version, history, date)
+        return cls.of(Transition(booking_id, then, version, history[version - 1]))
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Self:
+        """Raises: PoisonMessage."""
+        fields = _Fields(body)
+        event = cls(
+            booking_id=fields.booking_id(),
+            version=fields.version(),
+            status=fields.status("status"),
+            previous_status=fields.status("previousStatus"),
+            reason=fields.optional_text("reason"),
+            date=fields.time("date"),
+            occurred_at=fields.time("occurredAt"),
+        )
+        if body.get("eventId") != event.event_id:
+            raise PoisonMessage("eventId does not match bookingId and version")
+        return event
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.booking_id}:{self.version}"
+
+    @property
+    def is_rescheduling(self) -> bool:
+        """Whether it tells of another date, and of no other status."""
+        return self.status is self.previous_status
+
+    def to_body(self) -> dict[str, Any]:
+        return {
+            "eventId": self.event_id,
+            "bookingId": self.booking_id,
+            "version": self.version,
+            "status": self.status.value,
+            "previousStatus": self.previous_status.value,
+            "reason": self.reason,
+            "date": to_wire(self.date),
+            "occurredAt": to_wire(self.occurred_at),
+        }
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """Read a message body as a JSON object. Raises: PoisonMessage, without quoting the content."""
+    if len(data) > MAX_BODY_BYTES:
+        raise PoisonMessage(f"the body has {len(data)} bytes, more than {MAX_BODY_BYTES}")
+    try:
+        body = strict_json.loads(data)
+    except strict_json.InvalidJson as error:
+        raise PoisonMessage(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise PoisonMessage("the body is not a JSON object")
+    return body
+
+
+class _Fields:
+    """Reads typed values of a body; a fault names the field and never its content."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+
+    def booking_id(self) -> str:
+        value = self._text("bookingId")
+        if not is_booking_id(value):
+            raise PoisonMessage("bookingId is not a UUID")
+        return value
+
+    def version(self) -> int:
+        value = self._body.get("version")
+        if type(value) is not int or not 1 <= value < 2**31:
+            raise PoisonMessage("version is not a positive integer")
+        return value
+
+    def status(self, name: str) -> Status:
+        try:
+            return Status(self._text(name))
+        except ValueError:
+            raise PoisonMessage(f"{name} is not a status") from None
+
+    def time(self, name: str) -> datetime:
+        try:
+            moment = datetime.fromisoformat(self._text(name))
+        except ValueError:
+            raise PoisonMessage(f"{name} is not a time") from None
+        if moment.tzinfo is None:
+            raise PoisonMessage(f"{name} has no offset")
+        return moment
+
+    def optional_text(self, name: str) -> str | None:
+        return None if self._body.get(name) is None else self._text(name)
+
+    def _text(self, name: str) -> str:
+        value = self._body.get(name)
+        if not isinstance(value, str):
+            raise PoisonMessage(f"{name} is missing or not a text")
+        return value

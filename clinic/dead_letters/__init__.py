@@ -1,0 +1,1 @@
+"""Dead letters: how they are listed, sent again and dropped."""

@@ -1,0 +1,1 @@
+"""The rules of a booking. Pure: it imports the standard library and itself."""

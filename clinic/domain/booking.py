@@ -1,0 +1,242 @@
+"""A booking and the steps it may take. Pure: knows no framework, database or broker."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from clinic.errors import IllegalTransition
+
+
+class Status(StrEnum):
+    PENDING = "pending"  #: accepted, not decided yet
+    CONFIRMED = "confirmed"  #: holds a seat of its slot
+    REJECTED = "rejected"  #: final
+    CANCELLED = "cancelled"  #: final; the seat is free again
+
+
+#: Each is a letter, and a row of the one document: a patient may not fill either without end.
+MAX_RESCHEDULES = 50
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_ID_LENGTH = 36
+
+ALLOWED_TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED}),
+    Status.CONFIRMED: frozenset({Status.CANCELLED}),
+    Status.REJECTED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+def is_booking_id(value: object) -> bool:
+    """Whether this is an id as we write them: a UUID, lower case, with dashes."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def canonical_id(value: object) -> str | None:
+    """Return an id as we write them, or None for what is none: RFC 9562, section 4, has it that on
+    input capitals mean the same."""
+    if not isinstance(value, str) or len(value) > _ID_LENGTH:
+        return None
+    lower = value.lower()
+    return lower if is_booking_id(lower) else None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One row of a booking's history; `previous` is None for the request itself.
+
+    The dates are None but for a rescheduling, which leads from `confirmed` to `confirmed`.
+    `key_id` tells which key of the staff it was done with, if any.
+    """
+
+    at: datetime
+    previous: Status | None
+    status: Status
+    reason: str | None
+    by: str
+    date: datetime | None = None
+    previous_date: datetime | None = None
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Why a person should look at a booking that the system could not decide."""
+
+    code: str
+    at: datetime
+
+
+class BookingState(Protocol):
+    """What a step is decided on: where a booking stands."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def date(self) -> datetime: ...
+
+    @property
+    def status(self) -> Status: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedRequest:
+    """A booking that nobody has read: it is said to be at that version, and not decided yet."""
+
+    id: str
+    date: datetime
+    version: int
+    status: Status = field(default=Status.PENDING, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    id: str
+    patient_name: str
+    patient_email: str
+    language: str
+    date: datetime
+    status: Status
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    history: tuple[HistoryEntry, ...]
+    reason: str | None = None
+    seat: int | None = None
+    attention: Attention | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A legal step not yet stored: `date` and `version` are the booking's after it."""
+
+    booking_id: str
+    date: datetime
+    version: int
+    change: HistoryEntry
+    seat: int | None = None
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.booking_id}:{self.version}"
+
+    @property
+    def decided_on(self) -> datetime:
+        """The date that the booking must have before the step."""
+        return self.change.previous_date or self.date
+
+
+def create_booking(
+    *, patient_name: str, patient_email: str, language: str, date: datetime, at: datetime, by: str
+) -> Booking:
+    """Make a new pending booking with a random UUIDv4. `date` and `at` are aware UTC."""
+    return Booking(
+        id=str(uuid.uuid4()),
+        patient_name=patient_name,
+        patient_email=patient_email,
+        language=language,
+        date=date,
+        status=Status.PENDING,
+        version=1,
+        created_at=at,
+        updated_at=at,
+        history=(HistoryEntry(at=at, previous=None, status=Status.PENDING, reason=None, by=by),),
+    )
+
+
+def confirm(booking: BookingState, *, seat: int, at: datetime, by: str) -> Transition:
+    """Give the booking a seat of its slot, counted from 0. Raises: IllegalTransition."""
+    return _step(booking, Status.CONFIRMED, reason=None, at=at, by=by, seat=seat)
+
+
+def reject(booking: BookingState, *, reason: str, at: datetime, by: str) -> Transition:
+    """Turn the booking down for a code of `clinic.domain.reasons`. Raises: IllegalTransition."""
+    return _step(booking, Status.REJECTED, reason=reason, at=at, by=by)
+
+
+def cancel(
+    booking: BookingState, *, reason: str, at: datetime, by: str, key_id: str | None = None
+) -> Transition:
+    """Call the booking off; its seat becomes free. Raises: IllegalTransition."""
+    return _step(booking, Status.CANCELLED, reason=reason, at=at, by=by, key_id=key_id)
+
+
+def reschedule(
+    booking: Booking,
+    *,
+    date: datetime,
+    seat: int,
+    at: datetime,
+    by: str,
+    key_id: str | None = None,
+) -> Transition:
+    """Move a confirmed booking to a seat of another slot, and free the one it holds.
+
+    Raises: IllegalTransition.
+    """
+    if booking.status is not Status.CONFIRMED:
+        raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be moved")
+    if sum(row.date is not None for row in booking.history) >= MAX_RESCHEDULES:
+        raise IllegalTransition(f"booking {booking.id} was moved {MAX_RESCHEDULES} times")
+    change = HistoryEntry(
+        at=at,
+        previous=booking.status,
+        status=booking.status,
+        reason=None,
+        by=by,
+        date=date,
+        previous_date=booking.date,
+        key_id=key_id,
+    )
+    return Transition(booking.id, date, booking.version + 1, change, seat)
+
+
+def apply_transition(booking: Booking, transition: Transition) -> Booking:
+    """Return the booking as it is once the step is stored."""
+    change = transition.change
+    return replace(
+        booking,
+        date=transition.date,
+        status=change.status,
+        reason=change.reason,
+        version=transition.version,
+        updated_at=change.at,
+        history=(*booking.history, change),
+        seat=booking.seat if transition.seat is None else transition.seat,
+        attention=None,
+    )
+
+
+def date_at_version(version: int, history: Sequence[HistoryEntry], date: datetime) -> datetime:
+    """Return the date that a booking had at one of its versions; `date` is its present one."""
+    moved = (row.previous_date for row in history[version:] if row.previous_date is not None)
+    return next(moved, date)
+
+
+def _step(
+    booking: BookingState,
+    status: Status,
+    *,
+    reason: str | None,
+    at: datetime,
+    by: str,
+    seat: int | None = None,
+    key_id: str | None = None,
+) -> Transition:
+    if status not in ALLOWED_TRANSITIONS[booking.status]:
+        raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be {status}")
+    previous = booking.status
+    change = HistoryEntry(at, previous, status, reason, by, key_id=key_id)
+    return Transition(booking.id, booking.date, booking.version + 1, change, seat)

@@ -1,0 +1,1 @@
+"""RabbitMQ: topology, connections, publishing with confirms, checks of what arrives. No nameko."""

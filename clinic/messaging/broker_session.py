@@ -1,0 +1,80 @@
+"""A short connection to the broker, for somebody who looks and leaves."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from amqp.exceptions import AMQPError
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+from clinic.errors import BrokerUnavailable
+from clinic.messaging.connection import connect_once, set_socket_timeout
+from clinic.messaging.frame_checks import TRANSPORT_OPTIONS
+
+#: How long somebody may look who waits for a page: the gateway answers within three seconds.
+SESSION_TIMEOUT_SECONDS = 2.5
+#: How long each node of the broker may take to let us in, a short look aside.
+CONNECT_SECONDS = 5
+#: How long one question may stay unanswered.
+ANSWER_SECONDS = 10
+#: How long the broker may take to say goodbye; letters in hand go back to it either way.
+_FAREWELL_SECONDS = 0.5
+
+_BROKER_ERRORS = (AMQPError, OperationalError, OSError)
+
+
+class BrokerSession:
+    """One connection, trusted until the first error. Nobody waits on it longer than was said."""
+
+    def __init__(self, connection: Connection, until: float) -> None:
+        self._connection = connection
+        self._until = until
+
+    @property
+    def seconds_left(self) -> float:
+        return self._until - time.monotonic()
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        """Bound what is asked in the block. Raises: BrokerUnavailable."""
+        with _broker_errors():
+            if self.seconds_left <= 0:
+                raise TimeoutError("the time for this look is over")
+            set_socket_timeout(self._connection, min(ANSWER_SECONDS, self.seconds_left))
+            yield self._connection
+
+
+@contextmanager
+def broker_session(amqp_uri: str, seconds: float = math.inf) -> Iterator[BrokerSession]:
+    """Connect for `seconds` at most. What was taken and not acknowledged is back afterwards.
+
+    Raises: BrokerUnavailable.
+    """
+    until = time.monotonic() + seconds
+    # A third: there may be two nodes of a cluster that are of no use before one that is.
+    connection = Connection(
+        amqp_uri,
+        connect_timeout=min(CONNECT_SECONDS, seconds / 3),
+        transport_options=TRANSPORT_OPTIONS,
+    )
+    try:
+        with _broker_errors():
+            connect_once(connection)
+        yield BrokerSession(connection, until)
+        with suppress(*_BROKER_ERRORS):
+            set_socket_timeout(connection, _FAREWELL_SECONDS)
+            connection.release()  # else the broker would find out later that we are gone
+    finally:
+        connection.collect()
+
+
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    try:
+        yield
+    except _BROKER_ERRORS as error:
+        raise BrokerUnavailable(f"{type(error).__name__} from the broker") from error

@@ -1,0 +1,1 @@
+"""Entrypoints, dependency providers and the container. The only package of `clinic` with nameko."""

@@ -1,0 +1,213 @@
+"""nameko's consumers, made to end well: they finish, acknowledge, and then let go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from amqp.exceptions import NotFound
+from eventlet.event import Event
+from kombu import Connection
+from kombu import Consumer as KombuConsumer
+from kombu.message import Message
+from kombu.transport.base import StdChannel
+from nameko.messaging import QueueConsumer, QueueConsumerStopped
+
+from clinic import config
+from clinic.errors import error_code
+from clinic.messaging import topology
+from clinic.messaging.connection import enable_read_buffering, set_socket_timeout
+from clinic.messaging.frame_checks import TRANSPORT_OPTIONS
+from clinic.nameko_extensions.ack_batcher import AckBatcher
+from clinic.nameko_extensions.consumer_watchdog import ConsumerWatchdog
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+
+logger = logging.getLogger(__name__)
+
+#: The longest pause between two tries to reach a broker that is away.
+MAX_RECONNECT_SECONDS = 5
+#: How long an open connection may leave a question unanswered.
+ANSWER_SECONDS = 10
+
+
+class _Stopping(Exception):
+    """The broker is away, and the service shall end before it is back."""
+
+
+class GracefulQueueConsumer(QueueConsumer):
+    """A queue consumer that stays connected until the work in hand is done and acknowledged.
+
+    nameko's own closes the connection as soon as its consumers are cancelled: on SIGTERM every
+    message in hand is requeued and run a second time. And it waits for a lost broker without an
+    end, even when it has been told to stop.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_consuming = False
+        self._acks = AckBatcher()
+        self._pending_remove_providers: dict[Any, Event] = {}
+        self._unregistered: dict[Any, Event] = {}
+        self._stall = ConsumerWatchdog()
+        #: Connections that broke, of those which were open.
+        self._broken = 0
+
+    @property
+    def _is_stopping(self) -> bool:
+        return bool(self.should_stop or self._unregistered)
+
+    def start(self) -> None:
+        """Connect, unless no entrypoint of the service consumes: one may be switched off."""
+        if self._providers_registered:
+            super().start()
+
+    def run(self, **kwargs: Any) -> None:
+        with suppress(_Stopping):
+            super().run(**kwargs)
+        self._stop_waiting_for_the_start()
+
+    def stop(self) -> None:
+        """End also before the first connection; nameko would kill the thread, and log a crash."""
+        if not self._providers_registered:
+            return
+        if not self._consumers_ready.ready():
+            self._stop_waiting_for_the_start()
+            self.should_stop = True
+        super().stop()
+
+    def _stop_waiting_for_the_start(self) -> None:
+        if not self._consumers_ready.ready():
+            self._consumers_ready.send_exception(QueueConsumerStopped())
+
+    @contextmanager
+    def establish_connection(self) -> Iterator[Connection]:
+        """Connect as kombu does, but never wait for a broker longer than there is a need to."""
+        self.is_consuming = False
+        self._leave_if_stopping()
+        with self.create_connection() as connection:
+            connection.ensure_connection(
+                self.on_connection_error,
+                interval_max=MAX_RECONNECT_SECONDS,
+                callback=self._leave_if_stopping,
+            )
+            set_socket_timeout(connection, ANSWER_SECONDS)
+            enable_read_buffering(connection)
+            self._open_connection = connection
+            try:
+                yield connection
+            except Exception:
+                self._broken += 1
+                connection.collect()  # a farewell would wait for an answer
+                raise
+
+    def create_connection(self) -> Connection:
+        """Begin with the node after the one that broke: it may let us in and be of no use."""
+        connection = super().create_connection()
+        connection.transport_options |= TRANSPORT_OPTIONS
+        for _ in range(self._broken % max(len(connection.alt), 1)):
+            connection.maybe_switch_next()
+        return connection
+
+    def on_connection_error(self, error: Exception, interval: float) -> None:
+        """Say it without the URI: nameko hides the first password of a list, and no other."""
+        logger.warning("Error connecting to broker (%s), trying again in %s s", error, interval)
+
+    def _leave_if_stopping(self) -> None:
+        """Give up when nothing is connected: the broker has taken back what was in hand."""
+        if self._is_stopping:
+            self._release_pending()
+            raise _Stopping
+
+    def unregister_provider(self, provider: Any) -> None:
+        """Bear being told twice: a second SIGTERM waits for what the first has begun."""
+        if provider in self._unregistered:
+            self._unregistered[provider].wait()
+            return
+        done = self._unregistered[provider] = Event()
+        super().unregister_provider(provider)
+        done.send()
+
+    def on_consume_ready(self, *args: Any, **kwargs: Any) -> None:
+        self.is_consuming = True
+        self._stall = ConsumerWatchdog()
+        super().on_consume_ready(*args, **kwargs)
+
+    def on_iteration(self) -> None:
+        # kombu does it between messages only: a steady flow of slow work would leave it out.
+        self._open_connection.heartbeat_check()
+        self._cancel_consumers_if_requested()
+        if not self._consumers and not self._acks:
+            self.should_stop = True
+        if self._stall.is_certain(not self._acks, self._count_waiting):
+            raise ConnectionResetError("nothing is delivered any more")
+
+    def _count_waiting(self) -> int:
+        """Count what waits in the queues. Raises: ConnectionResetError when one is gone."""
+        try:
+            return sum(
+                consumer.channel.queue_declare(provider.queue.name, passive=True).message_count
+                for provider, consumer in self._consumers.items()
+            )
+        except NotFound as error:
+            raise ConnectionResetError(str(error)) from None
+
+    def _cancel_consumers_if_requested(self) -> None:
+        """Cancel as nameko does, but let nobody wait for ever when the link breaks meanwhile."""
+        for provider in list(self._pending_remove_providers):
+            self._consumers.pop(provider).cancel()
+        self._release_pending()
+
+    def _release_pending(self) -> None:
+        pending, self._pending_remove_providers = self._pending_remove_providers, {}
+        for removed in pending.values():
+            removed.send()
+
+    def get_consumers(
+        self, consumer_cls: type[KombuConsumer], channel: StdChannel
+    ) -> list[KombuConsumer]:
+        """Give providers the message as it came: (None, message). kombu would ack what it can't
+        decode.
+
+        Called on every new connection, so the topology survives a broker that lost it.
+        """
+        topology.declarer(config.settings(self.container.config))(channel)
+        channel.auto_decode = False  # a parked message keeps its bytes, whatever they claim to be
+        self._acks.drop_all()
+        consumers = super().get_consumers(consumer_cls, channel)
+        for provider, consumer in self._consumers.items():
+            consumer.on_message = partial(self.handle_message, provider, None)
+        return list(consumers)
+
+    def handle_message(self, provider: Any, body: Any, message: Message) -> None:
+        self._stall.begin()
+        self._acks.take(message)
+        super().handle_message(provider, body, message)
+
+    def on_decode_error(self, message: Message, exc: Exception) -> None:
+        """Reject what kombu can make no message of; it would log it and ack."""
+        self.reject_message(message, exc)
+
+    def reject_message(self, message: Message, error: Exception) -> None:
+        """Have the broker dead-letter it as it is."""
+        logger.error("rejected an unreadable message: %s", error_code(error))
+        self._settle(Message.reject, message)
+
+    def ack_message(self, message: Message) -> None:
+        self._acks.done(message)
+
+    def requeue_message(self, message: Message) -> None:
+        self._settle(super().requeue_message, message)
+
+    def _settle(self, settle: Callable[[Message], None], message: Message) -> None:
+        try:
+            settle(message)
+        except OSError:
+            # The socket died; unhandled, this would end the process. The broker redelivers.
+            logger.warning("lost the broker while settling a message")
+        finally:
+            self._acks.drop(message)

@@ -1,0 +1,35 @@
+"""What Prometheus may ask of each process. Labels hold codes and names, never ids or people."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+HTTP_REQUESTS = Counter(
+    "clinic_http_requests_total", "HTTP requests answered.", ["route", "method", "status"]
+)
+DECISIONS = Counter("clinic_decisions_total", "Bookings decided.", ["status", "reason"])
+CHECK_SECONDS = Histogram(
+    "clinic_check_seconds",
+    "How long the availability check took.",
+    buckets=(0.1, 0.5, 1, 2, 3, 4, 5, 7.5, 10, 30),
+)
+#: outcome: done, retried (counted), postponed (not counted), parked, returned to the queue.
+MESSAGES_CONSUMED = Counter("clinic_attempts_total", "Messages handled.", ["queue", "outcome"])
+DEAD_LETTERS = Counter("clinic_dead_letters_total", "Messages parked.", ["queue", "cause"])
+#: outcome: sent, failed, superseded, suppressed, postponed, duplicate.
+NOTIFICATIONS = Counter(
+    "clinic_notifications_total", "Notifications by what became of them.", ["channel", "outcome"]
+)
+EVENTS_REPUBLISHED = Counter(
+    "clinic_events_lost_total", "Events published again since the broker lost them.", ["queue"]
+)
+MANUAL_RESENDS = Counter(
+    "clinic_notifications_resent_total",
+    "Notifications that a person wanted to be sent again.",
+    ["channel"],
+)
+POSSIBLE_DUPLICATES = Counter(
+    "clinic_notifications_ambiguous_total",
+    "Notifications sent again because their first sender died before it wrote down the outcome.",
+    ["channel"],
+)

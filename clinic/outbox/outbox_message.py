@@ -1,0 +1,81 @@
+"""One message that a booking has to send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from clinic.bookings.documents import Document
+from clinic.contracts import strict_json
+from clinic.contracts.messages import BookingRequested, BookingStateChanged
+from clinic.messaging.amqp_message import AmqpMessage
+from clinic.messaging.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHANGED
+from clinic.observability.logs import request_id
+
+BOOKING_REQUESTED = "booking_requested"
+REQUEST_ID_HEADER = "nameko.request_id"
+#: On requests that may have been sent before.
+POSSIBLE_DUPLICATE_HEADER = "x-repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """`event_id` is "<bookingId>:<version>", `type` names the route.
+
+    It remembers the request that it began with, so that whoever handles it can log that too. It
+    `is_repeated` when it may have been sent before.
+    """
+
+    booking_id: str
+    event_id: str
+    type: str
+    body: dict[str, Any]
+    request_id: str = field(default_factory=request_id.get)
+    is_repeated: bool = False
+
+    @classmethod
+    def of_request(cls, message: BookingRequested) -> OutboxMessage:
+        return cls(message.booking_id, message.event_id, BOOKING_REQUESTED, message.to_body())
+
+    @classmethod
+    def of_change(cls, event: BookingStateChanged) -> OutboxMessage:
+        return cls(event.booking_id, event.event_id, STATE_CHANGED, event.to_body())
+
+    @classmethod
+    def of_document(cls, booking_id: str, document: Document) -> OutboxMessage:
+        """Read what was stored: nobody knows any more whether it was sent."""
+        return cls(
+            booking_id,
+            document["eventId"],
+            document["type"],
+            document["body"],
+            document["requestId"],
+            is_repeated=True,
+        )
+
+    def to_document(self, relay_id: str, number: int) -> Document:
+        """Lay the entry out for the database, with who is to send it."""
+        return {
+            "eventId": self.event_id,
+            "type": self.type,
+            "body": self.body,
+            "requestId": self.request_id,
+            "relay": relay_id,
+            "number": number,
+        }
+
+    def to_queue(self, name: str) -> AmqpMessage:
+        """Make what the relay would send, but for one queue: other subscribers miss nothing."""
+        return replace(self.to_message(), exchange="", routing_key=name)
+
+    def to_message(self) -> AmqpMessage:
+        body = strict_json.dumps(self.body)
+        # As nameko sends its context data: handlers find it in theirs.
+        headers: dict[str, Any] = {REQUEST_ID_HEADER: self.request_id} if self.request_id else {}
+        if self.type == BOOKING_REQUESTED:
+            if self.is_repeated:
+                headers[POSSIBLE_DUPLICATE_HEADER] = True
+            return AmqpMessage("", BOOKING_REQUESTS.name, body, headers)
+        # What nameko's EventDispatcher of booking_service would send.
+        headers["nameko.call_id_stack"] = [f"{BOOKING_SERVICE}.{STATE_CHANGED}.{self.event_id}"]
+        return AmqpMessage(EVENTS.name, STATE_CHANGED, body, headers)

@@ -1,0 +1,1 @@
+"""Calls to nameko services without nameko, with a deadline."""

@@ -1,0 +1,63 @@
+"""Cancel a booking, or move it to another date: the booking service does it, and is waited for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from clinic.contracts.schemas import parse_cancellation, parse_rescheduling
+from clinic.domain.clock import to_wire
+from clinic.domain.reasons import CANCELLED_BY_CLINIC, CANCELLED_BY_PATIENT
+from clinic.rpc.rpc_client import deadline
+from gateway.auth.actor import Actor, ActorRole, authorize
+from gateway.http.requests import json_body, optional_json_body
+from gateway.http.responses import json_response
+from gateway.http.security_log import SecurityEvent, log_security_event
+from gateway.rpc_clients.booking_service import change
+
+changes = Blueprint("changes", __name__, url_prefix="/booking/<booking_id>")
+
+#: What each party's cancelling is called.
+REASONS = {ActorRole.PATIENT: CANCELLED_BY_PATIENT, ActorRole.STAFF: CANCELLED_BY_CLINIC}
+
+
+@changes.post("/cancel", provide_automatic_options=False)
+def cancel(booking_id: str) -> Response:
+    until = deadline()
+    actor = authorize(booking_id)
+    parse_cancellation(optional_json_body())
+    cancelled = cancel_for(actor, booking_id, REASONS[actor.party], until=until)
+    return json_response(cancelled)
+
+
+@changes.post("/reschedule", provide_automatic_options=False)
+def reschedule(booking_id: str) -> Response:
+    until = deadline()
+    actor = authorize(booking_id)
+    date = to_wire(parse_rescheduling(json_body()))
+    return json_response(reschedule_for(actor, booking_id, date, until=until))
+
+
+def cancel_for(actor: Actor, booking_id: str, reason: str, *, until: float) -> dict[str, Any]:
+    """Have the booking service cancel it, and return the booking. Raises: what the service does."""
+    cancelled = _call("cancel_booking", actor, until, booking_id=booking_id, reason=reason)
+    _log_by_staff(SecurityEvent.BOOKING_CANCELLED, actor, booking_id)
+    return cancelled
+
+
+def reschedule_for(actor: Actor, booking_id: str, date: str, *, until: float) -> dict[str, Any]:
+    """Have the booking service move it, and return the booking. Raises: what the service does."""
+    moved = _call("reschedule_booking", actor, until, booking_id=booking_id, date=date)
+    _log_by_staff(SecurityEvent.BOOKING_RESCHEDULED, actor, booking_id)
+    return moved
+
+
+def _call(method: str, actor: Actor, until: float, **arguments: str) -> dict[str, Any]:
+    changed: dict[str, Any] = change(method, until=until, **arguments, **actor.to_arguments())
+    return changed
+
+
+def _log_by_staff(event: SecurityEvent, actor: Actor, booking_id: str) -> None:
+    if actor.party is ActorRole.STAFF:
+        log_security_event(event, key_id=actor.key_id, booking_id=booking_id)

@@ -1,0 +1,21 @@
+"""The free starts of a day, which the booking service knows."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from clinic.contracts.schemas import parse_day
+from clinic.domain.clock import to_wire
+from clinic.rpc.rpc_client import deadline
+from gateway.http.requests import query
+from gateway.http.responses import json_response
+from gateway.rpc_clients.booking_service import free_slots
+
+slots = Blueprint("slots", __name__)
+
+
+@slots.get("/slots", provide_automatic_options=False)
+def read() -> Response:
+    until = deadline()
+    day = parse_day(query())
+    return json_response([to_wire(start) for start in free_slots().fresh_starts(day, 1, until)])

@@ -1,0 +1,1 @@
+"""What all views share: requests, responses, errors, instrumentation, circuit breaker."""

@@ -1,0 +1,104 @@
+"""Reads what clients send: bodies, headers and credentials."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+from marshmallow import ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from clinic.contracts import strict_json
+from clinic.domain import reasons
+
+MAX_BODY_BYTES = 16 * 1024
+
+#: Characters in Accept-Language. A long list takes long to read, and no browser sends one.
+_MAX_LANGUAGES = 1000
+
+#: Query parameters that libraries and links add: jQuery's against caches, and those of campaigns.
+_ADDED = re.compile(r"_|utm_\w+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id", re.ASCII)
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_QUOTED = re.compile(r'"([ !#-\[\]-~]|\\["\\])*"')
+_MAX_KEY_FIELD = 500  #: characters, quoted and escaped
+
+
+def json_body() -> Any:
+    """Return the body, decoded. Raises: InvalidJson, UnsupportedMediaType,
+    RequestEntityTooLarge."""
+    if request.mimetype != "application/json" or _is_wide(request.mimetype_params):
+        raise UnsupportedMediaType
+    data = request.get_data(cache=False)
+    # A body in chunks is cut at the limit without a word, so one that fills it may go on.
+    if request.content_length is None and len(data) >= MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    return strict_json.loads(data)
+
+
+def _is_wide(parameters: Mapping[str, str]) -> bool:
+    """JSON is UTF-8 and has no charset parameter (RFC 8259, sections 8.1 and 11), so others are
+    ignored; one that announces UTF-16 or UTF-32 can only be refused."""
+    charset = parameters.get("charset", "").lower()
+    return charset.startswith(("utf-16", "utf16", "utf-32", "utf32"))
+
+
+def optional_json_body() -> Any:
+    """Return the body decoded; of none, an empty object. Raises: as `json_body`."""
+    return json_body() if request.get_data(cache=True) else {}
+
+
+def idempotency_key() -> str | None:
+    """Return the key; one in quotes, as the IETF's draft has it, is the same as without them.
+
+    Raises: ValidationError for a key that is empty, too long or not plain ASCII.
+    """
+    field = request.headers.get("Idempotency-Key")
+    if field is None:
+        return None
+    key = _unquoted(field) if len(field) <= _MAX_KEY_FIELD else ""
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise ValidationError({"Idempotency-Key": ["must be 1 to 200 visible ASCII characters"]})
+    return key
+
+
+def _unquoted(field: str) -> str:
+    """Read a String of RFC 9651, section 3.3.3; anything else stays as it is."""
+    field = field.strip(" \t")
+    return re.sub(r"\\(.)", r"\1", field[1:-1]) if _QUOTED.fullmatch(field) else field
+
+
+def language() -> str:
+    """Pick the patient's language by Accept-Language, Spanish unless English is preferred."""
+    wanted = request.headers.get("Accept-Language", "")
+    if not 0 < len(wanted) <= _MAX_LANGUAGES:
+        return reasons.DEFAULT_LANGUAGE  # matching nothing takes as long as matching much
+    return request.accept_languages.best_match(reasons.LANGUAGES) or reasons.DEFAULT_LANGUAGE
+
+
+def query() -> dict[str, str]:
+    """Return the query parameters, without those that nobody has written on purpose. Any other one
+    is kept: a filter that is misspelt must not list everything.
+
+    Raises: ValidationError for one that is given twice.
+    """
+    given = {name: all_ for name, all_ in request.args.lists() if not _ADDED.fullmatch(name)}
+    repeated = [name for name, values in given.items() if len(values) > 1]
+    if repeated:
+        raise ValidationError({name: ["must be given once"] for name in repeated})
+    return {name: values[0] for name, values in given.items()}
+
+
+def presented_token() -> str | None:
+    """Return the bearer token, perhaps an empty one; None where no such credential came."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def is_any(token: str, keys: frozenset[str]) -> bool:
+    """Whether the token is one of the keys; takes as long for each wrong one."""
+    given = token.encode()
+    return True in {hmac.compare_digest(given, key.encode()) for key in keys}

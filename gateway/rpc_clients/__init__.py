@@ -1,0 +1,1 @@
+"""The RPC calls that the gateway makes."""

@@ -1,0 +1,1 @@
+"""The HTTP server below Flask: granian, its limits and the adapter. Knows no views."""

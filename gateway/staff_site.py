@@ -1,0 +1,56 @@
+"""The staff's pages: which there are, and what all of them are behind."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, session
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import NotFound
+
+from clinic.bookings.repository import BookingRepository
+from gateway import error_pages
+from gateway.auth import staff_sessions
+from gateway.http.circuit_breaker import CircuitBreakers
+from gateway.http.redirects import nearest_address
+from gateway.http.security_log import SecurityEvent, log_security_event
+from gateway.web.search.search_page import finding, search
+from gateway.web.staff.agenda import agenda
+from gateway.web.staff.dead_letter_pages import dead_letters
+from gateway.web.staff.login import login
+from gateway.web.staff.queues_page import queues
+from gateway.web.staff.staff_booking import booking
+from gateway.web.staff.staff_rendering import staff_page
+
+elsewhere = Blueprint("staff_elsewhere", __name__, url_prefix=staff_sessions.HOME)
+
+
+@elsewhere.get("/<path:unknown>", provide_automatic_options=False)
+def show(unknown: str) -> Response:
+    """Say it as the other pages do, to those who may know what there is."""
+    nearest = nearest_address()
+    if nearest is None:
+        raise NotFound
+    return nearest
+
+
+def _stale(_error: CSRFError) -> Response:
+    log_security_event(SecurityEvent.CSRF_REJECTED, key_id=session.get("key_id"))
+    return staff_page("refusal.html", 400, refusal="stale_form")
+
+
+#: Those that ask for a session, and for a form of it.
+PAGES = (agenda, search, finding, booking, dead_letters, queues, elsewhere)
+
+staff_sessions.guard_door(login)
+staff_sessions.guard(*PAGES)
+error_pages.register(login, *PAGES)
+for _each in (login, *PAGES):
+    _each.register_error_handler(CSRFError, _stale)
+
+
+def register(app: Flask, breakers: CircuitBreakers, store: BookingRepository) -> None:
+    staff_sessions.register(app, store)
+    app.register_blueprint(login)
+    for each in PAGES:
+        app.register_blueprint(each)
+    breakers.watch(agenda.name, finding.name)  # much to read: may be too slow where one isn't
+    breakers.watch(booking.name)

@@ -1,0 +1,1 @@
+"""What the pages of patients and of staff share: rendering, static files, slots."""

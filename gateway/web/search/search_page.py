@@ -1,0 +1,94 @@
+"""The page that finds bookings. What is searched for is about patients: it travels in the body of a
+form, and stands in no address and no log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import islice
+
+from flask import Blueprint, Response, current_app, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from clinic.bookings.appointment_queries import Appointment, AppointmentQueries
+from clinic.domain.booking import is_booking_id
+from clinic.errors import BookingNotFound
+from gateway.auth.staff_sessions import HOME
+from gateway.web.search.search_form import SearchForm
+from gateway.web.staff.date_parameters import midnight
+from gateway.web.staff.staff_rendering import staff_page
+
+#: Showing the form needs no database, so they are two: the breaker watches over one of them.
+search = Blueprint("staff_search", __name__, url_prefix=HOME)
+finding = Blueprint("staff_finding", __name__, url_prefix=HOME)
+
+#: How many bookings are read and compared, and how many are shown.
+READ_LIMIT = 5_000
+SHOWN_LIMIT = 100
+
+_DAY = timedelta(days=1)
+
+
+@search.get("/search", provide_automatic_options=False)
+def show() -> Response:
+    return _page(SearchForm.empty())
+
+
+@finding.post("/search", provide_automatic_options=False)
+def find() -> AnyResponse:
+    form = SearchForm.of(request.form)
+    if form.is_too_long():
+        return _page(form, 400, trouble="search_too_long")
+    if reference := form.reference():
+        return _by_reference(form, reference)
+    days = form.days()
+    if days is None:
+        return _page(form, 400, trouble="days_wrong")
+    found = _agenda().between(midnight(days[0]), midnight(days[1] + _DAY), READ_LIMIT)
+    fitting = list(islice(form.filter(found.appointments), SHOWN_LIMIT + 1))
+    return _page(form, found=fitting, read_limit=READ_LIMIT if found.is_cut else None)
+
+
+def _by_reference(form: SearchForm, reference: str) -> AnyResponse:
+    """Lead straight to the one booking that can be meant; days and status don't matter then."""
+    if is_booking_id(reference):
+        return _to_booking(reference) if _is_stored(reference) else _page(form, found=())
+    found = _agenda().of_reference(reference, SHOWN_LIMIT + 1).appointments
+    return _to_booking(found[0].booking_id) if len(found) == 1 else _page(form, found=found)
+
+
+def _is_stored(booking_id: str) -> bool:
+    try:
+        current_app.config["BOOKINGS"].get(booking_id)
+    except BookingNotFound:
+        return False
+    return True
+
+
+def _to_booking(booking_id: str) -> AnyResponse:
+    return redirect(f"{HOME}/booking/{booking_id}", 303)
+
+
+def _page(
+    form: SearchForm,
+    status: int = 200,
+    *,
+    found: Sequence[Appointment] | None = None,
+    read_limit: int | None = None,
+    trouble: str = "",
+) -> Response:
+    """`found` is None before anything was searched for."""
+    return staff_page(
+        "search.html",
+        status,
+        form=form,
+        found=None if found is None else found[:SHOWN_LIMIT],
+        shown_limit=SHOWN_LIMIT if found and len(found) > SHOWN_LIMIT else None,
+        read_limit=read_limit,
+        trouble=trouble,
+    )
+
+
+def _agenda() -> AppointmentQueries:
+    found: AppointmentQueries = current_app.config["BOOKINGS"].agenda
+    return found

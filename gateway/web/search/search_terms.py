@@ -1,0 +1,53 @@
+"""What a search asks for, prepared once for all the appointments that are compared with it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gateway.web.search.name_folding import FoldedName, fold, folded_name, spellings, split_words
+
+#: Between "surname, name" and the like, also as Arabic and Chinese have it.
+_BETWEEN_TERMS = re.compile(r"[\s,;،؛、，；]+")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTerm:
+    """One word: `as_name` has its parts, once for each spelling; `as_email` is compared whole."""
+
+    as_name: tuple[tuple[str, ...], ...]
+    as_email: tuple[str, ...]
+    is_email: bool
+
+    @classmethod
+    def of(cls, word: str) -> SearchTerm:
+        is_email = "@" in word
+        parts = () if is_email else (tuple(split_words(each)) for each in spellings(word))
+        return cls(tuple(filter(None, parts)), (word.casefold(), fold(word)), is_email)
+
+    def matches(self, name: FoldedName, email: str) -> bool:
+        return any(each in email for each in self.as_email) or any(
+            all(map(name.contains, parts)) for parts in self.as_name
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTerms:
+    terms: tuple[SearchTerm, ...]
+
+    @classmethod
+    def of(cls, text: str) -> SearchTerms:
+        words = dict.fromkeys(_BETWEEN_TERMS.split(text))
+        terms = [SearchTerm.of(word) for word in words]
+        return cls(tuple(term for term in terms if term.as_name or term.is_email))
+
+    def match(self, name: str, email: str) -> bool:
+        """Whether each term is in the name or the address, in any order."""
+        if not self.terms:
+            return True
+        folded, address = folded_name(name), _folded_email(email)
+        return all(term.matches(folded, address) for term in self.terms)
+
+
+def _folded_email(email: str) -> str:
+    return email.lower() if email.isascii() else f"{email.casefold()} {fold(email)}"

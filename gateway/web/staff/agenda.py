@@ -1,0 +1,73 @@
+"""The page with the appointments of a week."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from flask import Blueprint, Response, current_app, request
+
+from clinic.bookings.appointment_queries import Appointment, AppointmentQueries
+from clinic.domain.booking import Status
+from gateway.auth.staff_sessions import HOME
+from gateway.web.available_slots import day_of, today
+from gateway.web.staff.date_parameters import day_asked_for, midnight
+from gateway.web.staff.staff_rendering import staff_page
+
+agenda = Blueprint("staff_agenda", __name__, url_prefix=HOME)
+
+_WEEK = timedelta(days=7)
+#: A clinic of thirty rooms has fewer in a week; a page with more is of use to nobody.
+LIMIT = 2000
+_ALL = "all"
+#: Who comes, then who waits for an answer.
+_ORDER = (Status.CONFIRMED, Status.PENDING, Status.REJECTED, Status.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    date: date
+    appointments: tuple[Appointment, ...]
+
+
+@agenda.get("", provide_automatic_options=False)
+@agenda.get("/", provide_automatic_options=False)
+def show() -> Response:
+    """Show seven days from the one that is asked for, else from today."""
+    first = day_asked_for(request.args.get("day")) or today()
+    found = _agenda().between(midnight(first), midnight(first + _WEEK), LIMIT)
+    status = _asked_status()
+    shown = [each for each in found.appointments if status in (_ALL, each.status)]
+    return staff_page(
+        "agenda.html",
+        days=_days(first, shown),
+        first=first,
+        today=today(),
+        earlier=first - _WEEK,
+        later=first + _WEEK,
+        chosen=status,
+        counts=_counts(found.appointments),
+        limit=LIMIT if found.is_cut else None,
+    )
+
+
+def _days(first: date, shown: list[Appointment]) -> list[Day]:
+    days = (first + timedelta(days=number) for number in range(_WEEK.days))
+    return [Day(day, tuple(each for each in shown if day_of(each.date) == day)) for day in days]
+
+
+def _asked_status() -> str:
+    """What the staff come for is who will be there."""
+    asked = request.args.get("status", "")
+    return asked if asked in (*Status, _ALL) else Status.CONFIRMED.value
+
+
+def _counts(appointments: tuple[Appointment, ...]) -> dict[str, int]:
+    counts = Counter(each.status.value for each in appointments)
+    return {each.value: counts[each.value] for each in _ORDER} | {_ALL: len(appointments)}
+
+
+def _agenda() -> AppointmentQueries:
+    found: AppointmentQueries = current_app.config["BOOKINGS"].agenda
+    return found

@@ -1,0 +1,129 @@
+"""The staff's page of one booking: all that is known of it, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from flask import Blueprint, Response, current_app, flash, redirect, request
+from marshmallow import ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from clinic.bookings.repository import BookingRepository
+from clinic.contracts.schemas import parse_rescheduling
+from clinic.domain import reasons
+from clinic.domain.booking import ALLOWED_TRANSITIONS, Status
+from clinic.domain.clock import to_wire
+from clinic.errors import ClinicError, ServiceUnavailable, SlotUnavailable
+from clinic.rpc.rpc_client import deadline
+from gateway.api.changes_api import cancel_for, reschedule_for
+from gateway.auth.actor import Actor, ActorRole
+from gateway.auth.staff_sessions import HOME, signed_in_key_id
+from gateway.http.security_log import SecurityEvent, log_security_event
+from gateway.locale.patient_texts import Texts
+from gateway.web.available_slots import free_day
+from gateway.web.rendering import page_language
+from gateway.web.staff.booking_notifications import notifications_of, resend
+from gateway.web.staff.date_parameters import day_asked_for
+from gateway.web.staff.staff_rendering import staff_page
+
+booking = Blueprint("staff_booking", __name__, url_prefix=f"{HOME}/booking/<booking_id>")
+
+#: Which text tells why nothing was done, by the code of the error. Other errors have other pages.
+_REFUSALS = {
+    "illegal_transition": "change_late",
+    "stale_booking": "change_away",
+    "service_unavailable": "change_away",
+    "not_resendable": "resend_refused",
+    "invalid_booking": "resend_refused",
+}
+
+
+@booking.get("", provide_automatic_options=False)
+def show(booking_id: str) -> Response:
+    return _show(booking_id, deadline())
+
+
+@booking.post("/cancel", provide_automatic_options=False)
+def cancel(booking_id: str) -> AnyResponse:
+    until, reason = deadline(), request.form.get("reason", "")
+    if reason not in reasons.OF_THE_CLINIC:
+        return _show(booking_id, until, 400, trouble=_said("reason_missing"))
+    change = partial(cancel_for, _actor(), booking_id, reason)
+    return _do(booking_id, until, change, "cancel_done")
+
+
+@booking.post("/reschedule", provide_automatic_options=False)
+def reschedule(booking_id: str) -> AnyResponse:
+    until = deadline()
+    try:
+        date = to_wire(parse_rescheduling({"date": request.form.get("date")}))
+    except ValidationError:
+        return _show(booking_id, until, 400, trouble=_said("date_wrong"))
+    change = partial(reschedule_for, _actor(), booking_id, date)
+    return _do(booking_id, until, change, "staff_move_done")
+
+
+@booking.post("/resend", provide_automatic_options=False)
+def send_again(booking_id: str) -> AnyResponse:
+    until, version = deadline(), request.form.get("version", type=int)
+    if version is None:
+        return _show(booking_id, until, 400, trouble=_said("resend_refused"))
+    channel = request.form.get("channel", "")
+    return _do(booking_id, until, partial(_resend, booking_id, version, channel), "resend_done")
+
+
+def _do(booking_id: str, until: float, change: Callable[..., object], done: str) -> AnyResponse:
+    """Make the change and lead back to the page, which then tells of it; or show why not."""
+    try:
+        change(until=until)
+    except ClinicError as error:
+        trouble = _trouble(error)
+        if not trouble:
+            raise
+        status = 503 if isinstance(error, ServiceUnavailable) else 409
+        return _show(booking_id, until, status, trouble=trouble)
+    flash(done)
+    return redirect(f"{HOME}/booking/{booking_id}", 303)
+
+
+def _resend(booking_id: str, version: int, channel: str, *, until: float) -> None:
+    resend(booking_id, version, channel, until=until)
+    event_id = f"{booking_id}:{version}"
+    key_id = signed_in_key_id()
+    log_security_event(SecurityEvent.NOTIFICATION_RESENT, key_id=key_id, event_id=event_id)
+
+
+def _actor() -> Actor:
+    return Actor(ActorRole.STAFF, signed_in_key_id())
+
+
+def _show(booking_id: str, until: float, status: int = 200, *, trouble: str = "") -> Response:
+    store: BookingRepository = current_app.config["BOOKINGS"]
+    found = store.get(booking_id)
+    may_move = found.status is Status.CONFIRMED
+    wanted = day_asked_for(request.args.get("move")) if may_move else None
+    return staff_page(
+        "booking.html",
+        status,
+        booking=found,
+        reason_text=partial(reasons.text, language=page_language()),
+        notifications=notifications_of(booking_id, until),
+        may_cancel=Status.CANCELLED in ALLOWED_TRANSITIONS[found.status],
+        reasons=reasons.OF_THE_CLINIC,
+        may_move=may_move,
+        move_to=wanted,
+        free=free_day(wanted, until) if wanted else None,
+        trouble=trouble,
+    )
+
+
+def _trouble(error: ClinicError) -> str:
+    if isinstance(error, SlotUnavailable):
+        return reasons.text(str(error), page_language())
+    text = _REFUSALS.get(error.code)
+    return _said(text) if text else ""
+
+
+def _said(text: str) -> str:
+    return Texts(page_language())(text)

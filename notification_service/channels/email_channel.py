@@ -1,0 +1,160 @@
+"""What a channel is, and two of e-mail: a mail server, or the log where none is configured."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import smtplib
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import ClassVar, Protocol, Self, TypeVar
+
+from eventlet import Timeout
+
+from clinic.domain.clock import now
+from clinic.errors import ChannelUnavailable
+from notification_service.channels.smtp_connection import Tls, connect
+from notification_service.channels.smtp_replies import data_refusal, rcpt_refusal
+from notification_service.email.address import mask, to_ascii
+from notification_service.email.content import EmailContent
+from notification_service.email.invitation import Invitation
+
+logger = logging.getLogger(__name__)
+
+#: How long a mail server may take for all of it together.
+SEND_SECONDS = 180
+
+Content = TypeVar("Content", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEmail:
+    """A letter with its address; `reference` is the same for every copy, and becomes the
+    Message-ID."""
+
+    recipient: str
+    reference: str
+    language: str
+    letter: EmailContent
+    invitation: Invitation | None = None
+
+    def again(self, times: int) -> Self:
+        """Make it a copy that a person has asked for: mail programs show one of a Message-ID."""
+        return replace(self, reference=f"{self.reference}.again{times}")
+
+
+class Channel(Protocol[Content]):
+    """Sends to an `addressee`. `longest_send_seconds` bounds `send`: whoever takes longer has
+    died."""
+
+    @property
+    def longest_send_seconds(self) -> float: ...
+
+    @property
+    def addressee(self) -> str: ...
+
+    def send(self, content: Content, /) -> None:
+        """Raises: ChannelUnavailable (try later), PoisonMessage (never), DeliveryUncertain (it may
+        have been sent), or another error that counts as an attempt."""
+
+
+class LogChannel:
+    """Simulates a mail server: logs that a letter went out, without its text."""
+
+    longest_send_seconds = 10.0
+    addressee = "patient"
+
+    def send(self, envelope: OutgoingEmail) -> None:
+        logger.info(
+            "e-mail to %s (simulated), reference %s", mask(envelope.recipient), envelope.reference
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpChannel:
+    longest_send_seconds: ClassVar[float] = SEND_SECONDS
+    addressee: ClassVar[str] = "patient"
+
+    host: str
+    port: int
+    sender: str
+    username: str | None = None
+    password: str | None = None
+    tls: Tls = Tls.NONE
+    sender_name: str = ""
+
+    def send(self, envelope: OutgoingEmail) -> None:
+        """Hand the letter to the mail server; a return means that the server has taken it."""
+        message = self._message(envelope)
+        try:
+            with Timeout(SEND_SECONDS, TimeoutError("the mail server is too slow")):
+                self._transmit(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            (reply,) = error.recipients.values()  # a letter has one
+            raise rcpt_refusal(*reply) from None
+        except smtplib.SMTPDataError as error:
+            raise data_refusal(error.smtp_code, error.smtp_error) from None
+        except (smtplib.SMTPException, OSError) as error:
+            # Also when it refuses us: that is a fault of our setup, and no letter's.
+            raise ChannelUnavailable(f"{type(error).__name__} from the mail server") from None
+
+    def _transmit(self, message: EmailMessage) -> None:
+        server = connect(self.host, self.port, self.tls)
+        try:
+            if self.username:
+                server.login(self.username, self.password or "")
+            server.send_message(message)
+        finally:
+            # Taken is taken: how the farewell goes changes nothing.
+            with suppress(smtplib.SMTPException, OSError):
+                server.quit()
+            server.close()
+
+    def _message(self, envelope: OutgoingEmail) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = Address(self.sender_name, addr_spec=self.sender)
+        message["To"] = Address(addr_spec=to_ascii(envelope.recipient))
+        message["Date"] = format_datetime(now())
+        message["Subject"] = envelope.letter.subject
+        message["Message-ID"] = f"<{envelope.reference}@{self.sender.rpartition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message["X-Auto-Response-Suppress"] = "All"  # for Exchange, which ignores the standard one
+        # Not every server on the way takes 8-bit bodies.
+        message.set_content(envelope.letter.text, cte="quoted-printable")
+        message.add_alternative(envelope.letter.html, subtype="html", cte="quoted-printable")
+        if envelope.invitation:
+            _add_invitation(message, envelope.invitation)
+        _set_boundaries(message, envelope.reference)
+        # Headers about the content that are there earlier move into its first part.
+        message["Content-Language"] = envelope.language
+        return message
+
+
+def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:
+    """Add the file twice, as Google does: Gmail, Outlook and Apple's mail take the last alternative
+    for an invitation; other programs show the attachment. As text/calendar that one would be an
+    invitation once more to Outlook."""
+    try:
+        file = invitation.file()
+    except Exception:  # the letter says all that matters
+        event_id = invitation.event.event_id
+        logger.exception("letter without its calendar file", extra={"event_id": event_id})
+        return
+    message.add_alternative(
+        file.decode(),
+        subtype="calendar",
+        params={"method": invitation.method},
+        cte="quoted-printable",
+    )
+    message.add_attachment(file, maintype="application", subtype="ics", filename="invite.ics")
+
+
+def _set_boundaries(message: EmailMessage, reference: str) -> None:
+    """Python would draw them by lot; this way every copy of a letter is the same."""
+    digest = hashlib.sha256(reference.encode()).hexdigest()
+    for number, part in enumerate(message.walk()):
+        if part.is_multipart():
+            part.set_boundary(f"={number}_{digest[:32]}=")

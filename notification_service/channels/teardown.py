@@ -1,0 +1,52 @@
+"""Ends a channel that is switched off, so that nothing piles up for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from clinic.errors import TransientError
+from clinic.messaging.publisher import Publisher
+from notification_service.reconciliation.watermark import Watermark
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 5.0
+
+
+class ChannelTeardown:
+    """Takes a channel's queue off the fanout and forgets its watermark: once, in the background,
+    as soon as broker and database can be reached.
+
+    `publisher` unbinds the queue whenever it connects. Without its watermark the channel tells
+    nothing of the time in which it was off, should it be switched on again.
+    """
+
+    def __init__(self, publisher: Publisher, watermark: Watermark) -> None:
+        self._publisher = publisher
+        self._watermark = watermark
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="retirement", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 10) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set() and not self._is_done():
+            self._stopping.wait(_PAUSE_SECONDS)
+
+    def _is_done(self) -> bool:
+        try:
+            self._publisher.keep_alive()
+            self._watermark.forget()
+        except TransientError as error:
+            logger.debug("channel can't be switched off yet", extra={"code": error.code})
+            return False
+        finally:
+            self._publisher.close()
+        return True

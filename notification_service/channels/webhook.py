@@ -1,0 +1,133 @@
+"""Tells a program of somebody else, over HTTP, of each step that a booking takes."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from socket import SOCK_STREAM
+from typing import ClassVar
+
+import urllib3
+from eventlet import Timeout, patcher, tpool
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, HTTPError
+from urllib3.util import Url
+
+from clinic.contracts import strict_json
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain.booking import Booking
+from clinic.errors import ChannelUnavailable, WebhookRejected, WebhookServerError
+from notification_service.channels.final_response import ConnectionPool, SecureConnectionPool
+from notification_service.channels.webhook_signature import sign
+
+#: How long a receiver may take to let us in, for each part of its answer, and for all together.
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 10
+SEND_SECONDS = 20
+
+#: Answers about the receiver and not about the event: a timeout, too early, too much traffic, or a
+#: proxy whose server is away.
+_NOT_NOW = frozenset({408, 425, 429, 502, 503, 504})
+
+_system_socket = patcher.original("socket")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChannel:
+    """Posts events to one URL. Any of `secrets` proves to the receiver that it was us."""
+
+    longest_send_seconds: ClassVar[float] = SEND_SECONDS
+    addressee: ClassVar[str] = "receiver"
+
+    url: Url = field(repr=False)  # its path may be a secret, too
+    secrets: tuple[str, ...] = field(repr=False)
+    tls: ssl.SSLContext = field(
+        default_factory=ssl.create_default_context, repr=False, compare=False
+    )
+
+    def send(self, content: BookingStateChanged) -> None:
+        """Hand the event to the receiver; a return means that it has answered 2xx.
+
+        Raises: ChannelUnavailable (also when the event may have arrived: its id is the same each
+        time), ReceiverRefused; what counts as an attempt: ReceiverFailed.
+        """
+        body = strict_json.dumps(content.to_body())
+        # No TimeoutError: urllib3 would take it for its own, and we would go on to another address.
+        too_slow = ChannelUnavailable("the receiver is too slow")
+        try:
+            with Timeout(SEND_SECONDS, too_slow):
+                status = self._post(body, self._headers(content, body))
+        except (HTTPError, OSError) as error:
+            # Also when we don't trust its certificate: that is no event's fault.
+            raise ChannelUnavailable(f"{type(error).__name__} from the receiver") from None
+        _judge(status)
+
+    def _headers(self, event: BookingStateChanged, body: bytes) -> dict[str, str]:
+        timestamp = int(time.time())
+        return {
+            "Host": self.url.netloc or "",
+            "Connection": "close",
+            "Content-Type": "application/json",
+            "User-Agent": "clinic-booking",
+            "X-Clinic-Event-Id": event.event_id,
+            "X-Clinic-Timestamp": str(timestamp),
+            "X-Clinic-Signature": sign(body, timestamp, self.secrets),
+        }
+
+    def _post(self, body: bytes, headers: dict[str, str]) -> int:
+        """Post to the first address of the receiver that lets us in. Returns the status."""
+        for address in _addresses(self._host, self.url.port):
+            with suppress(ConnectTimeoutError), closing(self._pool(address)) as pool:
+                return self._ask(pool, body, headers)
+        raise ConnectionError("no address of the receiver lets us in")
+
+    def _ask(self, pool: HTTPConnectionPool, body: bytes, headers: dict[str, str]) -> int:
+        answer = pool.urlopen(
+            "POST",
+            self.url.request_uri,
+            body=body,
+            headers=headers,
+            retries=False,  # ours are in the queue
+            redirect=False,  # a signed event goes where it was meant to go, or nowhere
+            preload_content=False,
+        )
+        answer.close()  # unread: only the status counts, and a body could be endless
+        return answer.status
+
+    def _pool(self, address: str) -> HTTPConnectionPool:
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
+        if self.url.scheme == "http":
+            return ConnectionPool(address, self.url.port, timeout=timeout)
+        return SecureConnectionPool(
+            address,
+            self.url.port,
+            timeout=timeout,
+            ssl_context=self.tls,
+            server_hostname=self._host,
+        )
+
+    @property
+    def _host(self) -> str:
+        return (self.url.host or "").strip("[]")  # around an address of IPv6
+
+
+def as_in_history(booking: Booking, event: BookingStateChanged) -> BookingStateChanged:
+    """Return the event as the booking tells it: we sign what we know, and no message's word."""
+    return BookingStateChanged.in_history(booking.id, event.version, booking.history, booking.date)
+
+
+def _addresses(host: str, port: int | None) -> list[str]:
+    """Look a host up in a thread: the system's resolver would stop all else in the process."""
+    found = tpool.execute(_system_socket.getaddrinfo, host, port, type=SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+def _judge(status: int) -> None:
+    if 200 <= status < 300:
+        return
+    answered = f"the receiver answered {status}"
+    if status in _NOT_NOW:
+        raise ChannelUnavailable(answered)
+    raise WebhookServerError(answered) if status >= 500 else WebhookRejected(answered)

@@ -1,0 +1,307 @@
+"""What has been sent: one row for each event and channel, so that nobody is told twice."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from clinic.concurrency.batching import Batcher
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain.clock import now
+from clinic.errors import DatabaseUnavailable, LeaseHeld
+from clinic.mongo.batch_insert import BatchInserter
+from clinic.mongo.client import database_errors
+from clinic.observability.metrics import NOTIFICATIONS, POSSIBLE_DUPLICATES
+from notification_service.email.email_quota import EmailQuota
+
+logger = logging.getLogger(__name__)
+
+
+class ChannelName(StrEnum):
+    EMAIL = "email"
+    REMINDER = "reminder"  #: goes by e-mail as well, and has rows of its own
+    WEBHOOK = "webhook"
+
+
+class State(StrEnum):
+    SENDING = "sending"  #: under a lease
+    POSTPONED = "postponed"  #: not sent, and free for the next who tries
+    SENT = "sent"
+    FAILED = "failed"  #: parked; tried again only when a person wants it
+    SUPERSEDED = "superseded"  #: a later step of the booking was told first
+    SUPPRESSED = "suppressed"  #: too many went to its address; sent only when a person wants it
+
+
+_UNSETTLED = (State.SENDING.value, State.POSTPONED.value)
+_DUPLICATE_KEY = 11000
+#: An event that is lost again and again kills its notifiers; it lies among the dead letters then.
+MAX_REPUBLISHES = 3
+#: Tries to write an outcome down, when that matters.
+MAX_OUTCOME_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """How a notification stands."""
+
+    state: State
+    lease_until: datetime
+    ambiguous: int = 0  #: how often it was sent again, while an earlier try may have arrived
+
+    @property
+    def is_settled(self) -> bool:
+        return self.state not in _UNSETTLED
+
+    def is_stale(self, untouched_since: datetime) -> bool:
+        """Whether it is unsettled, and nobody had a lease of it since then."""
+        return not self.is_settled and self.lease_until <= untouched_since
+
+
+#: Tries and resends. The second stops a sender who was slow, and whom a person waited out.
+FencingToken = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to send; `tries` counts them, and only the latest may write down an outcome.
+
+    `resends` counts how often a person wanted the notification to be sent again, `resent_at` says
+    when that was last.
+    """
+
+    event: BookingStateChanged
+    tries: int
+    resends: int = 0
+    resent_at: datetime | None = None
+
+    @property
+    def wanted_since(self) -> datetime:
+        return self.resent_at or self.event.occurred_at
+
+    @property
+    def fence(self) -> FencingToken:
+        return self.tries, self.resends
+
+
+@dataclass(frozen=True, slots=True)
+class _OutcomeUpdate:
+    """What is to be written down of the row `key`, if its `fence` is still that of the claim."""
+
+    key: str
+    fence: FencingToken
+    state: State
+
+
+class DeliveryLog:
+    """The deliveries of one channel. Every method may raise DatabaseUnavailable.
+
+    `lease_seconds` is longer than a send may take: a process that died while it sent is waited
+    out this long.
+    """
+
+    def __init__(
+        self,
+        database: Database[dict[str, Any]],
+        channel: str,
+        lease_seconds: float,
+        quota: EmailQuota | None = None,
+    ) -> None:
+        self._rows = database["notifications"]
+        self._inserts = BatchInserter(self._rows)
+        self._settlements: Batcher[_OutcomeUpdate, None] = Batcher(self._settle)
+        self._quota = quota
+        self.channel = channel
+        self._lease = timedelta(seconds=lease_seconds)
+
+    def claim(
+        self, event: BookingStateChanged, *, is_replay: bool = False, limited: str | None = None
+    ) -> Claim | None:
+        """Take the right to send; None when the event is settled. Raises: LeaseHeld.
+
+        A letter that was refused for good is tried again when a person replays its event. `limited`
+        is the hash of the address whose quota counts it; where that is used up, it is suppressed.
+        """
+        with database_errors():
+            try:
+                may_be_sent = self._insert(event, limited)
+            except DuplicateKeyError:
+                return self._claim_again(event, is_replay)
+        claim = Claim(event, tries=1)
+        if may_be_sent:
+            return claim
+        self.settle(claim, State.SUPPRESSED)
+        logger.warning("e-mail suppressed", extra={"event_id": event.event_id})
+        return None
+
+    def is_superseded(self, event: BookingStateChanged, present: int) -> bool:
+        """Whether the patient has been told already of a later step, up to the version `present`.
+
+        Its caller has the booking, and an index by booking would make each claim dearer. Raises:
+        LeaseHeld while any other step is being told, so that e-mails arrive in their order.
+        """
+        versions = [version for version in range(2, present + 1) if version != event.version]
+        keys = [key_of(event.booking_id, version, self.channel) for version in versions]
+        fields = {"state": True, "wasSent": True, "leaseUntil": True}
+        with database_errors():
+            rows = list(self._rows.find({"_id": {"$in": keys}}, fields))
+        # One that was told stays told, while it is sent again.
+        told = {row["_id"] for row in rows if row["state"] == State.SENT or row.get("wasSent")}
+        if told.intersection(keys[max(event.version - 2, 0) :]):
+            return True
+        at = now()
+        if any(row["state"] == State.SENDING and row["leaseUntil"] > at for row in rows):
+            raise LeaseHeld("another step of this booking is being told")
+        return False
+
+    def settle(self, claim: Claim, state: State) -> None:
+        """Write down what became of a claim, unless its lease ran out and another has taken it.
+
+        A claim that was postponed may still be given up.
+        """
+        self._settlements.submit(_OutcomeUpdate(self._key(claim.event), claim.fence, state))
+
+    def settle_surely(self, claim: Claim, state: State) -> None:
+        """Insist a little: a letter whose sending is not written down is sent a second time."""
+        for attempt in range(1, MAX_OUTCOME_ATTEMPTS + 1):
+            try:
+                return self.settle(claim, state)
+            except DatabaseUnavailable:
+                if attempt == MAX_OUTCOME_ATTEMPTS:
+                    raise
+                time.sleep(attempt)
+        return None
+
+    def rows(self, events: Sequence[BookingStateChanged]) -> dict[str, DeliveryRecord]:
+        """Look events up; the rows that there are, by event id."""
+        by_key = {self._key(event): event.event_id for event in events}
+        fields = {"state": True, "leaseUntil": True, "ambiguous": True}
+        with database_errors():
+            found = list(self._rows.find({"_id": {"$in": list(by_key)}}, fields)) if by_key else []
+        return {by_key[row["_id"]]: _row(row) for row in found}
+
+    def reclaim(
+        self, events: Sequence[BookingStateChanged], untouched_since: datetime
+    ) -> list[BookingStateChanged]:
+        """Take the right to publish stale events again, so that nobody else does meanwhile.
+
+        Each gets a row if it has none. The claim is spent when it has become stale itself.
+        """
+        by_key = {self._key(event): event for event in events}
+        mine = secrets.token_hex(8)
+        stale = {
+            "_id": {"$in": list(by_key)},
+            "state": {"$in": _UNSETTLED},
+            "leaseUntil": {"$lte": untouched_since},
+            "reclaims": {"$lt": MAX_REPUBLISHES},
+        }
+        with database_errors():
+            self._insert_missing(events)
+            # A lease that is over binds no notifier; it only says when somebody was here.
+            claim = {"leaseUntil": now(), "reclaim": mine}
+            self._rows.update_many(stale, {"$set": claim, "$inc": {"reclaims": 1}})
+            found = list(self._rows.find({"_id": {"$in": list(by_key)}, "reclaim": mine}))
+        return [by_key[row["_id"]] for row in found]
+
+    def _settle(self, settlements: Sequence[_OutcomeUpdate]) -> Sequence[None]:
+        keys: dict[tuple[FencingToken, State], list[str]] = {}
+        for each in settlements:
+            keys.setdefault((each.fence, each.state), []).append(each.key)
+        with database_errors():
+            for (fence, state), some in keys.items():
+                self._settle_alike(some, fence, state)
+        return [None] * len(settlements)
+
+    def _settle_alike(self, keys: Sequence[str], fence: FencingToken, state: State) -> None:
+        tries, resends = fence
+        mine = {
+            "_id": {"$in": keys},
+            "state": {"$in": _UNSETTLED},
+            "tries": tries,
+            "resends": resends or None,  # absent before the first
+        }
+        outcome = {"state": state.value, "updatedAt": now()}
+        result = self._rows.update_many(mine, {"$set": outcome})
+        NOTIFICATIONS.labels(self.channel, state.value).inc(result.matched_count)
+
+    def _insert(self, event: BookingStateChanged, limited: str | None) -> bool:
+        """Whether it may be sent. Raises: DuplicateKeyError when the event has a row."""
+        row = self._new_row(event)
+        if limited is None or self._quota is None:
+            self._inserts.insert(row)
+            return True
+        return self._quota.insert(row, limited)
+
+    def _insert_missing(self, events: Sequence[BookingStateChanged]) -> None:
+        # Nobody has touched them since the step itself, and nobody has tried.
+        idle = {"state": State.POSTPONED.value, "tries": 0}
+        rows = [self._new_row(event) | idle | {"leaseUntil": event.occurred_at} for event in events]
+        try:
+            self._rows.insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            faults = (error.details or {}).get("writeErrors", [])
+            if not faults or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+                raise DatabaseUnavailable(type(error).__name__) from error
+
+    def _claim_again(self, event: BookingStateChanged, is_replay: bool) -> Claim | None:
+        unsent = [State.POSTPONED.value, *([State.FAILED.value] if is_replay else [])]
+        if claim := self._take(event, {"state": {"$in": unsent}}):
+            return claim
+        expired = {"state": State.SENDING.value, "leaseUntil": {"$lte": now()}}
+        if claim := self._take(event, expired, ambiguous=1):
+            # Its holder may have sent. The channel gives every copy the same reference.
+            POSSIBLE_DUPLICATES.labels(self.channel).inc()
+            return claim
+        row = self._rows.find_one({"_id": self._key(event)}, {"state": True})
+        if row and row["state"] == State.SENDING.value:
+            raise LeaseHeld("another process is sending this notification")
+        NOTIFICATIONS.labels(self.channel, "duplicate").inc()
+        return None
+
+    def _take(
+        self, event: BookingStateChanged, condition: dict[str, Any], ambiguous: int = 0
+    ) -> Claim | None:
+        at = now()
+        lease = {"state": State.SENDING.value, "leaseUntil": at + self._lease, "updatedAt": at}
+        row = self._rows.find_one_and_update(
+            {"_id": self._key(event), **condition},
+            {"$set": lease, "$inc": {"tries": 1, "ambiguous": ambiguous}},
+            return_document=ReturnDocument.AFTER,
+        )
+        if row is None:
+            return None
+        return Claim(event, row["tries"], row.get("resends", 0), row.get("resentAt"))
+
+    def _new_row(self, event: BookingStateChanged) -> dict[str, Any]:
+        return {
+            "_id": self._key(event),
+            "bookingId": event.booking_id,
+            "version": event.version,
+            "channel": self.channel,
+            "state": State.SENDING.value,
+            "leaseUntil": now() + self._lease,
+            "tries": 1,
+            "reclaims": 0,
+            "createdAt": now(),
+        }
+
+    def _key(self, event: BookingStateChanged) -> str:
+        return key_of(event.booking_id, event.version, self.channel)
+
+
+def key_of(booking_id: str, version: int, channel: str) -> str:
+    """Return the `_id` of a row. Rows are looked up by it only: they have no other index."""
+    return f"{booking_id}:{version}:{channel}"
+
+
+def _row(row: dict[str, Any]) -> DeliveryRecord:
+    return DeliveryRecord(State(row["state"]), row["leaseUntil"], row.get("ambiguous", 0))

@@ -1,0 +1,1 @@
+"""What an e-mail says, to whom it goes, and how many one address gets."""

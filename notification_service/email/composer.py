@@ -1,0 +1,92 @@
+"""Puts what a patient is told into an envelope: the letter, its link, and a calendar file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from clinic.contracts.calendar_file import Method
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import reasons
+from clinic.domain.booking import Booking, Status
+from clinic.domain.manage_link import link_code
+from clinic.domain.manage_token import BookingCredentials
+from notification_service.channels.email_channel import OutgoingEmail
+from notification_service.email.alternative_slots import AlternativeSlots
+from notification_service.email.content import ManageLink, compose, compose_reminder
+from notification_service.email.invitation import Invitation
+
+#: Calendars are shared with colleagues and family: no more than this.
+_SUMMARIES = {"es": "Cita", "en": "Appointment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes the links by which patients manage their bookings."""
+
+    public_url: str
+    secret: str = field(repr=False)
+    access: Callable[[str], BookingCredentials]
+
+    def of(self, booking_id: str) -> ManageLink:
+        """Raises: BookingNotFound, DatabaseUnavailable."""
+        code = link_code(self.secret, booking_id, self.access(booking_id).salt)
+        return ManageLink(f"{self.public_url}/cita/{booking_id}#{code}", code)
+
+
+@dataclass(frozen=True, slots=True)
+class EmailComposer:
+    """Letters say times as the clocks of the clinic's `zone` show them; an appointment lasts
+    `slot`. What is None is left out of them.
+
+    All copies of a letter are the same, but for the free slots, which are those of the moment.
+    """
+
+    sender: str
+    zone: ZoneInfo
+    slot: timedelta
+    links: Links | None = None
+    free_slots: AlternativeSlots | None = None
+
+    def write(self, booking: Booking, event: BookingStateChanged) -> OutgoingEmail:
+        """Tell of a step. Raises: BookingNotFound, DatabaseUnavailable."""
+        link = self._link(booking) if event.status is Status.CONFIRMED else None
+        letter = compose(
+            booking, event, self.zone, link=link, alternatives=self._alternatives(event)
+        )
+        reference = f"{event.booking_id}.{event.version}"
+        invitation = self._invitation(booking, event)
+        return OutgoingEmail(booking.patient_email, reference, booking.language, letter, invitation)
+
+    def remind(self, booking: Booking) -> OutgoingEmail:
+        """Remind of an appointment. Raises: BookingNotFound, DatabaseUnavailable."""
+        letter = compose_reminder(booking, self.zone, link=self._link(booking))
+        reference = f"{booking.id}.{booking.version}.reminder"
+        return OutgoingEmail(booking.patient_email, reference, booking.language, letter)
+
+    def _link(self, booking: Booking) -> ManageLink | None:
+        return self.links.of(booking.id) if self.links else None
+
+    def _alternatives(self, event: BookingStateChanged) -> list[datetime]:
+        is_rejected = event.status is Status.REJECTED
+        # Near a day for which nothing can be booked yet, nothing is free.
+        if self.free_slots is None or not is_rejected or event.reason == reasons.TOO_FAR:
+            return []
+        return self.free_slots.near(event.date)
+
+    def _invitation(self, booking: Booking, event: BookingStateChanged) -> Invitation | None:
+        method = _method(event)
+        if method is None:
+            return None
+        summary = _SUMMARIES[booking.language]
+        return Invitation(method, event, self.slot, summary, self.sender, booking.patient_email)
+
+
+def _method(event: BookingStateChanged) -> Method | None:
+    """Say what a calendar is to do; what was never confirmed is in none."""
+    if event.status is Status.CONFIRMED:
+        return "REQUEST"
+    was_confirmed = event.previous_status is Status.CONFIRMED
+    return "CANCEL" if event.status is Status.CANCELLED and was_confirmed else None

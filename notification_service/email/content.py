@@ -1,0 +1,95 @@
+"""The words of a notification: subject, plain text and HTML, in the patient's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from clinic.contracts.date_format import format_moment
+from clinic.contracts.messages import BookingStateChanged
+from clinic.domain import reasons
+from clinic.domain.booking import Booking, date_at_version
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("notification_service"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+    trim_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EmailContent:
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManageLink:
+    """Where a patient sees, moves and cancels a booking; `code` is the end of `url`, for those who
+    can't open it."""
+
+    url: str
+    code: str
+
+
+def compose(
+    booking: Booking,
+    event: BookingStateChanged,
+    zone: ZoneInfo,
+    *,
+    link: ManageLink | None = None,
+    alternatives: Sequence[datetime] = (),
+) -> EmailContent:
+    """Write what the event tells the patient.
+
+    Says no more than time, outcome and reference: an appointment is health data. `alternatives`
+    are free starts near the one that was asked for.
+    """
+    before = date_at_version(event.version - 1, booking.history, booking.date)
+    return _fill(
+        "rescheduled" if event.is_rescheduling else event.status,
+        booking,
+        # As it was at that step: the booking may have been moved since then.
+        when=format_moment(event.date, booking.language, zone),
+        before=format_moment(before, booking.language, zone) if event.is_rescheduling else "",
+        reason=reasons.text(event.reason, booking.language) if event.reason else "",
+        alternatives=[format_moment(start, booking.language, zone) for start in alternatives],
+        link=link,
+    )
+
+
+def compose_reminder(
+    booking: Booking, zone: ZoneInfo, *, link: ManageLink | None = None
+) -> EmailContent:
+    """Write that the appointment is near, and no more."""
+    when = format_moment(booking.date, booking.language, zone)
+    return _fill("reminder", booking, when=when, link=link)
+
+
+def _fill(name: str, booking: Booking, *, link: ManageLink | None, **words: Any) -> EmailContent:
+    """Fill a template. The subject is its first line, and an empty line ends a paragraph."""
+    template = _TEMPLATES.get_template(f"{booking.language}/{name}.txt")
+    filled = template.render(
+        name=booking.patient_name,
+        reference=booking.id,
+        link=link,
+        language=booking.language,
+        **words,
+    )
+    subject, *paragraphs = re.split(r"\n{2,}", filled.strip())
+    html = _TEMPLATES.get_template("mail.html").render(
+        language=booking.language,
+        subject=subject,
+        paragraphs=[paragraph.splitlines() for paragraph in paragraphs],
+        url=link.url if link else "",
+    )
+    return EmailContent(subject, "\n\n".join(paragraphs) + "\n", html)

@@ -1,0 +1,40 @@
+"""An appointment for the patient's calendar program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from clinic.contracts.calendar_file import Method, calendar_file
+from clinic.contracts.messages import BookingStateChanged
+from notification_service.email.address import to_ascii
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """`method` is what a calendar is to do with the appointment, which lasts `slot`.
+
+    The file takes longer to write than the letter: only who sends it does.
+    """
+
+    method: Method
+    event: BookingStateChanged
+    slot: timedelta
+    summary: str
+    organizer: str
+    attendee: str
+
+    def file(self) -> bytes:
+        """Write the iCalendar file. All copies are the same."""
+        return calendar_file(
+            self.event.booking_id,
+            self.event.version,
+            self.event.date,
+            self.event.date + self.slot,
+            self.method,
+            self.summary,
+            domain=self.organizer.rpartition("@")[2],
+            organizer=self.organizer,
+            attendee=to_ascii(self.attendee),
+            stamp=self.event.occurred_at,
+        )

@@ -1,0 +1,181 @@
+"""What the notification service is given to work with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+from nameko.containers import WorkerContext
+
+from clinic import config
+from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.repository import BookingRepository
+from clinic.bookings.upcoming_appointments import UpcomingAppointments
+from clinic.domain.retry_policy import RetryPolicy
+from clinic.messaging import topology
+from clinic.messaging.publisher import Publisher
+from clinic.messaging.topology import EMAIL, WEBHOOK, WorkQueue
+from clinic.nameko_extensions.dependency_providers import DatabaseProvider
+from clinic.outbox.outbox import Outbox
+from clinic.rpc.rpc_client import RpcPool
+from notification_service.channels.email_channel import Channel, OutgoingEmail
+from notification_service.channels.teardown import ChannelTeardown
+from notification_service.channels.webhook import WebhookChannel, as_in_history
+from notification_service.delivery import Delivery
+from notification_service.delivery_log import ChannelName, DeliveryLog
+from notification_service.delivery_status import Notifications
+from notification_service.email.alternative_slots import AlternativeSlots
+from notification_service.email.composer import EmailComposer, Links
+from notification_service.email.email_quota import EmailQuota, limited_address
+from notification_service.notification_admin import NotificationAdmin
+from notification_service.reconciliation.reconciler import GIVE_UP_AFTER, Reconciler
+from notification_service.reconciliation.watermark import Watermark
+from notification_service.reminders.reminders import Reminders
+from notification_service.settings import notification_settings
+
+#: Connections to the broker for asking the booking service; a letter waits for one a moment only.
+_RPC_LIMIT = 4
+
+#: What a lease is longer than the longest send: room for slow clocks and a slow database.
+_MARGIN_SECONDS = 30
+
+
+class BackgroundTask(Protocol):
+    """What a provider runs beside the messages."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class DeliveryProvider(DatabaseProvider):
+    """Gives each message a `Delivery` over one channel, and looks after that channel."""
+
+    delivery: Delivery[Any]
+    background: tuple[BackgroundTask, ...]
+
+    def setup(self) -> None:
+        super().setup()
+        self.settings = config.settings(self.container.config)
+        self.own = notification_settings(self.container.config)
+        self.bookings = BookingRepository(self.database, Outbox(self.database))
+
+    def start(self) -> None:
+        for each in self.background:
+            each.start()
+
+    def stop(self) -> None:
+        for each in reversed(self.background):
+            each.stop()
+        super().stop()
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> Delivery[Any]:
+        return replace(self.delivery)
+
+    def _ledger(
+        self, name: ChannelName, channel: Channel[Any], quota: EmailQuota | None = None
+    ) -> DeliveryLog:
+        return DeliveryLog(
+            self.database, name, channel.longest_send_seconds + _MARGIN_SECONDS, quota
+        )
+
+    def _reconciler(
+        self, ledger: DeliveryLog, work: WorkQueue, policy: RetryPolicy, reach: timedelta
+    ) -> Reconciler:
+        # What waits for its next run is not lost.
+        patience_seconds = max(self.settings.outbox_resend_seconds, *policy.delays_seconds)
+        return Reconciler(
+            ChangeFeed(self.database),
+            ledger,
+            Watermark(self.database, ledger.channel),
+            Publisher(self.settings.amqp_uri, topology.declarer(self.settings)),
+            work.name,
+            patience_seconds,
+            reach,
+        )
+
+
+class EmailDeliveryProvider(DeliveryProvider):
+    def setup(self) -> None:
+        super().setup()
+        limit = self.own.max_emails_per_address
+        quota = EmailQuota(self.database, limit) if limit else None
+        ledger = self._ledger(ChannelName.EMAIL, self.own.channel, quota)
+        writer = self._writer()
+        self.delivery = Delivery(
+            self.bookings,
+            ledger,
+            self.own.channel,
+            writer.write,
+            OutgoingEmail.again,
+            limited=limited_address,
+        )
+        policy = self.settings.email_retry
+        self.background = (
+            self._reconciler(ledger, EMAIL, policy, reach=GIVE_UP_AFTER),
+            self._reminders(writer),
+        )
+
+    def stop(self) -> None:
+        super().stop()
+        self.rpc.close()
+
+    def _writer(self) -> EmailComposer:
+        self.rpc = RpcPool(self.settings.amqp_uri, limit=_RPC_LIMIT)
+        own = self.own
+        links = None
+        if own.public_url and own.link_secrets:
+            links = Links(own.public_url, own.link_secrets[0], self.bookings.access)
+        return EmailComposer(
+            own.sender, own.zone, own.slot, links, AlternativeSlots(self.rpc, own.zone)
+        )
+
+    def _reminders(self, writer: EmailComposer) -> Reminders:
+        return Reminders(
+            UpcomingAppointments(self.database),
+            self.bookings,
+            self._ledger(ChannelName.REMINDER, self.own.channel),
+            self.own.channel,
+            writer.remind,
+            self.own.remind_before,
+        )
+
+
+class WebhookDeliveryProvider(DeliveryProvider):
+    """Without a `WEBHOOK_URL`, it only sees to it that nothing waits for one."""
+
+    def setup(self) -> None:
+        super().setup()
+        if self.own.webhook:
+            self._open(self.own.webhook)
+        else:
+            publisher = Publisher(self.settings.amqp_uri, topology.unbind_webhook)
+            watermark = Watermark(self.database, ChannelName.WEBHOOK)
+            self.background = (ChannelTeardown(publisher, watermark),)
+
+    def _open(self, channel: WebhookChannel) -> None:
+        ledger = self._ledger(ChannelName.WEBHOOK, channel)
+        self.delivery = Delivery(
+            self.bookings, ledger, channel, as_in_history, tells_every_step=True
+        )
+        policy = self.settings.webhook_retry
+        # Steps of the time before it was switched on are not told.
+        self.background = (self._reconciler(ledger, WEBHOOK, policy, reach=timedelta(0)),)
+
+
+class NotificationAdminProvider(DatabaseProvider):
+    """Gives each entrypoint the `Desk`."""
+
+    def setup(self) -> None:
+        super().setup()
+        settings = config.settings(self.container.config)
+        self.desk = NotificationAdmin(
+            BookingRepository(self.database, Outbox(self.database)),
+            Notifications(self.database),
+            Publisher(settings.amqp_uri, topology.declarer(settings)),
+            settings.has_webhook,
+        )
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> NotificationAdmin:
+        return self.desk

@@ -1,0 +1,1 @@
+"""Finds changes whose notification was lost, and has them published again."""

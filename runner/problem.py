@@ -1,5 +1,0 @@
-from __future__ import annotations
-
-
-class Problem(Exception):
-    """Something the person at the terminal has to mend; its text is the one line they are shown."""
