@@ -10,13 +10,13 @@ from pymongo.collection import Collection
 
 from bench.slots import A_DAY
 from clinic.bookings import documents
-from clinic.bookings.documents import Document
 from clinic.bookings.transition_writer import _values
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain import booking as steps
 from clinic.domain.booking import Booking, Transition
 from clinic.domain.clock import now
 from clinic.domain.manage_token import create_credentials
+from clinic.mongo.client import Document
 from clinic.outbox.outbox_message import OutboxMessage
 
 _DAYS = 5 * 365

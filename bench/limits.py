@@ -22,7 +22,6 @@ from bench.report import limits_table
 from bench.slots import body
 from bench.wrk import get
 from clinic.bookings import documents
-from clinic.bookings.documents import Document
 from clinic.bookings.repository import BookingRepository
 from clinic.bookings.transition_writer import _PendingTransition, _update, _values
 from clinic.contracts.messages import BookingRequested, BookingStateChanged
@@ -34,7 +33,7 @@ from clinic.domain.manage_token import create_credentials
 from clinic.messaging import topology
 from clinic.messaging.amqp_message import AmqpMessage
 from clinic.messaging.publisher import Publisher
-from clinic.mongo.client import durable_uri
+from clinic.mongo.client import Document, durable_uri
 from clinic.outbox.outbox import Outbox
 from clinic.outbox.outbox_message import OutboxMessage
 from notification_service.delivery_log import DeliveryLog, State

@@ -26,12 +26,11 @@ from booking_service.decide import Decider
 from booking_service.settings import booking_settings
 from clinic.bookings import documents
 from clinic.bookings.bootstrap import create_repository
-from clinic.bookings.documents import Document
 from clinic.config import load, settings
 from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery, Position, encode_cursor
 from clinic.contracts.messages import BookingRequested
 from clinic.domain.booking import Booking
-from clinic.mongo.client import durable_uri
+from clinic.mongo.client import Document, durable_uri
 
 _CONFIG = Path(__file__).resolve().parent.parent / "config.yaml"
 _ROUNDS = 300

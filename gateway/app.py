@@ -16,6 +16,7 @@ from clinic.messaging.queue_statistics import QueueMonitor
 from clinic.outbox.relay import Relay
 from clinic.rpc.rpc_client import RpcPool
 from gateway import error_pages, staff_site
+from gateway.api import metrics
 from gateway.api.bookings_api import bookings
 from gateway.api.bookings_list import listing
 from gateway.api.changes_api import changes
@@ -26,11 +27,11 @@ from gateway.http import instrumentation, problem_details
 from gateway.http.circuit_breaker import CircuitBreakers
 from gateway.http.client_address import ClientAddressMiddleware
 from gateway.http.redirects import restore_fragment
-from gateway.http.requests import MAX_BODY_BYTES
 from gateway.limits import failed_attempts
 from gateway.limits.rate_limits import limit_requests
 from gateway.openapi.routes import documents
 from gateway.rpc_clients.free_slots import FreeSlots
+from gateway.server.request_body import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from gateway.web.patient.booking_form import asking, welcome
 from gateway.web.patient.booking_page import appointment
@@ -93,7 +94,7 @@ def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySetti
     """Register what every request passes, whichever view answers it."""
     failed_attempts.register(app, settings.failed_attempts_limit)
     app.url_value_preprocessor(_canonicalize_ids)
-    instrumentation.register(app, store.outbox)
+    instrumentation.register(app)
     problem_details.register(app)
     error_pages.register_for_people(app)
     app.before_request(restore_fragment)
@@ -106,6 +107,7 @@ def _register_views(app: Flask, store: BookingRepository) -> None:
     pages = (welcome, asking, appointment, moving, assets)
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
+    metrics.register(app, store.outbox)
     staff_site.register(app, breakers, store)
 
 

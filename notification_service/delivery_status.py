@@ -8,11 +8,10 @@ from typing import Any
 
 from pymongo.database import Database
 
-from clinic.bookings.documents import Document
 from clinic.domain.booking import Booking
 from clinic.domain.clock import now
 from clinic.errors import ResendRejected
-from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, database_errors
+from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 from notification_service.delivery_log import ChannelName, State, key_of
 
 

@@ -19,7 +19,7 @@ from clinic.messaging.topology import EMAIL, WEBHOOK, WorkQueue
 from clinic.nameko_extensions.dependency_providers import DatabaseProvider
 from clinic.outbox.outbox import Outbox
 from clinic.rpc.rpc_client import RpcPool
-from notification_service.channels.email_channel import Channel, OutgoingEmail
+from notification_service.channels.email_channel import Channel
 from notification_service.channels.teardown import ChannelTeardown
 from notification_service.channels.webhook import WebhookChannel, as_in_history
 from notification_service.delivery import Delivery
@@ -28,6 +28,7 @@ from notification_service.delivery_status import Notifications
 from notification_service.email.alternative_slots import AlternativeSlots
 from notification_service.email.composer import EmailComposer, Links
 from notification_service.email.email_quota import EmailQuota, limited_address
+from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.notification_admin import NotificationAdmin
 from notification_service.reconciliation.reconciler import GIVE_UP_AFTER, Reconciler
 from notification_service.reconciliation.watermark import Watermark

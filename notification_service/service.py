@@ -16,8 +16,8 @@ from clinic.nameko_extensions.dependency_providers import ContextFlag, RequestId
 from clinic.nameko_extensions.health_server import HealthServer
 from clinic.nameko_extensions.retrying_consumer import consume_with_retry
 from clinic.nameko_extensions.rpc_entrypoint import rpc
-from notification_service.channels.email_channel import OutgoingEmail
 from notification_service.delivery import Delivery
+from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.notification_admin import NotificationAdmin
 from notification_service.notification_dependencies import (
     EmailDeliveryProvider,

@@ -16,9 +16,10 @@ from clinic.config import ConfigSchema, read
 from clinic.configuration.limit_fields import OptionalLimit
 from clinic.configuration.setting_fields import Number, PublicUrl, SecretList, WholeNumber, Zone
 from clinic.configuration.setting_text import is_loopback, plain_text
-from notification_service.channels.email_channel import Channel, OutgoingEmail
+from notification_service.channels.email_channel import Channel
 from notification_service.channels.smtp_settings import SmtpSchema
 from notification_service.channels.webhook import WebhookChannel
+from notification_service.email.outgoing_email import OutgoingEmail
 
 #: Two weeks.
 _LONGEST_HOURS = 336

@@ -8,9 +8,8 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from clinic.bookings.documents import Document
 from clinic.domain.booking import Status
-from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, database_errors
+from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 
 _FIELDS = dict.fromkeys(("date", "patientName", "patientEmail", "status", "attention"), True)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pymongo.database import Database
 
-from clinic.bookings.documents import Document
 from clinic.bookings.repository import BookingRepository
 from clinic.config import Settings
 from clinic.messaging import topology
 from clinic.messaging.publisher import Publisher
+from clinic.mongo.client import Document
 from clinic.outbox.outbox import Outbox
 from clinic.outbox.relay import Relay
 

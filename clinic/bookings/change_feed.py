@@ -10,9 +10,8 @@ from typing import Any
 from pymongo.database import Database
 
 from clinic.bookings import documents
-from clinic.bookings.documents import Document
 from clinic.contracts.messages import BookingStateChanged
-from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, database_errors
+from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, Document, database_errors
 from clinic.outbox.outbox import HAS_TRANSITIONS
 
 #: Bookings in one page; bounded so that no read takes the database long.

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from clinic.domain.booking import Attention, Booking, HistoryEntry, Status
 from clinic.domain.manage_token import BookingCredentials
-
-Document = dict[str, Any]
+from clinic.mongo.client import Document
 
 
 def booking_to_document(booking: Booking, access: BookingCredentials) -> Document:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from clinic.bookings.documents import Document
 from clinic.concurrency.fibers import aside
 from clinic.domain.booking import Status
 from clinic.domain.clock import now
 from clinic.errors import IdempotencyKeyUsed, TooManyOpenBookings
 from clinic.mongo.batch_insert import BatchInserter
+from clinic.mongo.client import Document
 from clinic.mongo.quota import QUOTA_KEY, address_hash, free_key, held_by, random_key
 
 _HELD_FIELDS = {QUOTA_KEY: True, "status": True, "date": True}

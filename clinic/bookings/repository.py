@@ -11,7 +11,6 @@ from pymongo.errors import DuplicateKeyError
 
 from clinic.bookings import documents
 from clinic.bookings.appointment_queries import AppointmentQueries
-from clinic.bookings.documents import Document
 from clinic.bookings.new_bookings import NewBookings
 from clinic.bookings.transition_writer import TransitionWriter
 from clinic.concurrency.batching import Batcher
@@ -22,7 +21,7 @@ from clinic.domain.booking import Booking, Status, Transition, canonical_id
 from clinic.domain.clock import now
 from clinic.domain.manage_token import BookingCredentials
 from clinic.errors import BookingNotFound, ConcurrentModification, IdempotencyConflict, SeatTaken
-from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, database_errors
+from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 from clinic.mongo.quota import quota_index
 from clinic.outbox.outbox import HAS_TRANSITIONS, Outbox
 from clinic.outbox.outbox_message import OutboxMessage

@@ -13,11 +13,10 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
 from clinic.bookings import documents
-from clinic.bookings.documents import Document
 from clinic.concurrency.batching import Batcher
 from clinic.domain.booking import Status, Transition
 from clinic.mongo.bulk_errors import bulk_write_errors
-from clinic.mongo.client import database_errors
+from clinic.mongo.client import Document, database_errors
 from clinic.mongo.quota import QUOTA_KEY
 
 #: Of a booking that is not open any more.

@@ -10,10 +10,9 @@ from typing import Any
 from pymongo.database import Database
 
 from clinic.bookings import documents
-from clinic.bookings.documents import Document
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Status, Transition
-from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, database_errors
+from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, Document, database_errors
 
 #: Bookings in one page; bounded so that no read takes the database long.
 PAGE = 200

@@ -9,10 +9,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, WriteError
 
-from clinic.bookings.documents import Document
 from clinic.concurrency.batching import Batcher
 from clinic.mongo.bulk_errors import bulk_write_errors
-from clinic.mongo.client import database_errors
+from clinic.mongo.client import Document, database_errors
 
 
 class BatchInserter:

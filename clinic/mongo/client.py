@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import pymongo
@@ -20,6 +21,8 @@ from pymongo.errors import (
 from pymongo.uri_parser import parse_uri
 
 from clinic.errors import ConfigError, DatabaseUnavailable
+
+Document = dict[str, Any]
 
 #: Needed for the promises; options of the URL can't weaken them.
 _DURABILITY = {"w": "majority", "journal": "true", "tz_aware": "true"}

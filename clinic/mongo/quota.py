@@ -14,7 +14,7 @@ from collections.abc import Collection
 
 from pymongo import ASCENDING, IndexModel
 
-from clinic.bookings.documents import Document
+from clinic.mongo.client import Document
 
 #: Absent where a document holds no unit.
 QUOTA_KEY = "quotaKey"

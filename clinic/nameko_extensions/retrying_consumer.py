@@ -21,13 +21,13 @@ from clinic.errors import ClinicError, PoisonMessage, TransientError, Unreadable
 from clinic.messaging import topology
 from clinic.messaging.amqp_message import AmqpMessage
 from clinic.messaging.frame_checks import DEATHS_HEADER
+from clinic.messaging.headers import POSSIBLE_DUPLICATE_HEADER, REQUEST_ID_HEADER
 from clinic.messaging.publisher import Publisher
 from clinic.messaging.received_message import decode_message
 from clinic.messaging.topology import WorkQueue
 from clinic.nameko_extensions.queue_consumer import ExcInfo, GracefulQueueConsumer
 from clinic.observability.logs import is_request_id
 from clinic.observability.metrics import DEAD_LETTERS, MESSAGES_CONSUMED
-from clinic.outbox.outbox_message import POSSIBLE_DUPLICATE_HEADER, REQUEST_ID_HEADER
 
 logger = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from nameko.exceptions import (
 from nameko.rpc import Rpc, RpcConsumer
 
 from clinic.errors import PoisonMessage, ServiceUnavailable, error_code
+from clinic.messaging.headers import REQUEST_ID_HEADER
 from clinic.messaging.received_message import decode_message
 from clinic.nameko_extensions.queue_consumer import ExcInfo, GracefulQueueConsumer
-from clinic.outbox.outbox_message import REQUEST_ID_HEADER
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,16 @@ from typing import Any
 
 from pymongo.database import Database
 
-from clinic.bookings.documents import Document
 from clinic.concurrency.fibers import aside
 from clinic.domain.booking import Status
 from clinic.domain.clock import now
 from clinic.errors import ConcurrentModification, IdempotencyKeyUsed, SeatTaken, TooManyOpenBookings
-from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, SCAN_TIMEOUT_SECONDS, database_errors
+from clinic.mongo.client import (
+    OPERATION_TIMEOUT_SECONDS,
+    SCAN_TIMEOUT_SECONDS,
+    Document,
+    database_errors,
+)
 from clinic.outbox.outbox_message import OutboxMessage
 from clinic.outbox.pending_messages import PendingMessages
 from clinic.outbox.relay_registry import Checkpoint, RelayRegistry

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clinic.bookings.documents import Document
 from clinic.contracts import strict_json
 from clinic.contracts.messages import BookingRequested, BookingStateChanged
 from clinic.messaging.amqp_message import AmqpMessage
+from clinic.messaging.headers import POSSIBLE_DUPLICATE_HEADER, REQUEST_ID_HEADER
 from clinic.messaging.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHANGED
+from clinic.mongo.client import Document
 from clinic.observability.logs import request_id
 
 BOOKING_REQUESTED = "booking_requested"
-REQUEST_ID_HEADER = "nameko.request_id"
-#: On requests that may have been sent before.
-POSSIBLE_DUPLICATE_HEADER = "x-repeated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from clinic.bookings.documents import Document
 from clinic.domain.clock import now
-from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, database_errors
+from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

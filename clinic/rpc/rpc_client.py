@@ -22,10 +22,10 @@ from clinic.contracts import strict_json
 from clinic.errors import ServiceUnavailable
 from clinic.messaging.connection import connect_once, set_socket_timeout
 from clinic.messaging.frame_checks import TRANSPORT_OPTIONS
+from clinic.messaging.headers import REQUEST_ID_HEADER
 from clinic.messaging.received_message import raw_body
 from clinic.messaging.topology import BOOKING_SERVICE
 from clinic.observability.logs import request_id
-from clinic.outbox.outbox_message import REQUEST_ID_HEADER
 from clinic.rpc.rpc_reply import read_reply, said
 
 #: How long a request that needs an answer of the service may take in all; it has to come in 3 s.

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Flask, Response, current_app, request
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    generate_latest,
-)
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from flask import Flask, Response, request
+from prometheus_client import Counter
 
-from clinic.errors import DatabaseUnavailable
 from clinic.observability.logs import is_request_id, request_id
 from clinic.observability.metrics import HTTP_REQUESTS
-from clinic.outbox.outbox import Outbox
-from gateway.auth.staff_access import require_staff
 from gateway.http.secure_requests import STRICT_TRANSPORT, is_https
 
 if TYPE_CHECKING:
@@ -44,42 +33,13 @@ _OVER_TLS = (*_SECURITY_HEADERS, STRICT_TRANSPORT)
 #: Clients may invent methods; the metrics may not grow by them.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-metrics = Blueprint("metrics", __name__)
 
-
-class OutboxCollector(Collector):
-    """Asks the database for the outbox's backlog when, and only when, somebody scrapes."""
-
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        try:
-            backlog, oldest = self._outbox.relays.waiting()
-        except DatabaseUnavailable:
-            return  # absent is what Prometheus expects of a value that is not known
-        yield GaugeMetricFamily("clinic_outbox_backlog", "Messages not yet sent.", value=backlog)
-        yield GaugeMetricFamily(
-            "clinic_outbox_oldest_seconds", "Age of the oldest message not yet sent.", value=oldest
-        )
-
-
-def register(app: Flask, outbox: Outbox) -> None:
-    app.config["OUTBOX_METRICS"] = CollectorRegistry()
-    app.config["OUTBOX_METRICS"].register(OutboxCollector(outbox))
+def register(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_finish)
     app.teardown_request(_forget)
-    app.register_blueprint(metrics)
     is_published_securely = app.config["IS_PUBLISHED_SECURELY"]
     app.wsgi_app = _careful(app.wsgi_app, is_published_securely)  # type: ignore[assignment, method-assign]
-
-
-@metrics.get("/metrics", provide_automatic_options=False)
-def read() -> Response:
-    require_staff()
-    text = generate_latest(REGISTRY) + generate_latest(current_app.config["OUTBOX_METRICS"])
-    return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 def _begin() -> None:

@@ -13,8 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from clinic.contracts import strict_json
 from clinic.domain import reasons
-
-MAX_BODY_BYTES = 16 * 1024
+from gateway.server.request_body import MAX_BODY_BYTES
 
 #: Characters in Accept-Language. A long list takes long to read, and no browser sends one.
 _MAX_LANGUAGES = 1000

@@ -16,9 +16,8 @@ from clinic.errors import (
     SlotUnavailable,
     TooManyOpenBookings,
 )
-from gateway.http.requests import MAX_BODY_BYTES
 from gateway.http.status_names import code_of_status
-from gateway.server.request_body import BODY_SECONDS
+from gateway.server.request_body import BODY_SECONDS, MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
 
-from gateway.http.requests import MAX_BODY_BYTES
 from gateway.server.wsgi_environ import REFUSAL
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+#: The largest request that is read.
+MAX_BODY_BYTES = 16 * 1024
 
 #: How long a client may take to send its body. Less than a process is given to end.
 BODY_SECONDS = 15

@@ -6,11 +6,11 @@ import hashlib
 import logging
 import smtplib
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import ClassVar, Protocol, Self, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from eventlet import Timeout
 
@@ -19,8 +19,8 @@ from clinic.errors import ChannelUnavailable
 from notification_service.channels.smtp_connection import Tls, connect
 from notification_service.channels.smtp_replies import data_refusal, rcpt_refusal
 from notification_service.email.address import mask, to_ascii
-from notification_service.email.content import EmailContent
 from notification_service.email.invitation import Invitation
+from notification_service.email.outgoing_email import OutgoingEmail
 
 logger = logging.getLogger(__name__)
 
@@ -28,22 +28,6 @@ logger = logging.getLogger(__name__)
 SEND_SECONDS = 180
 
 Content = TypeVar("Content", contravariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingEmail:
-    """A letter with its address; `reference` is the same for every copy, and becomes the
-    Message-ID."""
-
-    recipient: str
-    reference: str
-    language: str
-    letter: EmailContent
-    invitation: Invitation | None = None
-
-    def again(self, times: int) -> Self:
-        """Make it a copy that a person has asked for: mail programs show one of a Message-ID."""
-        return replace(self, reference=f"{self.reference}.again{times}")
 
 
 class Channel(Protocol[Content]):

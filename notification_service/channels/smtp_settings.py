@@ -10,13 +10,9 @@ from clinic.config import ConfigSchema
 from clinic.configuration.sender import DEFAULT_SENDER, Sender, SenderField, SenderName
 from clinic.configuration.setting_fields import Flag, Host, Text, WholeNumber
 from clinic.configuration.setting_text import is_loopback
-from notification_service.channels.email_channel import (
-    Channel,
-    LogChannel,
-    OutgoingEmail,
-    SmtpChannel,
-)
+from notification_service.channels.email_channel import Channel, LogChannel, SmtpChannel
 from notification_service.channels.smtp_connection import Tls
+from notification_service.email.outgoing_email import OutgoingEmail
 
 #: "submissions": encrypted from the first byte (RFC 8314, section 3.3).
 _IMPLICIT_TLS_PORT = 465

@@ -13,10 +13,10 @@ from clinic.domain import reasons
 from clinic.domain.booking import Booking, Status
 from clinic.domain.manage_link import link_code
 from clinic.domain.manage_token import BookingCredentials
-from notification_service.channels.email_channel import OutgoingEmail
 from notification_service.email.alternative_slots import AlternativeSlots
 from notification_service.email.content import ManageLink, compose, compose_reminder
 from notification_service.email.invitation import Invitation
+from notification_service.email.outgoing_email import OutgoingEmail
 
 #: Calendars are shared with colleagues and family: no more than this.
 _SUMMARIES = {"es": "Cita", "en": "Appointment"}

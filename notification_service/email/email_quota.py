@@ -18,13 +18,12 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
 from clinic.bookings.confirmed_addresses import ConfirmedAddresses
-from clinic.bookings.documents import Document
 from clinic.concurrency.batching import Batcher
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Booking, Status
 from clinic.domain.clock import now
 from clinic.mongo.bulk_errors import bulk_write_errors
-from clinic.mongo.client import database_errors
+from clinic.mongo.client import Document, database_errors
 from clinic.mongo.quota import address_hash, free_key, random_key
 
 PERIOD = timedelta(days=1)

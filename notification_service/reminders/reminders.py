@@ -19,8 +19,9 @@ from clinic.errors import (
     PoisonMessage,
     TransientError,
 )
-from notification_service.channels.email_channel import Channel, OutgoingEmail
+from notification_service.channels.email_channel import Channel
 from notification_service.delivery_log import DeliveryLog, DeliveryRecord, State
+from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.periodic_task import PeriodicTask
 
 logger = logging.getLogger(__name__)

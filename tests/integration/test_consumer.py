@@ -83,7 +83,7 @@ def raising(error: Exception) -> Any:
     return staticmethod(handle)
 
 
-@pytest.mark.parametrize("header", ["x-attempt", "x-replayed", "x-repeated", "x-other"])
+@pytest.mark.parametrize("header", ["x-attempt", "x-replayed", "x-possible-duplicate", "x-other"])
 def test_a_worker_is_told_of_what_may_be_a_repetition(
     worker: type[Worker], amqp_uri: str, header: str
 ) -> None:

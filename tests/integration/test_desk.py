@@ -37,11 +37,11 @@ from clinic.outbox.outbox import Outbox
 from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from notification_service.channels.email_channel import OutgoingEmail
 from notification_service.delivery import Delivery
 from notification_service.delivery_log import DeliveryLog, State
 from notification_service.delivery_status import Notifications
 from notification_service.email.composer import EmailComposer
+from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.notification_admin import PAUSE, NotificationAdmin
 from notification_service.reconciliation.reconciler import Reconciler
 from notification_service.reconciliation.watermark import Watermark

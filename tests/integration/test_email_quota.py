@@ -19,12 +19,12 @@ from clinic.domain.booking import Booking
 from clinic.domain.clock import now
 from clinic.observability.metrics import NOTIFICATIONS
 from clinic.outbox.outbox import Outbox
-from notification_service.channels.email_channel import OutgoingEmail
 from notification_service.delivery import Delivery
 from notification_service.delivery_log import DeliveryLog
 from notification_service.delivery_status import Notifications
 from notification_service.email.composer import EmailComposer
 from notification_service.email.email_quota import PERIOD, EmailQuota, limited_address
+from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.settings import notification_settings
 from tests.bookings import put_booking
 from tests.mailbox import Mailbox, running_mailbox

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from werkzeug.http import parse_cookie
 
-from gateway.http.requests import MAX_BODY_BYTES
+from gateway.server.request_body import MAX_BODY_BYTES
 from tests.wire import GATEWAY, chunked, request, send, serving
 
 

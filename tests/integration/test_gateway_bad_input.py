@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from clinic import config
 from clinic.bookings.bootstrap import create_repository
 from gateway.app import create_app
-from gateway.http.requests import MAX_BODY_BYTES
+from gateway.server.request_body import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from tests.conftest import UNLIMITED
 from tests.rpc import NO_SERVICE

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.http.requests import MAX_BODY_BYTES
 from gateway.server.http_rules import MAX_FIELD_CHARACTERS, MAX_TARGET_BYTES
+from gateway.server.request_body import MAX_BODY_BYTES
 from runner.mongodb import MongoServer
 from tests.wire import GATEWAY, chunked, connected, read_all, request, send, serving, status
 

@@ -34,11 +34,12 @@ from clinic.errors import (
 )
 from clinic.observability.metrics import NOTIFICATIONS
 from clinic.outbox.outbox import Outbox
-from notification_service.channels.email_channel import OutgoingEmail, SmtpChannel
+from notification_service.channels.email_channel import SmtpChannel
 from notification_service.delivery import Delivery
 from notification_service.delivery_log import Claim, DeliveryLog, State
 from notification_service.email.composer import EmailComposer
 from notification_service.email.content import EmailContent
+from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.service import NotificationService
 from notification_service.settings import NotificationSettings, notification_settings
 from runner.ports import free_port

@@ -27,7 +27,7 @@ from clinic.outbox.outbox import Outbox
 from clinic.outbox.relay import Relay
 from clinic.outbox.relay_registry import Checkpoint
 from gateway.app import create_app
-from gateway.http.requests import MAX_BODY_BYTES
+from gateway.server.request_body import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from runner.ports import free_port
 from runner.services import ROOT

@@ -306,7 +306,7 @@ def test_a_request_that_the_broker_lost_is_sent_again(
     for is_repeated in (False, True):
         message = eventually(lambda: take(amqp_uri, QUEUE))
         assert body_of(message)["bookingId"] == booking.id
-        assert ("x-repeated" in message.headers) == is_repeated
+        assert ("x-possible-duplicate" in message.headers) == is_repeated
     process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
     process.relay.stop()
     make_overdue(database)

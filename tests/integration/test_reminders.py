@@ -23,11 +23,12 @@ from clinic.domain.clock import now
 from clinic.errors import ChannelUnavailable, DatabaseUnavailable
 from clinic.observability.metrics import NOTIFICATIONS
 from clinic.outbox.outbox import Outbox
-from notification_service.channels.email_channel import Channel, OutgoingEmail, SmtpChannel
+from notification_service.channels.email_channel import Channel, SmtpChannel
 from notification_service.delivery_log import DeliveryLog, State
 from notification_service.email import composer as writing
 from notification_service.email.composer import EmailComposer
 from notification_service.email.content import EmailContent
+from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.notification_dependencies import EmailDeliveryProvider
 from notification_service.reminders import reminders as reminding
 from notification_service.reminders.reminders import Reminders

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from clinic.errors import ChannelUnavailable
-from notification_service.channels.email_channel import OutgoingEmail, SmtpChannel
+from notification_service.channels.email_channel import SmtpChannel
 from notification_service.channels.smtp_connection import Tls
 from notification_service.email.content import EmailContent
+from notification_service.email.outgoing_email import OutgoingEmail
 from runner.managed_process import ManagedProcess, start
 from runner.ports import free_port
 from runner.server import Server

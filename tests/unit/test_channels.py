@@ -15,12 +15,13 @@ from clinic.domain import booking as steps
 from clinic.domain.clock import now
 from clinic.errors import ChannelUnavailable, RecipientRejected
 from notification_service.channels import smtp_connection
-from notification_service.channels.email_channel import LogChannel, OutgoingEmail, SmtpChannel
+from notification_service.channels.email_channel import LogChannel, SmtpChannel
 from notification_service.channels.smtp_connection import Tls
 from notification_service.email import invitation
 from notification_service.email.address import mask
 from notification_service.email.content import EmailContent
 from notification_service.email.invitation import Invitation
+from notification_service.email.outgoing_email import OutgoingEmail
 from tests.bookings import requested
 
 LETTER = EmailContent(

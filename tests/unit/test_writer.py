@@ -16,8 +16,8 @@ from clinic.domain import booking as steps
 from clinic.domain.booking import Booking
 from clinic.domain.manage_link import is_link_code
 from clinic.domain.manage_token import create_credentials
-from notification_service.channels.email_channel import OutgoingEmail
 from notification_service.email.composer import EmailComposer, Links
+from notification_service.email.outgoing_email import OutgoingEmail
 from tests.bookings import requested
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
