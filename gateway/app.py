@@ -30,13 +30,13 @@ from gateway.http.redirects import restore_fragment
 from gateway.limits import failed_attempts
 from gateway.limits.rate_limits import limit_requests
 from gateway.openapi.routes import documents
+from gateway.patient_pages.booking_form import asking, welcome
+from gateway.patient_pages.booking_page import appointment
+from gateway.patient_pages.reschedule_page import moving
 from gateway.rpc_clients.free_slots import FreeSlots
 from gateway.server.request_body import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
-from gateway.web.patient.booking_form import asking, welcome
-from gateway.web.patient.booking_page import appointment
-from gateway.web.patient.reschedule_page import moving
-from gateway.web.staff.inspection_lock import InspectionLock
+from gateway.staff_pages.inspection_lock import InspectionLock
 from gateway.web.static_files import assets
 
 

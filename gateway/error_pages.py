@@ -12,10 +12,10 @@ from gateway.auth.staff_sessions import HOME
 from gateway.http import problem_details
 from gateway.http.problem_details import RETRY_AFTER_SECONDS, status_of
 from gateway.http.redirects import is_api, nearest_address
-from gateway.web.patient.booking_form import asking, form_page
-from gateway.web.patient.form_fields import Form
+from gateway.patient_pages.booking_form import asking, form_page
+from gateway.patient_pages.form_fields import Form
+from gateway.staff_pages.staff_rendering import staff_page
 from gateway.web.rendering import page
-from gateway.web.staff.staff_rendering import staff_page
 
 logger = logging.getLogger(__name__)
 

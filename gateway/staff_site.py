@@ -12,13 +12,13 @@ from gateway.auth import staff_sessions
 from gateway.http.circuit_breaker import CircuitBreakers
 from gateway.http.redirects import nearest_address
 from gateway.http.security_log import SecurityEvent, log_security_event
-from gateway.web.search.search_page import finding, search
-from gateway.web.staff.agenda import agenda
-from gateway.web.staff.dead_letter_pages import dead_letters
-from gateway.web.staff.login import login
-from gateway.web.staff.queues_page import queues
-from gateway.web.staff.staff_booking import booking
-from gateway.web.staff.staff_rendering import staff_page
+from gateway.staff_pages.agenda import agenda
+from gateway.staff_pages.dead_letter_pages import dead_letters
+from gateway.staff_pages.login import login
+from gateway.staff_pages.queues_page import queues
+from gateway.staff_pages.staff_booking import booking
+from gateway.staff_pages.staff_rendering import staff_page
+from gateway.staff_search.search_page import finding, search
 
 elsewhere = Blueprint("staff_elsewhere", __name__, url_prefix=staff_sessions.HOME)
 

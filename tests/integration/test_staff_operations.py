@@ -34,7 +34,7 @@ from clinic.outbox.relay_registry import Checkpoint
 from gateway.app import create_app
 from gateway.auth.ended_sessions import EndedSessions
 from gateway.settings import GatewaySettings
-from gateway.web.staff import dead_letter_pages, inspection_lock
+from gateway.staff_pages import dead_letter_pages, inspection_lock
 from runner.mongodb import MongoServer
 from runner.ports import free_port
 from tests.amqp import body_of, depth, put, take

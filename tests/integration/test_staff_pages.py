@@ -34,8 +34,8 @@ from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
 from gateway.auth.staff_keys import StaffKeys
 from gateway.settings import GatewaySettings
-from gateway.web.search import search_page
-from gateway.web.staff import agenda
+from gateway.staff_pages import agenda
+from gateway.staff_search import search_page
 from notification_service.service import NotificationAdminService
 from tests.amqp import body_of, take
 from tests.bookings import put_booking

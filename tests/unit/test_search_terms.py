@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from gateway.web.search.name_folding import folded_name
-from gateway.web.search.search_form import MAX_TEXT, SearchForm
-from gateway.web.search.search_terms import SearchTerms
+from gateway.staff_search.name_folding import folded_name
+from gateway.staff_search.search_form import MAX_TEXT, SearchForm
+from gateway.staff_search.search_terms import SearchTerms
 
 EMAIL = "ana.o'hara@example.com"
 

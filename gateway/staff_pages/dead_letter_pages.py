@@ -19,8 +19,8 @@ from gateway.auth.staff_sessions import HOME, signed_in_key_id
 from gateway.http.problem_details import RETRY_AFTER_SECONDS
 from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.locale.dead_letter_texts import CAUSES
-from gateway.web.staff.inspection_lock import InspectionLock
-from gateway.web.staff.staff_rendering import staff_page
+from gateway.staff_pages.inspection_lock import InspectionLock
+from gateway.staff_pages.staff_rendering import staff_page
 
 dead_letters = Blueprint("staff_dead_letters", __name__, url_prefix=f"{HOME}/dead-letters")
 

@@ -14,8 +14,8 @@ from clinic.errors import ServiceUnavailable, TooManyOpenBookings
 from gateway.api.bookings_api import accept
 from gateway.auth.booking_cookie import keep
 from gateway.http.problem_details import status_of
+from gateway.patient_pages.form_fields import Form, new_token
 from gateway.web.available_slots import Week, day_of, today, week_around
-from gateway.web.patient.form_fields import Form, new_token
 from gateway.web.rendering import hours, page, page_language
 
 #: Showing the form needs no database, so they are two: the breaker watches over one of them.

@@ -14,9 +14,9 @@ from clinic.bookings.appointment_queries import Appointment, AppointmentQueries
 from clinic.domain.booking import is_booking_id
 from clinic.errors import BookingNotFound
 from gateway.auth.staff_sessions import HOME
-from gateway.web.search.search_form import SearchForm
-from gateway.web.staff.date_parameters import midnight
-from gateway.web.staff.staff_rendering import staff_page
+from gateway.staff_pages.date_parameters import midnight
+from gateway.staff_pages.staff_rendering import staff_page
+from gateway.staff_search.search_form import SearchForm
 
 #: Showing the form needs no database, so they are two: the breaker watches over one of them.
 search = Blueprint("staff_search", __name__, url_prefix=HOME)

@@ -13,8 +13,8 @@ from clinic.errors import BrokerUnavailable, DatabaseUnavailable
 from clinic.messaging.queue_statistics import QueueMonitor, QueueStatistics
 from clinic.outbox.outbox import Outbox
 from gateway.auth.staff_sessions import HOME
+from gateway.staff_pages.staff_rendering import staff_page
 from gateway.web.rendering import hours
-from gateway.web.staff.staff_rendering import staff_page
 
 queues = Blueprint("staff_queues", __name__, url_prefix=f"{HOME}/queues")
 

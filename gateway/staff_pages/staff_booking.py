@@ -21,11 +21,11 @@ from gateway.auth.actor import Actor, ActorRole
 from gateway.auth.staff_sessions import HOME, signed_in_key_id
 from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.locale.patient_texts import Texts
+from gateway.staff_pages.booking_notifications import notifications_of, resend
+from gateway.staff_pages.date_parameters import day_asked_for
+from gateway.staff_pages.staff_rendering import staff_page
 from gateway.web.available_slots import free_day
 from gateway.web.rendering import page_language
-from gateway.web.staff.booking_notifications import notifications_of, resend
-from gateway.web.staff.date_parameters import day_asked_for
-from gateway.web.staff.staff_rendering import staff_page
 
 booking = Blueprint("staff_booking", __name__, url_prefix=f"{HOME}/booking/<booking_id>")
 

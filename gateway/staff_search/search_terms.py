@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gateway.web.search.name_folding import FoldedName, fold, folded_name, spellings, split_words
+from gateway.staff_search.name_folding import FoldedName, fold, folded_name, spellings, split_words
 
 #: Between "surname, name" and the like, also as Arabic and Chinese have it.
 _BETWEEN_TERMS = re.compile(r"[\s,;،؛、，；]+")

@@ -11,9 +11,9 @@ from flask import Blueprint, Response, current_app, request
 from clinic.bookings.appointment_queries import Appointment, AppointmentQueries
 from clinic.domain.booking import Status
 from gateway.auth.staff_sessions import HOME
+from gateway.staff_pages.date_parameters import day_asked_for, midnight
+from gateway.staff_pages.staff_rendering import staff_page
 from gateway.web.available_slots import day_of, today
-from gateway.web.staff.date_parameters import day_asked_for, midnight
-from gateway.web.staff.staff_rendering import staff_page
 
 agenda = Blueprint("staff_agenda", __name__, url_prefix=HOME)
 

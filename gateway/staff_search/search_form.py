@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from clinic.bookings.appointment_queries import Appointment
 from clinic.domain.booking import Status
+from gateway.staff_pages.date_parameters import day_asked_for
+from gateway.staff_search.search_terms import SearchTerms
 from gateway.web.available_slots import today
-from gateway.web.search.search_terms import SearchTerms
-from gateway.web.staff.date_parameters import day_asked_for
 
 #: How far around today one looks who names no days, and how far anybody may look at once.
 _AROUND = timedelta(days=30)

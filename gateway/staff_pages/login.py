@@ -15,7 +15,7 @@ from gateway.auth.staff_sessions import (
 )
 from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.limits.failed_attempts import count_failed_attempt
-from gateway.web.staff.staff_rendering import staff_page
+from gateway.staff_pages.staff_rendering import staff_page
 
 login = Blueprint("staff_door", __name__, url_prefix=HOME)
 
