@@ -40,6 +40,7 @@ lint: setup ## Check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
 
 format: setup ## Put the code into the one format
 	.venv/bin/ruff check --fix .

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
-from nameko.cli.main import setup_yaml_parser
 
 from clinic.configuration.limit_fields import OptionalLimit
 from clinic.configuration.secret_files import read_secret_files
 from clinic.configuration.setting_fields import DeclaredQueues, Host, Number, Text, WholeNumber
 from clinic.configuration.setting_names import fault_line
 from clinic.configuration.setting_uris import AmqpUri, MongoUri
+from clinic.configuration.yaml_file import load_yaml
 from clinic.domain.retry_policy import RetryPolicy
 from clinic.errors import ConfigError
 from clinic.observability.logs import FORMATS
@@ -141,10 +141,8 @@ class SettingsSchema(ConfigSchema):
 
 def load(path: str) -> dict[str, Any]:
     """Read a configuration file exactly as `nameko run --config` does. Raises: ConfigError."""
-    setup_yaml_parser()
     try:
-        with open(path, encoding="utf-8") as file:
-            config = yaml.safe_load(file)
+        config = load_yaml(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())  # YAML explains itself on several lines
         raise ConfigError(reason) from None

@@ -82,7 +82,7 @@ def test_a_list_that_is_too_slow_keeps_nobody_from_booking(
     def too_slow(*_: Any) -> list[Any]:
         raise DatabaseUnavailable("NetworkTimeout")
 
-    monkeypatch.setattr("clinic.bookings.repository.BookingStore.list", too_slow)
+    monkeypatch.setattr("clinic.bookings.repository.BookingRepository.list", too_slow)
     for _ in range(3):
         assert client.get("/bookings/").status_code == 503
     assert status(client) == 201

@@ -316,7 +316,7 @@ def test_a_request_that_the_broker_lost_is_sent_again(
 def test_nothing_is_asked_for_again_while_much_waits_in_the_queue(
     database: Database[Any], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clinic.outbox.relay.ROOM", 1)
+    monkeypatch.setattr("clinic.outbox.relay.MAX_QUEUE_DEPTH", 1)
     process = Process(database, amqp_uri, resend_seconds=1)
     process.relay.start()
     booking = process.book()

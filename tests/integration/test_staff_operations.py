@@ -653,7 +653,7 @@ def test_what_waits_in_the_database_is_shown_and_wants_attention_when_it_is_late
 def test_all_is_well_when_nothing_wants_attention(
     staff: Staff, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clinic.messaging.queue_statistics.Flow.is_deserted", False)
+    monkeypatch.setattr("clinic.messaging.queue_statistics.QueueStatistics.is_deserted", False)
     page = staff.get(QUEUES).text
     assert alarms(page) == []
     assert "All is well" in page

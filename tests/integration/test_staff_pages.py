@@ -477,7 +477,7 @@ def test_a_database_that_is_away_has_a_page(
     def away(*_: Any) -> QueryResult:
         raise DatabaseUnavailable("NetworkTimeout")
 
-    monkeypatch.setattr("clinic.bookings.appointment_queries.Agenda.between", away)
+    monkeypatch.setattr("clinic.bookings.appointment_queries.AppointmentQueries.between", away)
     for _ in range(2):
         answer = client.get("/staff")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

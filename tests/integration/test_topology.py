@@ -14,7 +14,7 @@ from clinic.domain.booking import Status
 from clinic.domain.clock import now
 from clinic.messaging import topology
 from clinic.messaging.publisher import Publisher
-from clinic.outbox.outbox import Entry
+from clinic.outbox.outbox import OutboxMessage
 from tests.amqp import depth, put, subscriber
 from tests.conftest import eventually
 
@@ -110,7 +110,7 @@ def test_the_event_exchange_is_the_one_nameko_declares() -> None:
 def test_an_event_reaches_the_fanout_and_the_email_queue(declared: str) -> None:
     publisher = Publisher(declared, topology.declare)
     with subscriber(declared, "booking_notifications") as received:
-        publisher.publish([Entry.of_change(event()).to_message()])
+        publisher.publish([OutboxMessage.of_change(event()).to_message()])
         assert len(eventually(received)) == 1
     publisher.close()
     assert depth(declared, "notification_service.email") == 1
@@ -118,15 +118,15 @@ def test_an_event_reaches_the_fanout_and_the_email_queue(declared: str) -> None:
 
 def test_the_webhook_hears_of_an_event_only_while_it_is_on(declared: str) -> None:
     publisher = Publisher(declared, topology.declare)
-    publisher.publish([Entry.of_change(event()).to_message()])
+    publisher.publish([OutboxMessage.of_change(event()).to_message()])
     assert depth(declared, WEBHOOK) == 0
     with Connection(declared) as connection:
         topology.declare(connection.default_channel, [], [1])
-    publisher.publish([Entry.of_change(event()).to_message()])
+    publisher.publish([OutboxMessage.of_change(event()).to_message()])
     assert depth(declared, WEBHOOK) == 1
     with Connection(declared) as connection:
         topology.unbind_webhook(connection.default_channel)
-    publisher.publish([Entry.of_change(event()).to_message()])
+    publisher.publish([OutboxMessage.of_change(event()).to_message()])
     publisher.close()
     assert depth(declared, WEBHOOK) == 1
     assert depth(declared, "notification_service.email") == 3
@@ -143,7 +143,7 @@ def test_who_knows_of_no_webhook_leaves_it_bound(declared: str) -> None:
         topology.declare(connection.default_channel, [], [1])
         topology.declare(connection.default_channel, [])
     publisher = Publisher(declared, topology.declare)
-    publisher.publish([Entry.of_change(event()).to_message()])
+    publisher.publish([OutboxMessage.of_change(event()).to_message()])
     publisher.close()
     assert depth(declared, WEBHOOK) == 1
 
@@ -178,7 +178,7 @@ def test_our_event_is_the_message_that_nameko_dispatches(
         with entrypoint_hook(container, "announce") as announce:
             announce()
         (theirs,) = eventually(received)
-        publisher.publish([Entry.of_change(event()).to_message()])
+        publisher.publish([OutboxMessage.of_change(event()).to_message()])
         (ours,) = eventually(received)
     publisher.close()
     container.stop()

@@ -20,7 +20,7 @@ from notification_service.email.content import (
     ManageLink,
     compose,
     compose_reminder,
-    spoken,
+    format_moment,
 )
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -136,16 +136,16 @@ def test_a_language_without_texts_is_explained_in_spanish() -> None:
     ],
 )
 def test_a_time_is_said_with_weekday_and_zone(language: str, zone: ZoneInfo, said: str) -> None:
-    assert spoken(SLOT, language, zone) == said
+    assert format_moment(SLOT, language, zone) == said
 
 
 def test_a_time_is_that_of_the_clinics_clocks_in_summer_too() -> None:
-    assert "12:00 (" in spoken(datetime(2026, 7, 10, 10, tzinfo=UTC), "es", MADRID)
+    assert "12:00 (" in format_moment(datetime(2026, 7, 10, 10, tzinfo=UTC), "es", MADRID)
 
 
 def test_the_day_is_that_of_the_clinic() -> None:
     late = datetime(2026, 12, 11, 23, 30, tzinfo=UTC)
-    assert spoken(late, "en", MADRID).startswith("Saturday, December 12")
+    assert format_moment(late, "en", MADRID).startswith("Saturday, December 12")
 
 
 @pytest.mark.parametrize("zone", ["Europe/Madrid", "Pacific/Kiritimati", "Pacific/Niue", "UTC"])
@@ -153,7 +153,7 @@ def test_the_day_is_that_of_the_clinic() -> None:
 def test_any_date_that_can_be_booked_can_be_said(text: str, zone: str) -> None:
     payload = {"patientName": "Ana", "patientEmail": "ana@example.com", "date": text}
     booking = parse_booking(payload, language="es", by="test")
-    assert f"({zone})" in spoken(booking.date, "es", ZoneInfo(zone))
+    assert f"({zone})" in format_moment(booking.date, "es", ZoneInfo(zone))
 
 
 @pytest.mark.parametrize(("status", "language"), EVERY)
@@ -311,7 +311,7 @@ def test_a_rejection_names_free_times_one_a_line(language: str) -> None:
     )
     free = [SLOT + timedelta(minutes=30), SLOT + timedelta(days=1)]
     written = compose(booking, event, MADRID, alternatives=free)
-    lines = [f"- {spoken(start, language, MADRID)}" for start in free]
+    lines = [f"- {format_moment(start, language, MADRID)}" for start in free]
     assert "\n" + "\n".join(lines) + "\n\n" in written.text
     assert f"<br>{lines[1]}" in written.html
     assert visible(written.html) == " ".join(written.text.split())

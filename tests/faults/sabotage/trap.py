@@ -44,8 +44,8 @@ _CHANNELS: dict[str, Callable[..., str]] = {
         REMINDER if letter.reference.endswith(f".{REMINDER}") else EMAIL
     ),
     "WebhookChannel": lambda *_: WEBHOOK,
-    "WorkConsumer": lambda consumer, *_: consumer.work.name.rpartition(".")[2],
-    "DrainingQueueConsumer": lambda consumer, *_: (
+    "RetryingConsumer": lambda consumer, *_: consumer.work.name.rpartition(".")[2],
+    "GracefulQueueConsumer": lambda consumer, *_: (
         WEBHOOK if consumer.container.service_name == "webhook_service" else EMAIL
     ),
 }
@@ -63,7 +63,7 @@ class Trap:
     def install(self, service: str) -> None:
         """Wrap the methods that the points of this service are about."""
         if service == GATEWAY:
-            self._replace("clinic.outbox.pending_messages:Backlog.ready", self._deadly)
+            self._replace("clinic.outbox.pending_messages:PendingMessages.ready", self._deadly)
         if service == WORKER:
             self._replace("booking_service.availability_check:AvailabilityCheck.run", self._unwell)
         for point in POINTS:
