@@ -23,11 +23,14 @@ from bench.drain import drain
 from bench.overload import overload
 from bench.past import Cost, past
 from bench.report import tables, write_between
+from bench.slots import RUSH_SLOTS
 from bench.stacks import OURS, STACKS
 from bench.trial import Trial, trial
 
 ROOT = Path(__file__).resolve().parent.parent
-_PHASES = ("accept", "drain", "checks", "overload", "past", "limits")
+#: Measured of every stack, in turn.
+_COMPARED = ("accept", "drain", "rush")
+_PHASES = (*_COMPARED, "checks", "overload", "past", "limits")
 
 
 def main() -> None:
@@ -53,11 +56,11 @@ class _Run:
 
     def results(self) -> dict[str, Any]:
         found: dict[str, Any] = self._setting()
-        for phase in ("accept", "drain"):
+        for phase in _COMPARED:
             if phase in self._options.phases:
                 found[phase] = {stack: [] for stack in self._options.stacks}
         for number, stack in self._turns():
-            for phase in ("accept", "drain"):
+            for phase in _COMPARED:
                 if phase in self._options.phases:
                     found[phase][stack].append(self._measure(phase, stack, number))
         if "checks" in self._options.phases:
@@ -88,8 +91,10 @@ class _Run:
         with trial(stack, self._backends, folder) as one:
             if phase == "accept":
                 found = asdict(accept(one, self._options.seconds))
-            else:
+            elif phase == "drain":
                 found = asdict(drain(one, self._options.backlog))
+            else:
+                found = asdict(drain(one, self._options.rush, RUSH_SLOTS))
         _say(f"round {number}, {phase}, {stack}", found)
         return found
 
@@ -144,6 +149,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=15, help="of load on POST /book")
     parser.add_argument("--backlog", type=int, default=5000, help="bookings to drain")
+    parser.add_argument("--rush", type=int, default=4400, help="bookings that want 24 slots")
     parser.add_argument("--check-seconds", type=int, default=30)
     parser.add_argument("--past", type=int, nargs="+", default=[1000, 200_000], help="bookings")
     parser.add_argument("--probe-seconds", type=float, default=3, help="for each raw limit")

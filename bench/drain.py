@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench.measure import Meter
 from bench.trial import Trial
@@ -61,9 +62,12 @@ class Told:
             time.sleep(0.02)
 
 
-def drain(trial: Trial, count: int) -> Drained:
-    """Let one worker and one notifier loose on a backlog; timed from the first decision on."""
-    trial.prefill(count)
+def drain(trial: Trial, count: int, slots: int | None = None) -> Drained:
+    """Let one worker and one notifier loose on a backlog; timed from the first decision on.
+
+    With `slots` all ask for one of so many, so that most are rejected.
+    """
+    trial.prefill(count, slots)
     notifier = trial.start("notifier")
     told = Told(trial.log("notifier"))
     worker = trial.start("worker")
@@ -83,10 +87,14 @@ def drain(trial: Trial, count: int) -> Drained:
         database_cpu_ms=cpu["database"],
         worker_mib=usage.peak_mib["worker"],
         notifier_mib=usage.peak_mib["notifier"],
-        undecided=trial.bookings.count_documents({"status": {"$ne": "confirmed"}}),
+        undecided=trial.bookings.count_documents(_undecided(slots)),
         untold=count - len(told.ids),
         told_again=told.ids.total() - len(told.ids),
     )
+
+
+def _undecided(slots: int | None) -> dict[str, Any]:
+    return {"status": "pending"} if slots else {"status": {"$ne": "confirmed"}}
 
 
 def _rate(trial: Trial, told: Told) -> float:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 
 #: Slots of half an hour from 08:00 to 20:00, as config.yaml has them.
 A_DAY = 24
+#: What a rush asks for: the slots of one day.
+RUSH_SLOTS = A_DAY
 #: As far as a calendar may look ahead; a run must not need more slots than that.
 HORIZON_DAYS = 3650
 
@@ -21,10 +23,10 @@ def slot(number: int) -> datetime:
     return first_midnight() + timedelta(days=day, hours=8, minutes=30 * half_hour)
 
 
-def body(number: int) -> dict[str, str]:
-    """A request for that slot, as `wrk.lua` writes it too."""
+def body(number: int, slots: int | None = None) -> dict[str, str]:
+    """A request for a slot of its own, as `wrk.lua` writes it too, or for one of so many."""
     return {
         "patientName": "Juan Pérez",
         "patientEmail": f"patient{number}@example.com",
-        "date": slot(number).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "date": slot(number % slots if slots else number).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

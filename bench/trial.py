@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,12 @@ class Trial:
             raise RuntimeError(f"{self.stack}: the API did not start, see {self.directory}")
         return api
 
-    def prefill(self, count: int) -> None:
+    def prefill(self, count: int, slots: int | None = None) -> None:
         """Have bookings accepted while no worker runs, wait for their messages, end the API."""
         api = self.start_api()
+        shares = [range(i, count, _POSTERS) for i in range(_POSTERS)]
         with ThreadPoolExecutor(_POSTERS) as pool:
-            list(pool.map(self._post, [range(i, count, _POSTERS) for i in range(_POSTERS)]))
+            list(pool.map(partial(self._post, slots), shares))
         self.settle(count)
         api.stop()
 
@@ -102,10 +104,10 @@ class Trial:
         finally:
             connection.close()
 
-    def _post(self, numbers: range) -> None:
+    def _post(self, slots: int | None, numbers: range) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         for number in numbers:
-            data = json.dumps(body(number)).encode()
+            data = json.dumps(body(number, slots)).encode()
             connection.request("POST", "/book", data, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             answer.read()

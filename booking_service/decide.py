@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -32,6 +32,8 @@ class Decider:
     calendar: Calendar
     check: AvailabilityCheck
     name: str
+    #: Of slots that others were first in; shared by all decisions of the process.
+    contested: set[datetime] = field(default_factory=set)
 
     def decide(self, request: BookingRequested, *, is_repeated: bool = False) -> None:
         """Move a pending booking on; a duplicate of an earlier request changes nothing.
@@ -79,5 +81,5 @@ class Decider:
     def _confirm(self, booking: BookingState, at: datetime) -> HistoryEntry:
         """Raises: SeatTaken when the slot is full, StaleBooking, DatabaseUnavailable."""
         confirm = partial(steps.confirm, booking, at=at, by=self.name)
-        seats = SeatAllocator(self.store, self.calendar)
+        seats = SeatAllocator(self.store, self.calendar, self.contested)
         return seats.take(booking.date, lambda seat: confirm(seat=seat)).change

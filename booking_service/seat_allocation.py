@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from booking_service.calendar import Calendar
@@ -13,17 +13,25 @@ from clinic.domain.booking import Transition
 from clinic.errors import SeatTaken
 
 
+#: Slots in which a seat was found taken; far more than a calendar offers at once.
+_MAX_CONTESTED = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class SeatAllocator:
+    """Keeps in mind, as a hint, in which slots others have been first: there it looks before it
+    tries, since many writes that conflict cost far more than one read that they share."""
+
     store: BookingRepository
     calendar: Calendar
+    contested: set[datetime] = field(default_factory=set)
 
     def take(self, slot: datetime, step: Callable[[int], Transition]) -> Transition:
         """Store the step to the first seat that can be had; `step` makes it for a seat.
 
         Raises: SeatTaken when the slot is full, StaleBooking, DatabaseUnavailable.
         """
-        for seat in self._to_try(slot):
+        for seat in self._candidates(slot):
             with suppress(SeatTaken):
                 transition = step(seat)
                 self.store.apply(transition)
@@ -52,8 +60,15 @@ class SeatAllocator:
         for number in range(max(begin, asked.start), min(end + 1, asked.stop)):
             yield date.fromordinal(number)
 
-    def _to_try(self, slot: datetime) -> Iterator[int]:
-        """The first seat blindly, since it is free in a calm clinic; then those seen free."""
-        yield 0
+    def _candidates(self, slot: datetime) -> Iterator[int]:
+        """The first seat without a look, unless the slot is contested; then those seen free."""
+        if slot not in self.contested:
+            yield 0
+            self._note_contested(slot)
         taken = self.store.taken_seats(slot)
-        yield from (seat for seat in range(1, self.calendar.seats_per_slot) if seat not in taken)
+        yield from (seat for seat in range(self.calendar.seats_per_slot) if seat not in taken)
+
+    def _note_contested(self, slot: datetime) -> None:
+        if len(self.contested) >= _MAX_CONTESTED:
+            self.contested.clear()
+        self.contested.add(slot)

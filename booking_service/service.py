@@ -153,9 +153,9 @@ class BookingWorker:
 
     @consume_with_retry(
         BOOKING_REQUESTS,
-        read=BookingRequested.from_body,
+        decode=BookingRequested.from_body,
         policy=lambda settings: settings.booking_retry,
-        on_parked="give_up",
+        on_dead_letter="give_up",
         expected_exceptions=ClinicError,
     )
     def handle_booking_requested(self, request: BookingRequested) -> None:

@@ -11,10 +11,16 @@ from typing import Any
 
 from clinic.contracts.messages import BookingStateChanged
 from clinic.errors import ClinicError
-from clinic.messaging.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
+from clinic.messaging.topology import (
+    BOOKING_SERVICE,
+    EMAIL,
+    NOTIFICATION_DESK,
+    STATE_CHANGED,
+    WEBHOOK,
+)
 from clinic.nameko_extensions.dependency_providers import ContextFlag, RequestId
 from clinic.nameko_extensions.health_server import HealthServer
-from clinic.nameko_extensions.retrying_consumer import consume_with_retry
+from clinic.nameko_extensions.retrying_consumer import handle_event_with_retry
 from clinic.nameko_extensions.rpc_entrypoint import rpc
 from notification_service.delivery import Delivery
 from notification_service.email.outgoing_email import OutgoingEmail
@@ -38,11 +44,13 @@ class NotificationService:
     request_id = RequestId()
     monitor = HealthServer()
 
-    @consume_with_retry(
+    @handle_event_with_retry(
+        BOOKING_SERVICE,
+        STATE_CHANGED,
         EMAIL,
-        read=BookingStateChanged.from_body,
+        decode=BookingStateChanged.from_body,
         policy=lambda settings: settings.email_retry,
-        on_parked="give_up",
+        on_dead_letter="give_up",
         expected_exceptions=ClinicError,
     )
     def handle_booking_state_changed(self, event: BookingStateChanged) -> None:
@@ -63,12 +71,14 @@ class WebhookService:
     is_replay: bool = ContextFlag("is_replay")
     request_id = RequestId()
 
-    @consume_with_retry(
+    @handle_event_with_retry(
+        BOOKING_SERVICE,
+        STATE_CHANGED,
         WEBHOOK,
-        read=BookingStateChanged.from_body,
+        decode=BookingStateChanged.from_body,
         policy=lambda settings: settings.webhook_retry,
-        is_on=lambda settings: settings.has_webhook,
-        on_parked="give_up",
+        is_enabled=lambda settings: settings.has_webhook,
+        on_dead_letter="give_up",
         expected_exceptions=ClinicError,
     )
     def handle_booking_state_changed(self, event: BookingStateChanged) -> None:

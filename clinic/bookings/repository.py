@@ -69,6 +69,7 @@ class BookingRepository:
         self._bookings = database["bookings"]
         self._new_bookings = NewBookings(self._bookings, max_open_bookings)
         self._reads: Batcher[str, Document | None] = Batcher(self._read)
+        self._seat_reads: Batcher[datetime, set[int]] = Batcher(self._read_seats)
         self._steps = TransitionWriter(self._bookings, OPERATION_TIMEOUT_SECONDS)
         self._has_indexes = False
         self._indexing: Batcher[None, None] = Batcher(self._make_indexes)
@@ -134,10 +135,7 @@ class BookingRepository:
 
     def taken_seats(self, slot: datetime) -> set[int]:
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            taken = self._bookings.find(
-                {"slot": slot, "status": Status.CONFIRMED.value}, {"seat": True, "_id": False}
-            )
-            return {each["seat"] for each in taken}
+            return self._seat_reads.submit(slot)
 
     def taken_seats_between(self, first: datetime, last: datetime) -> dict[datetime, set[int]]:
         """Return the taken seats of each slot, both ends included, that has one."""
@@ -191,6 +189,14 @@ class BookingRepository:
             found = self._bookings.find({"_id": {"$in": sorted(set(ids))}})
             by_id = {each["_id"]: each for each in found}
         return [by_id.get(each) for each in ids]
+
+    def _read_seats(self, slots: Sequence[datetime]) -> Sequence[set[int]]:
+        confirmed = {"slot": {"$in": sorted(set(slots))}, "status": Status.CONFIRMED.value}
+        taken: dict[datetime, set[int]] = {}
+        with database_errors():
+            for each in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
+                taken.setdefault(each["slot"], set()).add(each["seat"])
+        return [taken.get(slot, set()) for slot in slots]
 
     def _ensure_indexes(self) -> None:
         if not self._has_indexes:

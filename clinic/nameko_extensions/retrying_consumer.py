@@ -11,6 +11,7 @@ from typing import Any
 import eventlet
 from kombu.message import Message
 from nameko.containers import WorkerContext
+from nameko.events import SERVICE_POOL, EventHandler
 from nameko.exceptions import ContainerBeingKilled
 from nameko.messaging import Consumer
 
@@ -35,12 +36,13 @@ _OF_REPEATED = frozenset({ATTEMPT_HEADER, REDRIVEN_HEADER, POSSIBLE_DUPLICATE_HE
 
 
 class RetryingConsumer(Consumer):
-    """An entrypoint that decodes, runs, and then acks, retries or parks a message.
+    """An entrypoint that decodes a message, runs the method, and then acks, retries or
+    dead-letters.
 
-    `read` turns a body into the handler's argument or raises PoisonMessage. `policy` picks the
-    retry policy out of the settings, and `is_on` whether to consume at all. `on_parked` names a
-    method of the service that is told of a message which was read and is parked: `(argument,
-    code)`.
+    `decode` turns a body into the method's argument or raises PoisonMessage. `policy` picks the
+    retry policy from the settings, and `is_enabled` whether to consume at all. `on_dead_letter`
+    names a method of the service that is called for a message which was decoded and is
+    dead-lettered: `(argument, code)`.
     """
 
     queue_consumer = GracefulQueueConsumer()
@@ -48,34 +50,34 @@ class RetryingConsumer(Consumer):
     def __init__(
         self,
         work: WorkQueue,
-        read: Callable[[Mapping[str, Any]], Any],
+        decode: Callable[[Mapping[str, Any]], Any],
         policy: Callable[[config.Settings], RetryPolicy],
-        is_on: Callable[[config.Settings], bool] = lambda _settings: True,
-        on_parked: str | None = None,
+        is_enabled: Callable[[config.Settings], bool] = lambda _settings: True,
+        on_dead_letter: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.work = work
-        self.read = read
+        self.decode = decode
         self.pick_policy = policy
-        self.pick_is_on = is_on
-        self.on_parked = on_parked
-        super().__init__(work.queue(), **kwargs)
+        self.pick_is_enabled = is_enabled
+        self.on_dead_letter = on_dead_letter
+        Consumer.__init__(self, work.queue(), **kwargs)
 
     def setup(self) -> None:
         settings = config.settings(self.container.config)
         self.policy = self.pick_policy(settings)
         self.publisher = Publisher(settings.amqp_uri, topology.declarer(settings))
-        self.is_on = self.pick_is_on(settings)
-        if self.is_on:
-            super().setup()
+        self.is_enabled = self.pick_is_enabled(settings)
+        if self.is_enabled:
+            Consumer.setup(self)
 
     def stop(self) -> None:
-        if self.is_on:
+        if self.is_enabled:
             super().stop()
 
     def handle_message(self, _body: None, message: Message) -> None:
         try:
-            argument = self.read(decode_message(message))
+            argument = self.decode(decode_message(message))
             attempt = self.policy.attempt(message.headers)
         except UnreadableMessage as error:
             self._give_up_unread(message, error)
@@ -114,7 +116,8 @@ class RetryingConsumer(Consumer):
         exc_info: ExcInfo | None,
     ) -> tuple[Any, ExcInfo | None]:
         error = exc_info[1] if exc_info else None
-        tell = getattr(worker_ctx.service, self.on_parked) if self.on_parked else _nobody
+        name = self.on_dead_letter
+        tell = getattr(worker_ctx.service, name) if name else _nobody
         self._settle(message, partial(self._answer, message, argument, attempt, error, tell))
         return result, exc_info
 
@@ -182,7 +185,23 @@ class RetryingConsumer(Consumer):
         self.publisher.publish_one(AmqpMessage.copy_of(message, queue, headers))
 
 
+class RetryingEventHandler(RetryingConsumer, EventHandler):
+    """nameko's `event_handler(source_service, event_type)`, with retries and dead letters.
+
+    The queue has its documented name instead of nameko's, and receives the events through the
+    fanout exchange `booking_notifications`, which is bound to the exchange of the source service.
+    """
+
+    def __init__(self, source_service: str, event_type: str, work: WorkQueue, **kwargs: Any):
+        self.source_service = source_service
+        self.event_type = event_type
+        self.handler_type = SERVICE_POOL
+        self.reliable_delivery = True
+        RetryingConsumer.__init__(self, work, **kwargs)
+
+
 consume_with_retry = RetryingConsumer.decorator
+handle_event_with_retry = RetryingEventHandler.decorator
 
 
 def _context(message: Message) -> dict[str, Any]:

@@ -44,9 +44,9 @@ class Worker:
 
     @consume_with_retry(
         BOOKING_REQUESTS,
-        read=BookingRequested.from_body,
+        decode=BookingRequested.from_body,
         policy=lambda settings: settings.booking_retry,
-        on_parked="give_up",
+        on_dead_letter="give_up",
     )
     def handle_booking_requested(self, request: BookingRequested) -> None:
         self.seen.append((time.monotonic(), request))
