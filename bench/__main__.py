@@ -138,7 +138,7 @@ def _say(what: str, found: dict[str, Any]) -> None:
 
 
 def _publish(text: str, results: Path) -> None:
-    write_between(ROOT / "docs" / "performance.md", "bench", text)
+    write_between(ROOT / "docs" / "reports" / "performance.md", "bench", text)
     python = ROOT / "bench" / ".venv" / "bin" / "python"
     plots = [str(python), str(ROOT / "bench" / "plots.py"), str(results)]
     subprocess.run([*plots, str(ROOT / "docs" / "images")], check=True)

@@ -68,7 +68,7 @@ def main() -> None:
     text = table(results)
     sys.stdout.write(f"\n{text}")
     if not options.dry:
-        write_between(ROOT / "docs" / "performance.md", "attacks", text)
+        write_between(ROOT / "docs" / "reports" / "performance.md", "attacks", text)
 
 
 def _measure(options: argparse.Namespace, backends: Backends) -> dict[str, Any]:

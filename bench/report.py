@@ -63,7 +63,10 @@ def tables(results: Mapping[str, Any]) -> str:
         sections += ["### Deciding and telling", _stacks_table(results["drain"], _DRAIN)]
         sections += [_ratios(results["drain"], ("rate", "cpu_ms"))]
     if results.get("rush"):
-        sections += ["### A rush for the 24 slots of one day", _stacks_table(results["rush"], _DRAIN)]
+        sections += [
+            "### A rush for the 24 slots of one day",
+            _stacks_table(results["rush"], _DRAIN),
+        ]
         sections += [_ratios(results["rush"], ("rate", "cpu_ms"))]
     if results.get("checks"):
         sections += ["### Slow checks", _checks_table(results["checks"])]

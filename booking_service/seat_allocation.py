@@ -12,7 +12,6 @@ from clinic.bookings.repository import BookingRepository
 from clinic.domain.booking import Transition
 from clinic.errors import SeatTaken
 
-
 #: Slots in which a seat was found taken; far more than a calendar offers at once.
 _MAX_CONTESTED = 10_000
 

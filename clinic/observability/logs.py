@@ -23,7 +23,7 @@ logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 #: What code of ours attaches to a record, in the order of the line. None is personal data but the
-#: address of a client, which security events have: docs/operations.md says why.
+#: address of a client, which security events have: docs/how-to/operate.md says why.
 FIELDS = (
     "event",
     "booking_id",

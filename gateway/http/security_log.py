@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class SecurityEvent(StrEnum):
-    """The values are documented in docs/operations.md."""
+    """The values are documented in docs/how-to/operate.md."""
 
     CREDENTIAL_REJECTED = "credential_rejected"
     CSRF_REJECTED = "csrf_rejected"

@@ -1,6 +1,6 @@
 """What must be true of every house once it is quiet, whatever was done to it.
 
-The numbers are those of docs/reliability.md. Each rule yields a line for each violation.
+The numbers are those of docs/verification.md. Each rule yields a line for each violation.
 """
 
 from __future__ import annotations
