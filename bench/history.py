@@ -57,12 +57,15 @@ def _past_booking(number: int, date: datetime) -> Document:
         by="patient",
     )
     stored = documents.booking_to_document(booking, create_credentials()[1]) | {
-        "askedAt": at,
+        "lastRequestedAt": at,
         "outbox": [],
     }
     if number % _WAITING_EVERY == 0:
         # As if it had just been asked for: no sweep shall find it while others are measured.
-        return stored | {"askedAt": now(), "attention": {"code": "check_unavailable", "at": at}}
+        return stored | {
+            "lastRequestedAt": now(),
+            "attention": {"code": "check_unavailable", "at": at},
+        }
     return _decided(stored, booking, number, at + timedelta(seconds=4))
 
 

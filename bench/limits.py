@@ -146,7 +146,7 @@ def _booking(number: int) -> Booking:
 
 def _document(booking: Booking) -> Document:
     request = OutboxMessage.of_request(BookingRequested.of(booking)).to_document("bench", 1)
-    asked = {"askedAt": booking.created_at, "outbox": [request]}
+    asked = {"lastRequestedAt": booking.created_at, "outbox": [request]}
     return documents.booking_to_document(booking, create_credentials()[1]) | asked
 
 

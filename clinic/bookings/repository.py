@@ -86,11 +86,11 @@ class BookingRepository:
         Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`),
         TooManyOpenBookings, BacklogFull.
         """
-        self.outbox.backlog.require_room()
+        self.outbox.pending.ensure_capacity()
         self._ensure_indexes()
         entry = OutboxMessage.of_request(BookingRequested.of(booking))
         with self.outbox.writing(entry) as outgoing, database_errors(OPERATION_TIMEOUT_SECONDS):
-            asked = {"askedAt": booking.created_at, "outbox": [outgoing]}
+            asked = {"lastRequestedAt": booking.created_at, "outbox": [outgoing]}
             self._new_bookings.insert(documents.booking_to_document(booking, access) | asked)
 
     def find_by_key(self, access: BookingCredentials) -> tuple[Booking, BookingCredentials]:

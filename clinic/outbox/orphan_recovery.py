@@ -1,4 +1,4 @@
-"""Sends what relays that have died have left behind."""
+"""Takes over the unsent messages of relays that are presumed dead."""
 
 from __future__ import annotations
 
@@ -14,64 +14,68 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _OrphanedRelay:
-    """What one dead relay leaves. We look for it twice: a write may outlive its writer."""
+    """A dead relay whose messages we send. We scan twice: a write may outlive its writer."""
 
-    dead: Checkpoint
-    look_again_at: float
-    taken: set[str] = field(default_factory=set)
-    #: The last of our numbers that one of its messages got.
-    last: int = 0
-    is_complete: bool = False
+    checkpoint: Checkpoint
+    second_scan_at: float
+    found: set[str] = field(default_factory=set)
+    #: The last sequence number of ours that one of its messages got.
+    last_number: int = 0
+    is_scanned: bool = False
 
 
 class OrphanRecovery:
-    """What a relay leaves goes into our own backlog; until it is sent, the estate is ours.
+    """Moves the unsent messages of a dead relay into our own pending messages.
 
-    Should we die meanwhile, the estate falls silent again, and another inherits it.
+    Until they are sent we renew the takeover. If we die meanwhile, its heartbeat times out again
+    and another process takes over.
     """
 
-    def __init__(self, outbox: Outbox, grace_seconds: float) -> None:
+    def __init__(self, outbox: Outbox, timeout_seconds: float) -> None:
         self._outbox = outbox
-        self._grace_seconds = grace_seconds
-        self._estates: dict[str, _OrphanedRelay] = {}
+        self._timeout_seconds = timeout_seconds
+        self._orphans: dict[str, _OrphanedRelay] = {}
 
-    def inherit(self) -> bool:
+    def take_over(self) -> bool:
         """Take over from one dead relay. False when there is none. Raises: DatabaseUnavailable."""
-        dead = self._outbox.relays.inherit(self._outbox.relay_id)
-        if dead is None:
+        checkpoint = self._outbox.relays.take_over(self._outbox.relay_id)
+        if checkpoint is None:
             return False
-        estate = _OrphanedRelay(dead, time.monotonic() + self._grace_seconds)
-        self._take(estate)
-        self._estates[dead.relay_id] = estate
+        orphan = _OrphanedRelay(checkpoint, time.monotonic() + self._timeout_seconds)
+        self._scan(orphan)
+        self._orphans[checkpoint.relay_id] = orphan
         return True
 
-    def look_after(self) -> None:
-        """Keep what is ours, and end what is done. Raises: DatabaseUnavailable."""
-        self._look_again()
-        sent_through = self._outbox.backlog.sent_through()
+    def maintain(self) -> None:
+        """Renew the takeovers, and delete relays whose messages are all sent.
+
+        Raises: DatabaseUnavailable.
+        """
+        self._scan_again()
+        committed_offset = self._outbox.pending.committed_offset()
         done = [
             relay_id
-            for relay_id, estate in self._estates.items()
-            if estate.is_complete and estate.last <= sent_through
+            for relay_id, orphan in self._orphans.items()
+            if orphan.is_scanned and orphan.last_number <= committed_offset
         ]
         if done:
-            self._outbox.relays.bury(self._outbox.relay_id, done)
+            self._outbox.relays.prune(self._outbox.relay_id, done)
         for relay_id in done:
-            del self._estates[relay_id]
-        if self._estates:
-            self._outbox.relays.keep(self._outbox.relay_id, list(self._estates))
+            del self._orphans[relay_id]
+        if self._orphans:
+            self._outbox.relays.renew_takeovers(self._outbox.relay_id, list(self._orphans))
 
-    def _look_again(self) -> None:
-        for estate in self._estates.values():
-            if not estate.is_complete and time.monotonic() >= estate.look_again_at:
-                self._take(estate)
-                estate.is_complete = True
+    def _scan_again(self) -> None:
+        for orphan in self._orphans.values():
+            if not orphan.is_scanned and time.monotonic() >= orphan.second_scan_at:
+                self._scan(orphan)
+                orphan.is_scanned = True
 
-    def _take(self, estate: _OrphanedRelay) -> None:
-        left = self._outbox.left_by(estate.dead)
-        new = [entry for entry in left if entry.event_id not in estate.taken]
-        for entry in new:
-            estate.last = self._outbox.backlog.add(entry)
-        estate.taken.update(entry.event_id for entry in new)
+    def _scan(self, orphan: _OrphanedRelay) -> None:
+        unsent = self._outbox.find_unsent(orphan.checkpoint)
+        new = [message for message in unsent if message.event_id not in orphan.found]
+        for message in new:
+            orphan.last_number = self._outbox.pending.enqueue_stored(message)
+        orphan.found.update(message.event_id for message in new)
         if new:
-            logger.info("messages of a dead relay were found", extra={"count": len(new)})
+            logger.info("recovered orphaned outbox messages", extra={"count": len(new)})

@@ -1,4 +1,4 @@
-"""Messages that a booking has to send, kept inside its document, where they can't get lost."""
+"""The transactional outbox: each message is stored in the document of the booking it is about."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import chain
 from typing import Any
 
 from pymongo.database import Database
@@ -25,18 +24,18 @@ from clinic.outbox.outbox_message import OutboxMessage
 from clinic.outbox.pending_messages import PendingMessages
 from clinic.outbox.relay_registry import Checkpoint, RelayRegistry
 
-#: Bookings that have taken a step; the others have nobody told of anything.
+#: Matches bookings that have events; a new one only has its request.
 HAS_TRANSITIONS: Document = {"version": {"$gt": 1}}
-#: A step carries the time at which it was decided on, and is written some moments later.
+#: A transition carries the time of the decision and is stored some moments later.
 _CLOCK_SKEW_ALLOWANCE = timedelta(seconds=60)
 
 
 class Outbox:
-    """The entries of all bookings, as one process writes and reads them.
+    """The outbox messages of all bookings, as one process writes and reads them.
 
-    Each names the relay that is to send it, and its number there. That one was sent is written
-    nowhere: the relay notes how far it is. Events stay; a request goes with the decision, and is
-    sent again after `resend_seconds`, should the broker have lost it.
+    Each names the relay that sends it and its sequence number there. Sent messages are not marked:
+    the relay stores one checkpoint. Events stay as a record; the decision removes a request, which
+    is published again after `resend_seconds` in case the broker has lost it.
     """
 
     def __init__(
@@ -48,62 +47,67 @@ class Outbox:
     ) -> None:
         self._bookings = database["bookings"]
         self._resend = timedelta(seconds=resend_seconds)
-        self._is_noted = False
+        self._is_registered = False
         self.relay_id = secrets.token_hex(8)
         self.relays = RelayRegistry(database, grace_seconds)
-        self.backlog = PendingMessages(limit, grace_seconds)
+        self.pending = PendingMessages(limit, grace_seconds)
 
     @contextmanager
-    def writing(self, entry: OutboxMessage) -> Iterator[Document]:
-        """Yield the entry as the document that is to be stored within the block.
+    def writing(self, message: OutboxMessage) -> Iterator[Document]:
+        """Yield the message as the document to store within the block.
 
         Raises: DatabaseUnavailable.
         """
-        if not self._is_noted:
-            aside(self.note)  # so that an heir finds what we write, should we die
-        number = self.backlog.begin(entry)
+        if not self._is_registered:
+            aside(self.save_checkpoint)  # so that recovery finds what we write if we die
+        number = self.pending.register(message)
         try:
-            yield entry.to_document(self.relay_id, number)
-            self.backlog.ready(number)
+            yield message.to_document(self.relay_id, number)
+            self.pending.mark_stored(number)
         except (IdempotencyKeyUsed, SeatTaken, ConcurrentModification, TooManyOpenBookings):
-            self.backlog.settle([number])
+            self.pending.discard([number])
             raise
         except BaseException:
-            self.backlog.doubt(number)
+            self.pending.mark_in_doubt(number)
             raise
 
-    def note(self, *, is_leaving: bool = False) -> None:
-        """Write down how far the relay of this process is. Raises: DatabaseUnavailable."""
-        self.relays.note(self._progress(), is_leaving=is_leaving)
-        self._is_noted = not is_leaving  # whatever is written all the same is noted anew
+    def save_checkpoint(self, *, is_leaving: bool = False) -> None:
+        """Store the checkpoint of this process's relay. Raises: DatabaseUnavailable."""
+        self.relays.save_checkpoint(self._checkpoint(), is_leaving=is_leaving)
+        self._is_registered = not is_leaving  # a later write registers it again
 
-    def clear_doubts(self) -> None:
-        """Find out what was stored of that of which nobody knows. Raises: DatabaseUnavailable."""
-        doubtful = self.backlog.take_doubtful()
+    def resolve_in_doubt(self) -> None:
+        """Look up writes whose outcome is unknown. Raises: DatabaseUnavailable."""
+        in_doubt = self.pending.take_in_doubt()
         try:
-            stored = self._numbers(doubtful) if doubtful else set()
-            self.backlog.miss(sorted(doubtful.keys() - stored))
+            stored = self._find_stored(in_doubt) if in_doubt else set()
+            self.pending.record_missing(sorted(in_doubt.keys() - stored))
             for number in sorted(stored):
-                self.backlog.ready(number)
+                self.pending.mark_stored(number)
         except BaseException:
-            for number in doubtful:
-                self.backlog.doubt(number)
+            for number in in_doubt:
+                self.pending.mark_in_doubt(number)
             raise
 
     def claim_overdue(self, limit: int) -> list[OutboxMessage]:
-        """Take requests that were sent long ago, so that no other sweep sends them again too.
+        """Claim requests that were published long ago, so that no other process publishes them
+        again too.
 
         Raises: DatabaseUnavailable.
         """
         long_ago = {"$lte": now() - self._resend}
         # There is an index on the former two.
-        overdue = {"status": Status.PENDING.value, "createdAt": long_ago, "askedAt": long_ago}
+        overdue = {
+            "status": Status.PENDING.value,
+            "createdAt": long_ago,
+            "lastRequestedAt": long_ago,
+        }
         claim = secrets.token_hex(8)
         with database_errors(SCAN_TIMEOUT_SECONDS):
             ids = [each["_id"] for each in self._bookings.find(overdue, {"_id": True}).limit(limit)]
             if not ids:
                 return []
-            marks = {"askedAt": now(), "claim": claim}
+            marks = {"lastRequestedAt": now(), "claim": claim}
             self._bookings.update_many({"_id": {"$in": ids}, **overdue}, {"$set": marks})
             mine = {"_id": {"$in": ids}, "claim": claim}
             return [
@@ -124,37 +128,39 @@ class Outbox:
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             return len(list(self._bookings.find(overdue, {"_id": True}).limit(limit)))
 
-    def left_by(self, dead: Checkpoint) -> list[OutboxMessage]:
-        """Find what a relay has left unsent. Raises: DatabaseUnavailable."""
+    def find_unsent(self, relay: Checkpoint) -> list[OutboxMessage]:
+        """Find the messages that a relay has not sent. Raises: DatabaseUnavailable."""
         with database_errors(SCAN_TIMEOUT_SECONDS):
-            return list(self._find_left(dead))
+            found = list(self._scan(relay))
+        unsent: dict[int, OutboxMessage] = {}
+        for booking in found:
+            for stored in booking["outbox"]:
+                if stored["relay"] == relay.relay_id and stored["number"] > relay.committed_offset:
+                    message = OutboxMessage.of_document(booking["_id"], stored)
+                    unsent.setdefault(stored["number"], message)
+        return list(unsent.values())
 
-    def _find_left(self, dead: Checkpoint) -> Iterator[OutboxMessage]:
-        since = {"$gte": dead.since}
-        unsent = {"relay": dead.relay_id, "number": {"$gt": dead.sent_through}}
-        left = {"outbox": {"$elemMatch": unsent}}
-        seen = set()
-        requests = self._bookings.find({"createdAt": since, **left}, {"outbox": True})
-        events = self._bookings.find(
-            {"updatedAt": since, **HAS_TRANSITIONS, **left}, {"outbox": True}
-        )
-        for found in chain(requests.sort("createdAt", 1), events.sort("updatedAt", 1)):
-            for entry in found["outbox"]:
-                number = entry["number"] if entry["relay"] == dead.relay_id else 0
-                if number > dead.sent_through and number not in seen:
-                    seen.add(number)
-                    yield OutboxMessage.of_document(found["_id"], entry)
+    def _scan(self, relay: Checkpoint) -> Iterator[Document]:
+        """Yield the bookings with an unsent message: first the requests, then the events."""
+        since = {"$gte": relay.scan_from}
+        is_unsent = {"relay": relay.relay_id, "number": {"$gt": relay.committed_offset}}
+        has_unsent = {"outbox": {"$elemMatch": is_unsent}}
+        requests = {"createdAt": since, **has_unsent}
+        yield from self._bookings.find(requests, {"outbox": True}).sort("createdAt", 1)
+        events = {"updatedAt": since, **HAS_TRANSITIONS, **has_unsent}
+        yield from self._bookings.find(events, {"outbox": True}).sort("updatedAt", 1)
 
-    def _numbers(self, entries: dict[int, OutboxMessage]) -> set[int]:
-        """Look which of these are stored."""
-        ids = list({entry.booking_id for entry in entries.values()})
+    def _find_stored(self, messages: dict[int, OutboxMessage]) -> set[int]:
+        """Return the sequence numbers of those that are stored."""
+        ids = list({message.booking_id for message in messages.values()})
         with database_errors():
             found = list(self._bookings.find({"_id": {"$in": ids}}, {"outbox": True}))
-        mine = [each for booking in found for each in booking["outbox"]]
-        return {each["number"] for each in mine if each["relay"] == self.relay_id} & entries.keys()
+        stored = [message for booking in found for message in booking["outbox"]]
+        ours = {message["number"] for message in stored if message["relay"] == self.relay_id}
+        return ours & messages.keys()
 
-    def _progress(self) -> Checkpoint:
-        sent_through = self.backlog.sent_through()
-        oldest_at = self.backlog.oldest_at()
-        since = (oldest_at or now()) - _CLOCK_SKEW_ALLOWANCE
-        return Checkpoint(self.relay_id, sent_through, since, len(self.backlog), oldest_at)
+    def _checkpoint(self) -> Checkpoint:
+        committed_offset = self.pending.committed_offset()
+        oldest_at = self.pending.oldest_pending_at()
+        scan_from = (oldest_at or now()) - _CLOCK_SKEW_ALLOWANCE
+        return Checkpoint(self.relay_id, committed_offset, scan_from, len(self.pending), oldest_at)

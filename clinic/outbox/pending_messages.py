@@ -1,4 +1,4 @@
-"""What one process has written and the broker does not have yet."""
+"""The messages that one process has written and the broker has not taken yet."""
 
 from __future__ import annotations
 
@@ -13,139 +13,152 @@ from clinic.domain.clock import now
 from clinic.errors import OutboxFull
 from clinic.outbox.outbox_message import OutboxMessage
 
-#: The longest pause before a message that the broker refuses is offered to it again.
+#: The longest delay before a message that the broker refused is published again.
 MAX_BACKOFF_SECONDS = 600
-#: Looks that miss an entry before it is held for never stored.
+#: Lookups that do not find a message before it counts as never stored.
 MAX_LOOKUPS = 2
 
 
 @dataclass(slots=True)
 class PendingMessage:
-    entry: OutboxMessage
+    message: OutboxMessage
     since: datetime = field(default_factory=now)
-    refusals: int = 0
-    misses: int = 0
+    nacks: int = 0
+    failed_lookups: int = 0
 
 
 class PendingMessages:
-    """Numbers entries in the order in which they are written, and forgets those that are sent.
+    """Gives each message a sequence number and keeps it until it is sent.
 
-    A writer begins an entry before it is stored. Then it is `ready` to be sent, or it was never
-    stored and is settled, or nobody knows: then it is in `doubt`, until somebody has looked, twice
-    should it not be there.
-    For threads, and for greenthreads where eventlet has patched `threading`; one of them takes.
+    The states of a message, and what leads from one to the next:
+
+    - registered: the writer is storing it. `mark_stored` → ready; `discard` → gone, it was not
+      stored; `mark_in_doubt` → in doubt, the outcome is unknown
+    - ready: stored and unsent. `take` → sending
+    - sending: `discard` → gone, the broker has confirmed it; `requeue` → ready, the broker is
+      away; `back_off` → refused
+    - refused: waits, then → ready
+    - in doubt: waits, then `take_in_doubt` → being looked up. `mark_stored` → ready;
+      `record_missing` → in doubt once more, then gone
+
+    Thread-safe, also for greenthreads where eventlet has patched `threading`. One thread takes.
     """
 
-    def __init__(self, limit: int, pause_seconds: float) -> None:
+    def __init__(self, limit: int, delay_seconds: float) -> None:
         self._limit = limit
-        self._pause_seconds = pause_seconds
+        self._delay_seconds = delay_seconds
         self._lock = threading.Lock()
-        self._last = 0
-        self._waiting: dict[int, PendingMessage] = {}
+        self._last_number = 0
+        self._pending: dict[int, PendingMessage] = {}
         self._ready: deque[int] = deque()
         self._refused: deque[tuple[float, int]] = deque()
-        self._doubtful: deque[tuple[float, int]] = deque()
-        self._bell = threading.Event()
+        self._in_doubt: deque[tuple[float, int]] = deque()
+        self._wake_up = threading.Event()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._pending)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is ready to be sent now."""
         return not self._ready
 
-    def require_room(self) -> None:
-        """Raises: BacklogFull, so that the memory stays bounded however long the broker is away."""
-        if len(self._waiting) >= self._limit:
+    def ensure_capacity(self) -> None:
+        """Raises: OutboxFull, so that memory stays bounded however long the broker is away."""
+        if len(self._pending) >= self._limit:
             raise OutboxFull(f"{self._limit} messages wait for the broker")
 
-    def begin(self, entry: OutboxMessage) -> int:
+    def register(self, message: OutboxMessage) -> int:
+        """Return its sequence number."""
         with self._lock:
-            self._last += 1
-            self._waiting[self._last] = PendingMessage(entry)
-            return self._last
+            self._last_number += 1
+            self._pending[self._last_number] = PendingMessage(message)
+            return self._last_number
 
-    def add(self, entry: OutboxMessage) -> int:
-        """Take in what is stored already, and ready."""
-        number = self.begin(entry)
-        self.ready(number)
+    def enqueue_stored(self, message: OutboxMessage) -> int:
+        """Register a message that is stored already."""
+        number = self.register(message)
+        self.mark_stored(number)
         return number
 
-    def ready(self, number: int) -> None:
+    def mark_stored(self, number: int) -> None:
         self._ready.append(number)
-        if not self._bell.is_set():  # to ask is cheaper
-            self._bell.set()
+        if not self._wake_up.is_set():  # cheaper than setting it again
+            self._wake_up.set()
 
-    def doubt(self, number: int) -> None:
-        """Have somebody look for it after a while: the database may be writing it still."""
-        self._doubtful.append((time.monotonic() + self._pause_seconds, number))
+    def mark_in_doubt(self, number: int) -> None:
+        """Have it looked up after a delay: the database may still be writing it."""
+        self._in_doubt.append((time.monotonic() + self._delay_seconds, number))
 
-    def settle(self, numbers: Sequence[int]) -> None:
-        """Forget what is sent, or was never stored."""
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Drop messages that are sent or were never stored."""
         with self._lock:
             for number in numbers:
-                self._waiting.pop(number, None)
+                self._pending.pop(number, None)
 
-    def take(self, limit: int, patience_seconds: float) -> dict[int, OutboxMessage]:
-        """Wait until something is ready; return it, in the order in which it became so."""
+    def take(self, limit: int, timeout_seconds: float) -> dict[int, OutboxMessage]:
+        """Wait until a message is ready; return them in the order in which they became so."""
         self._ready.extend(_due(self._refused))
         if not self._ready:
-            self._bell.wait(patience_seconds)
-        self._bell.clear()
+            self._wake_up.wait(timeout_seconds)
+        self._wake_up.clear()
         numbers = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
-        return self._entries(numbers)
+        return self._messages(numbers)
 
-    def take_doubtful(self) -> dict[int, OutboxMessage]:
-        return self._entries(_due(self._doubtful))
+    def take_in_doubt(self) -> dict[int, OutboxMessage]:
+        return self._messages(_due(self._in_doubt))
 
-    def miss(self, numbers: Sequence[int]) -> None:
-        """Look once more for what is not there, then forget it: the first look may have reached a
-        database that comes back side by side with the write."""
+    def record_missing(self, numbers: Sequence[int]) -> None:
+        """Look it up once more, then discard it: the first lookup may have reached a database that
+        was recovering while the write arrived."""
         for number in numbers:
-            waiting = self._waiting[number]
-            waiting.misses += 1
-            if waiting.misses < MAX_LOOKUPS:
-                self.doubt(number)
+            pending = self._pending[number]
+            pending.failed_lookups += 1
+            if pending.failed_lookups < MAX_LOOKUPS:
+                self.mark_in_doubt(number)
             else:
-                self.settle([number])
+                self.discard([number])
 
-    def put_back(self, numbers: Sequence[int]) -> None:
+    def requeue(self, numbers: Sequence[int]) -> None:
         self._ready.extendleft(reversed(numbers))
 
-    def postpone(self, numbers: Sequence[int]) -> None:
-        """Offer what the broker refused again later, each time twice as late: what one queue
-        refuses must not flood those which do take it."""
+    def back_off(self, numbers: Sequence[int]) -> None:
+        """Publish refused messages again after a delay that doubles each time: what one queue
+        refuses must not flood the others."""
         for number in numbers:
-            waiting = self._waiting[number]
-            pause = self._pause_seconds * 2 ** min(waiting.refusals, 20)
-            waiting.refusals += 1
-            self._refused.append((time.monotonic() + min(pause, MAX_BACKOFF_SECONDS), number))
+            pending = self._pending[number]
+            delay = self._delay_seconds * 2 ** min(pending.nacks, 20)
+            pending.nacks += 1
+            self._refused.append((time.monotonic() + min(delay, MAX_BACKOFF_SECONDS), number))
 
     def wake(self) -> None:
-        self._bell.set()
+        self._wake_up.set()
 
-    def sent_through(self) -> int:
-        """The number up to which nothing waits any more."""
+    def committed_offset(self) -> int:
+        """Return the sequence number up to which every message is sent or discarded."""
         with self._lock:
-            return next(iter(self._waiting), self._last + 1) - 1
+            return next(iter(self._pending), self._last_number + 1) - 1
 
-    def oldest_at(self) -> datetime | None:
+    def oldest_pending_at(self) -> datetime | None:
         with self._lock:
-            first = next(iter(self._waiting.values()), None)
+            first = next(iter(self._pending.values()), None)
         return first.since if first else None
 
-    def _entries(self, numbers: Sequence[int]) -> dict[int, OutboxMessage]:
+    def _messages(self, numbers: Sequence[int]) -> dict[int, OutboxMessage]:
         with self._lock:
-            return {each: self._waiting[each].entry for each in numbers if each in self._waiting}
+            return {
+                number: self._pending[number].message
+                for number in numbers
+                if number in self._pending
+            }
 
 
-def _due(line: deque[tuple[float, int]]) -> list[int]:
-    """Take out of the line what is due; the others keep their places."""
+def _due(delayed: deque[tuple[float, int]]) -> list[int]:
+    """Remove the numbers that are due; the others keep their order."""
     moment = time.monotonic()
-    due = [number for due_at, number in line if due_at <= moment]
-    for _ in range(len(line)):
-        due_at, number = line.popleft()
+    due = [number for due_at, number in delayed if due_at <= moment]
+    for _ in range(len(delayed)):
+        due_at, number = delayed.popleft()
         if due_at > moment:
-            line.append((due_at, number))
+            delayed.append((due_at, number))
     return due

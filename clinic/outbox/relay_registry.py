@@ -1,4 +1,5 @@
-"""How far each relay has come: one small document for each, instead of a mark on each message."""
+"""The checkpoint and the heartbeat of each relay: one small document instead of a mark on each
+message."""
 
 from __future__ import annotations
 
@@ -17,98 +18,108 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """All entries up to `sent_through` are sent. What is not was written after `since`."""
+    """All messages up to `committed_offset` are sent. No unsent one was written before
+    `scan_from`."""
 
     relay_id: str
-    sent_through: int
-    since: datetime
-    waiting: int = 0
-    oldest_at: datetime | None = None
+    committed_offset: int
+    scan_from: datetime
+    pending_count: int = 0
+    oldest_pending_at: datetime | None = None
 
 
 class RelayRegistry:
     """The relays of all processes. Every method may raise DatabaseUnavailable.
 
-    Who has not been heard of for `silence_seconds` has died, and another inherits what it had to
-    send. Should it live after all, messages are sent twice, which consumers bear.
+    A relay that has sent no heartbeat for `timeout_seconds` is presumed dead, and another process
+    takes over its messages. If it is alive after all, they are sent twice; consumers are
+    idempotent.
     """
 
-    def __init__(self, database: Database[dict[str, Any]], silence_seconds: float) -> None:
+    def __init__(self, database: Database[dict[str, Any]], timeout_seconds: float) -> None:
         self._relays = database["relays"]
-        self._silence = timedelta(seconds=silence_seconds)
+        self._timeout = timedelta(seconds=timeout_seconds)
 
-    def note(self, progress: Checkpoint, *, is_leaving: bool = False) -> None:
-        """Write down how far a relay is, and that it lives. What one that leaves has not sent is
-        there to be inherited at once."""
-        if is_leaving and not progress.waiting:
-            self.forget(progress.relay_id)
+    def save_checkpoint(self, checkpoint: Checkpoint, *, is_leaving: bool = False) -> None:
+        """Store it with a heartbeat. Unsent messages of a relay that is leaving can be taken over
+        at once."""
+        if is_leaving and not checkpoint.pending_count:
+            self.deregister(checkpoint.relay_id)
             return
-        alive_at = _LONG_AGO if is_leaving else now()
+        heartbeat_at = _LONG_AGO if is_leaving else now()
+        fields = _to_fields(checkpoint) | {"lastHeartbeatAt": heartbeat_at}
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             self._relays.update_one(
-                {"_id": progress.relay_id},
-                {"$set": _layout(progress) | {"aliveAt": alive_at}, "$unset": {"heir": True}},
+                {"_id": checkpoint.relay_id},
+                {"$set": fields, "$unset": {"takenOverBy": True}},
                 upsert=True,
             )
 
-    def forget(self, relay_id: str) -> None:
+    def deregister(self, relay_id: str) -> None:
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             self._relays.delete_one({"_id": relay_id})
 
-    def inherit(self, heir: str) -> Checkpoint | None:
-        """Take over from one that has fallen silent; None when there is none, or another was
-        quicker. It stays silent for the others as long as it is kept."""
-        silent = {"_id": {"$ne": heir}, "aliveAt": {"$lte": now() - self._silence}}
+    def take_over(self, successor: str) -> Checkpoint | None:
+        """Take over from a relay whose heartbeat timed out, by compare-and-set; None when there is
+        none or another process was first. The others see a live relay while it is renewed."""
+        stale = {
+            "_id": {"$ne": successor},
+            "lastHeartbeatAt": {"$lte": now() - self._timeout},
+        }
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            found = self._relays.find_one(silent)
+            found = self._relays.find_one(stale)
             if found is None:
                 return None
-            unchanged = {"_id": found["_id"], "aliveAt": found["aliveAt"]}
-            taken = {"$set": {"aliveAt": now(), "heir": heir}}
-            is_mine = self._relays.update_one(unchanged, taken).matched_count
-        return _progress(found) if is_mine else None
+            unchanged = {"_id": found["_id"], "lastHeartbeatAt": found["lastHeartbeatAt"]}
+            taken = {"$set": {"lastHeartbeatAt": now(), "takenOverBy": successor}}
+            is_ours = self._relays.update_one(unchanged, taken).matched_count
+        return _from_document(found) if is_ours else None
 
-    def keep(self, heir: str, relay_ids: Sequence[str]) -> None:
-        """Go on being the heir of these."""
+    def renew_takeovers(self, successor: str, relay_ids: Sequence[str]) -> None:
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            mine = {"_id": {"$in": list(relay_ids)}, "heir": heir}
-            self._relays.update_many(mine, {"$set": {"aliveAt": now()}})
+            ours = {"_id": {"$in": list(relay_ids)}, "takenOverBy": successor}
+            self._relays.update_many(ours, {"$set": {"lastHeartbeatAt": now()}})
 
-    def bury(self, heir: str, relay_ids: Sequence[str]) -> None:
-        """Forget those whose messages are sent, unless they live after all."""
+    def prune(self, successor: str, relay_ids: Sequence[str]) -> None:
+        """Delete relays that we took over, unless they are alive after all."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            self._relays.delete_many({"_id": {"$in": list(relay_ids)}, "heir": heir})
+            ours = {"_id": {"$in": list(relay_ids)}, "takenOverBy": successor}
+            self._relays.delete_many(ours)
 
-    def waiting(self) -> tuple[int, float]:
-        """Count what is not sent, and say how many seconds the oldest has waited; 0 for nothing."""
+    def count_pending(self) -> tuple[int, float]:
+        """Count the unsent messages and return the age of the oldest in seconds, 0 for none."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            found = list(self._relays.find({"waiting": {"$gt": 0}}))
-        ages = [(now() - each["oldestAt"]).total_seconds() for each in found if each["oldestAt"]]
-        return sum(each["waiting"] for each in found), max(ages, default=0.0)
+            found = list(self._relays.find({"pendingCount": {"$gt": 0}}))
+        oldest = [relay["oldestPendingAt"] for relay in found if relay["oldestPendingAt"]]
+        ages = [(now() - at).total_seconds() for at in oldest]
+        return sum(relay["pendingCount"] for relay in found), max(ages, default=0.0)
 
-    def signs(self) -> tuple[int, int]:
-        """Count the relays that give signs of life, and those that have died and left something."""
+    def count_live_and_stale(self) -> tuple[int, int]:
+        """Count the relays with a heartbeat, and those presumed dead that left messages."""
+        fields = {"lastHeartbeatAt": True, "takenOverBy": True}
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            found = list(self._relays.find({}, {"aliveAt": True, "heir": True}))
-        since = now() - self._silence
-        alive = sum("heir" not in each and each["aliveAt"] > since for each in found)
-        return alive, len(found) - alive
+            found = list(self._relays.find({}, fields))
+        since = now() - self._timeout
+        live = sum(
+            "takenOverBy" not in relay and relay["lastHeartbeatAt"] > since for relay in found
+        )
+        return live, len(found) - live
 
 
-def _layout(progress: Checkpoint) -> Document:
+def _to_fields(checkpoint: Checkpoint) -> Document:
     return {
-        "sentThrough": progress.sent_through,
-        "since": progress.since,
-        "waiting": progress.waiting,
-        "oldestAt": progress.oldest_at,
+        "committedOffset": checkpoint.committed_offset,
+        "scanFrom": checkpoint.scan_from,
+        "pendingCount": checkpoint.pending_count,
+        "oldestPendingAt": checkpoint.oldest_pending_at,
     }
 
 
-def _progress(document: Document) -> Checkpoint:
+def _from_document(document: Document) -> Checkpoint:
     return Checkpoint(
         relay_id=document["_id"],
-        sent_through=document["sentThrough"],
-        since=document["since"],
-        waiting=document["waiting"],
-        oldest_at=document["oldestAt"],
+        committed_offset=document["committedOffset"],
+        scan_from=document["scanFrom"],
+        pending_count=document["pendingCount"],
+        oldest_pending_at=document["oldestPendingAt"],
     )

@@ -24,7 +24,7 @@ class OutboxCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
-            backlog, oldest = self._outbox.relays.waiting()
+            backlog, oldest = self._outbox.relays.count_pending()
         except DatabaseUnavailable:
             return  # absent is what Prometheus expects of a value that is not known
         yield GaugeMetricFamily("clinic_outbox_backlog", "Messages not yet sent.", value=backlog)

@@ -74,8 +74,8 @@ def _waiting() -> Waiting | None:
     """None while the database is away."""
     outbox: Outbox = current_app.config["BOOKINGS"].outbox
     try:
-        messages, oldest_seconds = outbox.relays.waiting()
-        living, dead = outbox.relays.signs()
+        messages, oldest_seconds = outbox.relays.count_pending()
+        living, dead = outbox.relays.count_live_and_stale()
         overdue = outbox.count_overdue(OVERDUE_LIMIT)
     except DatabaseUnavailable:
         return None

@@ -164,11 +164,11 @@ class Reconciler:
     def _work_again(self) -> None:
         if self._is_resting:
             self._is_resting = False
-            logger.info("reconciler reaches its peers again")
+            logger.info("broker and database available again")
 
     def _rest(self, error: TransientError) -> None:
         level = logging.DEBUG if self._is_resting else logging.WARNING  # say it once an outage
-        logger.log(level, "reconciler can't reach its peer: %s", error, extra={"code": error.code})
+        logger.log(level, "broker or database unavailable: %s", error, extra={"code": error.code})
         self._is_resting = True
 
 

@@ -53,7 +53,7 @@ GUARDS = (
         "outbox: what a dead relay left is sent by another",
         ("I2", "I5", "I6"),
         "clinic/outbox/relay.py",
-        "        self._has_more = self._heir.inherit() or bool(overdue)\n",
+        "        self._has_more = self._recovery.take_over() or bool(overdue)\n",
         "        self._has_more = bool(overdue)\n",
     ),
     Guard(

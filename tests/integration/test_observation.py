@@ -336,10 +336,10 @@ def test_the_backlog_is_what_all_relays_have_to_send(
     for written in (store, store, other):
         put_booking(written)
     for noted in (store, other):
-        noted.outbox.note()
+        noted.outbox.save_checkpoint()
     assert gauge(scraped(client), "clinic_outbox_backlog") == 3
-    store.outbox.backlog.settle([1])
-    store.outbox.note()
+    store.outbox.pending.discard([1])
+    store.outbox.save_checkpoint()
     assert gauge(scraped(client), "clinic_outbox_backlog") == 2
 
 
@@ -349,8 +349,8 @@ def test_the_age_is_that_of_the_oldest_message(
     ages = {"a": 100, "b": 1000, "c": 0}
     for relay_id, seconds in ages.items():
         at = now() - timedelta(seconds=seconds)
-        store.outbox.relays.note(Checkpoint(relay_id, 0, at, 1, at))
-    store.outbox.relays.note(Checkpoint("idle", 7, now()))
+        store.outbox.relays.save_checkpoint(Checkpoint(relay_id, 0, at, 1, at))
+    store.outbox.relays.save_checkpoint(Checkpoint("idle", 7, now()))
     oldest = gauge(scraped(client), "clinic_outbox_oldest_seconds")
     assert oldest is not None
     assert 980 <= oldest < 1100
@@ -370,7 +370,7 @@ def test_each_application_tells_of_its_own_outbox(
     client: FlaskClient, cut_off_client: FlaskClient, store: BookingRepository
 ) -> None:
     put_booking(store)
-    store.outbox.note()
+    store.outbox.save_checkpoint()
     assert gauge(scraped(client), "clinic_outbox_backlog") == 1
     assert "clinic_outbox" not in cut_off_client.get("/metrics", headers=WITH_KEY).text
 

@@ -443,7 +443,7 @@ def test_what_a_relay_left_is_found_by_the_time_of_its_writing(
 ) -> None:
     operations.clear()
     left = Checkpoint(stored.outbox.relay_id, 0, now() - timedelta(minutes=1))
-    assert len(stored.outbox.left_by(left)) == 21
+    assert len(stored.outbox.find_unsent(left)) == 21
     requests, events = Plans(counted, operations).stages()
     assert any("newest" in each for each in requests)
     assert any("last_step" in each for each in events)

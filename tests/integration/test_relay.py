@@ -60,12 +60,16 @@ def silence(database: Database[Any], process: Process) -> None:
     """Let it be long ago that the process was heard of."""
     long_ago = now() - timedelta(hours=1)
     query = {"_id": process.store.outbox.relay_id}
-    assert database["relays"].update_one(query, {"$set": {"aliveAt": long_ago}}).matched_count
+    assert (
+        database["relays"].update_one(query, {"$set": {"lastHeartbeatAt": long_ago}}).matched_count
+    )
 
 
 def make_overdue(database: Database[Any]) -> None:
     long_ago = now() - timedelta(hours=1)
-    database["bookings"].update_many({}, {"$set": {"createdAt": long_ago, "askedAt": long_ago}})
+    database["bookings"].update_many(
+        {}, {"$set": {"createdAt": long_ago, "lastRequestedAt": long_ago}}
+    )
 
 
 def ids_in_queue(amqp_uri: str) -> Counter[str]:
@@ -104,8 +108,8 @@ def test_an_heir_sends_events_and_what_was_written_after_the_last_note_only(
 ) -> None:
     dead = Process(database, amqp_uri)
     decided, sent, left = dead.book(), dead.book(), dead.book()
-    dead.store.outbox.backlog.settle([1, 2])
-    dead.store.outbox.note()
+    dead.store.outbox.pending.discard([1, 2])
+    dead.store.outbox.save_checkpoint()
     dead.store.apply(steps.reject(decided, reason="past", at=now(), by="test"))
     silence(database, dead)
     with subscriber(amqp_uri, "booking_notifications") as received:
@@ -136,10 +140,10 @@ def test_a_relay_that_lives_after_all_takes_its_place_again(
     process.book()
     silence(database, process)
     relays, heir_id = heir.store.outbox.relays, heir.store.outbox.relay_id
-    dead = relays.inherit(heir_id)
+    dead = relays.take_over(heir_id)
     assert dead is not None
-    process.store.outbox.note()
-    relays.bury(heir_id, [dead.relay_id])
+    process.store.outbox.save_checkpoint()
+    relays.prune(heir_id, [dead.relay_id])
     assert database["relays"].count_documents({"_id": dead.relay_id}) == 1
 
 
@@ -147,8 +151,8 @@ def test_an_heir_that_dies_is_inherited_in_turn(database: Database[Any], amqp_ur
     dead, heir, last = (Process(database, amqp_uri) for _ in range(3))
     booking = dead.book()
     silence(database, dead)
-    assert heir.store.outbox.relays.inherit(heir.store.outbox.relay_id) is not None
-    assert last.store.outbox.relays.inherit(last.store.outbox.relay_id) is None
+    assert heir.store.outbox.relays.take_over(heir.store.outbox.relay_id) is not None
+    assert last.store.outbox.relays.take_over(last.store.outbox.relay_id) is None
     silence(database, dead)
     last.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
@@ -167,11 +171,11 @@ def test_of_two_heirs_at_once_one_inherits(
 
     def find_late(query: Any) -> Any:
         found = find(query)
-        assert one.inherit("one") is not None
+        assert one.take_over("one") is not None
         return found
 
     monkeypatch.setattr(other._relays, "find_one", find_late)
-    assert other.inherit("other") is None
+    assert other.take_over("other") is None
 
 
 def test_an_estate_is_kept_until_all_of_it_is_sent(database: Database[Any]) -> None:
@@ -179,16 +183,16 @@ def test_an_estate_is_kept_until_all_of_it_is_sent(database: Database[Any]) -> N
     for _ in range(2):
         dead.book()
     silence(database, dead)
-    estate = OrphanRecovery(heir, grace_seconds=0)
-    assert estate.inherit()
+    estate = OrphanRecovery(heir, timeout_seconds=0)
+    assert estate.take_over()
     for number in (1, 2):
         silence(database, dead)
-        estate.look_after()
+        estate.maintain()
         # Still there, and spoken for.
-        assert Outbox(database).relays.inherit("other") is None
-        assert database["relays"].count_documents({"heir": heir.relay_id}) == 1
-        heir.backlog.settle([number])
-    estate.look_after()
+        assert Outbox(database).relays.take_over("other") is None
+        assert database["relays"].count_documents({"takenOverBy": heir.relay_id}) == 1
+        heir.pending.discard([number])
+    estate.maintain()
     assert database["relays"].count_documents({"_id": dead.store.outbox.relay_id}) == 0
 
 
@@ -198,30 +202,30 @@ def test_a_write_that_outlives_its_writer_is_found_by_the_second_look(
     dead, heir = Process(database, NOWHERE), Outbox(database)
     early = dead.book()
     silence(database, dead)
-    estate = OrphanRecovery(heir, grace_seconds=0)
-    assert estate.inherit()
+    estate = OrphanRecovery(heir, timeout_seconds=0)
+    assert estate.take_over()
     late = dead.book()
-    estate.look_after()
-    assert [each.booking_id for each in heir.backlog.take(10, 0).values()] == [early.id, late.id]
-    heir.backlog.settle([1])
-    estate.look_after()
-    assert database["relays"].count_documents({"heir": heir.relay_id}) == 1
-    heir.backlog.settle([2])
-    estate.look_after()
-    assert database["relays"].count_documents({"heir": heir.relay_id}) == 0
+    estate.maintain()
+    assert [each.booking_id for each in heir.pending.take(10, 0).values()] == [early.id, late.id]
+    heir.pending.discard([1])
+    estate.maintain()
+    assert database["relays"].count_documents({"takenOverBy": heir.relay_id}) == 1
+    heir.pending.discard([2])
+    estate.maintain()
+    assert database["relays"].count_documents({"takenOverBy": heir.relay_id}) == 0
 
 
 def test_an_heir_leaves_the_time_of_its_grace_between_its_looks(database: Database[Any]) -> None:
     dead, heir = Process(database, NOWHERE), Outbox(database)
     dead.book()
     silence(database, dead)
-    estate = OrphanRecovery(heir, grace_seconds=60)
-    assert estate.inherit()
+    estate = OrphanRecovery(heir, timeout_seconds=60)
+    assert estate.take_over()
     dead.book()
-    heir.backlog.settle([1])
-    estate.look_after()
-    assert len(heir.backlog) == 0
-    assert database["relays"].count_documents({"heir": heir.relay_id}) == 1
+    heir.pending.discard([1])
+    estate.maintain()
+    assert len(heir.pending) == 0
+    assert database["relays"].count_documents({"takenOverBy": heir.relay_id}) == 1
 
 
 def test_what_is_written_after_leaving_is_inherited_too(
@@ -363,7 +367,7 @@ def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
     process.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == stored["_id"]
-    eventually(lambda: len(process.store.outbox.backlog) == 0)
+    eventually(lambda: len(process.store.outbox.pending) == 0)
     process.relay.stop()
     assert depth(amqp_uri, QUEUE) == 0
 
@@ -371,7 +375,7 @@ def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
 def test_a_write_that_lands_after_it_was_missed_is_sent_all_the_same(
     database: Database[Any],
 ) -> None:
-    process = Process(database, NOWHERE, grace_seconds=0)
+    process = Process(database, NOWHERE, timeout_seconds=0)
     late: list[Any] = []
     insert = process.store._new_bookings._inserts.insert
 
@@ -383,10 +387,10 @@ def test_a_write_that_lands_after_it_was_missed_is_sent_all_the_same(
     with pytest.raises(DatabaseUnavailable):
         process.book()
     outbox = process.store.outbox
-    outbox.clear_doubts()
+    outbox.resolve_in_doubt()
     insert(late[0])
-    outbox.clear_doubts()
-    sent = outbox.backlog.take(10, 0)
+    outbox.resolve_in_doubt()
+    sent = outbox.pending.take(10, 0)
     assert [entry.booking_id for entry in sent.values()] == [late[0]["_id"]]
 
 
@@ -443,7 +447,7 @@ def test_a_relay_is_alive_while_the_broker_is_away(
     process.relay.start()
     process.book()
     eventlet.sleep(4)
-    assert Outbox(database, grace_seconds=2).relays.inherit("other") is None
+    assert Outbox(database, grace_seconds=2).relays.take_over("other") is None
     process.relay.stop()
 
 
@@ -489,10 +493,10 @@ def test_an_outage_is_said_once_and_so_is_its_end(
     process = Process(database, through(broker_link))
     with caplog.at_level(logging.INFO, "clinic.outbox.relay"):
         process.relay.start()
-        eventually(lambda: "can't reach" in caplog.text)
+        eventually(lambda: "broker or database unavailable" in caplog.text)
         # Some rounds more, each of which fails.
         eventlet.sleep(3)
         broker_link.restore()
-        eventually(lambda: "reaches its peers again" in caplog.text)
+        eventually(lambda: "broker and database available again" in caplog.text)
     process.relay.stop()
-    assert caplog.text.count("can't reach") == 1
+    assert caplog.text.count("broker or database unavailable") == 1

@@ -635,10 +635,12 @@ def test_what_waits_in_the_database_is_shown_and_wants_attention_when_it_is_late
     staff: Staff, store: BookingRepository, database: Database[Any]
 ) -> None:
     relays = store.outbox.relays
-    relays.note(Checkpoint("young", 0, now(), 2, now()))
-    relays.note(Checkpoint("old", 0, now(), 3, now() - timedelta(seconds=90)))
+    relays.save_checkpoint(Checkpoint("young", 0, now(), 2, now()))
+    relays.save_checkpoint(Checkpoint("old", 0, now(), 3, now() - timedelta(seconds=90)))
     put_booking(store, at=now() - timedelta(seconds=3600))
-    database["relays"].update_one({"_id": "old"}, {"$set": {"aliveAt": now() - timedelta(days=1)}})
+    database["relays"].update_one(
+        {"_id": "old"}, {"$set": {"lastHeartbeatAt": now() - timedelta(days=1)}}
+    )
     page = staff.get(QUEUES).text
     shown = [int(each) for each in re.findall(r'class="figure">(\d+)', page)]
     messages, oldest, overdue, _living, dead = shown

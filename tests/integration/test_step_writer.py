@@ -30,7 +30,7 @@ def store(counted: Database[Any]) -> BookingRepository:
 
 def announced(store: BookingRepository) -> list[str]:
     """The bookings of which something has become ready to be sent since the last look."""
-    return [entry.booking_id for entry in store.outbox.backlog.take(1000, 0).values()]
+    return [entry.booking_id for entry in store.outbox.pending.take(1000, 0).values()]
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_of_the_same_step_twice_one_is_stale(store: BookingRepository, together:
         map(str, [type(None), ConcurrentModification])
     )
     # The one that is told of is the one that is stored.
-    ready = store.outbox.backlog.take(10, 0)
+    ready = store.outbox.pending.take(10, 0)
     (number,) = (each for each, entry in ready.items() if entry.booking_id == booking.id)
     (kept,) = store._bookings.find_one({"_id": booking.id})["outbox"]
     assert kept["number"] == number
@@ -238,7 +238,7 @@ def test_an_outcome_that_nobody_knows_is_promised_to_nobody(
     calls = [partial(store.apply, confirmed(each)) for each in bookings]
     assert set(kinds(operations.crowd(calls))) == {DatabaseUnavailable}
     assert announced(store) == []
-    assert len(store.outbox.backlog) == 6  # three of them in doubt
+    assert len(store.outbox.pending) == 6  # three of them in doubt
 
 
 def test_what_can_not_be_encoded_fails_nobody_else(

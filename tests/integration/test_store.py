@@ -80,7 +80,7 @@ def test_each_write_has_its_outbox_entry_ready_to_be_sent(
     store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
-    ready = store.outbox.backlog.take(10, 0)
+    ready = store.outbox.pending.take(10, 0)
     assert [(number, entry.type, entry.event_id) for number, entry in ready.items()] == [
         (1, "booking_requested", f"{booking.id}:1"),
         (2, "booking_state_changed", f"{booking.id}:2"),
@@ -92,13 +92,13 @@ def test_each_write_has_its_outbox_entry_ready_to_be_sent(
 
 def test_a_refused_write_leaves_nothing_to_send(store: BookingRepository) -> None:
     booking = confirmed(store)
-    store.outbox.backlog.settle([1, 2])
+    store.outbox.pending.discard([1, 2])
     with pytest.raises(SeatTaken):
         store.apply(steps.confirm(stored(store), seat=0, at=now(), by="test"))
     with pytest.raises(ConcurrentModification):
         store.apply(steps.cancel(make_older(booking), reason="x", at=now(), by="test"))
-    store.outbox.backlog.settle([3])
-    assert len(store.outbox.backlog) == 0
+    store.outbox.pending.discard([3])
+    assert len(store.outbox.pending) == 0
 
 
 def test_a_booking_for_which_there_is_no_room_is_not_stored(database: Database[Any]) -> None:
@@ -108,7 +108,7 @@ def test_a_booking_for_which_there_is_no_room_is_not_stored(database: Database[A
     with pytest.raises(OutboxFull):
         stored(store)
     assert database["bookings"].count_documents({}) == 2
-    store.outbox.backlog.settle([1])
+    store.outbox.pending.discard([1])
     stored(store)
 
 

@@ -22,9 +22,9 @@ def backlog() -> PendingMessages:
 def test_entries_are_numbered_and_taken_in_the_order_in_which_they_became_ready(
     backlog: PendingMessages,
 ) -> None:
-    first, second = backlog.begin(entry("a")), backlog.begin(entry("b"))
-    backlog.ready(second)
-    backlog.ready(first)
+    first, second = backlog.register(entry("a")), backlog.register(entry("b"))
+    backlog.mark_stored(second)
+    backlog.mark_stored(first)
     assert (first, second) == (1, 2)
     assert backlog.take(10, 0) == {2: entry("b"), 1: entry("a")}
     assert backlog.take(10, 0) == {}
@@ -32,7 +32,7 @@ def test_entries_are_numbered_and_taken_in_the_order_in_which_they_became_ready(
 
 def test_no_more_is_taken_than_asked_for(backlog: PendingMessages) -> None:
     for name in "abc":
-        backlog.add(entry(name))
+        backlog.enqueue_stored(entry(name))
     assert list(backlog.take(2, 0)) == [1, 2]
     assert not backlog.is_idle
     assert list(backlog.take(2, 0)) == [3]
@@ -41,86 +41,86 @@ def test_no_more_is_taken_than_asked_for(backlog: PendingMessages) -> None:
 
 def test_what_was_put_back_is_taken_first(backlog: PendingMessages) -> None:
     for name in "abc":
-        backlog.add(entry(name))
-    backlog.put_back(list(backlog.take(2, 0)))
+        backlog.enqueue_stored(entry(name))
+    backlog.requeue(list(backlog.take(2, 0)))
     assert list(backlog.take(3, 0)) == [1, 2, 3]
 
 
 def test_all_is_sent_up_to_the_first_that_waits(backlog: PendingMessages) -> None:
-    assert backlog.sent_through() == 0
-    numbers = [backlog.begin(entry(name)) for name in "abc"]
-    assert backlog.sent_through() == 0
-    backlog.settle([numbers[1]])
-    assert backlog.sent_through() == 0
-    backlog.settle([numbers[0]])
-    assert backlog.sent_through() == 2
-    backlog.settle([numbers[2]])
-    assert backlog.sent_through() == 3
+    assert backlog.committed_offset() == 0
+    numbers = [backlog.register(entry(name)) for name in "abc"]
+    assert backlog.committed_offset() == 0
+    backlog.discard([numbers[1]])
+    assert backlog.committed_offset() == 0
+    backlog.discard([numbers[0]])
+    assert backlog.committed_offset() == 2
+    backlog.discard([numbers[2]])
+    assert backlog.committed_offset() == 3
 
 
 def test_the_oldest_is_the_first_that_waits(backlog: PendingMessages) -> None:
-    assert backlog.oldest_at() is None
-    first = backlog.begin(entry("a"))
-    began_at = backlog.oldest_at()
+    assert backlog.oldest_pending_at() is None
+    first = backlog.register(entry("a"))
+    began_at = backlog.oldest_pending_at()
     time.sleep(0.01)
-    backlog.begin(entry("b"))
-    assert backlog.oldest_at() == began_at
-    backlog.settle([first])
-    assert backlog.oldest_at() != began_at
+    backlog.register(entry("b"))
+    assert backlog.oldest_pending_at() == began_at
+    backlog.discard([first])
+    assert backlog.oldest_pending_at() != began_at
 
 
 def test_there_is_no_room_when_the_limit_waits(backlog: PendingMessages) -> None:
     for name in "abc":
-        backlog.require_room()
-        backlog.begin(entry(name))
+        backlog.ensure_capacity()
+        backlog.register(entry(name))
     with pytest.raises(OutboxFull):
-        backlog.require_room()
-    backlog.settle([2])
-    backlog.require_room()
+        backlog.ensure_capacity()
+    backlog.discard([2])
+    backlog.ensure_capacity()
 
 
 def test_what_was_refused_comes_back_each_time_later(backlog: PendingMessages) -> None:
-    number = backlog.add(entry("a"))
+    number = backlog.enqueue_stored(entry("a"))
     pauses = []
     for _ in range(3):
         assert _wait_for(backlog) == number
-        backlog.postpone([number])
+        backlog.back_off([number])
         pauses.append(backlog._refused[0][0] - time.monotonic())
     assert pauses[0] <= 0.05 < pauses[1] <= 0.1 < pauses[2] <= 0.2
 
 
 def _wait_for_doubtful(backlog: PendingMessages) -> dict[int, OutboxMessage]:
     deadline = time.monotonic() + 10
-    assert backlog.take_doubtful() == {}
-    while not (doubtful := backlog.take_doubtful()):
+    assert backlog.take_in_doubt() == {}
+    while not (doubtful := backlog.take_in_doubt()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return doubtful
 
 
 def test_doubtful_entries_are_looked_for_after_a_while(backlog: PendingMessages) -> None:
-    number = backlog.begin(entry("a"))
-    backlog.doubt(number)
+    number = backlog.register(entry("a"))
+    backlog.mark_in_doubt(number)
     assert _wait_for_doubtful(backlog) == {number: entry("a")}
-    assert backlog.sent_through() == 0
+    assert backlog.committed_offset() == 0
 
 
 def test_what_is_missed_once_is_looked_for_again(backlog: PendingMessages) -> None:
-    number = backlog.begin(entry("a"))
-    backlog.doubt(number)
+    number = backlog.register(entry("a"))
+    backlog.mark_in_doubt(number)
     for _ in range(2):
-        assert backlog.sent_through() == 0
+        assert backlog.committed_offset() == 0
         assert _wait_for_doubtful(backlog) == {number: entry("a")}
-        backlog.miss([number])
-    assert backlog.take_doubtful() == {}
-    assert (backlog.sent_through(), len(backlog)) == (number, 0)
+        backlog.record_missing([number])
+    assert backlog.take_in_doubt() == {}
+    assert (backlog.committed_offset(), len(backlog)) == (number, 0)
 
 
 def test_a_taker_is_woken_by_what_becomes_ready(backlog: PendingMessages) -> None:
     taken: list[int] = []
     taker = threading.Thread(target=lambda: taken.extend(backlog.take(1, 60)))
     taker.start()
-    number = backlog.add(entry("a"))
+    number = backlog.enqueue_stored(entry("a"))
     taker.join(30)
     assert taken == [number]
 
