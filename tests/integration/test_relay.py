@@ -375,7 +375,7 @@ def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
 def test_a_write_that_lands_after_it_was_missed_is_sent_all_the_same(
     database: Database[Any],
 ) -> None:
-    process = Process(database, NOWHERE, timeout_seconds=0)
+    process = Process(database, NOWHERE, grace_seconds=0)
     late: list[Any] = []
     insert = process.store._new_bookings._inserts.insert
 

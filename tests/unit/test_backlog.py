@@ -16,7 +16,7 @@ def entry(name: str) -> OutboxMessage:
 
 @pytest.fixture
 def backlog() -> PendingMessages:
-    return PendingMessages(limit=3, pause_seconds=0.05)
+    return PendingMessages(limit=3, delay_seconds=0.05)
 
 
 def test_entries_are_numbered_and_taken_in_the_order_in_which_they_became_ready(

@@ -63,7 +63,7 @@ class Trap:
     def install(self, service: str) -> None:
         """Wrap the methods that the points of this service are about."""
         if service == GATEWAY:
-            self._replace("clinic.outbox.pending_messages:PendingMessages.ready", self._deadly)
+            self._replace("clinic.outbox.pending_messages:PendingMessages.mark_stored", self._deadly)
         if service == WORKER:
             self._replace("booking_service.availability_check:AvailabilityCheck.run", self._unwell)
         for point in POINTS:
