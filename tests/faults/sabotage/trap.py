@@ -39,7 +39,7 @@ MODES = (KILL, RAISE, HANG)
 
 #: Which channel a call is about, told by what it is a method of.
 _CHANNELS: dict[str, Callable[..., str]] = {
-    "Ledger": lambda ledger, *_: ledger.channel,
+    "DeliveryLog": lambda ledger, *_: ledger.channel,
     "SmtpChannel": lambda _, letter: (
         REMINDER if letter.reference.endswith(f".{REMINDER}") else EMAIL
     ),
@@ -63,7 +63,8 @@ class Trap:
     def install(self, service: str) -> None:
         """Wrap the methods that the points of this service are about."""
         if service == GATEWAY:
-            self._replace("clinic.outbox.pending_messages:PendingMessages.mark_stored", self._deadly)
+            stored = "clinic.outbox.pending_messages:PendingMessages.mark_stored"
+            self._replace(stored, self._deadly)
         if service == WORKER:
             self._replace("booking_service.availability_check:AvailabilityCheck.run", self._unwell)
         for point in POINTS:
