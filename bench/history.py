@@ -83,7 +83,7 @@ def _decided(stored: Document, booking: Booking, number: int, at: datetime) -> D
 
 
 def _after(stored: Document, step: Transition) -> Document:
-    """Take the step as `StepWriter` has the database take it."""
+    """Take the step as `TransitionWriter` has the database take it."""
     event = OutboxMessage.of_change(BookingStateChanged.of(step)).to_document("past", step.version)
     values = _values(step, event)
     after: Document = stored | values["fields"]

@@ -42,7 +42,7 @@ class BookingChanges:
     def cancel(self, booking_id: str, reason: str) -> Booking:
         """Call a booking off; who has done so before gets it as it is.
 
-        Raises: BookingNotFound, IllegalTransition, StaleBooking, InvalidBooking,
+        Raises: BookingNotFound, IllegalTransition, ConcurrentModification, InvalidBooking,
         DatabaseUnavailable.
         """
         if reason not in _CANCELLATIONS:
@@ -52,7 +52,7 @@ class BookingChanges:
     def reschedule(self, booking_id: str, date: datetime) -> Booking:
         """Move a confirmed booking to another slot, or leave it where it is.
 
-        Raises: BookingNotFound, IllegalTransition, DateNotAvailable, StaleBooking,
+        Raises: BookingNotFound, IllegalTransition, SlotUnavailable, ConcurrentModification,
         DatabaseUnavailable.
         """
         return self._on_the_latest(booking_id, lambda booking: self._reschedule(booking, date))

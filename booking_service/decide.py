@@ -79,7 +79,7 @@ class Decider:
         return step.change
 
     def _confirm(self, booking: BookingState, at: datetime) -> HistoryEntry:
-        """Raises: SeatTaken when the slot is full, StaleBooking, DatabaseUnavailable."""
+        """Raises: SeatTaken when the slot is full, ConcurrentModification, DatabaseUnavailable."""
         confirm = partial(steps.confirm, booking, at=at, by=self.name)
         seats = SeatAllocator(self.store, self.calendar, self.contested)
         return seats.take(booking.date, lambda seat: confirm(seat=seat)).change

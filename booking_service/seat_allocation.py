@@ -28,7 +28,7 @@ class SeatAllocator:
     def take(self, slot: datetime, step: Callable[[int], Transition]) -> Transition:
         """Store the step to the first seat that can be had; `step` makes it for a seat.
 
-        Raises: SeatTaken when the slot is full, StaleBooking, DatabaseUnavailable.
+        Raises: SeatTaken when the slot is full, ConcurrentModification, DatabaseUnavailable.
         """
         for seat in self._candidates(slot):
             with suppress(SeatTaken):

@@ -115,7 +115,7 @@ class BookingService:
         """Call a booking off and return it; again by the same, it is returned as it is. `key_id`
         tells which staff key it is done with.
 
-        Raises: BookingNotFound, IllegalTransition, StaleBooking, InvalidBooking,
+        Raises: BookingNotFound, IllegalTransition, ConcurrentModification, InvalidBooking,
         DatabaseUnavailable.
         """
         return booking_to_json(BookingChanges(self._seats(), by, key_id).cancel(booking_id, reason))
@@ -127,8 +127,8 @@ class BookingService:
         """Move a confirmed booking to another date and return it; at that date, as it is. `key_id`
         tells which staff key it is done with.
 
-        Raises: BookingNotFound, IllegalTransition, DateNotAvailable (the message is the reason's
-        code), StaleBooking, InvalidBooking, DatabaseUnavailable.
+        Raises: BookingNotFound, IllegalTransition, SlotUnavailable (the message is the reason's
+        code), ConcurrentModification, InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
             start = parse_rescheduling({"date": date})

@@ -1,30 +1,30 @@
-"""The errors of the house, one tree.
+"""The errors, one tree.
 
     ClinicError
     ├── InvalidBooking          the request can't be understood
     ├── BookingNotFound
-    ├── IllegalTransition       the booking's state forbids the step
-    ├── StaleBooking            somebody else moved the booking first
+    ├── IllegalTransition       the booking's state forbids the transition
+    ├── ConcurrentModification  another writer changed the booking first
     ├── SeatTaken               another confirmed booking holds that seat
-    ├── DateNotAvailable        a booking can't be moved to that date; the message is the reason
-    ├── NotResendable           a notification can't be sent again, or not now
+    ├── SlotUnavailable         a booking can't be moved to that date; the message is the reason
+    ├── ResendRejected          a notification can't be sent again, or not now
     ├── IdempotencyKeyUsed      that key has made a booking before
     ├── IdempotencyConflict     same key, other request
     ├── TooManyOpenBookings     the address has as many open bookings as it may have
     ├── CheckUnavailable        an availability check failed; counts as an attempt
-    ├── DeliveryUncertain       a letter may have been sent; counts as an attempt
-    ├── ReceiverFailed          a webhook's receiver has a fault; counts as an attempt
+    ├── DeliveryOutcomeUnknown  an e-mail may have been sent; counts as an attempt
+    ├── WebhookServerError      a webhook endpoint failed; counts as an attempt
     ├── PoisonMessage           no attempt can ever succeed
     │   ├── UnreadableMessage   it is compressed, too large, or its properties can't be decoded
-    │   ├── RecipientRejected   the mail server refuses that address or message
-    │   ├── ReceiverRefused     a webhook's receiver does not want that event
-    │   └── DeliveryExpired     the channel stayed away for too long
+    │   ├── RecipientRejected   the mail server rejects that address or message
+    │   ├── WebhookRejected     a webhook endpoint rejects that event
+    │   └── DeliveryExpired     the channel stayed unavailable for too long
     ├── ConfigError
-    └── TryLater                nothing wrong with the message: goes round without counting
-        ├── BacklogFull         too much waits for the broker already
+    └── TransientError          nothing is wrong with the message: retried without counting
+        ├── OutboxFull          too many messages wait for the broker already
         ├── DatabaseUnavailable
         ├── BrokerUnavailable
-        ├── ServiceUnavailable  another service gave no answer; nobody knows what it has done
+        ├── ServiceUnavailable  another service did not answer; the outcome is unknown
         ├── ChannelUnavailable
         └── LeaseHeld
 

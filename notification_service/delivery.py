@@ -57,7 +57,7 @@ class Delivery(Generic[Content]):
         """Tell the addressee, unless that has been done.
 
         Raises: PoisonMessage for an event that the booking doesn't know or that nobody takes; what
-        counts as an attempt: DeliveryUncertain, ReceiverFailed; and what goes round again:
+        counts as an attempt: DeliveryOutcomeUnknown, WebhookServerError; and what goes round again:
         ChannelUnavailable, LeaseHeld, DatabaseUnavailable.
         """
         booking = self.bookings.get(event.booking_id)

@@ -60,7 +60,7 @@ class Notifications:
     def reopen(self, notification: Notification) -> Notification:
         """Free its row for one more sending, if it is as it was when it was read.
 
-        Raises: NotResendable when somebody was quicker.
+        Raises: ResendRejected when somebody was quicker.
         """
         at = now()
         opened = {"state": State.POSTPONED.value, "leaseUntil": at, "updatedAt": at, "resentAt": at}

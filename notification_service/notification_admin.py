@@ -54,7 +54,7 @@ class NotificationAdmin:
         Its row is opened before its event is published, since the event alone would be taken for a
         copy of one that is settled. Whoever dies in between leaves an open row, of which a person
         may ask again.
-        Raises: InvalidBooking, BookingNotFound, NotResendable, DatabaseUnavailable,
+        Raises: InvalidBooking, BookingNotFound, ResendRejected, DatabaseUnavailable,
         BrokerUnavailable.
         """
         wanted = _channel(version, channel, by)
@@ -71,7 +71,7 @@ class NotificationAdmin:
         return self._view(booking, notification)
 
     def _find(self, booking: Booking, version: int, channel: ChannelName) -> Notification:
-        """Raises: NotResendable."""
+        """Raises: ResendRejected."""
         if not 2 <= version <= booking.version:
             raise ResendRejected("there is no such step, or nobody is told of it")
         for each in self.notifications.of(booking):

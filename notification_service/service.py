@@ -113,7 +113,7 @@ class NotificationAdminService:
     ) -> dict[str, Any]:
         """Have one of them sent once more, and return it.
 
-        Raises: BookingNotFound, NotResendable, InvalidBooking, DatabaseUnavailable,
+        Raises: BookingNotFound, ResendRejected, InvalidBooking, DatabaseUnavailable,
         BrokerUnavailable.
         """
         return self.desk.resend(booking_id, version, channel, by)

@@ -39,7 +39,7 @@ def unsent(database: Database[dict[str, Any]]) -> list[str]:
     """List the events of which no relay has noted that they are sent."""
     sent = {each["_id"]: each["committedOffset"] for each in database["relays"].find()}
     entries = [entry for booking in database["bookings"].find() for entry in booking["outbox"]]
-    # A relay leaves when all is sent; its heir ends its document when all is sent.
+    # A relay deletes its document when all is sent; so does a successor.
     return [each["eventId"] for each in entries if each["number"] > sent.get(each["relay"], 10**9)]
 
 

@@ -84,7 +84,7 @@ class BookingRepository:
         """Store a new booking together with the request to decide it.
 
         Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`),
-        TooManyOpenBookings, BacklogFull.
+        TooManyOpenBookings, OutboxFull.
         """
         self.outbox.pending.ensure_capacity()
         self._ensure_indexes()
@@ -149,7 +149,7 @@ class BookingRepository:
     def apply(self, transition: Transition) -> None:
         """Store a step together with the event that tells of it.
 
-        Raises: StaleBooking when the booking has moved on, SeatTaken when its seat is gone.
+        Raises: ConcurrentModification when the booking has changed, SeatTaken.
         """
         self._ensure_indexes()
         entry = OutboxMessage.of_change(BookingStateChanged.of(transition))

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 #: Who calls for fibers what may block.
 _ASIDE = ThreadPoolExecutor(32, "aside")
-#: Who leads in their place. One at a time for each GroupCommit, which waits for nobody else.
+#: Who leads in their place. One at a time for each Batcher, which waits for nobody else.
 _LEADERS = ThreadPoolExecutor(8, "leader")
 
 

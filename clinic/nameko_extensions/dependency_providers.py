@@ -67,7 +67,7 @@ class RepositoryProvider(DatabaseProvider):
 
 
 class BookingRepositoryProvider(RepositoryProvider):
-    """Gives each entrypoint the `BookingStore`."""
+    """Gives each entrypoint the `BookingRepository`."""
 
     def get_dependency(self, worker_ctx: WorkerContext) -> BookingRepository:
         return self.store

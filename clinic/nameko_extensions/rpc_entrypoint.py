@@ -36,7 +36,7 @@ class GracefulRpcConsumer(RpcConsumer):
     queue_consumer = GracefulQueueConsumer()
 
     def unregister_provider(self, provider: Any) -> None:
-        """Bear being told twice, as `DrainingQueueConsumer` does."""
+        """Bear being told twice, as `GracefulQueueConsumer` does."""
         if provider in self._unregistering_providers:
             self._unregistered_from_queue_consumer.wait()
             return

@@ -39,7 +39,7 @@ def content(booking: Booking) -> bytes:
 def accept(booking: Booking, content: bytes, key: str | None) -> tuple[Booking, str]:
     """Store the booking, or find the one that the same key has made before; return its token too.
 
-    Raises: IdempotencyConflict, TooManyOpenBookings, BacklogFull, DatabaseUnavailable.
+    Raises: IdempotencyConflict, TooManyOpenBookings, OutboxFull, DatabaseUnavailable.
     """
     token, access = create_credentials(key, content)
     try:

@@ -80,7 +80,7 @@ def opened_booking(booking_id: str, token: str) -> Booking:
 
 
 def _opened(booking_id: str, token: str) -> tuple[Booking, Actor]:
-    """Raises: as `holder_of`."""
+    """Raises: as `credential_holder`."""
     key_id = staff_keys().key_id(token)
     booking, access = _find(booking_id)
     is_token, is_code = _matches(token, booking_id, access)

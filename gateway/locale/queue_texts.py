@@ -74,6 +74,6 @@ QUEUE_TEXTS: dict[str, dict[str, str]] = {
         "overdue": "Bookings undecided for too long",
         "over": "more than {count}",
         "relays": "Processes that send",
-        "dead_relays": "Dead processes with messages to inherit",
+        "dead_relays": "Dead processes with unsent messages",
     },
 }

@@ -41,8 +41,8 @@ class Channel(Protocol[Content]):
     def addressee(self) -> str: ...
 
     def send(self, content: Content, /) -> None:
-        """Raises: ChannelUnavailable (try later), PoisonMessage (never), DeliveryUncertain (it may
-        have been sent), or another error that counts as an attempt."""
+        """Raises: ChannelUnavailable (try later), PoisonMessage (never), DeliveryOutcomeUnknown (it
+        may have been sent), or another error that counts as an attempt."""
 
 
 class LogChannel:

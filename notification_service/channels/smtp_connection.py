@@ -32,7 +32,7 @@ class MailServer(smtplib.SMTP):
     """A connection that tells "not sent" from "perhaps sent"."""
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        """Raises: DeliveryUncertain when the verdict on the message is lost, or long in coming."""
+        """Raises: DeliveryOutcomeUnknown when the verdict on the message is lost or late."""
         if self.sock:
             self.sock.settimeout(VERDICT_SECONDS)
         try:

@@ -51,7 +51,7 @@ class WebhookChannel:
         """Hand the event to the receiver; a return means that it has answered 2xx.
 
         Raises: ChannelUnavailable (also when the event may have arrived: its id is the same each
-        time), ReceiverRefused; what counts as an attempt: ReceiverFailed.
+        time), WebhookRejected; what counts as an attempt: WebhookServerError.
         """
         body = strict_json.dumps(content.to_body())
         # No TimeoutError: urllib3 would take it for its own, and we would go on to another address.

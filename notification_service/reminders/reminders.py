@@ -134,7 +134,7 @@ class Reminders:
         return None
 
     def _send(self, step: BookingStateChanged) -> State:
-        """Raises: DeliveryUncertain, DatabaseUnavailable."""
+        """Raises: DeliveryOutcomeUnknown, DatabaseUnavailable."""
         try:
             # As late as can be. Who cancels from here on gets a reminder all the same.
             booking = self._bookings.get(step.booking_id)

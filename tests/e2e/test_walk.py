@@ -135,7 +135,7 @@ def test_nameko_shell_has_a_letter_sent_again(
     eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
     eventually(lambda: consumers(amqp_uri, "rpc-notification_desk"))
     output = _typed(DESK.format(booking_id), amqp_uri, tmp_path)
-    for expected in ("TOLD ['sent']", "OPENED postponed", "RemoteError: NotResendable"):
+    for expected in ("TOLD ['sent']", "OPENED postponed", "RemoteError: ResendRejected"):
         assert expected in output
     eventually(lambda: f"{reference}.again1" in stack.logs("notification_service"))
     assert "rpc wants it sent again: email" in stack.logs("notification_service")

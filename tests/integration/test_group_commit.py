@@ -1,4 +1,4 @@
-"""Inserts that share an operation: with a collection made of memory, then with the real one."""
+"""Inserts that share an operation: with a collection in memory, then with the real one."""
 
 from __future__ import annotations
 

@@ -90,20 +90,20 @@ def test_what_is_written_is_published_and_noted(database: Database[Any], amqp_ur
     assert depth(amqp_uri, QUEUE) == 0
 
 
-def test_what_a_dead_writer_left_is_sent_by_an_heir(database: Database[Any], amqp_uri: str) -> None:
+def test_a_successor_sends_what_a_dead_writer_left(database: Database[Any], amqp_uri: str) -> None:
     dead = Process(database, amqp_uri)
     booking = dead.book()
     silence(database, dead)
-    heir = Process(database, amqp_uri, grace_seconds=1)
-    heir.relay.start()
+    successor = Process(database, amqp_uri, grace_seconds=1)
+    successor.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == booking.id
     eventually(lambda: database["relays"].count_documents({"_id": dead.store.outbox.relay_id}) == 0)
-    heir.relay.stop()
+    successor.relay.stop()
     assert depth(amqp_uri, QUEUE) == 0
 
 
-def test_an_heir_sends_events_and_what_was_written_after_the_last_note_only(
+def test_a_successor_sends_only_what_is_above_the_checkpoint(
     database: Database[Any], amqp_uri: str
 ) -> None:
     dead = Process(database, amqp_uri)
@@ -113,10 +113,10 @@ def test_an_heir_sends_events_and_what_was_written_after_the_last_note_only(
     dead.store.apply(steps.reject(decided, reason="past", at=now(), by="test"))
     silence(database, dead)
     with subscriber(amqp_uri, "booking_notifications") as received:
-        heir = Process(database, amqp_uri, grace_seconds=1)
-        heir.relay.start()
+        successor = Process(database, amqp_uri, grace_seconds=1)
+        successor.relay.start()
         eventually(lambda: unsent(database) == [])
-        heir.relay.stop()
+        successor.relay.stop()
         assert [body_of(message)["eventId"] for message in received()] == [f"{decided.id}:2"]
     assert ids_in_queue(amqp_uri) == {left.id: 1}
     assert sent.id != left.id
@@ -136,22 +136,24 @@ def test_nobody_inherits_from_the_living(database: Database[Any], amqp_uri: str)
 def test_a_relay_that_lives_after_all_takes_its_place_again(
     database: Database[Any], amqp_uri: str
 ) -> None:
-    process, heir = Process(database, amqp_uri), Process(database, amqp_uri)
+    process, successor = Process(database, amqp_uri), Process(database, amqp_uri)
     process.book()
     silence(database, process)
-    relays, heir_id = heir.store.outbox.relays, heir.store.outbox.relay_id
-    dead = relays.take_over(heir_id)
+    relays, successor_id = successor.store.outbox.relays, successor.store.outbox.relay_id
+    dead = relays.take_over(successor_id)
     assert dead is not None
     process.store.outbox.save_checkpoint()
-    relays.prune(heir_id, [dead.relay_id])
+    relays.prune(successor_id, [dead.relay_id])
     assert database["relays"].count_documents({"_id": dead.relay_id}) == 1
 
 
-def test_an_heir_that_dies_is_inherited_in_turn(database: Database[Any], amqp_uri: str) -> None:
-    dead, heir, last = (Process(database, amqp_uri) for _ in range(3))
+def test_a_successor_that_dies_is_taken_over_in_turn(
+    database: Database[Any], amqp_uri: str
+) -> None:
+    dead, successor, last = (Process(database, amqp_uri) for _ in range(3))
     booking = dead.book()
     silence(database, dead)
-    assert heir.store.outbox.relays.take_over(heir.store.outbox.relay_id) is not None
+    assert successor.store.outbox.relays.take_over(successor.store.outbox.relay_id) is not None
     assert last.store.outbox.relays.take_over(last.store.outbox.relay_id) is None
     silence(database, dead)
     last.relay.start()
@@ -160,7 +162,7 @@ def test_an_heir_that_dies_is_inherited_in_turn(database: Database[Any], amqp_ur
     last.relay.stop()
 
 
-def test_of_two_heirs_at_once_one_inherits(
+def test_of_two_successors_at_once_one_takes_over(
     database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = Process(database, NOWHERE)
@@ -178,54 +180,57 @@ def test_of_two_heirs_at_once_one_inherits(
     assert other.take_over("other") is None
 
 
-def test_an_estate_is_kept_until_all_of_it_is_sent(database: Database[Any]) -> None:
-    dead, heir = Process(database, NOWHERE), Outbox(database)
+def test_a_takeover_is_renewed_until_all_is_sent(database: Database[Any]) -> None:
+    dead, successor = Process(database, NOWHERE), Outbox(database)
     for _ in range(2):
         dead.book()
     silence(database, dead)
-    estate = OrphanRecovery(heir, timeout_seconds=0)
-    assert estate.take_over()
+    recovery = OrphanRecovery(successor, timeout_seconds=0)
+    assert recovery.take_over()
     for number in (1, 2):
         silence(database, dead)
-        estate.maintain()
+        recovery.maintain()
         # Still there, and spoken for.
         assert Outbox(database).relays.take_over("other") is None
-        assert database["relays"].count_documents({"takenOverBy": heir.relay_id}) == 1
-        heir.pending.discard([number])
-    estate.maintain()
+        assert database["relays"].count_documents({"takenOverBy": successor.relay_id}) == 1
+        successor.pending.discard([number])
+    recovery.maintain()
     assert database["relays"].count_documents({"_id": dead.store.outbox.relay_id}) == 0
 
 
 def test_a_write_that_outlives_its_writer_is_found_by_the_second_look(
     database: Database[Any],
 ) -> None:
-    dead, heir = Process(database, NOWHERE), Outbox(database)
+    dead, successor = Process(database, NOWHERE), Outbox(database)
     early = dead.book()
     silence(database, dead)
-    estate = OrphanRecovery(heir, timeout_seconds=0)
-    assert estate.take_over()
+    recovery = OrphanRecovery(successor, timeout_seconds=0)
+    assert recovery.take_over()
     late = dead.book()
-    estate.maintain()
-    assert [each.booking_id for each in heir.pending.take(10, 0).values()] == [early.id, late.id]
-    heir.pending.discard([1])
-    estate.maintain()
-    assert database["relays"].count_documents({"takenOverBy": heir.relay_id}) == 1
-    heir.pending.discard([2])
-    estate.maintain()
-    assert database["relays"].count_documents({"takenOverBy": heir.relay_id}) == 0
+    recovery.maintain()
+    assert [each.booking_id for each in successor.pending.take(10, 0).values()] == [
+        early.id,
+        late.id,
+    ]
+    successor.pending.discard([1])
+    recovery.maintain()
+    assert database["relays"].count_documents({"takenOverBy": successor.relay_id}) == 1
+    successor.pending.discard([2])
+    recovery.maintain()
+    assert database["relays"].count_documents({"takenOverBy": successor.relay_id}) == 0
 
 
-def test_an_heir_leaves_the_time_of_its_grace_between_its_looks(database: Database[Any]) -> None:
-    dead, heir = Process(database, NOWHERE), Outbox(database)
+def test_a_successor_waits_between_its_two_scans(database: Database[Any]) -> None:
+    dead, successor = Process(database, NOWHERE), Outbox(database)
     dead.book()
     silence(database, dead)
-    estate = OrphanRecovery(heir, timeout_seconds=60)
-    assert estate.take_over()
+    recovery = OrphanRecovery(successor, timeout_seconds=60)
+    assert recovery.take_over()
     dead.book()
-    heir.pending.discard([1])
-    estate.maintain()
-    assert len(heir.pending) == 0
-    assert database["relays"].count_documents({"takenOverBy": heir.relay_id}) == 1
+    successor.pending.discard([1])
+    recovery.maintain()
+    assert len(successor.pending) == 0
+    assert database["relays"].count_documents({"takenOverBy": successor.relay_id}) == 1
 
 
 def test_what_is_written_after_leaving_is_inherited_too(
@@ -236,11 +241,11 @@ def test_what_is_written_after_leaving_is_inherited_too(
     process.relay.stop()
     booking = process.book()
     silence(database, process)
-    heir = Process(database, amqp_uri)
-    heir.relay.start()
+    successor = Process(database, amqp_uri)
+    successor.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == booking.id
-    heir.relay.stop()
+    successor.relay.stop()
 
 
 def test_a_search_for_what_is_left_outlasts_the_patience_of_a_request(
@@ -260,17 +265,17 @@ def test_a_search_for_what_is_left_outlasts_the_patience_of_a_request(
             assert [entry.booking_id for entry in left] == [booking.id]
 
 
-def test_several_heirs_send_each_message_once(database: Database[Any], amqp_uri: str) -> None:
+def test_several_successors_send_each_message_once(database: Database[Any], amqp_uri: str) -> None:
     dead = Process(database, amqp_uri)
     for _ in range(250):
         dead.book()
     silence(database, dead)
-    heirs = [Process(database, amqp_uri, grace_seconds=1) for _ in range(3)]
-    for heir in heirs:
-        heir.relay.start()
+    successors = [Process(database, amqp_uri, grace_seconds=1) for _ in range(3)]
+    for successor in successors:
+        successor.relay.start()
     eventually(lambda: unsent(database) == [])
-    for heir in heirs:
-        heir.relay.stop()
+    for successor in successors:
+        successor.relay.stop()
     assert depth(amqp_uri, QUEUE) == 250
 
 
@@ -286,7 +291,7 @@ def test_who_leaves_with_nothing_to_send_leaves_no_trace(
     assert database["relays"].count_documents({}) == 0
 
 
-def test_who_leaves_while_the_broker_is_away_is_inherited_at_once(
+def test_who_leaves_while_the_broker_is_away_is_taken_over_at_once(
     database: Database[Any], broker_link: Proxy, amqp_uri: str
 ) -> None:
     broker_link.refuse()
@@ -294,11 +299,11 @@ def test_who_leaves_while_the_broker_is_away_is_inherited_at_once(
     leaving.relay.start()
     booking = leaving.book()
     leaving.relay.stop()
-    heir = Process(database, amqp_uri)
-    heir.relay.start()
+    successor = Process(database, amqp_uri)
+    successor.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == booking.id
-    heir.relay.stop()
+    successor.relay.stop()
 
 
 def test_a_request_that_the_broker_lost_is_sent_again(
