@@ -21,7 +21,7 @@ compose-test: ## Run the tests of docker-compose.yml; needs a Docker engine
 	@exec .venv/bin/python -m pytest -v tests/compose
 
 faults: ## Break everything for two and a half hours and check every promise; FAULTS names single campaigns
-	@env -u AMQP_URI scripts/setup
+	@env -u AMQP_URI scripts/setup faults
 	@exec .venv/bin/python -W ignore -m tests.faults $(FAULTS)
 
 prove-faults: ## Take away one guard at a time: the faults must find it out each time
