@@ -56,3 +56,10 @@ def test_both_readmes_have_the_same_content() -> None:
         assert len(re.findall(pattern, english)) == len(re.findall(pattern, spanish)), pattern
     command = re.compile(r"(?m)^(\$ .*|make \w[\w-]*|docker compose.*?-d)")
     assert command.findall(english) == command.findall(spanish)
+
+
+def test_a_script_can_read_what_a_bare_debian_lacks() -> None:
+    """`scripts/follow-readme` installs it, as a new user would."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (packages,) = re.findall(r"(?m)^`([a-z0-9 -]*\bmake\b[a-z0-9 -]*)`\.$", text)
+    assert {"git", "make", "python3", "python3-pip"} == set(packages.split())
