@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from clinic.concurrency.threads import join
 from clinic.errors import TransientError
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class PeriodicTask:
         """End after what is in hand, if that does not take longer than the timeout."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(timeout_seconds)
+            join(self._thread, timeout_seconds)
 
     def _run(self) -> None:
         pause_seconds = self._interval_seconds

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from clinic.concurrency.threads import join
 from clinic.errors import TransientError
 from clinic.messaging.publisher import Publisher
 from clinic.messaging.topology import BOOKING_REQUESTS
@@ -62,7 +63,7 @@ class Relay:
         self._stopping.set()
         self._pending.wake()
         if self._thread.is_alive():
-            self._thread.join(timeout_seconds)
+            join(self._thread, timeout_seconds)
         if not self._thread.is_alive():
             self._publisher.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from clinic.concurrency.threads import join
 from clinic.errors import TransientError
 from clinic.messaging.publisher import Publisher
 from notification_service.reconciliation.watermark import Watermark
@@ -34,7 +35,7 @@ class ChannelTeardown:
     def stop(self, timeout_seconds: float = 10) -> None:
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(timeout_seconds)
+            join(self._thread, timeout_seconds)
 
     def _run(self) -> None:
         while not self._stopping.is_set() and not self._is_done():

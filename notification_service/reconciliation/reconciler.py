@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from clinic.bookings.change_feed import BookingTransitions, ChangeFeed
+from clinic.concurrency.threads import join
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.clock import now
 from clinic.errors import TransientError
@@ -68,7 +69,7 @@ class Reconciler:
         Gives up after the timeout."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(timeout_seconds)
+            join(self._thread, timeout_seconds)
 
     def _run(self) -> None:
         # The first round waits as well: a notifier that was away works off its queue meanwhile.
