@@ -40,8 +40,7 @@ class PeriodicTask:
     def stop(self, timeout_seconds: float = 10) -> None:
         """End after what is in hand, if that does not take longer than the timeout."""
         self._stopping.set()
-        if self._thread.is_alive():
-            join(self._thread, timeout_seconds)
+        join(self._thread, timeout_seconds)
 
     def _run(self) -> None:
         pause_seconds = self._interval_seconds

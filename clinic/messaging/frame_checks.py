@@ -120,7 +120,7 @@ def _unreadable(payload: bytes, reason: str, *, size: int) -> bytes:
     kept = {name: value for name, value in _properties(payload).items() if name in _KEPT}
     headers = {UNREADABLE_HEADER: reason}
     if DEATHS_HEADER.encode() in payload:
-        headers[DEATHS_HEADER] = ""
+        headers[DEATHS_HEADER] = ""  # that it was there decides who dead-letters the message
     message = Message(application_headers=headers, **kept)
     return pack(">HxxQ", spec.Basic.CLASS_ID, size) + bytes(message._serialize_properties())
 

@@ -80,7 +80,7 @@ class RetryingConsumer(Consumer):
             argument = self.decode(decode_message(message))
             attempt = self.policy.attempt(message.headers)
         except UnreadableMessage as error:
-            self._give_up_unread(message, error)
+            self._dead_letter_unread(message, error)
             return
         except Exception as error:  # one that nobody thought of must not end the process either
             self._settle(message, partial(self._park, message, error))
@@ -97,9 +97,9 @@ class RetryingConsumer(Consumer):
         except ContainerBeingKilled:
             self.queue_consumer.requeue_message(message)
 
-    def _give_up_unread(self, message: Message, error: UnreadableMessage) -> None:
-        """Leave it to the broker, which dead-letters it as it is; but a foreign `x-death` ends the
-        process of RabbitMQ 3.10 that does so, for all queues.
+    def _dead_letter_unread(self, message: Message, error: UnreadableMessage) -> None:
+        """Have the broker dead-letter it unchanged, unless it has an `x-death` header: one that it
+        can't read ends the process of RabbitMQ 3.10 that dead-letters for all queues.
         """
         if DEATHS_HEADER in message.headers:
             self._settle(message, partial(self._park, message, error))

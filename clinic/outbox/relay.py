@@ -62,8 +62,7 @@ class Relay:
         """Send what is ready, then end. Gives up after the timeout."""
         self._stopping.set()
         self._pending.wake()
-        if self._thread.is_alive():
-            join(self._thread, timeout_seconds)
+        join(self._thread, timeout_seconds)
         if not self._thread.is_alive():
             self._publisher.close()
 

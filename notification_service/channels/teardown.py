@@ -27,15 +27,14 @@ class ChannelTeardown:
         self._publisher = publisher
         self._watermark = watermark
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="retirement", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="channel-teardown", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 10) -> None:
         self._stopping.set()
-        if self._thread.is_alive():
-            join(self._thread, timeout_seconds)
+        join(self._thread, timeout_seconds)
 
     def _run(self) -> None:
         while not self._stopping.is_set() and not self._is_done():

@@ -68,8 +68,7 @@ class Reconciler:
         """End after what is being asked of the database or the broker, both of which are bounded.
         Gives up after the timeout."""
         self._stopping.set()
-        if self._thread.is_alive():
-            join(self._thread, timeout_seconds)
+        join(self._thread, timeout_seconds)
 
     def _run(self) -> None:
         # The first round waits as well: a notifier that was away works off its queue meanwhile.

@@ -11,8 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MAX_MODULES = 12
 MAX_SHARED_ROOT_MODULES = 4
-#: Each of them is what a Nameko or Flask developer looks for in its package.
-ALLOWED_TWICE = {"__init__", "__main__", "settings", "service"}
 
 
 def packages(top: str) -> list[Path]:
@@ -43,7 +41,5 @@ def test_the_shared_package_has_few_modules_of_its_own() -> None:
 
 @pytest.mark.parametrize("top", ["clinic", "gateway"])
 def test_no_two_modules_of_a_tree_share_a_name(top: str) -> None:
-    names = Counter(
-        name for package in packages(top) for name in modules(package) if name not in ALLOWED_TWICE
-    )
+    names = Counter(name for package in packages(top) for name in modules(package))
     assert [name for name, count in names.items() if count > 1] == []
