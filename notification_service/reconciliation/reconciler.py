@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from clinic.bookings.change_feed import BookingTransitions, ChangeFeed
-from clinic.concurrency.threads import join
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.clock import now
-from clinic.errors import TransientError
 from clinic.messaging.publisher import Publisher
 from clinic.observability.metrics import EVENTS_REPUBLISHED
 from clinic.outbox.outbox_message import OutboxMessage
 from notification_service.delivery_log import DeliveryLog, DeliveryRecord
+from notification_service.periodic_task import PeriodicTask
 from notification_service.reconciliation.watermark import Watermark
 
 logger = logging.getLogger(__name__)
@@ -56,40 +53,19 @@ class Reconciler:
         self._queue = queue
         self._reach = reach
         self._patience = timedelta(seconds=patience_seconds)
-        self._interval_seconds = min(max(patience_seconds / 10, 1.0), 60.0)
-        self._is_resting = False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        interval_seconds = min(max(patience_seconds / 10, 1.0), 60.0)
+        # The first run waits as well: a notifier that was away works off its queue meanwhile.
+        self._task = PeriodicTask("reconciliation", self._run, interval_seconds, patience_seconds)
 
     def start(self) -> None:
-        self._thread.start()
+        self._task.start()
 
-    def stop(self, timeout_seconds: float = 10) -> None:
-        """End after what is being asked of the database or the broker, both of which are bounded.
-        Gives up after the timeout."""
-        self._stopping.set()
-        join(self._thread, timeout_seconds)
+    def stop(self) -> None:
+        self._task.stop()
 
     def _run(self) -> None:
-        # The first round waits as well: a notifier that was away works off its queue meanwhile.
-        pause_seconds = self._interval_seconds
-        while not self._stopping.wait(pause_seconds):
-            began = time.monotonic()
-            self._try_round()
-            took_seconds = time.monotonic() - began
-            # When much is unsettled for long, a round is long. It must not fill the day.
-            longest_seconds = max(self._interval_seconds, self._patience.total_seconds())
-            pause_seconds = min(max(self._interval_seconds, 10 * took_seconds), longest_seconds)
-
-    def _try_round(self) -> None:
         try:
             self.round()
-            self._work_again()
-        except TransientError as error:
-            self._rest(error)
-        except Exception:
-            # Nobody else looks for what was lost: it reports and goes on.
-            logger.exception("reconciliation failed")
         finally:
             self._publisher.close()  # there is nothing to send for most of the time
 
@@ -99,7 +75,7 @@ class Reconciler:
         until = now() - self._patience
         since = self._watermark.read() or self._begin()
         holding: datetime | None = None
-        while since <= until and not self._stopping.is_set():
+        while since <= until and not self._task.is_stopping:
             page = self._journal.read(since, until)
             unsettled = self._review(page.bookings)
             holding = holding or unsettled
@@ -147,9 +123,9 @@ class Reconciler:
         Nothing is claimed for a broker that is away. False when the service stops.
         """
         while self._publisher.depth(self._queue) >= ROOM:
-            if self._stopping.wait(_TICK_SECONDS):
+            if self._task.wait(_TICK_SECONDS):
                 return False
-        return not self._stopping.is_set()
+        return not self._task.is_stopping
 
     def _publish(self, events: Sequence[BookingStateChanged]) -> None:
         messages = [OutboxMessage.of_change(event).to_queue(self._queue) for event in events]
@@ -160,16 +136,6 @@ class Reconciler:
         EVENTS_REPUBLISHED.labels(self._queue).inc(len(events))
         if refused:
             logger.error("the broker refused messages", extra={"count": len(refused)})
-
-    def _work_again(self) -> None:
-        if self._is_resting:
-            self._is_resting = False
-            logger.info("broker and database available again")
-
-    def _rest(self, error: TransientError) -> None:
-        level = logging.DEBUG if self._is_resting else logging.WARNING  # say it once an outage
-        logger.log(level, "broker or database unavailable: %s", error, extra={"code": error.code})
-        self._is_resting = True
 
 
 def _is_settled(row: DeliveryRecord | None) -> bool:

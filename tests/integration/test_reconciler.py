@@ -603,11 +603,10 @@ def _complaints(caplog: pytest.LogCaptureFixture) -> list[Any]:
     return [
         record.code  # type: ignore[attr-defined]
         for record in caplog.records
-        if record.name == "notification_service.reconciliation.reconciler"
-        and hasattr(record, "code")
+        if record.name == "notification_service.periodic_task" and hasattr(record, "code")
     ]
 
 
 def _ends(reconciler: Reconciler) -> None:
     reconciler.stop()
-    assert not reconciler._thread.is_alive()
+    assert not reconciler._task._thread.is_alive()
