@@ -1,4 +1,4 @@
-"""The least that Flask can do as a fiber: what one process of Python could answer at best."""
+"""The least that Flask can do: what one process of Python could answer at best."""
 
 from flask import Flask
 
@@ -12,4 +12,4 @@ def hello() -> str:
     return "hello"
 
 
-front = AsgiAdapter(app, fibers=128, threads=1)
+front = AsgiAdapter(app, threads=128)

@@ -3,7 +3,7 @@
 from gateway.server.asgi_adapter import AsgiAdapter
 from gateway.wsgi import app as application
 
-#: Requests at once. Those beyond wait, before anything that has a deadline is begun for them.
-FIBERS = THREADS = 128
+#: Requests at once; those beyond wait for a thread.
+THREADS = 128
 
-app = AsgiAdapter(application, FIBERS, THREADS)
+app = AsgiAdapter(application, THREADS)

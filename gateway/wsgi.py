@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: Calls at once for those who only look.
 READERS = 16
-#: Each thread that waits for the interpreter wakes up after so long, and asks for it. What a fiber
-#: or a thread does between two waits takes less, and is better not interrupted by Python's 5 ms.
+#: Each thread that waits for the interpreter wakes up after so long, and asks for it. What a thread
+#: does between two waits takes less, and is better not interrupted by Python's 5 ms.
 SWITCH_SECONDS = 0.02
 
 

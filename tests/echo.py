@@ -1,4 +1,4 @@
-"""A WSGI application that tells how it was asked, as it stands and behind our front."""
+"""A WSGI application that reports its request, alone and behind our ASGI adapter."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ class _Closing:
         type(self).closed += 1
 
 
-front = AsgiAdapter(application, fibers=4, threads=2)
+front = AsgiAdapter(application, threads=2)

@@ -6,7 +6,6 @@ from typing import Any
 
 from pymongo.database import Database
 
-from clinic.concurrency.fibers import aside
 from clinic.domain.clock import now
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, database_errors
 from clinic.mongo.quota import address_hash
@@ -22,9 +21,7 @@ class ConfirmedAddresses:
         """Note that a code was used which only that mailbox was sent; again changes nothing."""
         first_use = {"$setOnInsert": {"confirmedAt": now()}}
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            aside(
-                self._addresses.update_one, {"_id": address_hash(address)}, first_use, upsert=True
-            )
+            self._addresses.update_one({"_id": address_hash(address)}, first_use, upsert=True)
 
     def contains(self, holder: str) -> bool:
         """Whether the address with that hash is confirmed."""

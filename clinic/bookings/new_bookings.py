@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from clinic.concurrency.fibers import aside
 from clinic.domain.booking import Status
 from clinic.domain.clock import now
 from clinic.errors import IdempotencyKeyUsed, TooManyOpenBookings
@@ -57,7 +56,7 @@ class NewBookings:
         return True
 
     def _held(self, holder: str) -> list[Document]:
-        return aside(lambda: list(self._bookings.find(held_by(holder), _HELD_FIELDS)))
+        return list(self._bookings.find(held_by(holder), _HELD_FIELDS))
 
     def _another_key(
         self, booking: Document, held: Sequence[Document], holder: str, max_open: int
@@ -65,7 +64,7 @@ class NewBookings:
         """Raises: TooManyOpenBookings, IdempotencyKeyUsed."""
         over = [each["_id"] for each in held if _is_over(each)]
         if over:
-            aside(self._release, over)
+            self._release(over)
         taken = {each[QUOTA_KEY] for each in held if each["_id"] not in over}
         key = free_key(holder, max_open, taken)
         if key is None:
@@ -88,7 +87,7 @@ class NewBookings:
         Raises: IdempotencyKeyUsed.
         """
         used = booking["access"].get("keyFingerprint")
-        if used and aside(self._bookings.find_one, {"access.keyFingerprint": used}, {"_id": True}):
+        if used and self._bookings.find_one({"access.keyFingerprint": used}, {"_id": True}):
             raise IdempotencyKeyUsed("the key has made a booking before")
 
 

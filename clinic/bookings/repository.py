@@ -14,7 +14,6 @@ from clinic.bookings.appointment_queries import AppointmentQueries
 from clinic.bookings.new_bookings import NewBookings
 from clinic.bookings.transition_writer import TransitionWriter
 from clinic.concurrency.batching import Batcher
-from clinic.concurrency.fibers import aside
 from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery
 from clinic.contracts.messages import BookingRequested, BookingStateChanged
 from clinic.domain.booking import Booking, Status, Transition, canonical_id
@@ -100,7 +99,7 @@ class BookingRepository:
         """
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             query = {"access.keyFingerprint": access.key_fingerprint}
-            found = aside(self._bookings.find_one, query, _WITHOUT_OUTBOX)
+            found = self._bookings.find_one(query, _WITHOUT_OUTBOX)
         if found is None:
             raise BookingNotFound("no booking of that key")
         stored = documents.credentials_from_document(found["access"])

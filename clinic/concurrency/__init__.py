@@ -1,1 +1,1 @@
-"""Batching and wake-up events between threads and greenlets. Knows nothing of bookings."""
+"""Batching and joins of threads and greenthreads. Knows nothing of bookings."""

@@ -5,14 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
-
-from clinic.concurrency.fibers import in_next_turn
 
 # No line of ours tells of threads, processes or places in the code, and to find them out takes half
 # of the time of a record. Python's "Logging HOWTO" says how to leave them out.
@@ -45,42 +41,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 def is_request_id(text: object) -> bool:
     """Whether a foreign value may be taken for a request id, and so get into the logs."""
     return isinstance(text, str) and _REQUEST_ID.fullmatch(text) is not None
-
-
-class ConsoleHandler(logging.StreamHandler[TextIO]):
-    """Writes the lines of all fibers of one turn at once: each write is a system call, in which
-    other threads come first. That is before any of these requests is answered."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self._lines: list[tuple[logging.LogRecord, str]] = []
-        self._will_flush = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._lines.append((record, self.format(record) + self.terminator))
-            self._will_flush = self._will_flush or in_next_turn(self.flush)
-            if not self._will_flush or record.levelno >= logging.WARNING:
-                self.flush()
-        except Exception:
-            self.handleError(record)
-
-    def flush(self) -> None:
-        with self.lock or nullcontext():
-            lines, self._lines, self._will_flush = self._lines, [], False
-            try:
-                if lines:
-                    self.stream.write("".join(line for _, line in lines))
-            except ValueError:  # one of them can't be encoded
-                self._write_each(lines)
-            super().flush()
-
-    def _write_each(self, lines: list[tuple[logging.LogRecord, str]]) -> None:
-        for record, line in lines:
-            try:
-                self.stream.write(line)
-            except ValueError:
-                self.handleError(record)
 
 
 class RequestIdFilter(logging.Filter):

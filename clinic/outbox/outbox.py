@@ -10,7 +10,6 @@ from typing import Any
 
 from pymongo.database import Database
 
-from clinic.concurrency.fibers import aside
 from clinic.domain.booking import Status
 from clinic.domain.clock import now
 from clinic.errors import ConcurrentModification, IdempotencyKeyUsed, SeatTaken, TooManyOpenBookings
@@ -59,7 +58,7 @@ class Outbox:
         Raises: DatabaseUnavailable.
         """
         if not self._is_registered:
-            aside(self.save_checkpoint)  # so that recovery finds what we write if we die
+            self.save_checkpoint()  # so that recovery finds what we write if we die
         number = self.pending.register(message)
         try:
             yield message.to_document(self.relay_id, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +12,6 @@ from flask import Flask, Response, g, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from clinic.concurrency.fibers import pause
 from clinic.contracts import strict_json
 from clinic.contracts.field_errors import code_of
 from clinic.domain import reasons
@@ -141,7 +141,7 @@ def _refused(error: ClinicError) -> Response:
     if status not in _STATUS.values():
         return _unexpected(error)
     if isinstance(error, OutboxFull):
-        pause(PAUSE_SECONDS)
+        time.sleep(PAUSE_SECONDS)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
     reason = str(error) if isinstance(error, SlotUnavailable) else None
     return problem(status, error.code, _TITLES[type(error)], headers=retry, reason=reason)

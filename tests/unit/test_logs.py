@@ -16,7 +16,6 @@ from clinic.config import load
 from clinic.errors import CheckUnavailable
 from clinic.observability.logs import (
     FIELDS,
-    ConsoleHandler,
     ExpectedErrorFilter,
     LineFormatter,
     RequestIdFilter,
@@ -143,44 +142,6 @@ def test_an_expected_error_keeps_its_line_and_loses_its_traceback() -> None:
 )
 def test_any_other_error_keeps_its_traceback(name: str, level: int) -> None:
     assert "ValueError: broken" in LineFormatter("%(message)s").format(traced(name, level))
-
-
-# --- the console
-
-
-def test_outside_of_fibers_each_line_is_written_at_once() -> None:
-    console = io.StringIO()
-    logger = logging.Logger("test")
-    logger.addHandler(ConsoleHandler(console))
-    for number in range(2):
-        logger.info("line %s", number)
-        assert console.getvalue().endswith(f"line {number}\n")
-
-
-def test_a_line_that_can_not_be_made_is_told_and_keeps_nobody(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    console = io.StringIO()
-    logger = logging.Logger("test")
-    logger.addHandler(ConsoleHandler(console))
-    logger.info("%d", "no number")
-    logger.info("next")
-    assert console.getvalue() == "next\n"
-    assert "--- Logging error ---" in capsys.readouterr().err
-
-
-def test_a_line_that_can_not_be_encoded_takes_none_with_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    raw = io.BytesIO()
-    handler = ConsoleHandler(io.TextIOWrapper(raw, "ascii", write_through=True))
-    handler._will_flush = True  # as in the turn of a loop
-    for text in ("one", "dos: \u00f1", "three"):
-        handler.handle(logging.makeLogRecord({"msg": text}))
-    assert raw.getvalue() == b""
-    handler.flush()
-    assert raw.getvalue() == b"one\nthree\n"
-    assert "UnicodeEncodeError" in capsys.readouterr().err
 
 
 # --- as config.yaml sets it up
