@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 ACTORS = ("patient", "staff", "rpc")
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
-_CANCELLATIONS = (reasons.CANCELLED_BY_PATIENT, *reasons.OF_THE_CLINIC)
+_CANCELLATIONS = (reasons.CANCELLED_BY_PATIENT, *reasons.BY_CLINIC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,25 @@ from marshmallow import ValidationError
 
 #: Stands for a message that has no code of its own.
 INVALID = "invalid"
+#: What may be wrong with a name or an e-mail address.
+FIELD_ERROR_CODES = (
+    "name_blank",
+    "name_too_long",
+    "name_characters",
+    "name_direction",
+    "name_link",
+    "email_blank",
+    "email_too_long",
+    "email_local_too_long",
+    "email_invisible",
+    "email_display_name",
+    "email_no_at",
+    "email_several",
+    "email_spaces",
+    "email_not_ascii",
+    "email_domain",
+    "email_invalid",
+)
 
 
 class FieldMessage(str):
@@ -23,7 +42,7 @@ class FieldMessage(str):
 
 
 def invalid(code: str, text: str) -> ValidationError:
-    """Make the error of a field. `code` is also a key of `gateway.locale.field_texts`."""
+    """Make the error of a field. `code` is one of FIELD_ERROR_CODES."""
     return ValidationError([FieldMessage(code, text)])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from clinic.contracts.email_address import parse_email_address
+from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.person_name import parse_name
 from clinic.domain import booking as steps
 from clinic.domain import reasons
@@ -209,7 +210,7 @@ def booking_to_json(booking: Booking) -> dict[str, Any]:
         "id": booking.id,
         "status": booking.status.value,
         "reason": booking.reason,
-        "reasonText": reasons.text(booking.reason, booking.language) if booking.reason else None,
+        "reasonText": reason_text(booking.reason, booking.language) if booking.reason else None,
         "patientName": booking.patient_name,
         "patientEmail": booking.patient_email,
         "date": to_wire(booking.date),

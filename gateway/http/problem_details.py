@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from clinic.contracts import strict_json
 from clinic.contracts.field_errors import code_of
-from clinic.domain import reasons
+from clinic.contracts.message_catalogue import reason_text
 from clinic.errors import (
     BookingNotFound,
     ClinicError,
@@ -31,7 +31,7 @@ from clinic.errors import (
 )
 from gateway.http.requests import language
 from gateway.http.status_names import code_of_status, title_of
-from gateway.locale.field_texts import field_texts
+from gateway.locale.messages import field_texts
 from gateway.server.wsgi_environ import REFUSAL
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def problem(
     if errors:
         body |= _described(errors)
     if reason:
-        body |= {"reason": reason, "reasonText": reasons.text(reason, language())}
+        body |= {"reason": reason, "reasonText": reason_text(reason, language())}
     answer = Response(strict_json.dumps(body), status=status, mimetype="application/problem+json")
     answer.headers.extend(dict(headers or {}))
     return answer

@@ -10,10 +10,10 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from clinic.contracts.field_errors import FIELD_ERROR_CODES, INVALID
 from clinic.contracts.schemas import EmailAddress, Instant, PersonName
 from clinic.domain import reasons
 from clinic.domain.booking import Status
-from gateway.locale.field_texts import FIELD_CODES
 from gateway.openapi.error_responses import CODES
 
 _TO_WIRE = (
@@ -118,7 +118,7 @@ class ProblemSchema(AnswerSchema):
     )
     error_codes = fields.Dict(
         keys=fields.String(),
-        values=fields.List(fields.String(validate=validate.OneOf(FIELD_CODES))),
+        values=fields.List(fields.String(validate=validate.OneOf([INVALID, *FIELD_ERROR_CODES]))),
         data_key="errorCodes",
         metadata={"description": "A stable code for each of the messages in `errors`."},
     )

@@ -12,7 +12,7 @@ from werkzeug.exceptions import Forbidden
 
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.calendar_file import calendar_file
-from clinic.domain import reasons
+from clinic.contracts.message_catalogue import reason_text
 from clinic.domain.booking import Booking, HistoryEntry, Status
 from clinic.errors import ConcurrentModification, IllegalTransition, ServiceUnavailable
 from clinic.rpc.rpc_client import deadline
@@ -20,7 +20,7 @@ from gateway.api.changes_api import REASONS, cancel_for
 from gateway.auth.actor import credential_holder
 from gateway.auth.booking_cookie import given_code, needs_code, typed_code
 from gateway.http.problem_details import status_of
-from gateway.locale.patient_texts import Texts
+from gateway.locale.messages import translate
 from gateway.web.available_slots import nearest
 from gateway.web.rendering import hours, page, page_language
 
@@ -72,7 +72,7 @@ def calendar(booking_id: str) -> Response:
         booking.date,
         booking.date + hours().slot,
         "PUBLISH",
-        Texts(page_language())("calendar_summary"),
+        translate("calendar_summary", page_language()),
         domain=current_app.config["DOMAIN"],
     )
     answer = Response(file, content_type="text/calendar; charset=utf-8; method=PUBLISH")
@@ -104,7 +104,7 @@ def _row(change: HistoryEntry, date: datetime) -> dict[str, Any]:
 
 
 def _reason(code: str | None) -> str:
-    return reasons.text(code, page_language()) if code else ""
+    return reason_text(code, page_language()) if code else ""
 
 
 def _bookings() -> BookingRepository:

@@ -12,8 +12,8 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import Forbidden
 
 from clinic.bookings.repository import BookingRepository
+from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.schemas import parse_day, parse_rescheduling
-from clinic.domain import reasons
 from clinic.domain.booking import Booking, Status
 from clinic.domain.clock import to_wire
 from clinic.errors import (
@@ -98,7 +98,7 @@ def _show(
         typed_code=typed_code(),
         wrong=wrong or {},
         trouble=trouble,
-        reason=reasons.text(reason, page_language()) if reason else "",
+        reason=reason_text(reason, page_language()) if reason else "",
     )
 
 

@@ -18,7 +18,6 @@ from clinic.messaging.topology import WORK_QUEUES, WorkQueue
 from gateway.auth.staff_sessions import HOME, signed_in_key_id
 from gateway.http.problem_details import RETRY_AFTER_SECONDS
 from gateway.http.security_log import SecurityEvent, log_security_event
-from gateway.locale.dead_letter_texts import CAUSES
 from gateway.staff_pages.inspection_lock import InspectionLock
 from gateway.staff_pages.staff_rendering import staff_page
 
@@ -29,6 +28,21 @@ LIMIT = 200
 #: How long a person waits for what was pressed to be done, or for most of it.
 ACT_SECONDS = 5.0
 
+#: The error codes that pages explain; others are faults of ours, or somebody else's words.
+CAUSES = frozenset(
+    {
+        "check_unavailable",
+        "poison_message",
+        "booking_not_found",
+        "recipient_rejected",
+        "delivery_uncertain",
+        "receiver_refused",
+        "receiver_failed",
+        "delivery_expired",
+        "delivery_limit",
+        "rejected",
+    }
+)
 _TROUBLES = {BrokerUnavailable: "broker_away", LeaseHeld: "letters_busy"}
 
 
@@ -120,8 +134,7 @@ def _causes(piles: list[DeadLetterSnapshot]) -> list[tuple[str, int]]:
 
 
 def _replayed(count: int, has_more: bool) -> AnyResponse:
-    number = {0: "none", 1: "one"}.get(count, "many")
-    return _done(f"replayed_{number}", count, has_more)
+    return _done("replayed" if count else "replayed_none", count, has_more)
 
 
 def _done(what: str, count: int = 1, has_more: bool = False) -> AnyResponse:

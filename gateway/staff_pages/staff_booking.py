@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from clinic.bookings.repository import BookingRepository
+from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.schemas import parse_rescheduling
 from clinic.domain import reasons
 from clinic.domain.booking import ALLOWED_TRANSITIONS, Status
@@ -20,7 +21,7 @@ from gateway.api.changes_api import cancel_for, reschedule_for
 from gateway.auth.actor import Actor, ActorRole
 from gateway.auth.staff_sessions import HOME, signed_in_key_id
 from gateway.http.security_log import SecurityEvent, log_security_event
-from gateway.locale.patient_texts import Texts
+from gateway.locale.messages import translate
 from gateway.staff_pages.booking_notifications import notifications_of, resend
 from gateway.staff_pages.date_parameters import day_asked_for
 from gateway.staff_pages.staff_rendering import staff_page
@@ -47,7 +48,7 @@ def show(booking_id: str) -> Response:
 @booking.post("/cancel", provide_automatic_options=False)
 def cancel(booking_id: str) -> AnyResponse:
     until, reason = deadline(), request.form.get("reason", "")
-    if reason not in reasons.OF_THE_CLINIC:
+    if reason not in reasons.BY_CLINIC:
         return _show(booking_id, until, 400, trouble=_said("reason_missing"))
     change = partial(cancel_for, _actor(), booking_id, reason)
     return _do(booking_id, until, change, "cancel_done")
@@ -107,10 +108,10 @@ def _show(booking_id: str, until: float, status: int = 200, *, trouble: str = ""
         "booking.html",
         status,
         booking=found,
-        reason_text=partial(reasons.text, language=page_language()),
+        reason_text=partial(reason_text, language=page_language()),
         notifications=notifications_of(booking_id, until),
         may_cancel=Status.CANCELLED in ALLOWED_TRANSITIONS[found.status],
-        reasons=reasons.OF_THE_CLINIC,
+        reasons=reasons.BY_CLINIC,
         may_move=may_move,
         move_to=wanted,
         free=free_day(wanted, until) if wanted else None,
@@ -120,10 +121,10 @@ def _show(booking_id: str, until: float, status: int = 200, *, trouble: str = ""
 
 def _trouble(error: ClinicError) -> str:
     if isinstance(error, SlotUnavailable):
-        return reasons.text(str(error), page_language())
+        return reason_text(str(error), page_language())
     text = _REFUSALS.get(error.code)
     return _said(text) if text else ""
 
 
 def _said(text: str) -> str:
-    return Texts(page_language())(text)
+    return translate(text, page_language())

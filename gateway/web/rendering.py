@@ -15,18 +15,29 @@ from clinic.domain.clock import to_wire
 from clinic.domain.reasons import LANGUAGES
 from gateway.http.requests import language as preferred_language
 from gateway.http.secure_requests import host_cookie, is_secure
-from gateway.locale.patient_texts import Texts
+from gateway.locale.messages import translations
 from gateway.settings import Hours
 from gateway.web.static_files import asset
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("gateway"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.globals["asset"] = asset
+
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gateway"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.globals["asset"] = asset
+    # Added by the extension, so no type checker knows it.
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        translations(language), newstyle=True
+    )
+    return environment
+
+
+_TEMPLATES = {language: _environment(language) for language in LANGUAGES}
 
 #: Pages are rendered one at a time. Python runs one of them at a time anyway, and a booking that
 #: needs the interpreter several times would wait behind all of them each time: beside 128 visitors
@@ -55,21 +66,23 @@ def hours() -> Hours:
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
     language, zone = page_language(), hours().zone
-    texts = Texts(language)
     with _RENDERING:
-        body = _TEMPLATES.get_template(template).render(
-            t=texts,
-            language=language,
-            translation=_translation(language),
-            city=zone_city(zone, language),
-            zone=zone,
-            wire=to_wire,
-            date_of=lambda moment: moment.astimezone(zone).date(),
-            day_of=lambda moment: format_day(moment.astimezone(zone).date(), language),
-            full_day=lambda day: format_day(day, language),
-            short_day=lambda day, form: format_date(day, form, locale=language),
-            time_of=lambda moment: format_clock_time(moment, language, zone),
-            **context,
+        body = (
+            _TEMPLATES[language]
+            .get_template(template)
+            .render(
+                language=language,
+                translation=_translation(language),
+                city=zone_city(zone, language),
+                zone=zone,
+                wire=to_wire,
+                date_of=lambda moment: moment.astimezone(zone).date(),
+                day_of=lambda moment: format_day(moment.astimezone(zone).date(), language),
+                full_day=lambda day: format_day(day, language),
+                short_day=lambda day, form: format_date(day, form, locale=language),
+                time_of=lambda moment: format_clock_time(moment, language, zone),
+                **context,
+            )
         )
     answer = Response(body, status, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = _POLICY

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from clinic.contracts.date_format import format_moment
+from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.messages import BookingStateChanged
-from clinic.domain import reasons
 from clinic.domain.booking import Booking, date_at_version
 
 _TEMPLATES = Environment(
@@ -61,7 +61,7 @@ def compose(
         # As it was at that step: the booking may have been moved since then.
         when=format_moment(event.date, booking.language, zone),
         before=format_moment(before, booking.language, zone) if event.is_rescheduling else "",
-        reason=reasons.text(event.reason, booking.language) if event.reason else "",
+        reason=reason_text(event.reason, booking.language) if event.reason else "",
         alternatives=[format_moment(start, booking.language, zone) for start in alternatives],
         link=link,
     )

@@ -66,7 +66,7 @@ SPANISH = OperationsWords(
     reload="Actualizar",
     attention="Atención",
     pause="Dejar de actualizar",
-    broker_away="RabbitMQ no contesta",
+    broker_away="RabbitMQ no está disponible",
 )
 ENGLISH = OperationsWords(
     language="en-GB",
@@ -85,8 +85,8 @@ ENGLISH = OperationsWords(
     queues="Queues",
     reload="Reload",
     attention="Attention",
-    pause="Stop refreshing",
-    broker_away="RabbitMQ does not answer",
+    pause="Stop updating",
+    broker_away="RabbitMQ is unavailable",
 )
 
 

@@ -193,7 +193,8 @@ def who_is_rejected_is_offered_what_is_near(browser: Browser, clinic: Clinic) ->
 def a_booking_is_taken_while_nobody_knows_the_free_times(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.away) as visitor:
         visitor.open()
-        assert "no podemos mostrar las horas libres" in visitor.page.locator("main").inner_text()
+        shown = visitor.page.locator("main").inner_text()
+        assert "no podemos mostrar las horas disponibles" in shown
         visitor.check_accessibility()
         visitor.page.locator("#date").fill(f"{tomorrow_at(18, days=2):%Y-%m-%dT%H:%M}")
         visitor.label(SPANISH.name).fill("Ana López")

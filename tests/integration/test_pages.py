@@ -264,7 +264,7 @@ def test_a_mistake_is_told_by_its_reason(
 
 def test_a_mistake_is_told_in_the_language_of_the_page(client: FlaskClient) -> None:
     answer = client.post("/?lang=en", data=TYPED | {"name": "www.evil.example"})
-    assert "can&#39;t contain a web or e-mail address" in answer.text
+    assert "can't contain a web or e-mail address" in answer.text
 
 
 def test_what_was_copied_along_is_no_mistake(client: FlaskClient, store: BookingRepository) -> None:
@@ -351,7 +351,7 @@ def test_without_the_booking_service_a_patient_may_still_ask(
     service.error = ServiceUnavailable("away")
     answer = client.get("/")
     assert answer.status_code == 200
-    assert "no podemos mostrar las horas libres" in answer.text
+    assert "no podemos mostrar las horas disponibles" in answer.text
     assert [each["name"] for each in elements(answer, "input")][1] == "local"
     assert client.post("/", data=TYPED).status_code == 303
 
@@ -588,9 +588,9 @@ def test_others_cancel_with_the_code(client: FlaskClient, store: BookingReposito
 @pytest.mark.parametrize(
     ("code", "status", "said"),
     [
-        ("", 400, "Escriba el código que está en el correo."),
-        ("wrong", 403, "Ese código no es el de esta cita."),
-        ("ñ" * 43, 403, "Ese código no es el de esta cita."),
+        ("", 400, "Escriba el código que aparece en el correo."),
+        ("wrong", 403, "Ese código no corresponde a esta cita."),
+        ("ñ" * 43, 403, "Ese código no corresponde a esta cita."),
     ],
 )
 def test_without_the_right_code_nothing_is_cancelled(
@@ -639,7 +639,7 @@ def test_while_the_booking_service_is_away_cancelling_is_to_be_tried_again(
     service.error = ServiceUnavailable("away")
     answer = cancel(client, booking, token)
     assert answer.status_code == 503
-    assert "Inténtelo otra vez" in answer.text
+    assert "Inténtelo de nuevo" in answer.text
     assert client.get(f"/cita/{booking.id}").status_code == 200
 
 
@@ -705,8 +705,8 @@ def test_others_move_with_the_code(client: FlaskClient, store: BookingRepository
 @pytest.mark.parametrize(
     ("code", "status", "said"),
     [
-        ("", 400, "Escriba el código que está en el correo."),
-        ("wrong", 403, "Ese código no es el de esta cita."),
+        ("", 400, "Escriba el código que aparece en el correo."),
+        ("wrong", 403, "Ese código no corresponde a esta cita."),
     ],
 )
 def test_without_the_right_code_nothing_is_moved(
@@ -727,7 +727,7 @@ def test_a_time_that_is_gone_leaves_the_appointment_as_it_was(
     service.taken = {SLOT + HOURS.slot}
     answer = move(client, kept, SLOT + HOURS.slot)
     assert answer.status_code == 409
-    for said in ("No quedan plazas a esa hora.", "Su cita sigue como estaba."):
+    for said in ("No quedan plazas a esa hora.", "Su cita no ha cambiado."):
         assert said in answer.text
     assert store.get(kept.id) == kept
 
@@ -774,11 +774,11 @@ def test_what_nobody_knows_is_not_said_to_be_so(
     monkeypatch.setattr(service, "reschedule_booking", refuse)
     answer = move(client, kept, SLOT + HOURS.slot)
     assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
-    assert "sigue como estaba" not in answer.text
+    assert "no ha cambiado" not in answer.text
     monkeypatch.setattr(service, "list_free_slots", nothing)
     answer = move(client, kept, SLOT + HOURS.slot)
     assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
-    assert "sigue como estaba" not in answer.text
+    assert "no ha cambiado" not in answer.text
 
 
 def test_while_the_booking_service_is_away_the_page_says_that_nothing_has_changed(
@@ -787,7 +787,7 @@ def test_while_the_booking_service_is_away_the_page_says_that_nothing_has_change
     service.error = ServiceUnavailable("away")
     answer = _moving(client, kept)
     assert answer.status_code == 200
-    assert "no podemos mostrar las horas libres" in answer.text
+    assert "no podemos mostrar las horas disponibles" in answer.text
     assert elements(answer, "form") == []
 
 

@@ -206,7 +206,7 @@ def test_a_key_opens_the_page_that_was_wanted(stranger: FlaskClient) -> None:
 def test_another_word_opens_nothing(stranger: FlaskClient, key: str) -> None:
     answer = sign_in(stranger, key)
     assert answer.status_code == 403
-    assert "Esa clave no es del personal." in answer.text
+    assert "Esa no es una clave válida del personal." in answer.text
     assert stranger.get("/staff").status_code == 302
 
 
@@ -316,7 +316,7 @@ def test_a_form_of_another_session_does_nothing(
     for sent in ({}, {"csrf_token": "x"}, {"csrf_token": "ñ"}, {"csrf_token": foreign}):
         answer = client.post(address, data={"key": KEY} | sent)
         assert answer.status_code == 400
-        assert "Este formulario ya no vale" in answer.text
+        assert "Este formulario ha caducado" in answer.text
     assert client.get("/staff").status_code == 200
 
 
@@ -455,7 +455,7 @@ def test_the_agenda_says_when_there_is_more_than_it_shows(
         assert "solo se ven" not in client.get("/staff").text
         put_booking(store, date=at(TODAY, f"10:{number}0"), patient_name=f"Patient {number}")
     answer = client.get("/staff?status=all")
-    assert "solo se ven las 2 primeras" in answer.text
+    assert "Solo se muestran las 2 primeras" in answer.text
     assert "Patient 1" in answer.text
     assert "Patient 2" not in answer.text
 
@@ -481,7 +481,7 @@ def test_a_database_that_is_away_has_a_page(
     for _ in range(2):
         answer = client.get("/staff")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-        assert "no contesta" in answer.text
+        assert "no está disponible" in answer.text
     # One that is too slow for many is not away for one.
     assert client.get(f"/staff/booking/{UNKNOWN}").status_code == 404
 
@@ -490,7 +490,7 @@ def test_what_there_is_not_has_a_page_for_the_staff(client: FlaskClient) -> None
     for address in ("/staff/nothing", f"/staff/booking/{UNKNOWN}", "/staff/booking/x"):
         answer = client.get(address)
         assert answer.status_code == 404
-        assert "No hay nada en esa dirección" in answer.text
+        assert "No hay ninguna página en esta dirección" in answer.text
         assert 'href="/staff/search"' in answer.text
 
 
@@ -559,7 +559,7 @@ def test_what_is_no_part_of_it_finds_nobody(
     put_booking(store, date=at(TODAY, "10:00"), patient_name="José Núñez")
     answer = look(client, text=text)
     assert answer.status_code == 200
-    assert "No se ha encontrado ninguna cita" in answer.text
+    assert "No se han encontrado citas" in answer.text
 
 
 def test_days_and_status_bound_the_search(client: FlaskClient, store: BookingRepository) -> None:
@@ -616,8 +616,9 @@ def test_bookings_whose_references_begin_alike_are_shown(
         )
     answer = look(client, text="deadbeef")
     assert re.findall(r">(Patient \d)</a>", answer.text) == ["Patient 0", "Patient 1"]
-    assert "ninguna cita" in look(client, text="deadbeef0000400080000000000000ff").text
-    assert "ninguna cita" in look(client, text="deadbee00").text
+    unknown = "deadbeef0000400080000000000000ff"
+    assert "No se han encontrado citas" in look(client, text=unknown).text
+    assert "No se han encontrado citas" in look(client, text="deadbee00").text
 
 
 def test_the_search_says_when_there_is_more_than_it_shows_or_reads(
@@ -632,7 +633,7 @@ def test_the_search_says_when_there_is_more_than_it_shows_or_reads(
     assert "Solo se han mirado" not in answer.text
     monkeypatch.setattr(search_page, "READ_LIMIT", 3)
     answer = look(client, text="patient 3")
-    assert "Solo se han mirado las 3 primeras citas" in answer.text
+    assert "Solo se ha buscado en las 3 primeras citas" in answer.text
     assert "Patient 3" not in main_of(answer)
 
 
@@ -711,7 +712,7 @@ def test_the_clinic_cancels_for_reasons_of_its_own_only(
     booking = confirmed(store)
     answer = send(client, f"/staff/booking/{booking.id}/cancel", reason=reason)
     assert answer.status_code == 400
-    assert "Elija por qué se anula." in answer.text
+    assert "Elija el motivo de la anulación." in answer.text
     assert store.get(booking.id).status == "confirmed"
 
 
@@ -719,8 +720,8 @@ def test_the_clinic_cancels_for_reasons_of_its_own_only(
     ("error", "status", "said"),
     [
         (IllegalTransition("late"), 409, "ya no lo permite"),
-        (ConcurrentModification("moved on"), 409, "No hay respuesta del servicio"),
-        (ServiceUnavailable("away"), 503, "No hay respuesta del servicio"),
+        (ConcurrentModification("moved on"), 409, "El servicio no ha contestado"),
+        (ServiceUnavailable("away"), 503, "El servicio no ha contestado"),
     ],
 )
 def test_a_booking_that_could_not_be_cancelled_says_so(
@@ -751,7 +752,7 @@ def test_free_times_of_a_day_are_offered_to_move_to(
     service.error = ServiceUnavailable("away")
     answer = client.get(f"/staff/booking/{booking.id}?move={day}")
     assert answer.status_code == 200
-    assert "no se pueden mostrar las horas libres" in answer.text
+    assert "no se pueden mostrar las horas disponibles" in answer.text
 
 
 def test_a_booking_that_is_not_confirmed_is_not_moved(
@@ -830,7 +831,7 @@ def test_a_letter_that_waits_is_told_and_sent_again(
 ) -> None:
     booking = confirmed(store)
     answer = served.get(f"/staff/booking/{booking.id}")
-    assert "Confirmada versión 2 Correo En espera" in main_of(answer)
+    assert "Confirmada versión 2 Correo Pendiente" in main_of(answer)
     sent = {name: value(answer, name) for name in ("version", "channel")}
     answer = send(served, f"/staff/booking/{booking.id}/resend", **sent)
     assert answer.status_code == 303
@@ -855,7 +856,7 @@ def test_notifications_are_told_with_their_delivery(
     answer = client.get(f"/staff/booking/{booking.id}")
     assert answer.text.count(f"/staff/booking/{booking.id}/resend") == 3
     read = main_of(answer)
-    for said in ("En espera", "Aplazado", "Fallido", "Ya no hace falta", "Recordatorio"):
+    for said in ("Pendiente", "Aplazado", "Fallido", "Ya no hace falta", "Recordatorio"):
         assert said in read
 
 
@@ -870,7 +871,7 @@ def test_a_notification_is_sent_again(
     assert desk.resent == [
         {"booking_id": booking.id, "version": 2, "channel": "email", "by": "staff"}
     ]
-    assert "El aviso se envía otra vez." in client.get(answer.headers["Location"]).text
+    assert "El aviso se está enviando otra vez." in client.get(answer.headers["Location"]).text
 
 
 @pytest.mark.parametrize(
@@ -926,7 +927,7 @@ def test_the_pages_are_in_english_for_who_prefers_it(
         ("/staff", "Agenda – Clinic"),
         ("/staff/search", "Search – Clinic"),
         (f"/staff/booking/{booking.id}", "Appointment – Clinic"),
-        ("/staff/nothing", "There is nothing at that address – Clinic"),
+        ("/staff/nothing", "There is no page at this address – Clinic"),
     ):
         answer = client.get(address, headers=english)
         assert f"<title>{title}</title>" in answer.text
