@@ -46,7 +46,7 @@ _CHUNK, _BATCH = 50, 100
 
 _FIND = f"bookings by find $in of {_CHUNK}"
 _STEP = f"steps by one update_many of {_CHUNK}"
-_CLAIM = f"rows of the ledger by insert_many of {_CHUNK}"
+_CLAIM = f"rows of the delivery_log by insert_many of {_CHUNK}"
 _SETTLE = f"rows settled by update_many of {_CHUNK}"
 _DECIDED_AND_TOLD = "all that one booking's decision and letter ask of the database, from these"
 
@@ -163,26 +163,26 @@ def _guarded(step: _PendingTransition) -> tuple[Document, list[Document]]:
 
 
 class _Rows:
-    """Rows of the ledger, as claims and their settlements write them."""
+    """Rows of the delivery_log, as claims and their settlements write them."""
 
     def __init__(self, database: Database[Document]) -> None:
-        self._ledger = DeliveryLog(database, "email", lease_seconds=60)
+        self._delivery_log = DeliveryLog(database, "email", lease_seconds=60)
         self._collection = database["notifications"]
 
     def events(self, size: int) -> list[BookingStateChanged]:
         return [BookingStateChanged.of(_step(_booking(0)).transition) for _ in range(size)]
 
     def insert(self, events: Sequence[BookingStateChanged]) -> int:
-        rows = [self._ledger._new_row(event) for event in events]
+        rows = [self._delivery_log._new_row(event) for event in events]
         return len(self._collection.insert_many(rows, ordered=False).inserted_ids)
 
     def claimed(self, size: int) -> list[str]:
         events = self.events(size)
         self.insert(events)
-        return [self._ledger._key(event) for event in events]
+        return [self._delivery_log._key(event) for event in events]
 
-    def settle(self, keys: list[str]) -> int:
-        self._ledger._settle_alike(keys, (1, 0), State.SENT)
+    def record_outcome(self, keys: list[str]) -> int:
+        self._delivery_log._record_same_outcome(keys, (1, 0), State.SENT)
         return len(keys)
 
 

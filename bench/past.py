@@ -23,6 +23,7 @@ from bench.slots import HORIZON_DAYS, body
 from bench.trial import Trial
 from booking_service.availability_check import AvailabilityCheck
 from booking_service.decide import Decider
+from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
 from clinic.bookings import documents
 from clinic.bookings.bootstrap import create_repository
@@ -131,7 +132,9 @@ def _decider(trial: Trial) -> Iterator[Decider]:
     far = replace(calendar, horizon=timedelta(days=HORIZON_DAYS))
     relay.start()
     try:
-        yield Decider(store, far, AvailabilityCheck(0, 0), "bench")
+        seats = SeatAllocator(store, far)
+        check = AvailabilityCheck(0, 0)
+        yield Decider(store, seats, check, lambda _type, change: store.apply(change), "bench")
     finally:
         relay.stop()
         client.close()

@@ -1,35 +1,36 @@
-"""What the services are given beyond the shared providers."""
+"""The dependency providers of the booking service."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from nameko.containers import WorkerContext
 from nameko.extensions import DependencyProvider
 
-from booking_service.calendar import Calendar
-from booking_service.decide import Decider
+from booking_service.availability_check import AvailabilityCheck
+from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
-from clinic.nameko_extensions.dependency_providers import RepositoryProvider
+from clinic.nameko_extensions.dependency_providers import RepositoryExtension
 
 
-class DeciderProvider(RepositoryProvider):
-    """Gives each entrypoint the `Decider`, with the clinic's calendar and its check."""
+class SeatAllocatorProvider(DependencyProvider):
+    """Injects a `SeatAllocator` for the clinic's calendar."""
 
-    def setup(self) -> None:
-        super().setup()
-        settings = booking_settings(self.container.config)
-        self.decider = Decider(
-            self.store, settings.calendar, settings.check, self.container.service_name
-        )
-
-    def get_dependency(self, worker_ctx: WorkerContext) -> Decider:
-        return self.decider
-
-
-class CalendarProvider(DependencyProvider):
-    """Gives each entrypoint the clinic's `Calendar`."""
+    shared = RepositoryExtension()
 
     def setup(self) -> None:
         self.calendar = booking_settings(self.container.config).calendar
+        self.contested: set[datetime] = set()
 
-    def get_dependency(self, worker_ctx: WorkerContext) -> Calendar:
-        return self.calendar
+    def get_dependency(self, worker_ctx: WorkerContext) -> SeatAllocator:
+        return SeatAllocator(self.shared.repository, self.calendar, self.contested)
+
+
+class AvailabilityCheckProvider(DependencyProvider):
+    """Injects the simulated `AvailabilityCheck`."""
+
+    def setup(self) -> None:
+        self.check = booking_settings(self.container.config).check
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> AvailabilityCheck:
+        return self.check

@@ -1,6 +1,6 @@
-"""The nameko services: one answers RPC, the other works through the requests.
+"""The nameko services: one answers RPC calls, the other decides the requested bookings.
 
-They are two, each with its own pool of workers: in one, a backlog of checks would make RPC wait.
+Each has its own pool of workers. In a shared one, RPC calls would wait behind slow checks.
 """
 
 from __future__ import annotations
@@ -12,16 +12,23 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from booking_service.calendar import Calendar
+from booking_service.availability_check import AvailabilityCheck
 from booking_service.change import BookingChanges
 from booking_service.decide import Decider
-from booking_service.dependencies import CalendarProvider, DeciderProvider
+from booking_service.dependencies import AvailabilityCheckProvider, SeatAllocatorProvider
 from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
+from booking_service.slot_search import SlotSearch
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.bookings_query import parse_bookings_query
-from clinic.contracts.messages import BookingRequested
-from clinic.contracts.schemas import booking_to_json, parse_booking, parse_rescheduling, read_days
+from clinic.contracts.messages import BookingRequested, Dispatch
+from clinic.contracts.schemas import (
+    booking_to_json,
+    parse_booking,
+    parse_nearest,
+    parse_rescheduling,
+    read_days,
+)
 from clinic.domain.clock import now, to_wire
 from clinic.domain.manage_token import create_credentials
 from clinic.domain.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
@@ -32,6 +39,7 @@ from clinic.nameko_extensions.dependency_providers import (
     ContextFlag,
     RequestId,
 )
+from clinic.nameko_extensions.event_dispatcher import OutboxEventDispatcher
 from clinic.nameko_extensions.health_server import HealthServer
 from clinic.nameko_extensions.retrying_consumer import consume_with_retry
 from clinic.nameko_extensions.rpc_entrypoint import rpc
@@ -55,7 +63,8 @@ class BookingService:
     read_settings = staticmethod(booking_settings)
 
     bookings: BookingRepository = BookingRepositoryProvider()
-    calendar: Calendar = CalendarProvider()
+    seats: SeatAllocator = SeatAllocatorProvider()
+    dispatch: Dispatch = OutboxEventDispatcher()
     request_id = RequestId()
 
     @rpc(expected_exceptions=ClinicError)
@@ -95,14 +104,27 @@ class BookingService:
 
     @rpc(expected_exceptions=ClinicError)
     def list_free_slots(self, date: str, days: int = 1) -> list[str]:
-        """Return the free starts of a day of the clinic, "2026-12-01", or of so many from that day
-        on, in UTC and in order.
+        """Return the free slots of a day of the clinic, "2026-12-01", or of `days` days from that
+        day on, in UTC and in order.
 
         Raises: InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
             first, count = read_days({"date": date, "days": days})
-        return [to_wire(start) for start in self._seats().free_starts(first, now(), count)]
+        return [to_wire(slot) for slot in self._slots().free_slots(first, now(), count)]
+
+    @rpc(expected_exceptions=ClinicError)
+    def list_nearest_slots(self, date: str, count: int = 3, notice_minutes: int = 0) -> list[str]:
+        """Return the free slots that are nearest to a date, in UTC and in order. The first one is
+        at least `notice_minutes` from now.
+
+        Raises: InvalidBooking, DatabaseUnavailable.
+        """
+        with _invalid_booking():
+            query = parse_nearest({"date": date, "count": count, "notice_minutes": notice_minutes})
+        earliest = now() + query["notice"]
+        slots = self._slots().nearest(query["date"], earliest, query["count"])
+        return [to_wire(slot) for slot in slots]
 
     @rpc(expected_exceptions=ClinicError)
     def cancel_booking(
@@ -112,41 +134,45 @@ class BookingService:
         by: str = "rpc",
         key_id: str | None = None,
     ) -> dict[str, Any]:
-        """Call a booking off and return it; again by the same, it is returned as it is. `key_id`
-        tells which staff key it is done with.
+        """Cancel a booking and return it. Repeating the call returns it unchanged. `key_id`
+        identifies the staff key that was used.
 
         Raises: BookingNotFound, IllegalTransition, ConcurrentModification, InvalidBooking,
         DatabaseUnavailable.
         """
-        return booking_to_json(BookingChanges(self._seats(), by, key_id).cancel(booking_id, reason))
+        return booking_to_json(self._changes(by, key_id).cancel(booking_id, reason))
 
     @rpc(expected_exceptions=ClinicError)
     def reschedule_booking(
         self, booking_id: str, date: str, by: str = "rpc", key_id: str | None = None
     ) -> dict[str, Any]:
-        """Move a confirmed booking to another date and return it; at that date, as it is. `key_id`
-        tells which staff key it is done with.
+        """Move a confirmed booking to another date and return it. Repeating the call returns it
+        unchanged. `key_id` identifies the staff key that was used.
 
-        Raises: BookingNotFound, IllegalTransition, SlotUnavailable (the message is the reason's
-        code), ConcurrentModification, InvalidBooking, DatabaseUnavailable.
+        Raises: BookingNotFound, IllegalTransition, SlotUnavailable (its message is the code of the
+        reason), ConcurrentModification, InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
             start = parse_rescheduling({"date": date})
-        return booking_to_json(
-            BookingChanges(self._seats(), by, key_id).reschedule(booking_id, start)
-        )
+        return booking_to_json(self._changes(by, key_id).reschedule(booking_id, start))
 
-    def _seats(self) -> SeatAllocator:
-        return SeatAllocator(self.bookings, self.calendar)
+    def _changes(self, by: str, key_id: str | None) -> BookingChanges:
+        return BookingChanges(self.bookings, self.seats, self.dispatch, by, key_id)
+
+    def _slots(self) -> SlotSearch:
+        return SlotSearch(self.bookings, self.seats.calendar)
 
 
 class BookingWorker:
-    """Decides the bookings that `booking_requests` asks for."""
+    """Decides the bookings that the queue `booking_requests` asks for."""
 
     name = "booking_worker"
     read_settings = staticmethod(booking_settings)
 
-    decider: Decider = DeciderProvider()
+    bookings: BookingRepository = BookingRepositoryProvider()
+    seats: SeatAllocator = SeatAllocatorProvider()
+    check: AvailabilityCheck = AvailabilityCheckProvider()
+    dispatch: Dispatch = OutboxEventDispatcher()
     is_repeated: bool = ContextFlag("is_repeated")
     request_id = RequestId()
     monitor = HealthServer()
@@ -159,8 +185,11 @@ class BookingWorker:
         expected_exceptions=ClinicError,
     )
     def handle_booking_requested(self, request: BookingRequested) -> None:
-        self.decider.decide(request, is_repeated=self.is_repeated)
+        self._decider().decide(request, is_repeated=self.is_repeated)
 
     def give_up(self, request: BookingRequested, code: str) -> None:
-        """Mark the booking for a person's attention; its message is in `booking_dead_letter`."""
-        self.decider.give_up(request.booking_id, code)
+        """Ask for manual review of a booking whose message is in `booking_dead_letter`."""
+        self._decider().give_up(request.booking_id, code)
+
+    def _decider(self) -> Decider:
+        return Decider(self.bookings, self.seats, self.check, self.dispatch, self.name)

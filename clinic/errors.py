@@ -96,11 +96,11 @@ class CheckUnavailable(ClinicError):
 
 
 class DeliveryOutcomeUnknown(ClinicError):
-    code = "delivery_uncertain"
+    code = "delivery_outcome_unknown"
 
 
 class WebhookServerError(ClinicError):
-    code = "receiver_failed"
+    code = "webhook_failed"
 
 
 class PoisonMessage(ClinicError):
@@ -118,7 +118,7 @@ class RecipientRejected(PoisonMessage):
 
 
 class WebhookRejected(PoisonMessage):
-    code = "receiver_refused"
+    code = "webhook_rejected"
 
 
 class DeliveryExpired(PoisonMessage):

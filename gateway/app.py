@@ -54,7 +54,7 @@ def create_app(
     relay: Relay,
     settings: GatewaySettings,
     booking_service: RpcPool,
-    notification_desk: RpcPool,
+    notification_admin: RpcPool,
     shared: Settings | None = None,
     readers: RpcPool | None = None,
 ) -> Flask:
@@ -70,7 +70,7 @@ def create_app(
         RELAY=relay,
         BOOKING_SERVICE=booking_service,
         FREE_SLOTS=FreeSlots(readers or booking_service),
-        NOTIFICATION_DESK=notification_desk,
+        NOTIFICATION_ADMIN=notification_admin,
         STAFF_KEYS=StaffKeys(settings.staff_keys),
         IS_LIST_RESTRICTED=settings.is_list_restricted,
         HOURS=settings.hours,
@@ -81,7 +81,7 @@ def create_app(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
     if shared:
-        app.config.update(LETTER_ROOM=InspectionLock(shared), QUEUES=QueueMonitor(shared))
+        app.config.update(INSPECTION_LOCK=InspectionLock(shared), QUEUES=QueueMonitor(shared))
     _register_hooks(app, store, settings)
     _register_views(app, store)
     _resolve_client(app, settings.trusted_proxies)

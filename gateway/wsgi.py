@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from clinic.bookings.bootstrap import create_repository
 from clinic.config import load, settings
 from clinic.errors import ConfigError
-from clinic.messaging.topology import BOOKING_SERVICE, NOTIFICATION_DESK
+from clinic.messaging.topology import BOOKING_SERVICE, NOTIFICATION_ADMIN
 from clinic.mongo.client import DATABASE_NAME, durable_uri
 from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
@@ -48,11 +48,11 @@ def start(config: dict[str, Any]) -> Flask:
     Finalize(None, logging.shutdown, exitpriority=0)
     Finalize(None, relay.stop, exitpriority=1)
     booking_service = RpcPool(read.amqp_uri, BOOKING_SERVICE)
-    notification_desk = RpcPool(read.amqp_uri, NOTIFICATION_DESK)
+    notification_admin = RpcPool(read.amqp_uri, NOTIFICATION_ADMIN)
     readers = RpcPool(read.amqp_uri, BOOKING_SERVICE, limit=READERS)
-    for pool in (booking_service, notification_desk, readers):
+    for pool in (booking_service, notification_admin, readers):
         Finalize(None, pool.close, exitpriority=1)
-    return create_app(store, relay, own, booking_service, notification_desk, read, readers)
+    return create_app(store, relay, own, booking_service, notification_admin, read, readers)
 
 
 _path = os.environ.get("CLINIC_CONFIG") or "config.yaml"

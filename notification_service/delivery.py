@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from clinic.bookings.repository import BookingRepository
+from clinic.bookings.reader import BookingReader
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Booking, date_at_version
 from clinic.domain.clock import now
@@ -26,83 +26,83 @@ from notification_service.delivery_log import Claim, DeliveryLog, State
 
 logger = logging.getLogger(__name__)
 
-#: How long a channel that is away is waited for.
+#: How long an unavailable channel is tried again.
 GIVE_UP_AFTER = timedelta(hours=24)
 
-#: Nobody is told of the request itself. While a booking has no later version, there is no other.
-_FIRST_TOLD_VERSION = 2
+#: Version 1 is the request, of which nobody is notified.
+_FIRST_NOTIFIED_VERSION = 2
 
 Content = TypeVar("Content")
 
 
 @dataclass(slots=True)
 class Delivery(Generic[Content]):
-    """The delivery of one event; `claim` is its own, once it has one.
+    """The delivery of one event; `claim` is set once it has the right to send.
 
-    `prepare` makes what the channel sends; `again` makes it one that a person had sent so many
-    times more. A channel that `tells_every_step` tells those as well that a later one has
-    overtaken. `limited` says which quota counts an event, if any.
+    `render` makes what the channel sends, and `for_resend` marks it as the n-th resend. Unless
+    `skip_superseded`, an event is also sent after a later one. `limited` returns the quota that
+    counts an event, if any.
     """
 
-    bookings: BookingRepository
-    ledger: DeliveryLog
+    bookings: BookingReader
+    delivery_log: DeliveryLog
     channel: Channel[Content]
-    prepare: Callable[[Booking, BookingStateChanged], Content]
-    again: Callable[[Content, int], Content] = lambda content, _times: content
-    tells_every_step: bool = False
+    render: Callable[[Booking, BookingStateChanged], Content]
+    for_resend: Callable[[Content, int], Content] = lambda content, _resends: content
+    skip_superseded: bool = True
     limited: Callable[[Booking, BookingStateChanged], str | None] = lambda *_: None
     claim: Claim | None = field(default=None, init=False)
 
     def deliver(self, event: BookingStateChanged, *, is_replay: bool = False) -> None:
-        """Tell the addressee, unless that has been done.
+        """Send the event, unless that has been done.
 
-        Raises: PoisonMessage for an event that the booking doesn't know or that nobody takes; what
-        counts as an attempt: DeliveryOutcomeUnknown, WebhookServerError; and what goes round again:
-        ChannelUnavailable, LeaseHeld, DatabaseUnavailable.
+        Raises: PoisonMessage for an event that is not in the booking's history or that nobody
+        accepts; what counts as an attempt: DeliveryOutcomeUnknown, WebhookServerError; and what is
+        retried without counting: ChannelUnavailable, LeaseHeld, DatabaseUnavailable.
         """
         booking = self.bookings.get(event.booking_id)
         _require_genuine(event, booking)
-        content = self.prepare(booking, event)
+        content = self.render(booking, event)
         limited = self.limited(booking, event)
-        claim = self.claim = self.ledger.claim(event, is_replay=is_replay, limited=limited)
+        claim = self.claim = self.delivery_log.claim(event, is_replay=is_replay, limited=limited)
         if claim is None:
             return
-        if self._is_overtaken(claim, booking):
-            self.ledger.settle(claim, State.SUPERSEDED)
+        if self._is_superseded(claim, booking):
+            self.delivery_log.record_outcome(claim, State.SUPERSEDED)
             return
-        self._send(claim, self.again(content, claim.resends) if claim.resends else content)
-        self.ledger.settle_surely(claim, State.SENT)
-        logger.info("%s notified", self.channel.addressee, extra={"event_id": event.event_id})
+        self._send(claim, self.for_resend(content, claim.resends) if claim.resends else content)
+        self.delivery_log.record_outcome_with_retry(claim, State.SENT)
+        logger.info("%s notified", self.channel.audience, extra={"event_id": event.event_id})
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
-        """Note that the event is parked, so that only a person sends it again.
+        """Record that the event is dead-lettered, so that only a person sends it again.
 
         Raises: DatabaseUnavailable.
         """
         if code in (BookingNotFound.code, PoisonMessage.code):
-            return  # there is no such step, and so nobody who waits for it
-        with suppress(LeaseHeld):  # whoever holds it writes down what becomes of it
-            if claim := self.claim or self.ledger.claim(event):
-                self.ledger.settle(claim, State.FAILED)
+            return  # no such event, and so no delivery to record
+        with suppress(LeaseHeld):  # its holder records the outcome
+            if claim := self.claim or self.delivery_log.claim(event):
+                self.delivery_log.record_outcome(claim, State.FAILED)
 
-    def _is_overtaken(self, claim: Claim, booking: Booking) -> bool:
-        """Whether a later step has been told. Raises: LeaseHeld while another step is being told.
+    def _is_superseded(self, claim: Claim, booking: Booking) -> bool:
+        """Whether a later event has been sent. Raises: LeaseHeld while another one is being sent.
 
         Of two that are sent at the same time, the one that claims last finds the other.
         """
-        if self.tells_every_step or booking.version <= _FIRST_TOLD_VERSION:
+        if not self.skip_superseded or booking.version <= _FIRST_NOTIFIED_VERSION:
             return False
         try:
-            return self.ledger.is_superseded(claim.event, booking.version)
+            return self.delivery_log.is_superseded(claim.event, booking.version)
         except LeaseHeld:
-            self.ledger.settle(claim, State.POSTPONED)
+            self.delivery_log.record_outcome(claim, State.POSTPONED)
             raise
 
     def _send(self, claim: Claim, content: Content) -> None:
-        """Free the claim when nothing was sent and it may be later.
+        """Release the claim when nothing was sent and a retry is possible.
 
-        An uncertain one stays under its lease, so that the next try knows that it may be sending a
-        second copy. So does what will be parked, until it is: see `give_up`.
+        After an unknown outcome it stays under its lease, so that the next try knows that it may
+        send a duplicate. So does what will be dead-lettered, until then: see `give_up`.
         """
         try:
             self.channel.send(content)
@@ -110,18 +110,19 @@ class Delivery(Generic[Content]):
             raise
         except ChannelUnavailable:
             if now() - claim.wanted_since > GIVE_UP_AFTER:
-                raise DeliveryExpired("the channel was away for a day") from None
-            self.ledger.settle(claim, State.POSTPONED)
+                raise DeliveryExpired("the channel was unavailable for a day") from None
+            self.delivery_log.record_outcome(claim, State.POSTPONED)
             raise
         except Exception:
-            self.ledger.settle(claim, State.POSTPONED)
+            self.delivery_log.record_outcome(claim, State.POSTPONED)
             raise
 
 
 def _require_genuine(event: BookingStateChanged, booking: Booking) -> None:
-    """Refuse an event that is not in the booking's history: forged, or from another database."""
-    told = (event.previous_status, event.status, event.reason, event.date)
+    """Raises: PoisonMessage for an event that is not in the booking's history: it is forged, or
+    from another database."""
+    claimed = (event.previous_status, event.status, event.reason, event.date)
     date = date_at_version(event.version, booking.history, booking.date)
-    steps = booking.history[event.version - 1 : event.version]
-    if told not in [(step.previous, step.status, step.reason, date) for step in steps]:
-        raise PoisonMessage("the booking's history has no such step")
+    entries = booking.history[event.version - 1 : event.version]
+    if claimed not in [(each.previous, each.status, each.reason, date) for each in entries]:
+        raise PoisonMessage("the booking's history has no such transition")

@@ -1,4 +1,4 @@
-"""What has been sent: one row for each event and channel, so that nobody is told twice."""
+"""The delivery log: one record for each event and channel, so that nobody is notified twice."""
 
 from __future__ import annotations
 
@@ -29,54 +29,54 @@ logger = logging.getLogger(__name__)
 
 class ChannelName(StrEnum):
     EMAIL = "email"
-    REMINDER = "reminder"  #: goes by e-mail as well, and has rows of its own
+    REMINDER = "reminder"  #: also sent by e-mail, with records of its own
     WEBHOOK = "webhook"
 
 
 class State(StrEnum):
     SENDING = "sending"  #: under a lease
-    POSTPONED = "postponed"  #: not sent, and free for the next who tries
+    POSTPONED = "postponed"  #: not sent, and free for the next try
     SENT = "sent"
-    FAILED = "failed"  #: parked; tried again only when a person wants it
-    SUPERSEDED = "superseded"  #: a later step of the booking was told first
-    SUPPRESSED = "suppressed"  #: too many went to its address; sent only when a person wants it
+    FAILED = "failed"  #: dead-lettered; only a person has it sent again
+    SUPERSEDED = "superseded"  #: a later event of the booking was sent first
+    SUPPRESSED = "suppressed"  #: over the quota of its address; only a person has it sent
 
 
-_UNSETTLED = (State.SENDING.value, State.POSTPONED.value)
+_OPEN_STATES = (State.SENDING.value, State.POSTPONED.value)
 _DUPLICATE_KEY = 11000
-#: An event that is lost again and again kills its notifiers; it lies among the dead letters then.
+#: An event that is lost repeatedly crashes its notifiers; RabbitMQ then dead-letters it.
 MAX_REPUBLISHES = 3
-#: Tries to write an outcome down, when that matters.
+#: Tries to record an outcome, when that matters.
 MAX_OUTCOME_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """How a notification stands."""
+    """The state of a notification."""
 
     state: State
     lease_until: datetime
-    ambiguous: int = 0  #: how often it was sent again, while an earlier try may have arrived
+    ambiguous: int = 0  #: tries that may have sent a duplicate
 
     @property
-    def is_settled(self) -> bool:
-        return self.state not in _UNSETTLED
+    def is_final(self) -> bool:
+        return self.state not in _OPEN_STATES
 
-    def is_stale(self, untouched_since: datetime) -> bool:
-        """Whether it is unsettled, and nobody had a lease of it since then."""
-        return not self.is_settled and self.lease_until <= untouched_since
+    def is_stale(self, idle_since: datetime) -> bool:
+        """Whether it has no outcome, and nobody has held its lease since then."""
+        return not self.is_final and self.lease_until <= idle_since
 
 
-#: Tries and resends. The second stops a sender who was slow, and whom a person waited out.
+#: Tries and resends. The second stops a slow sender after a person had it sent again.
 FencingToken = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to send; `tries` counts them, and only the latest may write down an outcome.
+    """The right to send. `tries` counts the claims, and only the latest may record an outcome.
 
-    `resends` counts how often a person wanted the notification to be sent again, `resent_at` says
-    when that was last.
+    `resends` counts how often a person had the notification sent again, `resent_at` is the last
+    time.
     """
 
     event: BookingStateChanged
@@ -95,7 +95,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class _OutcomeUpdate:
-    """What is to be written down of the row `key`, if its `fence` is still that of the claim."""
+    """The outcome to record under `key`, if its fencing token is still that of the claim."""
 
     key: str
     fence: FencingToken
@@ -105,8 +105,8 @@ class _OutcomeUpdate:
 class DeliveryLog:
     """The deliveries of one channel. Every method may raise DatabaseUnavailable.
 
-    `lease_seconds` is longer than a send may take: a process that died while it sent is waited
-    out this long.
+    `lease_seconds` is longer than a send may take. After a crash during a send, the next try waits
+    this long.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class DeliveryLog:
     ) -> None:
         self._rows = database["notifications"]
         self._inserts = BatchInserter(self._rows)
-        self._settlements: Batcher[_OutcomeUpdate, None] = Batcher(self._settle)
+        self._outcomes: Batcher[_OutcomeUpdate, None] = Batcher(self._record_outcomes)
         self._quota = quota
         self.channel = channel
         self._lease = timedelta(seconds=lease_seconds)
@@ -126,10 +126,10 @@ class DeliveryLog:
     def claim(
         self, event: BookingStateChanged, *, is_replay: bool = False, limited: str | None = None
     ) -> Claim | None:
-        """Take the right to send; None when the event is settled. Raises: LeaseHeld.
+        """Claim the right to send; None when the event has an outcome. Raises: LeaseHeld.
 
-        A letter that was refused for good is tried again when a person replays its event. `limited`
-        is the hash of the address whose quota counts it; where that is used up, it is suppressed.
+        A failed notification is claimed again when a person replays its event. `limited` is the
+        hash of the address whose quota counts it; when that is used up, it is suppressed.
         """
         with database_errors():
             try:
@@ -139,93 +139,93 @@ class DeliveryLog:
         claim = Claim(event, tries=1)
         if may_be_sent:
             return claim
-        self.settle(claim, State.SUPPRESSED)
+        self.record_outcome(claim, State.SUPPRESSED)
         logger.warning("e-mail suppressed", extra={"event_id": event.event_id})
         return None
 
     def is_superseded(self, event: BookingStateChanged, present: int) -> bool:
-        """Whether the patient has been told already of a later step, up to the version `present`.
+        """Whether a later event has been sent, up to the version `present`.
 
-        Its caller has the booking, and an index by booking would make each claim dearer. Raises:
-        LeaseHeld while any other step is being told, so that e-mails arrive in their order.
+        The caller knows the booking; an index by booking would slow each claim down. Raises:
+        LeaseHeld while any other event is being sent, so that e-mails arrive in order.
         """
         versions = [version for version in range(2, present + 1) if version != event.version]
         keys = [key_of(event.booking_id, version, self.channel) for version in versions]
         fields = {"state": True, "wasSent": True, "leaseUntil": True}
         with database_errors():
             rows = list(self._rows.find({"_id": {"$in": keys}}, fields))
-        # One that was told stays told, while it is sent again.
-        told = {row["_id"] for row in rows if row["state"] == State.SENT or row.get("wasSent")}
-        if told.intersection(keys[max(event.version - 2, 0) :]):
+        # One that was sent stays sent, while it is sent again.
+        sent = {row["_id"] for row in rows if row["state"] == State.SENT or row.get("wasSent")}
+        if sent.intersection(keys[max(event.version - 2, 0) :]):
             return True
         at = now()
         if any(row["state"] == State.SENDING and row["leaseUntil"] > at for row in rows):
-            raise LeaseHeld("another step of this booking is being told")
+            raise LeaseHeld("another event of this booking is being sent")
         return False
 
-    def settle(self, claim: Claim, state: State) -> None:
-        """Write down what became of a claim, unless its lease ran out and another has taken it.
+    def record_outcome(self, claim: Claim, state: State) -> None:
+        """Record the outcome of a claim, unless another process has claimed it since.
 
-        A claim that was postponed may still be given up.
+        A postponed claim may still fail.
         """
-        self._settlements.submit(_OutcomeUpdate(self._key(claim.event), claim.fence, state))
+        self._outcomes.submit(_OutcomeUpdate(self._key(claim.event), claim.fence, state))
 
-    def settle_surely(self, claim: Claim, state: State) -> None:
-        """Insist a little: a letter whose sending is not written down is sent a second time."""
+    def record_outcome_with_retry(self, claim: Claim, state: State) -> None:
+        """Try several times: an e-mail whose outcome is not recorded is sent a second time."""
         for attempt in range(1, MAX_OUTCOME_ATTEMPTS + 1):
             try:
-                return self.settle(claim, state)
+                return self.record_outcome(claim, state)
             except DatabaseUnavailable:
                 if attempt == MAX_OUTCOME_ATTEMPTS:
                     raise
                 time.sleep(attempt)
         return None
 
-    def rows(self, events: Sequence[BookingStateChanged]) -> dict[str, DeliveryRecord]:
-        """Look events up; the rows that there are, by event id."""
+    def find_records(self, events: Sequence[BookingStateChanged]) -> dict[str, DeliveryRecord]:
+        """Return the records of these events that exist, by event id."""
         by_key = {self._key(event): event.event_id for event in events}
         fields = {"state": True, "leaseUntil": True, "ambiguous": True}
         with database_errors():
             found = list(self._rows.find({"_id": {"$in": list(by_key)}}, fields)) if by_key else []
-        return {by_key[row["_id"]]: _row(row) for row in found}
+        return {by_key[row["_id"]]: _record_from_document(row) for row in found}
 
-    def reclaim(
-        self, events: Sequence[BookingStateChanged], untouched_since: datetime
+    def claim_for_republish(
+        self, events: Sequence[BookingStateChanged], idle_since: datetime
     ) -> list[BookingStateChanged]:
-        """Take the right to publish stale events again, so that nobody else does meanwhile.
+        """Claim the right to republish stale events, so that nobody else does meanwhile.
 
-        Each gets a row if it has none. The claim is spent when it has become stale itself.
+        Each gets a record if it has none. The claim expires when it has become stale itself.
         """
         by_key = {self._key(event): event for event in events}
         mine = secrets.token_hex(8)
         stale = {
             "_id": {"$in": list(by_key)},
-            "state": {"$in": _UNSETTLED},
-            "leaseUntil": {"$lte": untouched_since},
+            "state": {"$in": _OPEN_STATES},
+            "leaseUntil": {"$lte": idle_since},
             "reclaims": {"$lt": MAX_REPUBLISHES},
         }
         with database_errors():
             self._insert_missing(events)
-            # A lease that is over binds no notifier; it only says when somebody was here.
+            # An expired lease blocks no notifier; it only records the time of the claim.
             claim = {"leaseUntil": now(), "reclaim": mine}
             self._rows.update_many(stale, {"$set": claim, "$inc": {"reclaims": 1}})
             found = list(self._rows.find({"_id": {"$in": list(by_key)}, "reclaim": mine}))
         return [by_key[row["_id"]] for row in found]
 
-    def _settle(self, settlements: Sequence[_OutcomeUpdate]) -> Sequence[None]:
+    def _record_outcomes(self, outcomes: Sequence[_OutcomeUpdate]) -> Sequence[None]:
         keys: dict[tuple[FencingToken, State], list[str]] = {}
-        for each in settlements:
+        for each in outcomes:
             keys.setdefault((each.fence, each.state), []).append(each.key)
         with database_errors():
             for (fence, state), some in keys.items():
-                self._settle_alike(some, fence, state)
-        return [None] * len(settlements)
+                self._record_same_outcome(some, fence, state)
+        return [None] * len(outcomes)
 
-    def _settle_alike(self, keys: Sequence[str], fence: FencingToken, state: State) -> None:
+    def _record_same_outcome(self, keys: Sequence[str], fence: FencingToken, state: State) -> None:
         tries, resends = fence
         mine = {
             "_id": {"$in": keys},
-            "state": {"$in": _UNSETTLED},
+            "state": {"$in": _OPEN_STATES},
             "tries": tries,
             "resends": resends or None,  # absent before the first
         }
@@ -234,7 +234,7 @@ class DeliveryLog:
         NOTIFICATIONS.labels(self.channel, state.value).inc(result.matched_count)
 
     def _insert(self, event: BookingStateChanged, limited: str | None) -> bool:
-        """Whether it may be sent. Raises: DuplicateKeyError when the event has a row."""
+        """Whether it may be sent. Raises: DuplicateKeyError when the event has a record."""
         row = self._new_row(event)
         if limited is None or self._quota is None:
             self._inserts.insert(row)
@@ -242,7 +242,7 @@ class DeliveryLog:
         return self._quota.insert(row, limited)
 
     def _insert_missing(self, events: Sequence[BookingStateChanged]) -> None:
-        # Nobody has touched them since the step itself, and nobody has tried.
+        # Nobody has tried to send them since the event.
         idle = {"state": State.POSTPONED.value, "tries": 0}
         rows = [self._new_row(event) | idle | {"leaseUntil": event.occurred_at} for event in events]
         try:
@@ -258,7 +258,7 @@ class DeliveryLog:
             return claim
         expired = {"state": State.SENDING.value, "leaseUntil": {"$lte": now()}}
         if claim := self._take(event, expired, ambiguous=1):
-            # Its holder may have sent. The channel gives every copy the same reference.
+            # Its holder may have sent it. The channel gives every copy the same message id.
             POSSIBLE_DUPLICATES.labels(self.channel).inc()
             return claim
         row = self._rows.find_one({"_id": self._key(event)}, {"state": True})
@@ -299,9 +299,9 @@ class DeliveryLog:
 
 
 def key_of(booking_id: str, version: int, channel: str) -> str:
-    """Return the `_id` of a row. Rows are looked up by it only: they have no other index."""
+    """Return the `_id` of a record. There is no other index."""
     return f"{booking_id}:{version}:{channel}"
 
 
-def _row(row: dict[str, Any]) -> DeliveryRecord:
+def _record_from_document(row: dict[str, Any]) -> DeliveryRecord:
     return DeliveryRecord(State(row["state"]), row["leaseUntil"], row.get("ambiguous", 0))

@@ -1,4 +1,4 @@
-"""What the ledger says of one booking, over all channels, for the staff."""
+"""The notifications of one booking, over all channels, for staff."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notification_service.delivery_log import ChannelName, State, key_of
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One step of a booking over one channel; `state` is None while the ledger has no row of it."""
+    """One event of a booking over one channel; `state` is None while it has no record."""
 
     booking_id: str
     version: int
@@ -33,8 +33,8 @@ class Notification:
         taken_at = booking.history[version - 1].at
         return cls(booking.id, version, channel, taken_at, taken_at)
 
-    def is_in_hand(self, at: datetime) -> bool:
-        """Whether somebody may be sending it at that moment."""
+    def is_being_sent(self, at: datetime) -> bool:
+        """Whether it may be being sent at that moment."""
         return self.state is State.SENDING and self.lease_until > at
 
 
@@ -45,22 +45,22 @@ class Notifications:
         self._rows = database["notifications"]
 
     def of(self, booking: Booking) -> list[Notification]:
-        """Return them by version and then channel, with the letters that nobody has begun yet."""
+        """Return them by version and then channel, with the e-mails that nobody has begun yet."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             rows = list(self._rows.find({"_id": {"$in": _keys(booking)}}))
         found = [_notification(row) for row in rows]
         begun = {each.version for each in found if each.channel is ChannelName.EMAIL}
         waiting = [
             Notification.waiting(booking, version, ChannelName.EMAIL)
-            for version in range(2, booking.version + 1)  # nobody is told of the request
+            for version in range(2, booking.version + 1)  # nobody is notified of the request
             if version not in begun
         ]
         return sorted([*found, *waiting], key=lambda each: (each.version, each.channel))
 
-    def reopen(self, notification: Notification) -> Notification:
-        """Free its row for one more sending, if it is as it was when it was read.
+    def reset_for_resend(self, notification: Notification) -> Notification:
+        """Reset its record to be sent again, if it has not changed since it was read.
 
-        Raises: ResendRejected when somebody was quicker.
+        Raises: ResendRejected when somebody else was first.
         """
         at = now()
         opened = {"state": State.POSTPONED.value, "leaseUntil": at, "updatedAt": at, "resentAt": at}
@@ -76,8 +76,7 @@ class Notifications:
 
 
 def _keys(booking: Booking) -> list[str]:
-    # A step that was taken since the booking was read is for the next look. There are few keys:
-    # MAX_RESCHEDULES bounds the versions.
+    # MAX_RESCHEDULES bounds the number of versions.
     versions = range(1, booking.version + 1)
     return [key_of(booking.id, version, channel) for version in versions for channel in ChannelName]
 

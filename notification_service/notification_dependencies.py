@@ -1,4 +1,4 @@
-"""What the notification service is given to work with."""
+"""The dependency providers of the notification service."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from nameko.containers import WorkerContext
 
 from clinic import config
 from clinic.bookings.change_feed import ChangeFeed
-from clinic.bookings.repository import BookingRepository
+from clinic.bookings.reader import BookingReader
 from clinic.bookings.upcoming_appointments import UpcomingAppointments
 from clinic.domain.retry_policy import RetryPolicy
 from clinic.messaging import topology
 from clinic.messaging.publisher import Publisher
 from clinic.messaging.topology import EMAIL, WEBHOOK, WorkQueue
 from clinic.nameko_extensions.dependency_providers import DatabaseProvider
-from clinic.outbox.outbox import Outbox
 from clinic.rpc.rpc_client import RpcPool
 from notification_service.channels.email_channel import Channel
 from notification_service.channels.teardown import ChannelTeardown
@@ -35,15 +34,15 @@ from notification_service.reconciliation.watermark import Watermark
 from notification_service.reminders.reminders import Reminders
 from notification_service.settings import notification_settings
 
-#: Connections to the broker for asking the booking service; a letter waits for one a moment only.
+#: Connections for RPC calls to the booking service; an e-mail waits for one a moment only.
 _RPC_LIMIT = 4
 
-#: What a lease is longer than the longest send: room for slow clocks and a slow database.
+#: A lease is so much longer than the longest send: for slow clocks and a slow database.
 _MARGIN_SECONDS = 30
 
 
 class BackgroundTask(Protocol):
-    """What a provider runs beside the messages."""
+    """What a provider runs in the background."""
 
     def start(self) -> None: ...
 
@@ -51,7 +50,7 @@ class BackgroundTask(Protocol):
 
 
 class DeliveryProvider(DatabaseProvider):
-    """Gives each message a `Delivery` over one channel, and looks after that channel."""
+    """Injects a new `Delivery` for each message of one channel."""
 
     delivery: Delivery[Any]
     background: tuple[BackgroundTask, ...]
@@ -60,7 +59,7 @@ class DeliveryProvider(DatabaseProvider):
         super().setup()
         self.settings = config.settings(self.container.config)
         self.own = notification_settings(self.container.config)
-        self.bookings = BookingRepository(self.database, Outbox(self.database))
+        self.bookings = BookingReader(self.database)
 
     def start(self) -> None:
         for each in self.background:
@@ -74,7 +73,7 @@ class DeliveryProvider(DatabaseProvider):
     def get_dependency(self, worker_ctx: WorkerContext) -> Delivery[Any]:
         return replace(self.delivery)
 
-    def _ledger(
+    def _delivery_log(
         self, name: ChannelName, channel: Channel[Any], quota: EmailQuota | None = None
     ) -> DeliveryLog:
         return DeliveryLog(
@@ -82,18 +81,18 @@ class DeliveryProvider(DatabaseProvider):
         )
 
     def _reconciler(
-        self, ledger: DeliveryLog, work: WorkQueue, policy: RetryPolicy, reach: timedelta
+        self, delivery_log: DeliveryLog, work: WorkQueue, policy: RetryPolicy, look_back: timedelta
     ) -> Reconciler:
-        # What waits for its next run is not lost.
-        patience_seconds = max(self.settings.outbox_resend_seconds, *policy.delays_seconds)
+        # What waits for its next attempt is not lost.
+        settle_delay_seconds = max(self.settings.outbox_resend_seconds, *policy.delays_seconds)
         return Reconciler(
             ChangeFeed(self.database),
-            ledger,
-            Watermark(self.database, ledger.channel),
+            delivery_log,
+            Watermark(self.database, delivery_log.channel),
             Publisher(self.settings.amqp_uri, topology.declarer(self.settings)),
             work.name,
-            patience_seconds,
-            reach,
+            settle_delay_seconds,
+            look_back,
         )
 
 
@@ -102,49 +101,47 @@ class EmailDeliveryProvider(DeliveryProvider):
         super().setup()
         limit = self.own.max_emails_per_address
         quota = EmailQuota(self.database, limit) if limit else None
-        ledger = self._ledger(ChannelName.EMAIL, self.own.channel, quota)
-        writer = self._writer()
+        delivery_log = self._delivery_log(ChannelName.EMAIL, self.own.channel, quota)
+        composer = self._composer()
         self.delivery = Delivery(
             self.bookings,
-            ledger,
+            delivery_log,
             self.own.channel,
-            writer.write,
-            OutgoingEmail.again,
+            composer.compose,
+            OutgoingEmail.for_resend,
             limited=limited_address,
         )
         policy = self.settings.email_retry
         self.background = (
-            self._reconciler(ledger, EMAIL, policy, reach=GIVE_UP_AFTER),
-            self._reminders(writer),
+            self._reconciler(delivery_log, EMAIL, policy, look_back=GIVE_UP_AFTER),
+            self._reminders(composer),
         )
 
     def stop(self) -> None:
         super().stop()
         self.rpc.close()
 
-    def _writer(self) -> EmailComposer:
+    def _composer(self) -> EmailComposer:
         self.rpc = RpcPool(self.settings.amqp_uri, limit=_RPC_LIMIT)
         own = self.own
         links = None
         if own.public_url and own.link_secrets:
             links = Links(own.public_url, own.link_secrets[0], self.bookings.access)
-        return EmailComposer(
-            own.sender, own.zone, own.slot, links, AlternativeSlots(self.rpc, own.zone)
-        )
+        return EmailComposer(own.sender, own.zone, own.slot, links, AlternativeSlots(self.rpc))
 
-    def _reminders(self, writer: EmailComposer) -> Reminders:
+    def _reminders(self, composer: EmailComposer) -> Reminders:
         return Reminders(
             UpcomingAppointments(self.database),
             self.bookings,
-            self._ledger(ChannelName.REMINDER, self.own.channel),
+            self._delivery_log(ChannelName.REMINDER, self.own.channel),
             self.own.channel,
-            writer.remind,
+            composer.compose_reminder,
             self.own.remind_before,
         )
 
 
 class WebhookDeliveryProvider(DeliveryProvider):
-    """Without a `WEBHOOK_URL`, it only sees to it that nothing waits for one."""
+    """Without a `WEBHOOK_URL` it only tears the channel down."""
 
     def setup(self) -> None:
         super().setup()
@@ -156,27 +153,27 @@ class WebhookDeliveryProvider(DeliveryProvider):
             self.background = (ChannelTeardown(publisher, watermark),)
 
     def _open(self, channel: WebhookChannel) -> None:
-        ledger = self._ledger(ChannelName.WEBHOOK, channel)
+        delivery_log = self._delivery_log(ChannelName.WEBHOOK, channel)
         self.delivery = Delivery(
-            self.bookings, ledger, channel, as_in_history, tells_every_step=True
+            self.bookings, delivery_log, channel, as_in_history, skip_superseded=False
         )
         policy = self.settings.webhook_retry
-        # Steps of the time before it was switched on are not told.
-        self.background = (self._reconciler(ledger, WEBHOOK, policy, reach=timedelta(0)),)
+        # Events from before it was enabled are not sent.
+        self.background = (self._reconciler(delivery_log, WEBHOOK, policy, look_back=timedelta(0)),)
 
 
 class NotificationAdminProvider(DatabaseProvider):
-    """Gives each entrypoint the `Desk`."""
+    """Injects the `NotificationAdmin`."""
 
     def setup(self) -> None:
         super().setup()
         settings = config.settings(self.container.config)
-        self.desk = NotificationAdmin(
-            BookingRepository(self.database, Outbox(self.database)),
+        self.admin = NotificationAdmin(
+            BookingReader(self.database),
             Notifications(self.database),
             Publisher(settings.amqp_uri, topology.declarer(settings)),
             settings.has_webhook,
         )
 
     def get_dependency(self, worker_ctx: WorkerContext) -> NotificationAdmin:
-        return self.desk
+        return self.admin

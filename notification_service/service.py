@@ -1,8 +1,7 @@
-"""The nameko services that hear of every step of a booking, one for each channel, and the one that
-tells staff what they have done.
+"""The nameko services: one for each notification channel, and one for the notifications of staff.
 
-Each has its own queue and its own pool of workers: in one, letters would wait behind a receiver
-that hangs, and staff behind both.
+Each has its own queue and its own pool of workers. In a shared one, e-mails would wait behind a
+webhook endpoint that hangs, and staff behind both.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from clinic.errors import ClinicError
 from clinic.messaging.topology import (
     BOOKING_SERVICE,
     EMAIL,
-    NOTIFICATION_DESK,
+    NOTIFICATION_ADMIN,
     STATE_CHANGED,
     WEBHOOK,
 )
@@ -34,7 +33,7 @@ from notification_service.settings import notification_settings
 
 
 class NotificationService:
-    """Writes to the patient."""
+    """Sends e-mails to patients."""
 
     name = "notification_service"
     read_settings = staticmethod(notification_settings)
@@ -57,12 +56,12 @@ class NotificationService:
         self.email.deliver(event, is_replay=self.is_replay)
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
-        """Settle the notification; its event is in `notification_service.email.dead_letter`."""
+        """Record the failure; the event is in `notification_service.email.dead_letter`."""
         self.email.give_up(event, code)
 
 
 class WebhookService:
-    """Tells the receiver at `WEBHOOK_URL`; without one it consumes nothing."""
+    """Posts events to `WEBHOOK_URL`; without one it consumes nothing."""
 
     name = "webhook_service"
     read_settings = staticmethod(notification_settings)
@@ -85,35 +84,35 @@ class WebhookService:
         self.webhook.deliver(event, is_replay=self.is_replay)
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
-        """Settle the notification; its event is in `notification_service.webhook.dead_letter`."""
+        """Record the failure; the event is in `notification_service.webhook.dead_letter`."""
         self.webhook.give_up(event, code)
 
 
 class NotificationAdminService:
-    """`n.rpc.notification_desk...`: for the gateway, and for people in `nameko shell`."""
+    """`n.rpc.notification_admin...`: for the gateway, and for people in `nameko shell`."""
 
-    name = NOTIFICATION_DESK
+    name = NOTIFICATION_ADMIN
     read_settings = staticmethod(notification_settings)
 
-    desk: NotificationAdmin = NotificationAdminProvider()
+    admin: NotificationAdmin = NotificationAdminProvider()
     request_id = RequestId()
 
     @rpc(expected_exceptions=ClinicError)
     def list_notifications(self, booking_id: str) -> list[dict[str, Any]]:
-        """Return what was told of each step of a booking, by version and then channel:
-        {"version", "status", "channel", "state", "tries", "at", "mayResend"}.
+        """Return the notifications of a booking, by version and then channel:
+        {"version", "status", "channel", "state", "tries", "at", "canResend"}.
 
         Raises: BookingNotFound, DatabaseUnavailable.
         """
-        return self.desk.read(booking_id)
+        return self.admin.read(booking_id)
 
     @rpc(expected_exceptions=ClinicError)
     def resend(
         self, booking_id: str, version: int, channel: str, by: str = "rpc"
     ) -> dict[str, Any]:
-        """Have one of them sent once more, and return it.
+        """Send one of them again, and return it.
 
         Raises: BookingNotFound, ResendRejected, InvalidBooking, DatabaseUnavailable,
         BrokerUnavailable.
         """
-        return self.desk.resend(booking_id, version, channel, by)
+        return self.admin.resend(booking_id, version, channel, by)

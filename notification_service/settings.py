@@ -27,10 +27,10 @@ _LONGEST_HOURS = 336
 
 @dataclass(frozen=True, slots=True)
 class NotificationSettings:
-    """`sender` is the address that letters come from. `slot` is how long an appointment lasts.
-    Without `public_url` and `link_secrets` letters have no link; with `remind_before` of zero
-    nobody is reminded. `webhook` is None while it is off. `max_emails_per_address` is for a day and
-    an address that nobody has confirmed; None is any number."""
+    """`sender` is the From address of e-mails. `slot` is how long an appointment lasts.
+    Without `public_url` and `link_secrets` e-mails have no link; with `remind_before` of zero
+    nobody is reminded. `webhook` is None while it is disabled. `max_emails_per_address` is per day,
+    for an address that nobody has confirmed; None means any number."""
 
     channel: Channel[OutgoingEmail]
     sender: str

@@ -19,7 +19,7 @@ from clinic.messaging.topology import (
     BOOKING_SERVICE,
     EMAIL,
     EVENTS,
-    NOTIFICATION_DESK,
+    NOTIFICATION_ADMIN,
     NOTIFICATIONS,
     STATE_CHANGED,
     WEBHOOK,
@@ -67,7 +67,7 @@ def _declared(*works: WorkQueue) -> tuple[str, ...]:
 
 _PUBLISHED = _names(_DEFAULT_EXCHANGE, EVENTS.name, RPC_EXCHANGE)
 _BOOKING_RPC = f"rpc-{BOOKING_SERVICE}"
-_DESK_RPC = f"rpc-{NOTIFICATION_DESK}"
+_DESK_RPC = f"rpc-{NOTIFICATION_ADMIN}"
 
 #: By service; its user has the same name.
 BROKER_USERS = {
@@ -76,7 +76,7 @@ BROKER_USERS = {
         write=(*_PUBLISHED, _REPLY_QUEUE),
         # Staff look at the dead letters of all.
         read=(*_names(RPC_EXCHANGE, *(work.dead_letter for work in WORK_QUEUES)), _REPLY_QUEUE),
-        rpc_write=(rf"{BOOKING_SERVICE}\.[a-z_]+", rf"{NOTIFICATION_DESK}\.[a-z_]+"),
+        rpc_write=(rf"{BOOKING_SERVICE}\.[a-z_]+", rf"{NOTIFICATION_ADMIN}\.[a-z_]+"),
     ),
     "booking_service": Permissions(
         configure=(*_declared(BOOKING_REQUESTS), *_names(EVENTS.name, RPC_EXCHANGE, _BOOKING_RPC)),
@@ -103,7 +103,7 @@ BROKER_USERS = {
             _REPLY_QUEUE,
         ),
         rpc_write=(rf"{BOOKING_SERVICE}\.list_free_slots", _REPLY),
-        rpc_read=(rf"{NOTIFICATION_DESK}\.\*", _REPLY),
+        rpc_read=(rf"{NOTIFICATION_ADMIN}\.\*", _REPLY),
     ),
 }
 

@@ -28,11 +28,11 @@ def park(
     """Leave a letter as a service parks it; return its id."""
     id_ = uuid.uuid4().hex[:12]
     given: dict[str, Any] = {
-        "x-cause": "check_unavailable",
-        "x-cause-detail": "the availability check gave no answer",
-        "x-queue": work.name,
-        "x-parked-at": to_wire(PARKED_AT + timedelta(seconds=next(_parked))),
-        "x-letter": id_,
+        "x-error-code": "check_unavailable",
+        "x-error-message": "the availability check gave no answer",
+        "x-original-queue": work.name,
+        "x-dead-lettered-at": to_wire(PARKED_AT + timedelta(seconds=next(_parked))),
+        "x-dead-letter-id": id_,
         ATTEMPT_HEADER: 3,
     }
     data = strict_json.dumps(request()) if body is None else body

@@ -173,8 +173,15 @@ VALUES: dict[str, tuple[bytes, bytes]] = {
 
 NAMES = (
     *(b"nameko.call_id_stack", b"nameko.request_id", b"nameko.language", b"nameko."),
-    *(b"x-attempt", b"x-replayed", b"x-possible-duplicate", b"x-death", b"x-delivery-count"),
-    *(b"x-cause", b"x-cause-detail", b"x-parked-at", b"x-letter", b"x-queue", b"x-unreadable"),
+    *(b"x-attempt", b"x-replay-count", b"x-possible-duplicate", b"x-death", b"x-delivery-count"),
+    *(
+        b"x-error-code",
+        b"x-error-message",
+        b"x-dead-lettered-at",
+        b"x-dead-letter-id",
+        b"x-original-queue",
+        b"x-unreadable",
+    ),
     *(b"compression", b"x-first-death-queue", b"somebody-elses", b"", b"\xff\xfe", b"k" * 255),
 )
 

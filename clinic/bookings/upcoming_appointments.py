@@ -1,4 +1,4 @@
-"""The appointments that are near, in the order of their slots."""
+"""The upcoming appointments, in the order of their slots."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _FIELDS = {"history": True, "version": True, "slot": True}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Confirmed bookings, each by its latest step; none up to `reached` is missing."""
+    """Confirmed bookings, each by its latest event; none up to `reached` is missing."""
 
-    steps: tuple[BookingStateChanged, ...]
+    events: tuple[BookingStateChanged, ...]
     reached: datetime
 
 
 class UpcomingAppointments:
-    """Reads confirmed bookings along the index of the seats. Does without their patients."""
+    """Reads confirmed bookings along the index of the seats, without personal data."""
 
     def __init__(self, database: Database[dict[str, Any]], page: int = PAGE) -> None:
         self._bookings = database["bookings"]

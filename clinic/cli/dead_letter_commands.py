@@ -1,4 +1,4 @@
-"""`python -m clinic dead-letters ...`: what a person does about messages that were given up."""
+"""`python -m clinic dead-letters ...`: list, replay or drop dead letters."""
 
 from __future__ import annotations
 
@@ -12,37 +12,41 @@ from clinic.dead_letters.dead_letter import DeadLetter
 from clinic.dead_letters.dead_letter_queues import DeadLetterQueues
 from clinic.errors import BrokerUnavailable, ClinicError
 
-_COLUMNS = "{id:<13} {queue:<40} {cause:<22} {attempt:>7} {replayed:>8}  {parkedAt}"
+_COLUMNS = "{id:<13} {queue:<40} {errorCode:<22} {attempt:>7} {replayCount:>8}  {deadLetteredAt}"
 _HEADINGS = {
     "id": "ID",
     "queue": "QUEUE",
-    "cause": "CAUSE",
+    "errorCode": "ERROR CODE",
     "attempt": "ATTEMPT",
-    "replayed": "REPLAYED",
-    "parkedAt": "PARKED AT",
+    "replayCount": "REPLAYED",
+    "deadLetteredAt": "DEAD-LETTERED AT",
 }
 
 chosen = click.argument("ids", nargs=-1, metavar="[ID]...")
-by_cause = click.option("--cause", help="Only those given up for this cause.")
+by_error_code = click.option("--error-code", help="Only those with this error code.")
 everything = click.option("--all", "all_of_them", is_flag=True, help="Every dead letter.")
-dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look at messages that were given up, send them round again, or drop them."""
+    """List dead letters, replay them, or drop them."""
 
 
 @dead_letters.command("list")
-@by_cause
+@by_error_code
 @click.pass_obj
-def list_letters(path: str, cause: str | None) -> None:
+def list_letters(path: str, error_code: str | None) -> None:
     """List them, oldest first in each queue."""
-    with _opened(path) as letters:
-        found = [letter for letter in letters.waiting() if cause in (None, letter.cause)]
+    with _opened(path) as queues:
+        found = [
+            dead_letter
+            for dead_letter in queues.fetch_all()
+            if error_code in (None, dead_letter.error_code)
+        ]
         click.echo(_COLUMNS.format(**_HEADINGS))
-        for letter in found:
-            click.echo(_COLUMNS.format(**letter.described()).rstrip())
+        for dead_letter in found:
+            click.echo(_COLUMNS.format(**dead_letter.to_dict()).rstrip())
         click.echo(f"{len(found)} dead letters")
 
 
@@ -50,37 +54,37 @@ def list_letters(path: str, cause: str | None) -> None:
 @click.argument("id_")
 @click.pass_obj
 def show(path: str, id_: str) -> None:
-    """Show one with its headers and its body, which may hold what somebody else has put there."""
-    with _opened(path) as letters:
-        letter = next((each for each in letters.waiting() if each.id == id_), None)
-        if letter is None:
+    """Show one with its headers and its body, which anybody may have written."""
+    with _opened(path) as queues:
+        dead_letter = next((each for each in queues.fetch_all() if each.id == id_), None)
+        if dead_letter is None:
             raise click.ClickException(f"there is no dead letter {id_}")
-        for name, value in letter.described().items():
+        for name, value in dead_letter.to_dict().items():
             click.echo(f"{name}: {value}")
-        click.echo(f"headers: {letter.headers_text}")
-        click.echo(f"body: {_printable(letter.body)}")
+        click.echo(f"headers: {dead_letter.headers_text}")
+        click.echo(f"body: {_printable(dead_letter.body)}")
 
 
 @dead_letters.command()
 @chosen
-@by_cause
+@by_error_code
 @everything
 @dry_run
 @click.pass_obj
 def replay(
-    path: str, ids: tuple[str, ...], cause: str | None, all_of_them: bool, dry_run: bool
+    path: str, ids: tuple[str, ...], error_code: str | None, all_of_them: bool, dry_run: bool
 ) -> None:
-    """Send them round again, with all their attempts before them.
+    """Publish them to their queues again, with a new first attempt.
 
-    Interrupted, it has lost nothing: run it again. What is sent twice is done once. One that is too
-    large to be read is left where it is.
+    An interrupted run loses nothing: run it again. A message that is sent twice is processed once.
+    One that is too large to be read stays where it is.
     """
-    select = _selection(ids, cause, all_of_them)
-    with _opened(path) as letters:
+    select = _selection(ids, error_code, all_of_them)
+    with _opened(path) as queues:
         _each(
-            letters,
-            lambda letter: letter.may_be_replayed and select(letter),
-            letters.replay,
+            queues,
+            lambda dead_letter: dead_letter.can_be_replayed and select(dead_letter),
+            queues.replay,
             "Replayed",
             dry_run,
         )
@@ -88,51 +92,58 @@ def replay(
 
 @dead_letters.command()
 @chosen
-@by_cause
+@by_error_code
 @everything
 @dry_run
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
 def drop(
-    path: str, ids: tuple[str, ...], cause: str | None, all_of_them: bool, dry_run: bool, yes: bool
+    path: str,
+    ids: tuple[str, ...],
+    error_code: str | None,
+    all_of_them: bool,
+    dry_run: bool,
+    yes: bool,
 ) -> None:
-    """Delete them for good."""
-    select = _selection(ids, cause, all_of_them)
+    """Delete them permanently."""
+    select = _selection(ids, error_code, all_of_them)
     if not (dry_run or yes):
-        click.confirm("A dropped message is gone for good. Go on?", abort=True)
-    with _opened(path) as letters:
-        _each(letters, select, letters.drop, "Dropped", dry_run)
+        click.confirm("Dropped messages can't be recovered. Continue?", abort=True)
+    with _opened(path) as queues:
+        _each(queues, select, queues.drop, "Dropped", dry_run)
 
 
 def _selection(
-    ids: tuple[str, ...], cause: str | None, all_of_them: bool
+    ids: tuple[str, ...], error_code: str | None, all_of_them: bool
 ) -> Callable[[DeadLetter], bool]:
-    if not (ids or cause or all_of_them):
-        raise click.UsageError("name the letters: ids, --cause or --all")
-    return lambda letter: (not ids or letter.id in ids) and cause in (None, letter.cause)
+    if not (ids or error_code or all_of_them):
+        raise click.UsageError("name the dead letters: ids, --error-code or --all")
+    return lambda dead_letter: (
+        (not ids or dead_letter.id in ids) and error_code in (None, dead_letter.error_code)
+    )
 
 
 def _each(
-    letters: DeadLetterQueues,
+    queues: DeadLetterQueues,
     select: Callable[[DeadLetter], bool],
     act: Callable[[DeadLetter], None],
     done: str,
     dry_run: bool,
 ) -> None:
-    found = [letter for letter in letters.waiting() if select(letter)]
+    found = [dead_letter for dead_letter in queues.fetch_all() if select(dead_letter)]
     if dry_run:
-        for letter in found:
-            click.echo(f"{letter.id} {letter.cause}")
+        for dead_letter in found:
+            click.echo(f"{dead_letter.id} {dead_letter.error_code}")
         click.echo(f"{done}: {len(found)} (dry run, nothing was done)")
         return
     with click.progressbar(found, label=done) as progress:
-        for letter in progress:
-            act(letter)
+        for dead_letter in progress:
+            act(dead_letter)
     click.echo(f"{done}: {len(found)}")
 
 
 def _printable(body: bytes) -> str:
-    """Write a foreign text so that it can't take the terminal over."""
+    """Escape a foreign text, so that it can't control the terminal."""
     text = body.decode("utf-8", "backslashreplace")
     return "".join(
         each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
@@ -147,8 +158,8 @@ def _opened(path: str) -> Iterator[DeadLetterQueues]:
     except ClinicError as error:
         raise click.ClickException(f"{path}: {error}") from None
     try:
-        with DeadLetterQueues.opened(settings) as letters:
-            yield letters
+        with DeadLetterQueues.opened(settings) as queues:
+            yield queues
     except BrokerUnavailable as error:
-        told = error.__cause__ or error
-        raise click.ClickException(f"the broker can't be reached: {told}") from None
+        reason = error.__cause__ or error
+        raise click.ClickException(f"the broker can't be reached: {reason}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from clinic.contracts import strict_json
 from clinic.domain.booking import (
@@ -121,6 +121,14 @@ class BookingStateChanged:
             "date": to_wire(self.date),
             "occurredAt": to_wire(self.occurred_at),
         }
+
+
+class Dispatch(Protocol):
+    """Stores a transition and dispatches its event, as nameko's `EventDispatcher` is called."""
+
+    def __call__(self, event_type: str, event_data: Transition) -> None:
+        """Raises: ConcurrentModification when the booking has changed, SeatTaken,
+        DatabaseUnavailable."""
 
 
 def decode(data: bytes) -> dict[str, Any]:

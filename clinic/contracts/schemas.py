@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
@@ -155,11 +155,25 @@ class SlotDaysSchema(SlotsQuerySchema):
     days = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_SLOT_DAYS))
 
 
+class NearestSlotsSchema(Schema):
+    """{"date", "count", "notice_minutes"}: free slots near that date."""
+
+    class Meta:
+        unknown = RAISE
+
+    date = Instant(required=True)
+    count = fields.Integer(strict=True, load_default=3, validate=validate.Range(1, 20))
+    notice_minutes = fields.Integer(
+        strict=True, load_default=0, validate=validate.Range(0, 24 * 60)
+    )
+
+
 _REQUEST = BookingRequestSchema()
 _RESCHEDULING = ReschedulingSchema()
 _CANCELLATION = CancellationSchema()
 _SLOTS_QUERY = SlotsQuerySchema()
 _SLOT_DAYS = SlotDaysSchema()
+_NEAREST_SLOTS = NearestSlotsSchema()
 
 
 def parse_booking(payload: Any, *, language: str, by: str) -> Booking:
@@ -202,6 +216,15 @@ def read_days(query: Mapping[str, Any]) -> tuple[date, int]:
     """Read `{"date", "days"}`: the first day, and how many. Raises: ValidationError."""
     found = _SLOT_DAYS.load(query)
     return found["date"], found["days"]
+
+
+def parse_nearest(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Read `{"date", "count", "notice_minutes"}` into {"date", "count", "notice": timedelta}.
+
+    Raises: ValidationError.
+    """
+    found: dict[str, Any] = _NEAREST_SLOTS.load(query)
+    return found | {"notice": timedelta(minutes=found["notice_minutes"])}
 
 
 def booking_to_json(booking: Booking) -> dict[str, Any]:

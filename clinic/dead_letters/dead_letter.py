@@ -1,4 +1,4 @@
-"""One dead letter. Whoever can publish may have put anything into its headers and its body."""
+"""A dead letter. Anybody who can publish may have written its headers and its body."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from kombu.message import Message
 
 from clinic.contracts.messages import BookingRequested, BookingStateChanged, decode
 from clinic.domain.clock import to_wire
-from clinic.domain.retry_policy import ATTEMPT_HEADER, REDRIVEN_HEADER
+from clinic.domain.retry_policy import ATTEMPT_HEADER, REPLAY_COUNT_HEADER
 from clinic.errors import PoisonMessage
 from clinic.messaging.frame_checks import DEATHS_HEADER
+from clinic.messaging.headers import (
+    DEAD_LETTER_ID_HEADER,
+    DEAD_LETTERED_AT_HEADER,
+    ERROR_CODE_HEADER,
+    ERROR_MESSAGE_HEADER,
+)
 from clinic.messaging.received_message import raw_body, unreadable_reason
 from clinic.messaging.topology import BOOKING_REQUESTS, WorkQueue
 
-#: As many characters of a foreign text are told.
+#: Characters of a foreign text that are shown.
 EXCERPT_LENGTH = 200
-#: No person has replayed a letter so often.
+#: Nobody has replayed a dead letter so often.
 _MANY = 1_000_000
 
 _ID = re.compile(r"[0-9a-f]{12}")
@@ -31,16 +37,15 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A dead letter in hand: it goes back to its queue unless it is replayed or dropped."""
+    """A fetched dead letter. It returns to its queue unless it is replayed or dropped."""
 
     work: WorkQueue
     message: Message
 
     @property
     def id(self) -> str:
-        """Twelve characters that tell it from others of its queue, the same whenever it is looked
-        at."""
-        given = self.message.headers.get("x-letter")
+        """Twelve characters, unique in its queue and the same whenever it is fetched."""
+        given = self.message.headers.get(DEAD_LETTER_ID_HEADER)
         if isinstance(given, str) and _ID.fullmatch(given):
             return given
         seen = self.body or unreadable_reason(self.message).encode()
@@ -51,34 +56,34 @@ class DeadLetter:
         return raw_body(self.message)
 
     @property
-    def cause(self) -> str:
-        """A code; "delivery_limit" and the like where RabbitMQ itself gave the message up."""
+    def error_code(self) -> str:
+        """A code; "delivery_limit" and the like where RabbitMQ itself dead-lettered the message."""
         if unreadable_reason(self.message):
             return "rejected"
-        given = self.message.headers.get("x-cause") or self._death.get("reason")
+        given = self.message.headers.get(ERROR_CODE_HEADER) or self._death.get("reason")
         return given if isinstance(given, str) and _CODE.fullmatch(given) else "unknown"
 
     @property
-    def detail(self) -> str:
-        given = self.message.headers.get("x-cause-detail")
+    def error_message(self) -> str:
+        given = self.message.headers.get(ERROR_MESSAGE_HEADER)
         return _excerpt(unreadable_reason(self.message) or _text(given))
 
     @property
-    def may_be_replayed(self) -> bool:
+    def can_be_replayed(self) -> bool:
         """Whether it has all of its body: one that is too large was not read."""
         return bool(self.body or not unreadable_reason(self.message))
 
     @property
-    def parked_at(self) -> str:
-        given = self.message.headers.get("x-parked-at")
-        died_at = self._death.get("time")
-        if not given and isinstance(died_at, datetime):
-            return to_wire(died_at.replace(tzinfo=UTC))
+    def dead_lettered_at(self) -> str:
+        given = self.message.headers.get(DEAD_LETTERED_AT_HEADER)
+        dead_at = self._death.get("time")
+        if not given and isinstance(dead_at, datetime):
+            return to_wire(dead_at.replace(tzinfo=UTC))
         return _excerpt(_text(given))
 
     @property
     def _death(self) -> Mapping[str, Any]:
-        """What RabbitMQ noted when it gave the message up; nothing where a service did."""
+        """What RabbitMQ wrote when it dead-lettered the message; empty where a service did."""
         deaths = self.message.headers.get(DEATHS_HEADER)
         first = deaths[0] if isinstance(deaths, list) and deaths else None
         return first if isinstance(first, dict) else {}
@@ -88,13 +93,13 @@ class DeadLetter:
         return _excerpt(_text(self.message.headers.get(ATTEMPT_HEADER, 1)))
 
     @property
-    def replayed(self) -> int:
-        times = self.message.headers.get(REDRIVEN_HEADER)
+    def replay_count(self) -> int:
+        times = self.message.headers.get(REPLAY_COUNT_HEADER)
         return times if type(times) is int and 0 <= times < _MANY else 0
 
     @property
     def booking_id(self) -> str | None:
-        """The booking that it is about, if it is a message of ours."""
+        """The booking it is about, or None for a message that is not ours."""
         kind = BookingRequested if self.work is BOOKING_REQUESTS else BookingStateChanged
         try:
             return kind.from_body(decode(self.body)).booking_id
@@ -120,18 +125,19 @@ class DeadLetter:
         ):  # tables in tables, or other keys
             return json.dumps({name: _text(value) for name, value in headers.items()})
 
-    def described(self) -> dict[str, str]:
-        """{"id", "queue", "cause", "detail", "attempt", "replayed", "parkedAt"}, as texts."""
-        told = {
+    def to_dict(self) -> dict[str, str]:
+        """As texts: {"id", "queue", "errorCode", "errorMessage", "attempt", "replayCount",
+        "deadLetteredAt"}."""
+        fields = {
             "id": self.id,
             "queue": self.work.dead_letter,
-            "cause": self.cause,
-            "detail": self.detail,
+            "errorCode": self.error_code,
+            "errorMessage": self.error_message,
             "attempt": self.attempt,
-            "replayed": self.replayed,
-            "parkedAt": self.parked_at,
+            "replayCount": self.replay_count,
+            "deadLetteredAt": self.dead_lettered_at,
         }
-        return {name: str(value) for name, value in told.items()}
+        return {name: str(value) for name, value in fields.items()}
 
 
 def _text(value: object) -> str:

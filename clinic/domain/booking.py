@@ -1,4 +1,4 @@
-"""A booking and the steps it may take. Pure: knows no framework, database or broker."""
+"""A booking and its state transitions. Pure: knows no framework, database or broker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"  #: final; the seat is free again
 
 
-#: Each is a letter, and a row of the one document: a patient may not fill either without end.
+#: Each causes an e-mail and a history entry, so a patient must not have any number of them.
 MAX_RESCHEDULES = 50
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -51,10 +51,10 @@ def canonical_id(value: object) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One row of a booking's history; `previous` is None for the request itself.
+    """One entry of a booking's history; `previous` is None for the request itself.
 
-    The dates are None but for a rescheduling, which leads from `confirmed` to `confirmed`.
-    `key_id` tells which key of the staff it was done with, if any.
+    The dates are set for a rescheduling only, which leads from `confirmed` to `confirmed`.
+    `key_id` identifies the staff key that was used, if any.
     """
 
     at: datetime
@@ -76,7 +76,7 @@ class Attention:
 
 
 class BookingState(Protocol):
-    """What a step is decided on: where a booking stands."""
+    """What a decision needs to know of a booking."""
 
     @property
     def id(self) -> str: ...
@@ -93,7 +93,7 @@ class BookingState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedRequest:
-    """A booking that nobody has read: it is said to be at that version, and not decided yet."""
+    """A pending booking as a message describes it; it has not been read from the database."""
 
     id: str
     date: datetime
@@ -120,7 +120,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A legal step not yet stored: `date` and `version` are the booking's after it."""
+    """A legal transition, not stored yet; `date` and `version` are those after it."""
 
     booking_id: str
     date: datetime
@@ -134,7 +134,7 @@ class Transition:
 
     @property
     def decided_on(self) -> datetime:
-        """The date that the booking must have before the step."""
+        """The date that the booking must have before the transition."""
         return self.change.previous_date or self.date
 
 
@@ -158,19 +158,19 @@ def create_booking(
 
 def confirm(booking: BookingState, *, seat: int, at: datetime, by: str) -> Transition:
     """Give the booking a seat of its slot, counted from 0. Raises: IllegalTransition."""
-    return _step(booking, Status.CONFIRMED, reason=None, at=at, by=by, seat=seat)
+    return _transition(booking, Status.CONFIRMED, reason=None, at=at, by=by, seat=seat)
 
 
 def reject(booking: BookingState, *, reason: str, at: datetime, by: str) -> Transition:
-    """Turn the booking down for a code of `clinic.domain.reasons`. Raises: IllegalTransition."""
-    return _step(booking, Status.REJECTED, reason=reason, at=at, by=by)
+    """Reject the booking for a code of `clinic.domain.reasons`. Raises: IllegalTransition."""
+    return _transition(booking, Status.REJECTED, reason=reason, at=at, by=by)
 
 
 def cancel(
     booking: BookingState, *, reason: str, at: datetime, by: str, key_id: str | None = None
 ) -> Transition:
-    """Call the booking off; its seat becomes free. Raises: IllegalTransition."""
-    return _step(booking, Status.CANCELLED, reason=reason, at=at, by=by, key_id=key_id)
+    """Cancel the booking; its seat becomes free. Raises: IllegalTransition."""
+    return _transition(booking, Status.CANCELLED, reason=reason, at=at, by=by, key_id=key_id)
 
 
 def reschedule(
@@ -186,10 +186,7 @@ def reschedule(
 
     Raises: IllegalTransition.
     """
-    if booking.status is not Status.CONFIRMED:
-        raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be moved")
-    if sum(row.date is not None for row in booking.history) >= MAX_RESCHEDULES:
-        raise IllegalTransition(f"booking {booking.id} was moved {MAX_RESCHEDULES} times")
+    ensure_reschedulable(booking)
     change = HistoryEntry(
         at=at,
         previous=booking.status,
@@ -203,8 +200,16 @@ def reschedule(
     return Transition(booking.id, date, booking.version + 1, change, seat)
 
 
+def ensure_reschedulable(booking: Booking) -> None:
+    """Raises: IllegalTransition when the booking can't be moved to any date."""
+    if booking.status is not Status.CONFIRMED:
+        raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be moved")
+    if sum(row.date is not None for row in booking.history) >= MAX_RESCHEDULES:
+        raise IllegalTransition(f"booking {booking.id} was moved {MAX_RESCHEDULES} times")
+
+
 def apply_transition(booking: Booking, transition: Transition) -> Booking:
-    """Return the booking as it is once the step is stored."""
+    """Return the booking as it is once the transition is stored."""
     change = transition.change
     return replace(
         booking,
@@ -221,11 +226,11 @@ def apply_transition(booking: Booking, transition: Transition) -> Booking:
 
 def date_at_version(version: int, history: Sequence[HistoryEntry], date: datetime) -> datetime:
     """Return the date that a booking had at one of its versions; `date` is its present one."""
-    moved = (row.previous_date for row in history[version:] if row.previous_date is not None)
+    moved = (each.previous_date for each in history[version:] if each.previous_date is not None)
     return next(moved, date)
 
 
-def _step(
+def _transition(
     booking: BookingState,
     status: Status,
     *,

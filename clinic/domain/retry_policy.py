@@ -12,7 +12,7 @@ from clinic.errors import PoisonMessage
 #: messages. Absent on a message that has not been tried yet.
 ATTEMPT_HEADER = "x-attempt"
 #: How often a person has sent the message round again after it was given up.
-REDRIVEN_HEADER = "x-replayed"
+REPLAY_COUNT_HEADER = "x-replay-count"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A short connection to the broker, for somebody who looks and leaves."""
+"""A short-lived connection to the broker, with a deadline."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from clinic.errors import BrokerUnavailable
 from clinic.messaging.connection import connect_once, set_socket_timeout
 from clinic.messaging.frame_checks import TRANSPORT_OPTIONS
 
-#: How long somebody may look who waits for a page: the gateway answers within three seconds.
+#: For a page; the gateway answers within three seconds.
 SESSION_TIMEOUT_SECONDS = 2.5
-#: How long each node of the broker may take to let us in, a short look aside.
+#: How long each node of the broker may take to accept a connection.
 CONNECT_SECONDS = 5
-#: How long one question may stay unanswered.
+#: How long the broker may take to answer one request.
 ANSWER_SECONDS = 10
-#: How long the broker may take to say goodbye; letters in hand go back to it either way.
-_FAREWELL_SECONDS = 0.5
+#: How long the close handshake may take; fetched messages are requeued either way.
+_CLOSE_SECONDS = 0.5
 
 _BROKER_ERRORS = (AMQPError, OperationalError, OSError)
 
 
 class BrokerSession:
-    """One connection, trusted until the first error. Nobody waits on it longer than was said."""
+    """One connection, used until its first error or its deadline."""
 
     def __init__(self, connection: Connection, until: float) -> None:
         self._connection = connection
@@ -39,18 +39,18 @@ class BrokerSession:
         return self._until - time.monotonic()
 
     @contextmanager
-    def asking(self) -> Iterator[Connection]:
-        """Bound what is asked in the block. Raises: BrokerUnavailable."""
+    def deadline(self) -> Iterator[Connection]:
+        """Bound the time of each request in the block. Raises: BrokerUnavailable."""
         with _broker_errors():
             if self.seconds_left <= 0:
-                raise TimeoutError("the time for this look is over")
+                raise TimeoutError("the session has timed out")
             set_socket_timeout(self._connection, min(ANSWER_SECONDS, self.seconds_left))
             yield self._connection
 
 
 @contextmanager
 def broker_session(amqp_uri: str, seconds: float = math.inf) -> Iterator[BrokerSession]:
-    """Connect for `seconds` at most. What was taken and not acknowledged is back afterwards.
+    """Connect for at most `seconds`. Messages without an ack are requeued afterwards.
 
     Raises: BrokerUnavailable.
     """
@@ -66,8 +66,8 @@ def broker_session(amqp_uri: str, seconds: float = math.inf) -> Iterator[BrokerS
             connect_once(connection)
         yield BrokerSession(connection, until)
         with suppress(*_BROKER_ERRORS):
-            set_socket_timeout(connection, _FAREWELL_SECONDS)
-            connection.release()  # else the broker would find out later that we are gone
+            set_socket_timeout(connection, _CLOSE_SECONDS)
+            connection.release()  # else the broker would notice later
     finally:
         connection.collect()
 

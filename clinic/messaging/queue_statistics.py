@@ -49,9 +49,9 @@ class QueueStatistics:
 
 
 class QueueMonitor:
-    """The queues of one broker. They are only asked for, never declared: a look changes nothing.
+    """The queues of one broker. They are only asked for, never declared: a session changes nothing.
 
-    Safe to share between threads: who comes while somebody looks shares the look after that.
+    Safe to share between threads: who comes while somebody looks shares the session after that.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -67,21 +67,21 @@ class QueueMonitor:
     def _answer(
         self, askers: Sequence[None]
     ) -> Sequence[list[QueueStatistics] | BrokerUnavailable]:
-        """One look for all of them, also when it fails."""
+        """One session for all of them, also when it fails."""
         try:
-            with broker_session(self._amqp_uri, SESSION_TIMEOUT_SECONDS) as look:
-                flows = [self._flow(look, work) for work in self._delays]
+            with broker_session(self._amqp_uri, SESSION_TIMEOUT_SECONDS) as session:
+                flows = [self._flow(session, work) for work in self._delays]
         except BrokerUnavailable as error:
             return [error] * len(askers)
         return [flows] * len(askers)
 
-    def _flow(self, look: BrokerSession, work: WorkQueue) -> QueueStatistics:
-        tiers = {delay: _count(look, work.retry_name(delay)) for delay in self._delays[work]}
+    def _flow(self, session: BrokerSession, work: WorkQueue) -> QueueStatistics:
+        tiers = {delay: _count(session, work.retry_name(delay)) for delay in self._delays[work]}
         return QueueStatistics(
-            requests=_count(look, work.name),
+            requests=_count(session, work.name),
             # Another process may know of no webhook, and have made none of its tiers.
             retries={delay: tier for delay, tier in tiers.items() if tier.messages is not None},
-            dead=_count(look, work.dead_letter),
+            dead=_count(session, work.dead_letter),
             is_on=self._is_on[work],
         )
 
@@ -96,8 +96,8 @@ def _delays(settings: Settings) -> dict[WorkQueue, list[int]]:
     return {work: sorted({PLAIN_RETRY_SECONDS, *delays}) for work, delays in given.items()}
 
 
-def _count(look: BrokerSession, queue: str) -> QueueCount:
-    with look.asking() as connection:
+def _count(session: BrokerSession, queue: str) -> QueueCount:
+    with session.deadline() as connection:
         channel: StdChannel = connection.channel()  # the broker closes it if there is no such queue
         try:
             found = channel.queue_declare(queue, passive=True)

@@ -17,7 +17,7 @@ from kombu.transport.base import StdChannel
 from clinic.config import Settings
 
 BOOKING_SERVICE = "booking_service"
-NOTIFICATION_DESK = "notification_desk"
+NOTIFICATION_ADMIN = "notification_admin"
 STATE_CHANGED = "booking_state_changed"
 
 #: A retry queue of this delay has the documented plain name; others carry their delay.

@@ -1,13 +1,16 @@
-"""What the nameko services are given to work with."""
+"""The dependency providers that the nameko services share."""
 
 from __future__ import annotations
 
-from nameko.containers import WorkerContext
-from nameko.extensions import DependencyProvider
+from typing import Any
+
+from nameko.containers import ServiceContainer, WorkerContext
+from nameko.extensions import DependencyProvider, SharedExtension
 from nameko_mongodb.database import MongoDatabase
 
 from clinic import config
 from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.reader import BookingReader
 from clinic.bookings.repository import BookingRepository
 from clinic.mongo.client import DATABASE_NAME, durable_uri
 from clinic.observability.logs import is_request_id, request_id
@@ -22,8 +25,8 @@ class RequestId(DependencyProvider):
 
 
 class ContextFlag(DependencyProvider):
-    """Tells an entrypoint what is known of its message: `is_replay` (a person has sent it round
-    again), `is_repeated` (somebody may have handled it before)."""
+    """Injects what the consumer knows of a message: `is_replay` (a person has replayed it) or
+    `is_repeated` (it may have been handled before)."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,8 +38,12 @@ class ContextFlag(DependencyProvider):
 class DatabaseProvider(MongoDatabase):
     """nameko-mongodb's provider, configured by its connection URL alone.
 
-    Opens no connection until it is used, so that a service starts before its database.
+    It opens no connection until it is used, so a service can start before its database.
     """
+
+    def bind(self, container: ServiceContainer, attr_name: str = "database") -> Any:
+        """Bind to a service or, without a name, as a part of another extension."""
+        return super().bind(container, attr_name)
 
     def setup(self) -> None:
         # Where nameko-mongodb reads it, and only there.
@@ -50,13 +57,29 @@ class DatabaseProvider(MongoDatabase):
             super().stop()
 
 
-class RepositoryProvider(DatabaseProvider):
-    """Opens the bookings in `self.store`, and runs the relay that writing them needs."""
+class BookingReaderProvider(DatabaseProvider):
+    """Injects a `BookingReader`."""
+
+    def setup(self) -> None:
+        super().setup()
+        self.reader = BookingReader(self.database)
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> BookingReader:
+        return self.reader
+
+
+class RepositoryExtension(SharedExtension, DatabaseProvider):
+    """The bookings of a container and the relay of their outbox, shared by its providers.
+
+    Set up before any worker starts; nameko gives no order among the extensions before that.
+    """
+
+    repository: BookingRepository
 
     def setup(self) -> None:
         super().setup()
         settings = config.settings(self.container.config)
-        self.store, self.relay = create_repository(self.database, settings)
+        self.repository, self.relay = create_repository(self.database, settings)
 
     def start(self) -> None:
         self.relay.start()
@@ -66,8 +89,10 @@ class RepositoryProvider(DatabaseProvider):
         super().stop()
 
 
-class BookingRepositoryProvider(RepositoryProvider):
-    """Gives each entrypoint the `BookingRepository`."""
+class BookingRepositoryProvider(DependencyProvider):
+    """Injects the `BookingRepository`."""
+
+    shared = RepositoryExtension()
 
     def get_dependency(self, worker_ctx: WorkerContext) -> BookingRepository:
-        return self.store
+        return self.shared.repository

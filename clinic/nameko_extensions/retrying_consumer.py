@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -17,12 +19,20 @@ from nameko.messaging import Consumer
 
 from clinic import config
 from clinic.domain.clock import now, to_wire
-from clinic.domain.retry_policy import ATTEMPT_HEADER, REDRIVEN_HEADER, RetryPolicy
+from clinic.domain.retry_policy import ATTEMPT_HEADER, REPLAY_COUNT_HEADER, RetryPolicy
 from clinic.errors import ClinicError, PoisonMessage, TransientError, UnreadableMessage, error_code
 from clinic.messaging import topology
 from clinic.messaging.amqp_message import AmqpMessage
 from clinic.messaging.frame_checks import DEATHS_HEADER
-from clinic.messaging.headers import POSSIBLE_DUPLICATE_HEADER, REQUEST_ID_HEADER
+from clinic.messaging.headers import (
+    DEAD_LETTER_ID_HEADER,
+    DEAD_LETTERED_AT_HEADER,
+    ERROR_CODE_HEADER,
+    ERROR_MESSAGE_HEADER,
+    ORIGINAL_QUEUE_HEADER,
+    POSSIBLE_DUPLICATE_HEADER,
+    REQUEST_ID_HEADER,
+)
 from clinic.messaging.publisher import Publisher
 from clinic.messaging.received_message import decode_message
 from clinic.messaging.topology import WorkQueue
@@ -32,7 +42,26 @@ from clinic.observability.metrics import DEAD_LETTERS, MESSAGES_CONSUMED
 
 logger = logging.getLogger(__name__)
 
-_OF_REPEATED = frozenset({ATTEMPT_HEADER, REDRIVEN_HEADER, POSSIBLE_DUPLICATE_HEADER})
+_MARKS_OF_DUPLICATES = frozenset({ATTEMPT_HEADER, REPLAY_COUNT_HEADER, POSSIBLE_DUPLICATE_HEADER})
+
+
+class Outcome(StrEnum):
+    """What becomes of a message; a label of `clinic_messages_consumed_total`."""
+
+    ACKED = "acked"
+    DEFERRED = "deferred"  #: waits in a retry queue; this run is not counted as an attempt
+    RETRIED = "retried"  #: waits in a retry queue for its next attempt
+    DEAD_LETTERED = "dead_lettered"
+    REQUEUED = "requeued"  #: its outcome could not be made safe
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A received message; the argument is None for one that could not be decoded."""
+
+    message: Message
+    argument: Any = None
+    attempt: int = 1
 
 
 class RetryingConsumer(Consumer):
@@ -78,107 +107,110 @@ class RetryingConsumer(Consumer):
     def handle_message(self, _body: None, message: Message) -> None:
         try:
             argument = self.decode(decode_message(message))
-            attempt = self.policy.attempt(message.headers)
-        except UnreadableMessage as error:
-            self._dead_letter_unread(message, error)
+            delivery = _Delivery(message, argument, self.policy.attempt(message.headers))
+        except Exception as error:  # an unexpected one must not end the process either
+            self._handle_undecodable(message, error)
             return
-        except Exception as error:  # one that nobody thought of must not end the process either
-            self._settle(message, partial(self._park, message, error))
-            return
-        handle_result = partial(self.handle_outcome, message, argument, attempt)
         try:
             self.container.spawn_worker(
                 self,
                 (argument,),
                 {},
                 context_data=_context(message),
-                handle_result=handle_result,
+                handle_result=partial(self.handle_result, delivery),
             )
         except ContainerBeingKilled:
             self.queue_consumer.requeue_message(message)
 
-    def _dead_letter_unread(self, message: Message, error: UnreadableMessage) -> None:
-        """Have the broker dead-letter it unchanged, unless it has an `x-death` header: one that it
-        can't read ends the process of RabbitMQ 3.10 that dead-letters for all queues.
-        """
-        if DEATHS_HEADER in message.headers:
-            self._settle(message, partial(self._park, message, error))
-        else:
-            self.queue_consumer.reject_message(message, error)
-
-    def handle_outcome(
+    def handle_result(
         self,
-        message: Message,
-        argument: Any,
-        attempt: int,
+        delivery: _Delivery,
         worker_ctx: WorkerContext,
         result: Any,
         exc_info: ExcInfo | None,
     ) -> tuple[Any, ExcInfo | None]:
         error = exc_info[1] if exc_info else None
-        name = self.on_dead_letter
-        tell = getattr(worker_ctx.service, name) if name else _nobody
-        self._settle(message, partial(self._answer, message, argument, attempt, error, tell))
+        self._settle(delivery, self._outcome(error, delivery.attempt), error, worker_ctx.service)
         return result, exc_info
 
-    def _answer(
-        self,
-        message: Message,
-        argument: Any,
-        attempt: int,
-        error: BaseException | None,
-        tell: Callable[[Any, str], None],
-    ) -> None:
-        if error is None:
-            self._count("done")
-        elif isinstance(error, TransientError):
-            self._again(message, attempt, self.policy.ttl_seconds)
-            self._count("postponed")
-        elif isinstance(error, PoisonMessage) or attempt >= self.policy.max_attempts:
-            # In this order: who is told first may take the message for settled when it comes back.
-            self._park(message, error)
-            tell(argument, error_code(error))
-        else:
-            self._again(message, attempt + 1, self.policy.delay_seconds(attempt))
-            self._count("retried")
-
-    def _settle(self, message: Message, answer: Callable[[], None]) -> None:
-        """Ack once `answer` has put the message's future in safe hands; else it stays queued.
-
-        The queue's delivery limit ends what would go round for ever.
+    def _handle_undecodable(self, message: Message, error: Exception) -> None:
+        """Have the broker dead-letter an unreadable message unchanged, unless it has an `x-death`
+        header: one that RabbitMQ 3.10 can't read ends its process that dead-letters for all queues.
         """
+        if isinstance(error, UnreadableMessage) and DEATHS_HEADER not in message.headers:
+            self.queue_consumer.reject_message(message, error)
+        else:
+            self._settle(_Delivery(message), Outcome.DEAD_LETTERED, error)
+
+    def _outcome(self, error: BaseException | None, attempt: int) -> Outcome:
+        if error is None:
+            return Outcome.ACKED
+        if isinstance(error, TransientError):
+            return Outcome.DEFERRED
+        if isinstance(error, PoisonMessage) or attempt >= self.policy.max_attempts:
+            return Outcome.DEAD_LETTERED
+        return Outcome.RETRIED
+
+    def _settle(
+        self,
+        delivery: _Delivery,
+        outcome: Outcome,
+        error: BaseException | None,
+        service: object = None,
+    ) -> None:
+        """Ack once the outcome is safe. Otherwise the message stays in its queue, whose delivery
+        limit bounds how often."""
+        message = delivery.message
         try:
-            answer()
-        except Exception as error:
-            logger.warning(
-                "message goes back to its queue", exc_info=True, extra={"code": error_code(error)}
-            )
-            self._count("returned")
+            self._make_safe(delivery, outcome, error, service)
+        except Exception as failure:
+            code = error_code(failure)
+            logger.warning("message requeued", exc_info=True, extra={"code": code})
+            self._count(Outcome.REQUEUED)
             eventlet.sleep(1)
             self.queue_consumer.requeue_message(message)
         else:
+            self._count(outcome)
             self.queue_consumer.ack_message(message)
 
-    def _again(self, message: Message, attempt: int, delay_seconds: int) -> None:
-        retry = self.work.retry_name(delay_seconds)
-        self._republish(retry, message, {ATTEMPT_HEADER: attempt})
+    def _make_safe(
+        self,
+        delivery: _Delivery,
+        outcome: Outcome,
+        error: BaseException | None,
+        service: object,
+    ) -> None:
+        match outcome, error:
+            case Outcome.DEFERRED, _:
+                self._retry(delivery.message, delivery.attempt, self.policy.ttl_seconds)
+            case Outcome.RETRIED, _:
+                delay_seconds = self.policy.delay_seconds(delivery.attempt)
+                self._retry(delivery.message, delivery.attempt + 1, delay_seconds)
+            case Outcome.DEAD_LETTERED, BaseException():
+                # In this order: the service may take the message for settled when it comes back.
+                self._dead_letter(delivery.message, error)
+                if self.on_dead_letter and service is not None:
+                    getattr(service, self.on_dead_letter)(delivery.argument, error_code(error))
 
-    def _park(self, message: Message, error: BaseException) -> None:
-        """Put the original bytes with their cause where a person can look at them."""
+    def _retry(self, message: Message, attempt: int, delay_seconds: int) -> None:
+        queue = self.work.retry_name(delay_seconds)
+        self._republish(queue, message, {ATTEMPT_HEADER: attempt})
+
+    def _dead_letter(self, message: Message, error: BaseException) -> None:
+        """Put the original bytes where a person can look at them, with the error."""
         code = error_code(error)
-        cause = {
-            "x-cause": code,
-            "x-cause-detail": str(error) if isinstance(error, ClinicError) else "",
-            "x-queue": self.work.name,
-            "x-parked-at": to_wire(now()),
-            "x-letter": secrets.token_hex(6),
+        headers = {
+            ERROR_CODE_HEADER: code,
+            ERROR_MESSAGE_HEADER: str(error) if isinstance(error, ClinicError) else "",
+            ORIGINAL_QUEUE_HEADER: self.work.name,
+            DEAD_LETTERED_AT_HEADER: to_wire(now()),
+            DEAD_LETTER_ID_HEADER: secrets.token_hex(6),
         }
-        self._republish(self.work.dead_letter, message, cause)
-        self._count("parked")
+        self._republish(self.work.dead_letter, message, headers)
         DEAD_LETTERS.labels(self.work.name, code).inc()
-        logger.error("message parked in %s", self.work.dead_letter, extra={"code": code})
+        logger.error("message dead-lettered to %s", self.work.dead_letter, extra={"code": code})
 
-    def _count(self, outcome: str) -> None:
+    def _count(self, outcome: Outcome) -> None:
         MESSAGES_CONSUMED.labels(self.work.name, outcome).inc()
 
     def _republish(self, queue: str, message: Message, headers: dict[str, Any]) -> None:
@@ -205,20 +237,16 @@ handle_event_with_retry = RetryingEventHandler.decorator
 
 
 def _context(message: Message) -> dict[str, Any]:
-    """What of the headers a worker may see; nameko would take them all, and send them on."""
+    """What a worker sees of the headers; nameko would take all of them, and pass them on."""
     request_id = message.headers.get(REQUEST_ID_HEADER)
     return {
         "request_id": request_id if is_request_id(request_id) else "",
-        "is_replay": REDRIVEN_HEADER in message.headers,
+        "is_replay": REPLAY_COUNT_HEADER in message.headers,
         "is_repeated": _is_repeated(message),
     }
 
 
 def _is_repeated(message: Message) -> bool:
-    """Whether somebody may have handled this message, or one like it, before."""
-    is_marked = not _OF_REPEATED.isdisjoint(message.headers)
+    """Whether this message, or a copy of it, may have been handled before."""
+    is_marked = not _MARKS_OF_DUPLICATES.isdisjoint(message.headers)
     return is_marked or bool(message.delivery_info.get("redelivered"))
-
-
-def _nobody(_argument: Any, _code: str) -> None:
-    """Stand in for services that need not be told of parked messages."""

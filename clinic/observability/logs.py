@@ -24,7 +24,7 @@ FIELDS = (
     "event",
     "booking_id",
     "event_id",
-    "letter_id",
+    "dead_letter_id",
     "code",
     "count",
     "client_address",

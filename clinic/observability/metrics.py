@@ -13,15 +13,21 @@ CHECK_SECONDS = Histogram(
     "How long the availability check took.",
     buckets=(0.1, 0.5, 1, 2, 3, 4, 5, 7.5, 10, 30),
 )
-#: outcome: done, retried (counted), postponed (not counted), parked, returned to the queue.
-MESSAGES_CONSUMED = Counter("clinic_attempts_total", "Messages handled.", ["queue", "outcome"])
-DEAD_LETTERS = Counter("clinic_dead_letters_total", "Messages parked.", ["queue", "cause"])
+#: The outcomes are those of `clinic.nameko_extensions.retrying_consumer.Outcome`.
+MESSAGES_CONSUMED = Counter(
+    "clinic_messages_consumed_total", "Messages handled.", ["queue", "outcome"]
+)
+DEAD_LETTERS = Counter(
+    "clinic_dead_letters_total", "Messages dead-lettered.", ["queue", "error_code"]
+)
 #: outcome: sent, failed, superseded, suppressed, postponed, duplicate.
 NOTIFICATIONS = Counter(
     "clinic_notifications_total", "Notifications by what became of them.", ["channel", "outcome"]
 )
 EVENTS_REPUBLISHED = Counter(
-    "clinic_events_lost_total", "Events published again since the broker lost them.", ["queue"]
+    "clinic_events_republished_total",
+    "Events published again since the broker lost them.",
+    ["queue"],
 )
 MANUAL_RESENDS = Counter(
     "clinic_notifications_resent_total",
@@ -29,7 +35,7 @@ MANUAL_RESENDS = Counter(
     ["channel"],
 )
 POSSIBLE_DUPLICATES = Counter(
-    "clinic_notifications_ambiguous_total",
+    "clinic_notifications_possible_duplicates_total",
     "Notifications sent again because their first sender died before it wrote down the outcome.",
     ["channel"],
 )

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from cachetools import TTLCache
 
+from clinic.domain.clock import to_wire
 from clinic.errors import ServiceUnavailable
 from clinic.rpc.rpc_client import ANSWER_SECONDS, RpcPool
 
@@ -46,6 +47,11 @@ class FreeSlots:
     def fresh_starts(self, first: date, days: int, until: float) -> Starts:
         """Return what is free now. Raises: ServiceUnavailable."""
         return self._ask((first, days), until)
+
+    def nearest(self, date: datetime, count: int, until: float) -> Starts:
+        """Return what is free now nearest to a date, in order. Raises: ServiceUnavailable."""
+        found = self._rpc.call("list_nearest_slots", until=until, date=to_wire(date), count=count)
+        return tuple(datetime.fromisoformat(start) for start in found)
 
     def forget(self) -> None:
         """Have everybody who comes from now on be told what is free then."""

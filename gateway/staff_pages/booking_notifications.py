@@ -39,7 +39,7 @@ def resend(booking_id: str, version: int, channel: str, *, until: float) -> None
 
 
 def _call(method: str, until: float, **arguments: Any) -> Any:
-    return current_app.config["NOTIFICATION_DESK"].call(method, until=until, **arguments)
+    return current_app.config["NOTIFICATION_ADMIN"].call(method, until=until, **arguments)
 
 
 def _notification(told: dict[str, Any]) -> Notification:
@@ -50,5 +50,5 @@ def _notification(told: dict[str, Any]) -> Notification:
         state=told["state"],
         tries=told["tries"],
         at=datetime.fromisoformat(told["at"]),
-        may_resend=told["mayResend"],
+        may_resend=told["canResend"],
     )

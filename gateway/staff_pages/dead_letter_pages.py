@@ -1,4 +1,4 @@
-"""The staff's page of messages that were given up: replay them, or drop one."""
+"""The staff page of dead letters: replay them, or drop one."""
 
 from __future__ import annotations
 
@@ -23,114 +23,120 @@ from gateway.staff_pages.staff_rendering import staff_page
 
 dead_letters = Blueprint("staff_dead_letters", __name__, url_prefix=f"{HOME}/dead-letters")
 
-#: Letters of each queue on the page.
+#: Dead letters of each queue on the page.
 LIMIT = 200
-#: How long a person waits for what was pressed to be done, or for most of it.
+#: How long a replay or a drop may take; what is not done by then needs another click.
 ACT_SECONDS = 5.0
 
 #: The error codes that pages explain; others are faults of ours, or somebody else's words.
-CAUSES = frozenset(
+ERROR_CODES = frozenset(
     {
         "check_unavailable",
         "poison_message",
         "booking_not_found",
         "recipient_rejected",
-        "delivery_uncertain",
-        "receiver_refused",
-        "receiver_failed",
+        "delivery_outcome_unknown",
+        "webhook_rejected",
+        "webhook_failed",
         "delivery_expired",
         "delivery_limit",
         "rejected",
     }
 )
-_TROUBLES = {BrokerUnavailable: "broker_away", LeaseHeld: "letters_busy"}
+_TROUBLES = {BrokerUnavailable: "broker_away", LeaseHeld: "dead_letters_busy"}
 
 
 @dead_letters.get("", provide_automatic_options=False)
 def show() -> Response:
-    with _room().entered(SESSION_TIMEOUT_SECONDS) as letters:
-        piles = letters.piles(LIMIT)
-    return _list(piles=piles, causes=_causes(piles), outcome=session.pop("outcome", None))
+    with _inspection().session(SESSION_TIMEOUT_SECONDS) as queues:
+        snapshots = queues.snapshots(LIMIT)
+    return _list(
+        snapshots=snapshots,
+        error_codes=_count_error_codes(snapshots),
+        outcome=session.pop("outcome", None),
+    )
 
 
 @dead_letters.post("/replay", provide_automatic_options=False)
 def replay() -> AnyResponse:
-    """Send one letter round again, or all that were given up for one cause."""
-    with _room().entered(ACT_SECONDS) as letters:
-        if "cause" in request.form:
-            return _replayed(*_replay_all(letters, request.form["cause"]))
-        letter = _find(letters, _work(request.form.get("queue")), request.form.get("id"))
-        if letter is None:
-            return _done("letter_gone")
-        if not letter.may_be_replayed:
-            return _done("letter_too_large")
-        letters.replay(letter)
-    _log(SecurityEvent.DEAD_LETTER_REPLAYED, letter)
+    """Replay one dead letter, or all with the same error code."""
+    with _inspection().session(ACT_SECONDS) as queues:
+        if "error_code" in request.form:
+            return _replayed(*_replay_all(queues, request.form["error_code"]))
+        dead_letter = _find(queues, _work(request.form.get("queue")), request.form.get("id"))
+        if dead_letter is None:
+            return _done("dead_letter_gone")
+        if not dead_letter.can_be_replayed:
+            return _done("dead_letter_too_large")
+        queues.replay(dead_letter)
+    _log(SecurityEvent.DEAD_LETTER_REPLAYED, dead_letter)
     return _replayed(1, has_more=False)
 
 
 @dead_letters.get("/drop", provide_automatic_options=False)
 def ask() -> AnyResponse:
-    """Show once more what would be gone for good."""
+    """Ask for a confirmation."""
     work = _work(request.args.get("queue"))
-    with _room().entered(SESSION_TIMEOUT_SECONDS) as letters:
-        letter = _find(letters, work, request.args.get("id"))
-    if letter is None:
-        return _done("letter_gone")
-    return staff_page("drop.html", **_FRAME, letter=letter)
+    with _inspection().session(SESSION_TIMEOUT_SECONDS) as queues:
+        dead_letter = _find(queues, work, request.args.get("id"))
+    if dead_letter is None:
+        return _done("dead_letter_gone")
+    return staff_page("drop.html", **_FRAME, dead_letter=dead_letter)
 
 
 @dead_letters.post("/drop", provide_automatic_options=False)
 def drop() -> AnyResponse:
     work = _work(request.form.get("queue"))
-    with _room().entered(ACT_SECONDS) as letters:
-        letter = _find(letters, work, request.form.get("id"))
-        if letter is None:
-            return _done("letter_gone")
-        letters.drop(letter)
-    _log(SecurityEvent.DEAD_LETTER_DROPPED, letter)
+    with _inspection().session(ACT_SECONDS) as queues:
+        dead_letter = _find(queues, work, request.form.get("id"))
+        if dead_letter is None:
+            return _done("dead_letter_gone")
+        queues.drop(dead_letter)
+    _log(SecurityEvent.DEAD_LETTER_DROPPED, dead_letter)
     return _done("dropped")
 
 
 @dead_letters.errorhandler(BrokerUnavailable)
 @dead_letters.errorhandler(LeaseHeld)
 def _refused(error: TransientError) -> Response:
-    """Ask for another try. What was replayed before the broker fell silent stays replayed."""
+    """Ask for another try. What was replayed before the broker failed stays replayed."""
     answer = _list(503, trouble=_TROUBLES[type(error)])
     answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer
 
 
-def _replay_all(letters: DeadLetterQueues, cause: str) -> tuple[int, bool]:
+def _replay_all(queues: DeadLetterQueues, error_code: str) -> tuple[int, bool]:
     """Replay until the time is over; return how many, and whether there may be more."""
     count = 0
     for work in WORK_QUEUES:
-        for letter in letters.taken(work):
-            if letter.cause == cause and letter.may_be_replayed:
-                letters.replay(letter)
-                _log(SecurityEvent.DEAD_LETTER_REPLAYED, letter)
+        for dead_letter in queues.fetch(work):
+            if dead_letter.error_code == error_code and dead_letter.can_be_replayed:
+                queues.replay(dead_letter)
+                _log(SecurityEvent.DEAD_LETTER_REPLAYED, dead_letter)
                 count += 1
-            if not letters.has_time:
+            if not queues.has_time:
                 return count, True
     return count, False
 
 
-def _find(letters: DeadLetterQueues, work: WorkQueue, id_: str | None) -> DeadLetter | None:
-    """None when it was replayed or dropped meanwhile, or somebody else has it in hand."""
-    return next((letter for letter in letters.taken(work) if letter.id == id_), None)
+def _find(queues: DeadLetterQueues, work: WorkQueue, id_: str | None) -> DeadLetter | None:
+    """None when it was replayed or dropped meanwhile, or another session has fetched it."""
+    return next((dead_letter for dead_letter in queues.fetch(work) if dead_letter.id == id_), None)
 
 
-def _work(dead_letter: str | None) -> WorkQueue:
+def _work(queue: str | None) -> WorkQueue:
     """Raises: NotFound."""
-    found = next((work for work in WORK_QUEUES if work.dead_letter == dead_letter), None)
+    found = next((work for work in WORK_QUEUES if work.dead_letter == queue), None)
     if found is None:
         raise NotFound
     return found
 
 
-def _causes(piles: list[DeadLetterSnapshot]) -> list[tuple[str, int]]:
-    """Count the letters of each cause, the most frequent first."""
-    return Counter(letter.cause for pile in piles for letter in pile.letters).most_common()
+def _count_error_codes(snapshots: list[DeadLetterSnapshot]) -> list[tuple[str, int]]:
+    """Count the queues of each error_code, the most frequent first."""
+    return Counter(
+        dead_letter.error_code for snapshot in snapshots for dead_letter in snapshot.dead_letters
+    ).most_common()
 
 
 def _replayed(count: int, has_more: bool) -> AnyResponse:
@@ -142,27 +148,27 @@ def _done(what: str, count: int = 1, has_more: bool = False) -> AnyResponse:
     return redirect(f"{HOME}/dead-letters", 303)
 
 
-def _log(event: SecurityEvent, letter: DeadLetter) -> None:
-    told = {"letter_id": letter.id, "code": letter.cause}
-    log_security_event(event, key_id=signed_in_key_id(), **told)
+def _log(event: SecurityEvent, dead_letter: DeadLetter) -> None:
+    fields = {"dead_letter_id": dead_letter.id, "code": dead_letter.error_code}
+    log_security_event(event, key_id=signed_in_key_id(), **fields)
 
 
-def _list(status: int = 200, **told: Any) -> Response:
-    nothing: dict[str, Any] = {"piles": [], "causes": [], "outcome": None, "trouble": ""}
-    return staff_page("dead_letters.html", status, **_FRAME | nothing | told)
+def _list(status: int = 200, **context: Any) -> Response:
+    nothing: dict[str, Any] = {"snapshots": [], "error_codes": [], "outcome": None, "trouble": ""}
+    return staff_page("dead_letters.html", status, **_FRAME | nothing | context)
 
 
-def _kind(cause: str) -> str:
-    """Name the texts for a cause: code of ours that fails is known by the class of its error."""
-    if cause in CAUSES:
-        return cause
-    return "fault" if cause[:1].isupper() else "unknown"
+def _kind(error_code: str) -> str:
+    """Name the message for an error code. A bug of ours has the class name of its exception."""
+    if error_code in ERROR_CODES:
+        return error_code
+    return "fault" if error_code[:1].isupper() else "unknown"
 
 
-def _moment(letter: DeadLetter) -> datetime | None:
-    """When it was parked; None where somebody has written something else there."""
+def _moment(dead_letter: DeadLetter) -> datetime | None:
+    """When it was dead-lettered; None where the header holds something else."""
     try:
-        moment = datetime.fromisoformat(letter.parked_at)
+        moment = datetime.fromisoformat(dead_letter.dead_lettered_at)
         return moment if moment.tzinfo else None
     except ValueError:
         return None
@@ -171,6 +177,6 @@ def _moment(letter: DeadLetter) -> datetime | None:
 _FRAME: dict[str, Any] = {"here": "dead_letters", "kind_of": _kind, "moment_of": _moment}
 
 
-def _room() -> InspectionLock:
-    room: InspectionLock = current_app.config["LETTER_ROOM"]
-    return room
+def _inspection() -> InspectionLock:
+    lock: InspectionLock = current_app.config["INSPECTION_LOCK"]
+    return lock

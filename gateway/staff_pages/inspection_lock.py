@@ -1,4 +1,4 @@
-"""Where staff look at dead letters, one at a time."""
+"""Lets one person at a time inspect the dead letters."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from clinic.config import Settings
 from clinic.dead_letters.dead_letter_queues import DeadLetterQueues
 from clinic.errors import LeaseHeld
 
-#: How long somebody waits at the door.
-LINE_SECONDS = 1.5
+#: How long another person waits for the lock.
+ACQUIRE_TIMEOUT_SECONDS = 1.5
 
 
 class InspectionLock:
-    """A look takes letters off their queues until it ends: a second one would find none of them,
-    and two of them would hold two threads of the server where one is enough."""
+    """A session hides the messages that it has fetched until it ends: a second one would find none
+    of them, and would hold a second thread of the server."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
 
     @contextmanager
-    def entered(self, seconds: float) -> Iterator[DeadLetterQueues]:
-        """Look for `seconds` at most. Raises: LeaseHeld while somebody else does;
+    def session(self, seconds: float) -> Iterator[DeadLetterQueues]:
+        """Open a session of at most `seconds`. Raises: LeaseHeld while another one is open;
         BrokerUnavailable."""
-        if not self._lock.acquire(timeout=LINE_SECONDS):
-            raise LeaseHeld("somebody else is looking at the dead letters")
+        if not self._lock.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS):
+            raise LeaseHeld("somebody else is viewing the dead letters")
         try:
-            with DeadLetterQueues.opened(self._settings, seconds) as letters:
-                yield letters
+            with DeadLetterQueues.opened(self._settings, seconds) as queues:
+                yield queues
         finally:
             self._lock.release()

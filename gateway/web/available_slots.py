@@ -13,7 +13,6 @@ from gateway.web.rendering import hours
 
 _WEEK = timedelta(days=7)
 _NEAREST = 5
-_DAYS_AROUND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +59,13 @@ def week_around(asked: date | None) -> Week:
     )
 
 
-def nearest(moment: datetime) -> list[datetime]:
-    """Return the free times that are nearest to one that could not be had, in order; none when
-    nobody can be asked."""
-    begins = _bookable(day_of(moment))
+def nearest(moment: datetime) -> tuple[datetime, ...]:
+    """Return the free slots nearest to one that is not available, in order; none while the booking
+    service is unavailable."""
     try:
-        # One that is kept might offer the very time that was just refused.
-        starts = free_slots().fresh_starts(begins, _DAYS_AROUND, deadline())
+        return free_slots().nearest(moment, _NEAREST, deadline())
     except ServiceUnavailable:
-        return []
-    return sorted(sorted(starts, key=lambda start: abs(start - moment))[:_NEAREST])
+        return ()
 
 
 def free_day(day: date, until: float) -> Day | None:

@@ -31,14 +31,14 @@ Content = TypeVar("Content", contravariant=True)
 
 
 class Channel(Protocol[Content]):
-    """Sends to an `addressee`. `longest_send_seconds` bounds `send`: whoever takes longer has
-    died."""
+    """Sends to an `audience`. `longest_send_seconds` bounds `send`: after that its process is
+    presumed dead."""
 
     @property
     def longest_send_seconds(self) -> float: ...
 
     @property
-    def addressee(self) -> str: ...
+    def audience(self) -> str: ...
 
     def send(self, content: Content, /) -> None:
         """Raises: ChannelUnavailable (try later), PoisonMessage (never), DeliveryOutcomeUnknown (it
@@ -46,21 +46,21 @@ class Channel(Protocol[Content]):
 
 
 class LogChannel:
-    """Simulates a mail server: logs that a letter went out, without its text."""
+    """Simulates a mail server: logs that an e-mail was sent, without its text."""
 
     longest_send_seconds = 10.0
-    addressee = "patient"
+    audience = "patient"
 
-    def send(self, envelope: OutgoingEmail) -> None:
+    def send(self, email: OutgoingEmail) -> None:
         logger.info(
-            "e-mail to %s (simulated), reference %s", mask(envelope.recipient), envelope.reference
+            "e-mail to %s (simulated), message key %s", mask(email.recipient), email.message_key
         )
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpChannel:
     longest_send_seconds: ClassVar[float] = SEND_SECONDS
-    addressee: ClassVar[str] = "patient"
+    audience: ClassVar[str] = "patient"
 
     host: str
     port: int
@@ -70,19 +70,19 @@ class SmtpChannel:
     tls: Tls = Tls.NONE
     sender_name: str = ""
 
-    def send(self, envelope: OutgoingEmail) -> None:
-        """Hand the letter to the mail server; a return means that the server has taken it."""
-        message = self._message(envelope)
+    def send(self, email: OutgoingEmail) -> None:
+        """Hand the e-mail to the mail server; a return means that the server has accepted it."""
+        message = self._message(email)
         try:
             with Timeout(SEND_SECONDS, TimeoutError("the mail server is too slow")):
                 self._transmit(message)
         except smtplib.SMTPRecipientsRefused as error:
-            (reply,) = error.recipients.values()  # a letter has one
+            (reply,) = error.recipients.values()  # an e-mail has one
             raise rcpt_refusal(*reply) from None
         except smtplib.SMTPDataError as error:
             raise data_refusal(error.smtp_code, error.smtp_error) from None
         except (smtplib.SMTPException, OSError) as error:
-            # Also when it refuses us: that is a fault of our setup, and no letter's.
+            # Also when it rejects us: the configuration is wrong, and not the e-mail.
             raise ChannelUnavailable(f"{type(error).__name__} from the mail server") from None
 
     def _transmit(self, message: EmailMessage) -> None:
@@ -97,23 +97,23 @@ class SmtpChannel:
                 server.quit()
             server.close()
 
-    def _message(self, envelope: OutgoingEmail) -> EmailMessage:
+    def _message(self, email: OutgoingEmail) -> EmailMessage:
         message = EmailMessage()
         message["From"] = Address(self.sender_name, addr_spec=self.sender)
-        message["To"] = Address(addr_spec=to_ascii(envelope.recipient))
+        message["To"] = Address(addr_spec=to_ascii(email.recipient))
         message["Date"] = format_datetime(now())
-        message["Subject"] = envelope.letter.subject
-        message["Message-ID"] = f"<{envelope.reference}@{self.sender.rpartition('@')[2]}>"
+        message["Subject"] = email.content.subject
+        message["Message-ID"] = f"<{email.message_key}@{self.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"  # for Exchange, which ignores the standard one
         # Not every server on the way takes 8-bit bodies.
-        message.set_content(envelope.letter.text, cte="quoted-printable")
-        message.add_alternative(envelope.letter.html, subtype="html", cte="quoted-printable")
-        if envelope.invitation:
-            _add_invitation(message, envelope.invitation)
-        _set_boundaries(message, envelope.reference)
+        message.set_content(email.content.text, cte="quoted-printable")
+        message.add_alternative(email.content.html, subtype="html", cte="quoted-printable")
+        if email.invitation:
+            _add_invitation(message, email.invitation)
+        _set_boundaries(message, email.message_key)
         # Headers about the content that are there earlier move into its first part.
-        message["Content-Language"] = envelope.language
+        message["Content-Language"] = email.language
         return message
 
 
@@ -123,9 +123,9 @@ def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:
     invitation once more to Outlook."""
     try:
         file = invitation.file()
-    except Exception:  # the letter says all that matters
+    except Exception:  # the text says all that matters
         event_id = invitation.event.event_id
-        logger.exception("letter without its calendar file", extra={"event_id": event_id})
+        logger.exception("e-mail without its calendar file", extra={"event_id": event_id})
         return
     message.add_alternative(
         file.decode(),
@@ -136,9 +136,9 @@ def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:
     message.add_attachment(file, maintype="application", subtype="ics", filename="invite.ics")
 
 
-def _set_boundaries(message: EmailMessage, reference: str) -> None:
-    """Python would draw them by lot; this way every copy of a letter is the same."""
-    digest = hashlib.sha256(reference.encode()).hexdigest()
+def _set_boundaries(message: EmailMessage, message_key: str) -> None:
+    """Python would choose them at random; this way every copy of an e-mail is the same."""
+    digest = hashlib.sha256(message_key.encode()).hexdigest()
     for number, part in enumerate(message.walk()):
         if part.is_multipart():
             part.set_boundary(f"={number}_{digest[:32]}=")

@@ -40,7 +40,7 @@ class MailServer(smtplib.SMTP):
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             if isinstance(error, smtplib.SMTPResponseException):
                 raise  # an answer is an answer
-            raise DeliveryOutcomeUnknown("the mail server gave no verdict on the letter") from None
+            raise DeliveryOutcomeUnknown("the mail server gave no verdict on the e-mail") from None
 
     def auth(
         self,

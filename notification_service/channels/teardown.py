@@ -1,4 +1,4 @@
-"""Ends a channel that is switched off, so that nothing piles up for it."""
+"""Tears down a channel that is disabled, so that no messages accumulate for it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PAUSE_SECONDS = 5.0
 
 
 class ChannelTeardown:
-    """Takes a channel's queue off the fanout and forgets its watermark: once, in the background,
-    as soon as broker and database can be reached.
+    """Unbinds the channel's queue and deletes its watermark: once, in the background, as soon as
+    broker and database are available.
 
-    `publisher` unbinds the queue whenever it connects. Without its watermark the channel tells
-    nothing of the time in which it was off, should it be switched on again.
+    `publisher` unbinds the queue whenever it connects. Without its watermark the channel sends
+    nothing about the time in which it was disabled, when it is enabled again.
     """
 
     def __init__(self, publisher: Publisher, watermark: Watermark) -> None:
@@ -43,9 +43,9 @@ class ChannelTeardown:
     def _is_done(self) -> bool:
         try:
             self._publisher.keep_alive()
-            self._watermark.forget()
+            self._watermark.delete()
         except TransientError as error:
-            logger.debug("channel can't be switched off yet", extra={"code": error.code})
+            logger.debug("channel can't be torn down yet", extra={"code": error.code})
             return False
         finally:
             self._publisher.close()

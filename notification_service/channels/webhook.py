@@ -1,4 +1,4 @@
-"""Tells a program of somebody else, over HTTP, of each step that a booking takes."""
+"""Posts the events of bookings to a webhook endpoint."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from clinic.errors import ChannelUnavailable, WebhookRejected, WebhookServerErro
 from notification_service.channels.final_response import ConnectionPool, SecureConnectionPool
 from notification_service.channels.webhook_signature import sign
 
-#: How long a receiver may take to let us in, for each part of its answer, and for all together.
+#: How long an endpoint may take to accept a connection, for each read, and for all together.
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10
 SEND_SECONDS = 20
 
-#: Answers about the receiver and not about the event: a timeout, too early, too much traffic, or a
-#: proxy whose server is away.
+#: Statuses about the endpoint and not about the event: a timeout, too early, too much traffic, or
+#: a proxy whose server is unavailable.
 _NOT_NOW = frozenset({408, 425, 429, 502, 503, 504})
 
 _system_socket = patcher.original("socket")
@@ -36,10 +36,10 @@ _system_socket = patcher.original("socket")
 
 @dataclass(frozen=True, slots=True)
 class WebhookChannel:
-    """Posts events to one URL. Any of `secrets` proves to the receiver that it was us."""
+    """Posts events to one URL. Any of `secrets` proves to the endpoint who sent them."""
 
     longest_send_seconds: ClassVar[float] = SEND_SECONDS
-    addressee: ClassVar[str] = "receiver"
+    audience: ClassVar[str] = "webhook endpoint"
 
     url: Url = field(repr=False)  # its path may be a secret, too
     secrets: tuple[str, ...] = field(repr=False)
@@ -48,21 +48,21 @@ class WebhookChannel:
     )
 
     def send(self, content: BookingStateChanged) -> None:
-        """Hand the event to the receiver; a return means that it has answered 2xx.
+        """Post the event; a return means that the endpoint has answered 2xx.
 
         Raises: ChannelUnavailable (also when the event may have arrived: its id is the same each
         time), WebhookRejected; what counts as an attempt: WebhookServerError.
         """
         body = strict_json.dumps(content.to_body())
         # No TimeoutError: urllib3 would take it for its own, and we would go on to another address.
-        too_slow = ChannelUnavailable("the receiver is too slow")
+        too_slow = ChannelUnavailable("the endpoint is too slow")
         try:
             with Timeout(SEND_SECONDS, too_slow):
                 status = self._post(body, self._headers(content, body))
         except (HTTPError, OSError) as error:
             # Also when we don't trust its certificate: that is no event's fault.
-            raise ChannelUnavailable(f"{type(error).__name__} from the receiver") from None
-        _judge(status)
+            raise ChannelUnavailable(f"{type(error).__name__} from the endpoint") from None
+        _raise_for_status(status)
 
     def _headers(self, event: BookingStateChanged, body: bytes) -> dict[str, str]:
         timestamp = int(time.time())
@@ -77,11 +77,11 @@ class WebhookChannel:
         }
 
     def _post(self, body: bytes, headers: dict[str, str]) -> int:
-        """Post to the first address of the receiver that lets us in. Returns the status."""
+        """Post to the first address that accepts a connection. Returns the status."""
         for address in _addresses(self._host, self.url.port):
             with suppress(ConnectTimeoutError), closing(self._pool(address)) as pool:
                 return self._ask(pool, body, headers)
-        raise ConnectionError("no address of the receiver lets us in")
+        raise ConnectionError("no address of the endpoint accepts a connection")
 
     def _ask(self, pool: HTTPConnectionPool, body: bytes, headers: dict[str, str]) -> int:
         answer = pool.urlopen(
@@ -124,10 +124,10 @@ def _addresses(host: str, port: int | None) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def _judge(status: int) -> None:
+def _raise_for_status(status: int) -> None:
     if 200 <= status < 300:
         return
-    answered = f"the receiver answered {status}"
+    answered = f"the endpoint answered {status}"
     if status in _NOT_NOW:
         raise ChannelUnavailable(answered)
     raise WebhookServerError(answered) if status >= 500 else WebhookRejected(answered)

@@ -1,4 +1,4 @@
-"""How a receiver knows that a webhook is ours, and not an old one that somebody repeats."""
+"""Signs webhooks, so that an endpoint can detect forged and replayed ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 def sign(body: bytes, timestamp: int, secrets: Sequence[str]) -> str:
     """Return `v1=<hex>`, once for each secret and separated by commas.
 
-    While a secret is replaced there are two, and a receiver accepts what fits the one it has.
+    While a secret is replaced there are two, and an endpoint accepts either signature.
     """
     signed = f"{timestamp}.".encode() + body
     return ",".join(f"v1={_digest(secret, signed)}" for secret in secrets)

@@ -1,4 +1,4 @@
-"""Puts what a patient is told into an envelope: the letter, its link, and a calendar file."""
+"""Composes e-mails: the text, the link to the booking, and a calendar file."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class EmailComposer:
-    """Letters say times as the clocks of the clinic's `zone` show them; an appointment lasts
-    `slot`. What is None is left out of them.
+    """E-mails show times in the clinic's `zone`; an appointment lasts `slot`. Links and free slots
+    that are None are left out.
 
-    All copies of a letter are the same, but for the free slots, which are those of the moment.
+    All copies of an e-mail are the same except for the free slots, which are current.
     """
 
     sender: str
@@ -50,28 +50,30 @@ class EmailComposer:
     links: Links | None = None
     free_slots: AlternativeSlots | None = None
 
-    def write(self, booking: Booking, event: BookingStateChanged) -> OutgoingEmail:
-        """Tell of a step. Raises: BookingNotFound, DatabaseUnavailable."""
+    def compose(self, booking: Booking, event: BookingStateChanged) -> OutgoingEmail:
+        """Compose the e-mail about an event. Raises: BookingNotFound, DatabaseUnavailable."""
         link = self._link(booking) if event.status is Status.CONFIRMED else None
-        letter = compose(
+        content = compose(
             booking, event, self.zone, link=link, alternatives=self._alternatives(event)
         )
-        reference = f"{event.booking_id}.{event.version}"
+        message_key = f"{event.booking_id}.{event.version}"
         invitation = self._invitation(booking, event)
-        return OutgoingEmail(booking.patient_email, reference, booking.language, letter, invitation)
+        return OutgoingEmail(
+            booking.patient_email, message_key, booking.language, content, invitation
+        )
 
-    def remind(self, booking: Booking) -> OutgoingEmail:
-        """Remind of an appointment. Raises: BookingNotFound, DatabaseUnavailable."""
-        letter = compose_reminder(booking, self.zone, link=self._link(booking))
-        reference = f"{booking.id}.{booking.version}.reminder"
-        return OutgoingEmail(booking.patient_email, reference, booking.language, letter)
+    def compose_reminder(self, booking: Booking) -> OutgoingEmail:
+        """Compose the reminder of an appointment. Raises: BookingNotFound, DatabaseUnavailable."""
+        content = compose_reminder(booking, self.zone, link=self._link(booking))
+        message_key = f"{booking.id}.{booking.version}.reminder"
+        return OutgoingEmail(booking.patient_email, message_key, booking.language, content)
 
     def _link(self, booking: Booking) -> ManageLink | None:
         return self.links.of(booking.id) if self.links else None
 
     def _alternatives(self, event: BookingStateChanged) -> list[datetime]:
         is_rejected = event.status is Status.REJECTED
-        # Near a day for which nothing can be booked yet, nothing is free.
+        # Near a day that can't be booked yet, nothing is free.
         if self.free_slots is None or not is_rejected or event.reason == reasons.TOO_FAR:
             return []
         return self.free_slots.near(event.date)
@@ -85,7 +87,7 @@ class EmailComposer:
 
 
 def _method(event: BookingStateChanged) -> Method | None:
-    """Say what a calendar is to do; what was never confirmed is in none."""
+    """What a calendar shall do; a booking that was never confirmed is in none."""
     if event.status is Status.CONFIRMED:
         return "REQUEST"
     was_confirmed = event.previous_status is Status.CONFIRMED

@@ -49,16 +49,16 @@ def compose(
     link: ManageLink | None = None,
     alternatives: Sequence[datetime] = (),
 ) -> EmailContent:
-    """Write what the event tells the patient.
+    """Compose the text about an event.
 
-    Says no more than time, outcome and reference: an appointment is health data. `alternatives`
-    are free starts near the one that was asked for.
+    It says no more than time, outcome and reference: an appointment is health data. `alternatives`
+    are free slots near the requested one.
     """
     before = date_at_version(event.version - 1, booking.history, booking.date)
     return _fill(
         "rescheduled" if event.is_rescheduling else event.status,
         booking,
-        # As it was at that step: the booking may have been moved since then.
+        # As it was then: the booking may have been rescheduled since.
         when=format_moment(event.date, booking.language, zone),
         before=format_moment(before, booking.language, zone) if event.is_rescheduling else "",
         reason=reason_text(event.reason, booking.language) if event.reason else "",
@@ -70,7 +70,7 @@ def compose(
 def compose_reminder(
     booking: Booking, zone: ZoneInfo, *, link: ManageLink | None = None
 ) -> EmailContent:
-    """Write that the appointment is near, and no more."""
+    """Compose the text of a reminder."""
     when = format_moment(booking.date, booking.language, zone)
     return _fill("reminder", booking, when=when, link=link)
 

@@ -14,7 +14,7 @@ from notification_service.email.address import to_ascii
 class Invitation:
     """`method` is what a calendar is to do with the appointment, which lasts `slot`.
 
-    The file takes longer to write than the letter: only who sends it does.
+    Writing the file takes longer than composing the e-mail, so only the channel that sends it does.
     """
 
     method: Method

@@ -11,15 +11,15 @@ from notification_service.email.invitation import Invitation
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEmail:
-    """An e-mail with its recipient. `reference` is the same for every copy and becomes the
-    Message-ID."""
+    """An e-mail with its recipient. `message_key` is the same for every copy; the
+    Message-ID is made of it."""
 
     recipient: str
-    reference: str
+    message_key: str
     language: str
-    letter: EmailContent
+    content: EmailContent
     invitation: Invitation | None = None
 
-    def again(self, times: int) -> Self:
+    def for_resend(self, resends: int) -> Self:
         """Return a copy for a manual resend: mail programs show a Message-ID only once."""
-        return replace(self, reference=f"{self.reference}.again{times}")
+        return replace(self, message_key=f"{self.message_key}.resend{resends}")

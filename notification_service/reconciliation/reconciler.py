@@ -1,4 +1,4 @@
-"""Compares the bookings with the ledger, and publishes again what the broker has lost."""
+"""Compares the bookings with the delivery log, and republishes the events that were lost."""
 
 from __future__ import annotations
 
@@ -18,44 +18,46 @@ from notification_service.reconciliation.watermark import Watermark
 
 logger = logging.getLogger(__name__)
 
-#: How long a step that nobody can be told of holds the watermark back.
+#: How long an event without an outcome blocks the watermark.
 GIVE_UP_AFTER = timedelta(hours=48)
 #: Events that are claimed and published at once.
 BATCH = 100
-#: Messages in the queue from which on nothing is added to it.
-ROOM = 500
+#: With so many messages in the queue nothing is added to it.
+MAX_QUEUE_DEPTH = 500
 _TICK_SECONDS = 1.0
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Reconciler:
-    """One background greenthread of each notifier; several agree through the ledger.
+    """A periodic task of each notifier; the delivery log keeps two from republishing one event.
 
-    A step that was taken `patience_seconds` ago is lost when nobody has noted what became of it,
-    and nobody has had it in hand for as long. It is published to `queue` again. The first round of
-    all reaches back `reach`. Whatever goes wrong here, a later round sees it.
+    An event is lost when for `settle_delay_seconds` it had neither an outcome nor a lease. It is
+    published to `queue` again. The very first run looks back by `look_back`. Whatever fails here, a
+    later run finds it again.
     """
 
     def __init__(
         self,
-        journal: ChangeFeed,
-        ledger: DeliveryLog,
+        feed: ChangeFeed,
+        delivery_log: DeliveryLog,
         watermark: Watermark,
         publisher: Publisher,
         queue: str,
-        patience_seconds: float,
-        reach: timedelta = GIVE_UP_AFTER,
+        settle_delay_seconds: float,
+        look_back: timedelta = GIVE_UP_AFTER,
     ) -> None:
-        self._journal = journal
-        self._ledger = ledger
+        self._feed = feed
+        self._delivery_log = delivery_log
         self._watermark = watermark
         self._publisher = publisher
         self._queue = queue
-        self._reach = reach
-        self._patience = timedelta(seconds=patience_seconds)
-        interval_seconds = min(max(patience_seconds / 10, 1.0), 60.0)
-        # The first run waits as well: a notifier that was away works off its queue meanwhile.
-        self._task = PeriodicTask("reconciliation", self._run, interval_seconds, patience_seconds)
+        self._look_back = look_back
+        self._settle_delay = timedelta(seconds=settle_delay_seconds)
+        interval_seconds = min(max(settle_delay_seconds / 10, 1.0), 60.0)
+        # The first run waits as well: a notifier that was down drains its queue first.
+        self._task = PeriodicTask(
+            "reconciliation", self._run, interval_seconds, settle_delay_seconds
+        )
 
     def start(self) -> None:
         self._task.start()
@@ -65,64 +67,66 @@ class Reconciler:
 
     def _run(self) -> None:
         try:
-            self.round()
+            self.run_once()
         finally:
             self._publisher.close()  # there is nothing to send for most of the time
 
-    def round(self) -> None:
-        """Look at all steps from the watermark on. Raises: DatabaseUnavailable, BrokerUnavailable;
-        the watermark stays below what was not looked at."""
-        until = now() - self._patience
+    def run_once(self) -> None:
+        """Check all events after the watermark. Raises: DatabaseUnavailable, BrokerUnavailable; the
+        watermark then stays below what was not checked."""
+        until = now() - self._settle_delay
         since = self._watermark.read() or self._begin()
-        holding: datetime | None = None
+        blocking: datetime | None = None
         while since <= until and not self._task.is_stopping:
-            page = self._journal.read(since, until)
-            unsettled = self._review(page.bookings)
-            holding = holding or unsettled
-            self._watermark.rise(holding - _MILLISECOND if holding else page.reached)
+            page = self._feed.read(since, until)
+            without_outcome = self._review(page.bookings)
+            blocking = blocking or without_outcome
+            self._watermark.advance(blocking - _MILLISECOND if blocking else page.reached)
             since = page.reached + _MILLISECOND
 
     def _begin(self) -> datetime:
-        """Write down where the first round begins: it may find nothing that is old enough."""
-        beginning = now() - self._reach
-        self._watermark.rise(beginning)
+        """Store where the first run begins: it may find nothing that is old enough."""
+        beginning = now() - self._look_back
+        self._watermark.advance(beginning)
         return beginning
 
     def _review(self, bookings: Sequence[BookingTransitions]) -> datetime | None:
-        """Publish again what was lost. Return when the first booking was changed of which
-        something is unsettled, unless that is too long ago."""
-        rows = self._ledger.rows([event for booking in bookings for event in booking.events])
-        unsettled = [
+        """Republish what was lost. Return when the first booking without an outcome was changed,
+        unless that is too long ago."""
+        records = self._delivery_log.find_records(
+            [event for booking in bookings for event in booking.events]
+        )
+        without_outcome = [
             (booking, event)
             for booking in bookings
             for event in booking.events
-            if not _is_settled(rows.get(event.event_id))
+            if not _is_final(records.get(event.event_id))
         ]
-        untouched_since = now() - self._patience
-        # One that still waits in an outbox is sent twice then, and told of once.
+        idle_since = now() - self._settle_delay
+        # One that is still in an outbox is then published twice; consumers are idempotent.
         lost = [
-            event for _, event in unsettled if _is_stale(rows.get(event.event_id), untouched_since)
+            event
+            for _, event in without_outcome
+            if _is_stale(records.get(event.event_id), idle_since)
         ]
-        self._publish_again(lost, untouched_since)
-        return _first_that_holds(unsettled)
+        self._republish(lost, idle_since)
+        return _first_blocking(without_outcome)
 
-    def _publish_again(
-        self, lost: Sequence[BookingStateChanged], untouched_since: datetime
-    ) -> None:
+    def _republish(self, lost: Sequence[BookingStateChanged], idle_since: datetime) -> None:
         for start in range(0, len(lost), BATCH):
-            if not self._wait_for_room():
+            if not self._wait_for_capacity():
                 return
             batch = lost[start : start + BATCH]
-            # Claimed first: should we die before they are published, they are lost once more.
-            if claimed := self._ledger.reclaim(batch, untouched_since):
+            # Claimed first: after a crash before they are published, a later run finds them.
+            if claimed := self._delivery_log.claim_for_republish(batch, idle_since):
                 self._publish(claimed)
 
-    def _wait_for_room(self) -> bool:
-        """Wait until the queue is short: in a long one, what waits looks like what was lost.
+    def _wait_for_capacity(self) -> bool:
+        """Wait until the queue is short: in a long one, what waits looks lost.
 
-        Nothing is claimed for a broker that is away. False when the service stops.
+        Nothing is claimed while the broker is unavailable. False when the service stops.
         """
-        while self._publisher.depth(self._queue) >= ROOM:
+        while self._publisher.depth(self._queue) >= MAX_QUEUE_DEPTH:
             if self._task.wait(_TICK_SECONDS):
                 return False
         return not self._task.is_stopping
@@ -131,29 +135,27 @@ class Reconciler:
         messages = [OutboxMessage.of_change(event).to_queue(self._queue) for event in events]
         refused = self._publisher.publish(messages)
         for event in events:
-            logger.info("event published again", extra={"event_id": event.event_id})
-        logger.warning("events were lost and published again", extra={"count": len(events)})
+            logger.info("event republished", extra={"event_id": event.event_id})
+        logger.warning("lost events republished", extra={"count": len(events)})
         EVENTS_REPUBLISHED.labels(self._queue).inc(len(events))
         if refused:
             logger.error("the broker refused messages", extra={"count": len(refused)})
 
 
-def _is_settled(row: DeliveryRecord | None) -> bool:
-    return row is not None and row.is_settled
+def _is_final(record: DeliveryRecord | None) -> bool:
+    return record is not None and record.is_final
 
 
-def _is_stale(row: DeliveryRecord | None, untouched_since: datetime) -> bool:
-    return row is None or row.is_stale(untouched_since)
+def _is_stale(record: DeliveryRecord | None, idle_since: datetime) -> bool:
+    return record is None or record.is_stale(idle_since)
 
 
-def _first_that_holds(
-    unsettled: Sequence[tuple[BookingTransitions, BookingStateChanged]],
+def _first_blocking(
+    without_outcome: Sequence[tuple[BookingTransitions, BookingStateChanged]],
 ) -> datetime | None:
     too_old = now() - GIVE_UP_AFTER
-    for booking, event in unsettled:
+    for booking, event in without_outcome:
         if booking.updated_at > too_old:
             return booking.updated_at
-        logger.error(
-            "not told for two days, no longer looked after", extra={"event_id": event.event_id}
-        )
+        logger.error("no outcome for two days, given up", extra={"event_id": event.event_id})
     return None

@@ -1,4 +1,4 @@
-"""Up to where the notifications of a channel are known to be settled."""
+"""Up to where the notifications of a channel are known to have an outcome."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from clinic.mongo.client import database_errors
 
 
 class Watermark:
-    """One instant, shared by all notifiers of a channel; it only rises.
+    """One instant, shared by all notifiers of a channel; it only advances.
 
-    Every method may raise DatabaseUnavailable. A rise that was not written costs another look.
+    Every method may raise DatabaseUnavailable. An advance that was not stored costs another check.
     """
 
     def __init__(self, database: Database[dict[str, Any]], channel: str) -> None:
@@ -29,15 +29,15 @@ class Watermark:
         self._known = mark["until"] if mark else None
         return self._known
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         with database_errors():
             self._marks.delete_one({"_id": self._channel})
         self._known = None
 
-    def rise(self, until: datetime) -> None:
+    def advance(self, until: datetime) -> None:
         if self._known is not None and until <= self._known:
             return
-        # Two notifiers may write the first one at once: the next round writes again.
+        # Two notifiers may write the first one at once: the next run writes again.
         with database_errors(), suppress(DuplicateKeyError):
             self._marks.update_one({"_id": self._channel}, {"$max": {"until": until}}, upsert=True)
             self._known = until

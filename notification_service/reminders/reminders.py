@@ -1,4 +1,4 @@
-"""Reminds patients of appointments that are near: once for each booking and version of it."""
+"""Reminds patients of upcoming appointments: once for each version of a booking."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from clinic.bookings.repository import BookingRepository
+from clinic.bookings.reader import BookingReader
 from clinic.bookings.upcoming_appointments import UpcomingAppointments
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Booking, Status
@@ -26,65 +26,65 @@ from notification_service.periodic_task import PeriodicTask
 
 logger = logging.getLogger(__name__)
 
-#: A reminder that comes later than this before the appointment is of no use.
-LATEST = timedelta(hours=1)
-#: Who was told of the appointment so shortly before the reminder is due gets none.
-FRESH = timedelta(hours=3)
-#: Reminders of one round; what is left waits for the next.
-ROUND = 500
-#: After so many letters in a row that the mail server does not take, the round is over.
-REFUSALS = 10
-#: Tries whose outcome nobody knows: each may have sent a copy, or have killed its notifier.
-UNKNOWN_TRIES = 3
+#: Later than this before the appointment, a reminder is useless.
+CUTOFF = timedelta(hours=1)
+#: A patient who was notified so shortly before the reminder is due gets none.
+RECENT = timedelta(hours=3)
+#: Reminders in one run; the rest wait for the next one.
+MAX_PER_RUN = 500
+#: After so many reminders in a record that the mail server did not accept, the run ends.
+MAX_CONSECUTIVE_FAILURES = 10
+#: Tries with an unknown outcome: each may have sent a copy, or have killed its notifier.
+MAX_UNKNOWN_OUTCOMES = 3
 
 _INTERVAL_SECONDS = 60.0
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Reminders:
-    """One background greenthread of each notifier; several agree through `ledger`.
+    """A periodic task of each notifier; the delivery log keeps two from sending the same reminder.
 
-    A reminder is due from `before` until `LATEST` before its appointment, whatever was down in
-    between. Claimed, looked up, sent, written down: who dies on the way leaves a lease, after which
-    another goes on.
+    A reminder is due from `before` until `CUTOFF` before its appointment, whatever was down in
+    between. It is claimed, its booking is read, it is sent, and the outcome is recorded. A crash on
+    the way leaves a lease; another notifier continues when that has expired.
     """
 
     def __init__(
         self,
         upcoming: UpcomingAppointments,
-        bookings: BookingRepository,
-        ledger: DeliveryLog,
+        bookings: BookingReader,
+        delivery_log: DeliveryLog,
         channel: Channel[OutgoingEmail],
-        write: Callable[[Booking], OutgoingEmail],
+        compose: Callable[[Booking], OutgoingEmail],
         before: timedelta,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._upcoming = upcoming
         self._bookings = bookings
-        self._ledger = ledger
+        self._delivery_log = delivery_log
         self._channel = channel
-        self._write = write
+        self._compose = compose
         self._before = before
         self._clock = clock
-        self._rounds = PeriodicTask("reminders", self.round, _INTERVAL_SECONDS)
+        self._task = PeriodicTask("reminders", self.run_once, _INTERVAL_SECONDS)
 
     def start(self) -> None:
         if self._before:
-            self._rounds.start()
+            self._task.start()
 
     def stop(self) -> None:
-        self._rounds.stop()
+        self._task.stop()
 
-    def round(self) -> None:
-        """Remind whoever is due, the first appointment first. Raises: DatabaseUnavailable, and
-        ChannelUnavailable when the mail server takes nothing."""
-        refused = 0
-        for count, (step, row) in enumerate(self._due()):
-            if count >= ROUND or self._rounds.is_stopping:
+    def run_once(self) -> None:
+        """Send the reminders that are due, earliest appointment first. Raises: DatabaseUnavailable,
+        and ChannelUnavailable when the mail server accepts nothing."""
+        failures = 0
+        for count, (event, record) in enumerate(self._due()):
+            if count >= MAX_PER_RUN or self._task.is_stopping:
                 return
-            state = self._remind(step, row)
-            refused = refused + 1 if state is State.POSTPONED else 0
-            if refused >= REFUSALS:
+            state = self._remind(event, record)
+            failures = failures + 1 if state is State.POSTPONED else 0
+            if failures >= MAX_CONSECUTIVE_FAILURES:
                 raise ChannelUnavailable("no reminder can be sent")
 
     def _due(self) -> Iterator[tuple[BookingStateChanged, DeliveryRecord | None]]:
@@ -92,63 +92,67 @@ class Reminders:
         since, until = at, at + self._before
         while since <= until:
             page = self._upcoming.read(since, until)
-            told_early = [step for step in page.steps if not self._is_fresh(step)]
-            rows = self._ledger.rows(told_early)
-            for step in told_early:
-                row = rows.get(step.event_id)
+            wanted = [event for event in page.events if not self._was_recently_notified(event)]
+            records = self._delivery_log.find_records(wanted)
+            for event in wanted:
+                record = records.get(event.event_id)
                 # What was postponed waits for the end of its lease: others come first meanwhile.
-                if row is None or row.is_stale(at):
-                    yield step, row
+                if record is None or record.is_stale(at):
+                    yield event, record
             since = page.reached + _MILLISECOND
 
-    def _is_fresh(self, step: BookingStateChanged) -> bool:
-        return step.occurred_at > step.date - self._before - FRESH
+    def _was_recently_notified(self, event: BookingStateChanged) -> bool:
+        return event.occurred_at > event.date - self._before - RECENT
 
-    def _remind(self, step: BookingStateChanged, row: DeliveryRecord | None) -> State | None:
-        """Claim the reminder and see it through. Returns what became of it, if it was ours."""
+    def _remind(self, event: BookingStateChanged, record: DeliveryRecord | None) -> State | None:
+        """Claim the reminder, send it and record the outcome. None if it was not ours to send."""
         try:
-            claim = self._ledger.claim(step)
+            claim = self._delivery_log.claim(event)
         except LeaseHeld:
             return None
         if claim is None:
             return None
         try:
-            state = self._hopeless(step, row) or self._send(step)
+            state = self._final_state(event, record) or self._send(event)
         except DeliveryOutcomeUnknown:
-            # Under its lease for now, so that the next try knows that it may be a second copy.
+            # It stays under its lease, so that the next try knows that it may send a duplicate.
             return None
         except TransientError:
-            self._ledger.settle(claim, State.POSTPONED)
+            self._delivery_log.record_outcome(claim, State.POSTPONED)
             raise
-        self._ledger.settle_surely(claim, state)
-        logger.info("reminder %s", state, extra={"event_id": step.event_id})
+        self._delivery_log.record_outcome_with_retry(claim, state)
+        logger.info("reminder %s", state, extra={"event_id": event.event_id})
         return state
 
-    def _hopeless(self, step: BookingStateChanged, row: DeliveryRecord | None) -> State | None:
-        if step.date - self._clock() < LATEST:
-            logger.warning("too late for a reminder", extra={"event_id": step.event_id})
+    def _final_state(
+        self, event: BookingStateChanged, record: DeliveryRecord | None
+    ) -> State | None:
+        if event.date - self._clock() < CUTOFF:
+            logger.warning("too late for a reminder", extra={"event_id": event.event_id})
             return State.FAILED
-        if row and row.ambiguous >= UNKNOWN_TRIES - 1:
-            logger.warning("nobody knows if a reminder was sent", extra={"event_id": step.event_id})
+        if record and record.ambiguous >= MAX_UNKNOWN_OUTCOMES - 1:
+            logger.warning(
+                "unknown whether a reminder was sent", extra={"event_id": event.event_id}
+            )
             return State.FAILED
         return None
 
-    def _send(self, step: BookingStateChanged) -> State:
+    def _send(self, event: BookingStateChanged) -> State:
         """Raises: DeliveryOutcomeUnknown, DatabaseUnavailable."""
         try:
-            # As late as can be. Who cancels from here on gets a reminder all the same.
-            booking = self._bookings.get(step.booking_id)
-            if (booking.status, booking.version) != (Status.CONFIRMED, step.version):
+            # As late as possible. A patient who cancels after this still gets the reminder.
+            booking = self._bookings.get(event.booking_id)
+            if (booking.status, booking.version) != (Status.CONFIRMED, event.version):
                 return State.SUPERSEDED
-            self._channel.send(self._write(booking))
+            self._channel.send(self._compose(booking))
         except (PoisonMessage, BookingNotFound) as error:
-            logger.warning("no reminder", extra={"event_id": step.event_id, "code": error.code})
+            logger.warning("no reminder", extra={"event_id": event.event_id, "code": error.code})
             return State.FAILED
         except ChannelUnavailable:
             return State.POSTPONED
         except (DeliveryOutcomeUnknown, TransientError):
             raise
         except Exception:
-            logger.exception("reminder failed", extra={"event_id": step.event_id})
+            logger.exception("reminder failed", extra={"event_id": event.event_id})
             return State.POSTPONED
         return State.SENT

@@ -128,7 +128,7 @@ def _park(amqp_uri: str, cause: str, booking: dict[str, Any]) -> str:
         amqp_uri,
         b'{"hello": "<b>world</b>"}' if cause == "poison_message" else body,
         work=EMAIL if cause == "recipient_rejected" else BOOKING_REQUESTS,
-        headers={"x-cause": cause, "x-cause-detail": _DETAILS[cause]},
+        headers={"x-error-code": cause, "x-error-message": _DETAILS[cause]},
     )
 
 
@@ -149,11 +149,11 @@ def _mend(browser: Browser, clinic: Clinic, words: OperationsWords, *, script: b
         assert visitor.heading() == words.letters
         _check(visitor, script)
         visitor.button(f"{words.replay} {first}").click()
-        _told(visitor, words.replayed)
+        _told(visitor, words.replay_count)
         expect(visitor.button(f"{words.replay} {first}")).to_have_count(0)
         expect(visitor.button(f"{words.replay} {second}")).to_have_count(1)
         visitor.button(words.replay_all).click()
-        _told(visitor, words.replayed)
+        _told(visitor, words.replay_count)
         expect(visitor.page.get_by_text(words.check)).to_have_count(0)
         visitor.link(f"{words.drop} {poison}").click()
         visitor.wait_for(words.drop_title)

@@ -127,7 +127,7 @@ def test_what_an_interrupted_start_left_out_is_written_by_the_next(project: Proj
         ("gateway", "channel.queue_delete('booking_requests')", "refused"),
         ("gateway", CALL % "booking_service.nothing", "allowed"),
         ("booking_service", "channel.basic_get('notification_service.email')", "refused"),
-        ("booking_service", CALL % "notification_desk.resend", "refused"),
+        ("booking_service", CALL % "notification_admin.resend", "refused"),
         ("notification_service", "channel.basic_get('booking_requests')", "refused"),
         ("notification_service", "channel.queue_delete('booking_requests')", "refused"),
         ("notification_service", "channel.basic_get('booking_dead_letter')", "refused"),

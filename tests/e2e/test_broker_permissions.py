@@ -175,7 +175,7 @@ REFUSED = [
     ("booking_service", read("booking_dead_letter")),
     ("booking_service", delete("notification_service.webhook")),
     ("booking_service", call("booking_service.cancel_booking")),
-    ("booking_service", call("notification_desk.resend")),
+    ("booking_service", call("notification_admin.resend")),
     ("notification_service", read("booking_requests")),
     ("notification_service", read("booking_retry")),
     ("notification_service", read("booking_dead_letter")),
@@ -183,7 +183,7 @@ REFUSED = [
     ("notification_service", delete("booking_requests")),
     ("notification_service", call("booking_service.cancel_booking")),
     ("notification_service", call("booking_service.list_bookings")),
-    ("notification_service", call("notification_desk.resend")),
+    ("notification_service", call("notification_admin.resend")),
     ("notification_service", bind("booking_service.*")),
     ("notification_service", bind("#")),
 ]

@@ -218,7 +218,7 @@ def test_nobody_is_named_anywhere_also_when_things_fail(
     broken = monitors.start("booking_service", AVAILABILITY_FAILURE_RATE="1")
     eventually(lambda: stack.get(stuck)["attention"])
     (parked,) = eventually(lambda: looked_at(amqp_uri, DEAD_LETTERS[0]))
-    assert parked.headers["x-cause"] == "check_unavailable"
+    assert parked.headers["x-error-code"] == "check_unavailable"
     assert_name_nobody([parked])
     assert_holds_nobody("".join(monitors.texts()))
     broken.stop()
@@ -232,7 +232,7 @@ def test_nobody_is_named_anywhere_also_when_things_fail(
         (refused,) = eventually(lambda: looked_at(amqp_uri, DEAD_LETTERS[1]))
         eventually(mailbox.letters)
         events = eventually(received)
-    assert refused.headers["x-cause"] == "recipient_rejected"
+    assert refused.headers["x-error-code"] == "recipient_rejected"
     assert_name_nobody([refused, *events])
 
     # The database goes away for a moment, with bookings on their way and others refused.

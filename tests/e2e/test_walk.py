@@ -120,7 +120,7 @@ def test_nameko_shell_reaches_the_service(stack: Stack, amqp_uri: str, tmp_path:
 
 
 DESK = """
-desk, booking_id = n.rpc.notification_desk, "{}"
+desk, booking_id = n.rpc.notification_admin, "{}"
 print("TOLD", [each["state"] for each in desk.list_notifications(booking_id)])
 print("OPENED", desk.resend(booking_id, 2, "email")["state"])
 desk.resend(booking_id, 1, "email")
@@ -133,7 +133,7 @@ def test_nameko_shell_has_a_letter_sent_again(
     booking_id = stack.book()
     reference = f"{booking_id}.2"
     eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
-    eventually(lambda: consumers(amqp_uri, "rpc-notification_desk"))
+    eventually(lambda: consumers(amqp_uri, "rpc-notification_admin"))
     output = _typed(DESK.format(booking_id), amqp_uri, tmp_path)
     for expected in ("TOLD ['sent']", "OPENED postponed", "RemoteError: ResendRejected"):
         assert expected in output

@@ -42,7 +42,7 @@ GUARDS = (
     Guard(
         "unique index: one confirmed booking for a seat",
         ("I3",),
-        "clinic/bookings/repository.py",
+        "clinic/bookings/indexes.py",
         """    unique=True,
     partialFilterExpression={"status": Status.CONFIRMED.value},
 """,
@@ -75,18 +75,18 @@ GUARDS = (
         "claim: who reminds has claimed the reminder",
         ("I7", "I18"),
         "notification_service/reminders/reminders.py",
-        """            claim = self._ledger.claim(step)
+        """            claim = self._delivery_log.claim(event)
 """,
         """            from notification_service.delivery_log import Claim
 
-            claim = Claim(step, tries=1)
+            claim = Claim(event, tries=1)
 """,
     ),
     Guard(
         "verdict: a webhook is told when its receiver says so",
         ("I19",),
         "notification_service/channels/webhook.py",
-        "        _judge(status)\n",
+        "        _raise_for_status(status)\n",
         "",
     ),
     Guard(
@@ -100,9 +100,9 @@ GUARDS = (
         "ack order: a message is acked when its work is done",
         ("I2", "I6"),
         "clinic/nameko_extensions/retrying_consumer.py",
-        "        handle_result = partial(self.handle_outcome, message, argument, attempt)\n",
-        "        handle_result = partial(self.handle_outcome, message, argument, attempt)\n"
-        "        self.queue_consumer.ack_message(message)\n",
+        "            self.container.spawn_worker(\n",
+        "            self.queue_consumer.ack_message(message)\n"
+        "            self.container.spawn_worker(\n",
     ),
     Guard(
         "mandatory: a message that no queue takes comes back",
@@ -116,11 +116,11 @@ GUARDS = (
         ("I2", "I6"),
         "clinic/nameko_extensions/retrying_consumer.py",
         """        try:
-            answer()
-        except""",
+            self._make_safe(delivery, outcome, error, service)
+""",
         """        try:
             self.queue_consumer.ack_message(message)
-            answer()
-        except""",
+            self._make_safe(delivery, outcome, error, service)
+""",
     ),
 )

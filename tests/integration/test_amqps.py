@@ -102,7 +102,7 @@ def call(amqp_uri: str) -> Any:
 
 def look(amqp_uri: str) -> None:
     with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        list(letters.waiting())
+        list(letters.fetch_all())
 
 
 def ask_with_nameko(amqp_uri: str) -> None:

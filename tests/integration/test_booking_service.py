@@ -27,6 +27,7 @@ from clinic.outbox.outbox import Outbox
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
+from tests.use_cases import decider_of
 
 #: Noon of a day on which the default calendar is open.
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -63,7 +64,7 @@ def pending(store: BookingRepository, date: datetime = TOMORROW) -> Booking:
 def decider(store: BookingRepository, config: dict[str, Any], **calendar: Any) -> Decider:
     config["CALENDAR"] |= calendar
     settings = booking_settings(config)
-    return Decider(store, settings.calendar, settings.check, "test")
+    return decider_of(store, settings.calendar, settings.check)
 
 
 def decided(store: BookingRepository, booking: Booking) -> Booking | None:
@@ -176,13 +177,6 @@ def test_a_request_for_an_unknown_booking_is_an_error(
         decider(store, config).decide(BookingRequested(str(uuid.uuid4()), TOMORROW, 1))
 
 
-def test_the_worker_decides_what_the_message_names() -> None:
-    worker = worker_factory(BookingWorker)
-    request = BookingRequested("the-id", TOMORROW, 1)
-    worker.handle_booking_requested(request)
-    worker.decider.decide.assert_called_once_with(request, is_repeated=worker.is_repeated)
-
-
 def test_an_invalid_rpc_call_names_the_field_and_stores_nothing() -> None:
     service = worker_factory(BookingService)
     with pytest.raises(InvalidBooking, match="patientEmail") as refusal:
@@ -222,6 +216,8 @@ def test_bookings_are_listed_by_rpc(rpc: Any) -> None:
         ("list_bookings", {"$where": "1"}, "InvalidBooking"),
         ("list_free_slots", {"date": "2026-12-01", "days": 32}, "InvalidBooking"),
         ("list_free_slots", {"date": "2026-12-01", "days": True}, "InvalidBooking"),
+        ("list_nearest_slots", {"date": "2026-12-01"}, "InvalidBooking"),
+        ("list_nearest_slots", {"date": "2026-12-01T10:00:00Z", "count": 21}, "InvalidBooking"),
     ],
 )
 def test_rpc_raises_named_errors(
@@ -239,6 +235,7 @@ ARGUMENTS = {
     "get_booking": ("booking_id",),
     "list_bookings": ("limit", "after", "status", "from", "to"),
     "list_free_slots": ("date", "days"),
+    "list_nearest_slots": ("date", "count", "notice_minutes"),
     "cancel_booking": ("booking_id", "reason", "by", "key_id"),
     "reschedule_booking": ("booking_id", "date", "by", "key_id"),
 }
@@ -318,7 +315,7 @@ def test_a_check_that_always_fails_leaves_the_booking_pending_with_attention(
     after = store.get(booking.id)
     assert after.status is Status.PENDING
     assert after.attention is not None
-    assert (after.attention.code, letter.headers["x-cause"]) == ("check_unavailable",) * 2
+    assert (after.attention.code, letter.headers["x-error-code"]) == ("check_unavailable",) * 2
     assert store._bookings.find_one({"_id": booking.id})["outbox"] == []
 
 

@@ -12,9 +12,9 @@ import pytest
 from pymongo.database import Database
 
 from booking_service.change import BookingChanges
-from booking_service.decide import Decider
 from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
+from booking_service.slot_search import SlotSearch
 from clinic.bookings.change_feed import ChangeFeed
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.messages import BookingRequested
@@ -31,6 +31,7 @@ from clinic.errors import (
 )
 from clinic.outbox.outbox import Outbox
 from tests.bookings import put_booking
+from tests.use_cases import changes_of, decider_of
 
 #: Noon of a day on which the default calendar is open.
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -51,8 +52,13 @@ def seats(store: BookingRepository, config: dict[str, Any]) -> SeatAllocator:
 
 
 @pytest.fixture
-def changes(seats: SeatAllocator) -> BookingChanges:
-    return BookingChanges(seats, "patient")
+def slots(store: BookingRepository, config: dict[str, Any]) -> SlotSearch:
+    return SlotSearch(store, booking_settings(config).calendar)
+
+
+@pytest.fixture
+def changes(store: BookingRepository, seats: SeatAllocator) -> BookingChanges:
+    return changes_of(store, seats, "patient")
 
 
 def confirmed(store: BookingRepository, slot: datetime = TOMORROW, seat: int = 0) -> Booking:
@@ -130,9 +136,9 @@ def test_a_cancellation_has_a_reason_of_its_own(
         changes.cancel(put_booking(store).id, reason)
 
 
-def test_nobody_else_changes_a_booking(seats: SeatAllocator) -> None:
+def test_nobody_else_changes_a_booking(store: BookingRepository, seats: SeatAllocator) -> None:
     with pytest.raises(InvalidBooking):
-        BookingChanges(seats, "worker")
+        changes_of(store, seats, "worker")
 
 
 def test_an_unknown_booking_is_not_found(changes: BookingChanges) -> None:
@@ -218,7 +224,7 @@ def test_a_move_takes_the_next_seat_when_the_first_is_gone(
     booking = confirmed(store)
     for seat in (0, 1):
         confirmed(store, LATER, seat)
-    assert BookingChanges(several, "patient").reschedule(booking.id, LATER).seat == 2
+    assert changes_of(store, several, "patient").reschedule(booking.id, LATER).seat == 2
 
 
 def test_of_twenty_who_want_one_seat_one_moves_and_all_others_stay(
@@ -275,7 +281,7 @@ def test_the_decision_of_a_booking_that_is_cancelled_meanwhile_comes_too_late_or
     changes: BookingChanges, store: BookingRepository, config: dict[str, Any]
 ) -> None:
     settings = booking_settings(config)
-    decider = Decider(store, settings.calendar, settings.check, "test")
+    decider = decider_of(store, settings.calendar, settings.check)
     bookings = [put_booking(store, date=TOMORROW + number * HALF_HOUR) for number in range(10)]
     together(
         *[lambda each=each: decider.decide(BookingRequested.of(each)) for each in bookings],
@@ -317,42 +323,42 @@ def test_the_journal_gives_each_event_the_date_it_had(
     ]
 
 
-def test_the_free_starts_of_a_day_are_those_that_can_be_had(
-    seats: SeatAllocator, store: BookingRepository
+def test_the_free_slots_of_a_day_are_those_that_can_be_had(
+    slots: SlotSearch, store: BookingRepository
 ) -> None:
     day = TOMORROW.date()
-    all_starts = seats.free_starts(day, now())
+    all_starts = slots.free_slots(day, now())
     confirmed(store, TOMORROW)
     assert len(all_starts) == 24
-    assert set(all_starts) - set(seats.free_starts(day, now())) == {TOMORROW}
-    assert seats.free_starts(day, TOMORROW)[0] == TOMORROW + HALF_HOUR
+    assert set(all_starts) - set(slots.free_slots(day, now())) == {TOMORROW}
+    assert slots.free_slots(day, TOMORROW)[0] == TOMORROW + HALF_HOUR
 
 
-def test_the_free_starts_of_some_days_are_those_of_each_of_them(
-    seats: SeatAllocator, store: BookingRepository
+def test_the_free_slots_of_some_days_are_those_of_each_of_them(
+    slots: SlotSearch, store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW)
     days = [TOMORROW.date() + timedelta(days=number) for number in range(-3, 4)]
-    each = [start for day in days for start in seats.free_starts(day, now())]
-    assert seats.free_starts(days[0], now(), len(days)) == each
+    each = [start for day in days for start in slots.free_slots(day, now())]
+    assert slots.free_slots(days[0], now(), len(days)) == each
     assert len(each) > 3 * 24
 
 
 def test_a_slot_is_free_until_its_last_seat_is_taken(
-    seats: SeatAllocator, store: BookingRepository
+    slots: SlotSearch, store: BookingRepository
 ) -> None:
-    several = replace(seats, calendar=replace(seats.calendar, seats_per_slot=2))
+    several = replace(slots, calendar=replace(slots.calendar, seats_per_slot=2))
     confirmed(store, TOMORROW, 1)
-    assert TOMORROW in several.free_starts(TOMORROW.date(), now())
+    assert TOMORROW in several.free_slots(TOMORROW.date(), now())
     confirmed(store, TOMORROW, 0)
-    assert TOMORROW not in several.free_starts(TOMORROW.date(), now())
+    assert TOMORROW not in several.free_slots(TOMORROW.date(), now())
 
 
 def test_a_seat_that_the_calendar_no_longer_has_takes_no_other(
-    seats: SeatAllocator, store: BookingRepository
+    slots: SlotSearch, store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW, 7)
-    assert TOMORROW in seats.free_starts(TOMORROW.date(), now())
+    assert TOMORROW in slots.free_slots(TOMORROW.date(), now())
 
 
 @pytest.mark.parametrize(
@@ -364,13 +370,13 @@ def test_a_seat_that_the_calendar_no_longer_has_takes_no_other(
         pytest.param(date(9999, 12, 28), id="the last day"),
     ],
 )
-def test_a_day_that_can_not_be_had_has_no_free_starts(seats: SeatAllocator, day: date) -> None:
-    assert seats.free_starts(day, now()) == []
+def test_a_day_that_can_not_be_had_has_no_free_slots(slots: SlotSearch, day: date) -> None:
+    assert slots.free_slots(day, now()) == []
 
 
-def test_the_horizon_ends_the_free_starts_within_a_day(seats: SeatAllocator) -> None:
-    at = TOMORROW - seats.calendar.horizon
-    assert seats.free_starts(TOMORROW.date(), at)[-1] == TOMORROW
+def test_the_horizon_ends_the_free_slots_within_a_day(slots: SlotSearch) -> None:
+    at = TOMORROW - slots.calendar.horizon
+    assert slots.free_slots(TOMORROW.date(), at)[-1] == TOMORROW
 
 
 # --- the key of the staff

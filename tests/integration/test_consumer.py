@@ -72,7 +72,7 @@ def send(uri: str, body: Any = None, **properties: Any) -> None:
     put(uri, BOOKING_REQUESTS.name, data, **{"content_type": "application/json"} | properties)
 
 
-def is_settled(uri: str) -> bool:
+def is_final(uri: str) -> bool:
     return all(depth(uri, each) == 0 for each in (BOOKING_REQUESTS.name, "booking_retry.1s"))
 
 
@@ -83,7 +83,9 @@ def raising(error: Exception) -> Any:
     return staticmethod(handle)
 
 
-@pytest.mark.parametrize("header", ["x-attempt", "x-replayed", "x-possible-duplicate", "x-other"])
+@pytest.mark.parametrize(
+    "header", ["x-attempt", "x-replay-count", "x-possible-duplicate", "x-other"]
+)
 def test_a_worker_is_told_of_what_may_be_a_repetition(
     worker: type[Worker], amqp_uri: str, header: str
 ) -> None:
@@ -118,7 +120,7 @@ def test_a_message_is_handled_once_and_acked(worker: type[Worker], amqp_uri: str
     send(amqp_uri)
     eventually(lambda: worker.seen)
     assert worker.seen[0][1] == BookingRequested.from_body(BODY)
-    eventually(lambda: is_settled(amqp_uri))
+    eventually(lambda: is_final(amqp_uri))
     assert len(worker.seen) == 1
 
 
@@ -142,8 +144,8 @@ def test_a_parked_message_carries_its_cause_and_no_foreign_text(
     worker.handle = raising(ValueError(SECRET))
     send(amqp_uri, headers={ATTEMPT_HEADER: 3})
     message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
-    assert message.headers["x-cause"] == "ValueError"
-    assert message.headers["x-queue"] == "booking_requests"
+    assert message.headers["x-error-code"] == "ValueError"
+    assert message.headers["x-original-queue"] == "booking_requests"
     assert message.headers[ATTEMPT_HEADER] == 3
     assert SECRET not in str(message.headers)
 
@@ -176,7 +178,7 @@ def test_a_message_that_recovers_is_not_parked(worker: type[Worker], amqp_uri: s
     worker.handle = staticmethod(handle)
     send(amqp_uri)
     eventually(lambda: len(worker.seen) == 2)
-    eventually(lambda: is_settled(amqp_uri))
+    eventually(lambda: is_final(amqp_uri))
     assert depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 0
 
 
@@ -188,7 +190,7 @@ def test_faults_of_the_infrastructure_do_not_count(worker: type[Worker], amqp_ur
     worker.handle = staticmethod(handle)
     send(amqp_uri)
     eventually(lambda: len(worker.seen) == 5)
-    eventually(lambda: is_settled(amqp_uri))
+    eventually(lambda: is_final(amqp_uri))
     assert depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 0
 
 
@@ -196,7 +198,7 @@ def test_a_poison_error_parks_at_once(worker: type[Worker], amqp_uri: str) -> No
     worker.handle = raising(PoisonMessage("it can't be"))
     send(amqp_uri)
     message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
-    assert (len(worker.seen), message.headers["x-cause-detail"]) == (1, "it can't be")
+    assert (len(worker.seen), message.headers["x-error-message"]) == (1, "it can't be")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_poison_is_parked_at_once_with_its_bytes_and_cause(
     send(amqp_uri, body, **properties)
     message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
     raw = message.body.encode("latin-1") if isinstance(message.body, str) else bytes(message.body)
-    assert (raw, message.headers["x-cause"]) == (body, "poison_message")
+    assert (raw, message.headers["x-error-code"]) == (body, "poison_message")
     assert worker.seen == []
 
 

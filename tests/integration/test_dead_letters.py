@@ -154,7 +154,7 @@ def test_an_empty_list_says_so(clinic: Clinic) -> None:
 
 def test_the_list_has_a_row_for_each_letter_oldest_first(clinic: Clinic, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(3)]
-    ids.append(park(amqp_uri, work=EMAIL, headers={"x-cause": "recipient_rejected"}))
+    ids.append(park(amqp_uri, work=EMAIL, headers={"x-error-code": "recipient_rejected"}))
     rows = clinic.listed()
     assert rows[0][:5] == [ids[0], "booking_dead_letter", "check_unavailable", "3", "0"]
     assert rows[0][5].startswith("2026-01-02T03:")
@@ -174,10 +174,10 @@ def test_the_columns_stand_below_each_other(clinic: Clinic, amqp_uri: str) -> No
 
 def test_a_cause_narrows_the_list(clinic: Clinic, amqp_uri: str) -> None:
     park(amqp_uri)
-    wanted = park(amqp_uri, headers={"x-cause": "poison_message"})
-    assert [row[0] for row in clinic.listed("--cause", "poison_message")] == [wanted]
-    assert clinic.letters("list", "--cause", "poison_message")[-1] == "1 dead letters"
-    assert clinic.listed("--cause", "nonsense") == []
+    wanted = park(amqp_uri, headers={"x-error-code": "poison_message"})
+    assert [row[0] for row in clinic.listed("--error-code", "poison_message")] == [wanted]
+    assert clinic.letters("list", "--error-code", "poison_message")[-1] == "1 dead letters"
+    assert clinic.listed("--error-code", "nonsense") == []
 
 
 def test_looking_changes_nothing(clinic: Clinic, amqp_uri: str) -> None:
@@ -188,7 +188,7 @@ def test_looking_changes_nothing(clinic: Clinic, amqp_uri: str) -> None:
         clinic.letters("replay", "--all", "--dry-run")
     assert depth(amqp_uri, REQUESTS.name) == 0
     left = all_in(amqp_uri, REQUESTS.dead_letter)
-    assert {message.headers["x-letter"] for message in left} == set(ids)
+    assert {message.headers["x-dead-letter-id"] for message in left} == set(ids)
     assert len(left) == 50
 
 
@@ -235,7 +235,7 @@ def test_a_message_that_the_broker_itself_gave_up_is_listed_with_its_reason(
     message = take(amqp_uri, REQUESTS.name)
     assert message is not None
     assert body_of(message) == strict_json.loads(body)
-    assert headers_of(message) == {"x-replayed": 1}
+    assert headers_of(message) == {"x-replay-count": 1}
 
 
 @pytest.mark.parametrize(
@@ -266,12 +266,12 @@ def test_an_unreadable_message_that_was_rejected_can_be_looked_at(
         {ATTEMPT_HEADER: ["x"]},
         {ATTEMPT_HEADER: None},
         {ATTEMPT_HEADER: {"a": 1}},
-        {"x-replayed": "many"},
-        {"x-replayed": [1]},
-        {"x-parked-at": {"a": 1}},
-        {"x-letter": {"a": 1}},
-        {"x-cause": ["a", "b"]},
-        {"x-cause": None, "x-cause-detail": 7},
+        {"x-replay-count": "many"},
+        {"x-replay-count": [1]},
+        {"x-dead-lettered-at": {"a": 1}},
+        {"x-dead-letter-id": {"a": 1}},
+        {"x-error-code": ["a", "b"]},
+        {"x-error-code": None, "x-error-message": 7},
     ],
     ids=repr,
 )
@@ -299,14 +299,17 @@ def test_one_letter_is_shown_with_its_headers_and_its_body(clinic: Clinic, amqp_
     assert shown == {
         "id": id_,
         "queue": "booking_dead_letter",
-        "cause": "check_unavailable",
-        "detail": "the availability check gave no answer",
+        "errorCode": "check_unavailable",
+        "errorMessage": "the availability check gave no answer",
         "attempt": "3",
-        "replayed": "0",
-        "parkedAt": headers["x-parked-at"],
+        "replayCount": "0",
+        "deadLetteredAt": headers["x-dead-lettered-at"],
         "body": body.decode(),
     }
-    assert (headers["nameko.request_id"], headers["x-queue"]) == ("r-1", "booking_requests")
+    assert (headers["nameko.request_id"], headers["x-original-queue"]) == (
+        "r-1",
+        "booking_requests",
+    )
 
 
 def test_an_unknown_id_is_one_line(clinic: Clinic, amqp_uri: str) -> None:
@@ -331,7 +334,7 @@ def test_a_letter_is_replayed_by_its_id_as_if_it_were_new(clinic: Clinic, amqp_u
     assert message.properties["delivery_mode"] == 2
     # All its attempts are before it, and whoever follows it still finds its request.
     assert headers_of(message) == {
-        "x-replayed": 1,
+        "x-replay-count": 1,
         "nameko.request_id": "r-1",
     }
     assert [row[0] for row in clinic.listed()] == [ids[0], ids[2]]
@@ -344,10 +347,10 @@ def test_several_ids_may_be_named(clinic: Clinic, amqp_uri: str) -> None:
 
 
 def test_letters_are_replayed_by_their_cause(clinic: Clinic, amqp_uri: str) -> None:
-    kept = park(amqp_uri, headers={"x-cause": "poison_message"})
+    kept = park(amqp_uri, headers={"x-error-code": "poison_message"})
     for _ in range(2):
         park(amqp_uri)
-    assert clinic.letters("replay", "--cause", "check_unavailable")[-1] == "Replayed: 2"
+    assert clinic.letters("replay", "--error-code", "check_unavailable")[-1] == "Replayed: 2"
     assert [row[0] for row in clinic.listed()] == [kept]
 
 
@@ -377,7 +380,7 @@ def test_a_webhook_that_was_given_up_is_told_when_a_person_replays_it(
         event = rejection_of(pending(store, "ana@example.com"), store)
         put(amqp_uri, WEBHOOK.name, event, content_type="application/json")
         (row,) = eventually(clinic.listed)
-        assert row[1:3] == [WEBHOOK.dead_letter, "receiver_refused"]
+        assert row[1:3] == [WEBHOOK.dead_letter, "webhook_rejected"]
         clinic.letters("replay", row[0])
         eventually(lambda: len(receiver.calls) == 2)
         service.stop()
@@ -393,7 +396,7 @@ def test_letters_of_a_webhook_that_is_off_can_be_looked_at(clinic: Clinic, amqp_
 
 def test_an_id_and_a_cause_must_both_fit(clinic: Clinic, amqp_uri: str) -> None:
     id_ = park(amqp_uri)
-    assert clinic.letters("replay", id_, "--cause", "poison_message")[-1] == "Replayed: 0"
+    assert clinic.letters("replay", id_, "--error-code", "poison_message")[-1] == "Replayed: 0"
     assert depth(amqp_uri, REQUESTS.name) == 0
 
 
@@ -406,11 +409,11 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(clinic: Clinic, amqp
 
 
 def test_each_replay_is_counted_in_the_letter(clinic: Clinic, amqp_uri: str) -> None:
-    park(amqp_uri, b"{", headers={"x-replayed": 4})
+    park(amqp_uri, b"{", headers={"x-replay-count": 4})
     assert clinic.listed()[0][4] == "4"
     clinic.letters("replay", "--all")
     (message,) = all_in(amqp_uri, REQUESTS.name)
-    assert message.headers["x-replayed"] == 5
+    assert message.headers["x-replay-count"] == 5
 
 
 @pytest.mark.parametrize("command", [["replay"], ["replay", "--dry-run"], ["drop", "--yes"]])
@@ -419,7 +422,7 @@ def test_nothing_named_is_a_wrong_use(clinic: Clinic, amqp_uri: str, command: li
     code, told = clinic.fails(*command)
     assert code == 2
     assert told.startswith("Usage: python -m clinic dead-letters")
-    assert told.splitlines()[-1] == "Error: name the letters: ids, --cause or --all"
+    assert told.splitlines()[-1] == "Error: name the letters: ids, --error-code or --all"
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, REQUESTS.dead_letter)) == (0, 1)
 
 
@@ -461,7 +464,7 @@ def test_a_replayed_booking_is_decided_and_asks_for_attention_no_more(
     config["AVAILABILITY"]["failure_rate"] = 0
     mended = container_factory(BookingWorker, config)
     mended.start()
-    clinic.letters("replay", "--cause", "check_unavailable")
+    clinic.letters("replay", "--error-code", "check_unavailable")
     after = eventually(lambda: decided(store, booking))
     mended.stop()
     assert (after.status, after.reason, after.attention) == ("rejected", "past", None)
@@ -496,7 +499,7 @@ def test_a_replayed_letter_to_a_patient_is_tried_again(
     put(amqp_uri, EMAIL.name, event, content_type="application/json")
     eventually(lambda: depth(amqp_uri, EMAIL.dead_letter) == 1)
     # Still refused, it is parked again; mended, it goes out.
-    clinic.letters("replay", "--cause", "recipient_rejected")
+    clinic.letters("replay", "--error-code", "recipient_rejected")
     (row,) = eventually(clinic.listed)
     assert row[2:5] == ["recipient_rejected", "1", "1"]
     database["bookings"].update_one(
@@ -522,7 +525,7 @@ def park_many(amqp_uri: str, bodies: Sequence[bytes]) -> None:
     with Connection(amqp_uri, transport_options={"confirm_publish": False}) as connection:
         channel = connection.default_channel
         for number, body in enumerate(bodies):
-            headers = {"x-cause": "check_unavailable", "x-letter": f"{number:012}"}
+            headers = {"x-error-code": "check_unavailable", "x-dead-letter-id": f"{number:012}"}
             message = channel.prepare_message(
                 body, content_type="application/json", headers=headers
             )
@@ -612,10 +615,10 @@ def test_a_drop_that_nobody_can_confirm_drops_nothing(clinic: Clinic, amqp_uri: 
 
 def test_a_confirmed_drop_goes_by_the_same_names(clinic: Clinic, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(3)]
-    poison = park(amqp_uri, b"{", headers={"x-cause": "poison_message"})
+    poison = park(amqp_uri, b"{", headers={"x-error-code": "poison_message"})
     clinic.letters("drop", "--yes", "--all", "--dry-run")
     assert len(clinic.listed()) == 4
-    assert clinic.letters("drop", "--yes", "--cause", "poison_message")[-1] == "Dropped: 1"
+    assert clinic.letters("drop", "--yes", "--error-code", "poison_message")[-1] == "Dropped: 1"
     assert poison not in str(clinic.listed())
     clinic.letters("drop", "--yes", ids[1])
     assert [row[0] for row in clinic.listed()] == [ids[0], ids[2]]

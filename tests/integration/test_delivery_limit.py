@@ -22,4 +22,4 @@ def test_a_message_that_kills_each_consumer_ends_in_the_dead_letters(amqp_uri: s
 
     eventually(is_dead)
     with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        assert [letter.cause for letter in letters.waiting()] == ["delivery_limit"]
+        assert [letter.error_code for letter in letters.fetch_all()] == ["delivery_limit"]

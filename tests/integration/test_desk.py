@@ -31,7 +31,7 @@ from clinic.errors import (
 )
 from clinic.messaging import topology
 from clinic.messaging.publisher import Publisher
-from clinic.messaging.topology import EMAIL, NOTIFICATION_DESK, WEBHOOK
+from clinic.messaging.topology import EMAIL, NOTIFICATION_ADMIN, WEBHOOK
 from clinic.observability.metrics import MANUAL_RESENDS
 from clinic.outbox.outbox import Outbox
 from clinic.rpc.rpc_client import RpcPool
@@ -83,7 +83,7 @@ def bookings(database: Database[Any]) -> BookingRepository:
 
 
 @pytest.fixture
-def ledger(database: Database[Any]) -> DeliveryLog:
+def delivery_log(database: Database[Any]) -> DeliveryLog:
     return DeliveryLog(database, "email", lease_seconds=60)
 
 
@@ -94,11 +94,11 @@ def notifications(database: Database[Any]) -> Notifications:
 
 @pytest.fixture
 def delivery(
-    bookings: BookingRepository, ledger: DeliveryLog, config: dict[str, Any], mailbox: Mailbox
+    bookings: BookingRepository, delivery_log: DeliveryLog, config: dict[str, Any], mailbox: Mailbox
 ) -> Delivery[OutgoingEmail]:
     own = notification_settings(config)
     writer = EmailComposer(own.sender, own.zone, own.slot)
-    return Delivery(bookings, ledger, own.channel, writer.write, OutgoingEmail.again)
+    return Delivery(bookings, delivery_log, own.channel, writer.compose, OutgoingEmail.for_resend)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def start(config: dict[str, Any], container_factory: Any) -> Iterator[Callable[.
 @pytest.fixture
 def call(amqp_uri: str) -> Iterator[Callable[..., Any]]:
     """Call the desk as the gateway does."""
-    pool = RpcPool(amqp_uri, NOTIFICATION_DESK)
+    pool = RpcPool(amqp_uri, NOTIFICATION_ADMIN)
     yield lambda method, **given: pool.call(method, until=time.monotonic() + 30, **given)
     pool.close()
 
@@ -162,15 +162,15 @@ def moved(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     return take_step(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
 
 
-def settle(ledger: DeliveryLog, event: BookingStateChanged, state: State) -> None:
-    claim = ledger.claim(event)
+def record_outcome(delivery_log: DeliveryLog, event: BookingStateChanged, state: State) -> None:
+    claim = delivery_log.claim(event)
     assert claim is not None
-    ledger.settle(claim, state)
+    delivery_log.record_outcome(claim, state)
 
 
 def told(desk: NotificationAdmin, booking_id: str) -> list[tuple[Any, ...]]:
     """What the list says of each notification, in short."""
-    fields = ("version", "channel", "state", "mayResend")
+    fields = ("version", "channel", "state", "canResend")
     return [tuple(each[field] for field in fields) for each in desk.read(booking_id)]
 
 
@@ -195,7 +195,7 @@ def test_each_step_is_listed_over_each_channel_in_order(
     booking_id, confirmation = confirmed(bookings)
     cancelled(bookings, booking_id)
     for channel in ("webhook", "reminder", "email"):
-        settle(DeliveryLog(database, channel, 60), confirmation, State.SENT)
+        record_outcome(DeliveryLog(database, channel, 60), confirmation, State.SENT)
     assert told(desk, booking_id) == [
         (2, "email", "sent", False),
         (2, "reminder", "sent", False),
@@ -214,18 +214,18 @@ def test_each_step_is_listed_of_a_booking_that_was_moved_again_and_again(
     channels = ("email", "reminder", "webhook")
     for channel in channels:
         for event in (*events, other):
-            settle(DeliveryLog(database, channel, 60), event, State.SENT)
+            record_outcome(DeliveryLog(database, channel, 60), event, State.SENT)
     listed = [(version, channel) for version, channel, *_ in told(desk, booking_id)]
     assert listed == [(version, channel) for version in range(2, 7) for channel in channels]
     assert len(told(desk, other_id)) == 3
 
 
 def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_time(
-    notifications: Notifications, bookings: BookingRepository, ledger: DeliveryLog
+    notifications: Notifications, bookings: BookingRepository, delivery_log: DeliveryLog
 ) -> None:
     booking_id, _ = confirmed(bookings)
     read = bookings.get(booking_id)
-    settle(ledger, cancelled(bookings, booking_id), State.SENT)
+    record_outcome(delivery_log, cancelled(bookings, booking_id), State.SENT)
     assert [each.version for each in notifications.of(read)] == [2]
     assert [each.version for each in notifications.of(bookings.get(booking_id))] == [2, 3]
 
@@ -233,11 +233,11 @@ def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_tim
 def test_a_row_says_what_became_of_a_step_and_when(
     desk: NotificationAdmin,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     database: Database[Any],
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(ledger, event, State.FAILED)
+    record_outcome(delivery_log, event, State.FAILED)
     at = database["notifications"].find_one({"bookingId": booking_id})["updatedAt"]
     assert desk.read(booking_id) == [
         {
@@ -247,7 +247,7 @@ def test_a_row_says_what_became_of_a_step_and_when(
             "state": "failed",
             "tries": 1,
             "at": to_wire(at),
-            "mayResend": True,
+            "canResend": True,
         }
     ]
 
@@ -290,9 +290,9 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     monkeypatch.setattr("notification_service.notification_admin.PAUSE", timedelta(0))
     for tries in (2, 3):
         row = call("resend", **asked, by="staff")
-        assert (row["version"], row["state"], row["mayResend"]) == (2, "postponed", True)
+        assert (row["version"], row["state"], row["canResend"]) == (2, "postponed", True)
         eventually(lambda tries=tries: sent(desk, booking_id, tries))
-    assert references(mailbox) == ["2", "2.again1", "2.again2"]
+    assert references(mailbox) == ["2", "2.resend1", "2.resend2"]
     first, *copies = mailbox.letters()
     texts = [each.get_body(("plain",)).get_content() for each in (first, *copies)]
     assert texts == texts[:1] * 3
@@ -303,7 +303,7 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     assert "ana@" not in caplog.text.lower()
     assert "garc" not in caplog.text.lower()
     (row,) = call("list_notifications", booking_id=booking_id)
-    assert (row["state"], row["tries"], row["mayResend"]) == ("sent", 3, True)
+    assert (row["state"], row["tries"], row["canResend"]) == ("sent", 3, True)
 
 
 def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
@@ -323,14 +323,14 @@ def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
     )
     desk.resend(booking_id, 2, "email", "staff")
     eventually(lambda: sent(desk, booking_id, tries=2))
-    assert references(mailbox) == ["2.again1"]
+    assert references(mailbox) == ["2.resend1"]
 
 
 def test_the_event_of_what_is_sent_again_is_that_of_the_step_and_goes_to_its_channel_only(
-    desk: NotificationAdmin, bookings: BookingRepository, ledger: DeliveryLog, amqp_uri: str
+    desk: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(ledger, event, State.SENT)
+    record_outcome(delivery_log, event, State.SENT)
     with subscriber(amqp_uri, "booking_notifications") as heard:
         desk.resend(booking_id, 2, "email", "staff")
         message = eventually(lambda: take(amqp_uri, EMAIL.name))
@@ -347,24 +347,24 @@ def test_tries_of_one_sending_have_one_message_id(
     mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings, address="silent@example.com")
-    delivery.ledger = DeliveryLog(database, "email", lease_seconds=0)
+    delivery.delivery_log = DeliveryLog(database, "email", lease_seconds=0)
     for asks in (False, False, True, False):
         if asks:
             desk.resend(booking_id, 2, "email", "staff")
         with pytest.raises(DeliveryOutcomeUnknown):
             delivery.deliver(event)
-    assert references(mailbox) == ["2", "2", "2.again1", "2.again1"]
+    assert references(mailbox) == ["2", "2", "2.resend1", "2.resend1"]
 
 
 def test_of_two_who_ask_at_once_one_is_heard(
-    desk: NotificationAdmin, bookings: BookingRepository, ledger: DeliveryLog, amqp_uri: str
+    desk: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(ledger, event, State.SENT)
+    record_outcome(delivery_log, event, State.SENT)
     (read,) = desk.notifications.of(bookings.get(booking_id))
-    desk.notifications.reopen(read)
+    desk.notifications.reset_for_resend(read)
     with pytest.raises(ResendRejected):
-        desk.notifications.reopen(read)
+        desk.notifications.reset_for_resend(read)
 
 
 def test_a_crowd_that_asks_at_once_makes_one_letter_more(
@@ -372,13 +372,13 @@ def test_a_crowd_that_asks_at_once_makes_one_letter_more(
     call: Callable[..., Any],
     desk: NotificationAdmin,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     mailbox: Mailbox,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(ledger, event, State.SENT)
+    record_outcome(delivery_log, event, State.SENT)
     start(NotificationAdminService)
 
     def ask() -> bool:
@@ -420,35 +420,35 @@ def test_who_dies_before_the_event_is_published_leaves_a_row_that_may_be_asked_f
     call: Callable[..., Any],
     desk: NotificationAdmin,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(ledger, event, State.SENT)
-    desk.notifications.reopen(*desk.notifications.of(bookings.get(booking_id)))
+    record_outcome(delivery_log, event, State.SENT)
+    desk.notifications.reset_for_resend(*desk.notifications.of(bookings.get(booking_id)))
     assert told(desk, booking_id) == [(2, "email", "postponed", True)]
     start(NotificationService, NotificationAdminService)
     call("resend", booking_id=booking_id, version=2, channel="email")
     eventually(lambda: sent(desk, booking_id, tries=2))
-    assert references(mailbox) == ["2.again2"]
+    assert references(mailbox) == ["2.resend2"]
 
 
 def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
     desk: NotificationAdmin,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings, at=now() - timedelta(seconds=30))
-    settle(ledger, event, State.SENT)
-    desk.notifications.reopen(*desk.notifications.of(bookings.get(booking_id)))
+    record_outcome(delivery_log, event, State.SENT)
+    desk.notifications.reset_for_resend(*desk.notifications.of(bookings.get(booking_id)))
     publisher = Publisher(amqp_uri, topology.declare)
     reconciler = Reconciler(
-        ChangeFeed(database), ledger, Watermark(database, "email"), publisher, EMAIL.name, 1
+        ChangeFeed(database), delivery_log, Watermark(database, "email"), publisher, EMAIL.name, 1
     )
     time.sleep(1.1)  # for so long it is nobody's
-    reconciler.round()
+    reconciler.run_once()
     publisher.close()
     assert body_of(eventually(lambda: take(amqp_uri, EMAIL.name))) == event.to_body()
 
@@ -456,12 +456,12 @@ def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
 def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
     desk: NotificationAdmin,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     broker_link: Proxy,
     amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(ledger, event, State.SENT)
+    record_outcome(delivery_log, event, State.SENT)
     broker_link.refuse()
     with pytest.raises(BrokerUnavailable):
         desk.resend(booking_id, 2, "email", "staff")
@@ -472,10 +472,10 @@ def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
 
 
 def test_a_letter_about_an_earlier_step_is_not_sent_again(
-    desk: NotificationAdmin, bookings: BookingRepository, ledger: DeliveryLog, amqp_uri: str
+    desk: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
-    settle(ledger, confirmation, State.SENT)
+    record_outcome(delivery_log, confirmation, State.SENT)
     cancelled(bookings, booking_id)
     with pytest.raises(ResendRejected):
         desk.resend(booking_id, 2, "email", "staff")
@@ -486,12 +486,12 @@ def test_a_letter_about_an_earlier_step_is_not_sent_again(
 def test_what_is_being_sent_is_not_sent_again_before_its_lease_is_over(
     desk: NotificationAdmin,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
-    ledger.claim(event)
+    delivery_log.claim(event)
     assert told(desk, booking_id) == [(2, "email", "sending", False)]
     with pytest.raises(ResendRejected):
         desk.resend(booking_id, 2, "email", "staff")
@@ -505,7 +505,7 @@ def test_a_reminder_is_not_sent_again(
     desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(DeliveryLog(database, "reminder", 60), event, State.SENT)
+    record_outcome(DeliveryLog(database, "reminder", 60), event, State.SENT)
     with pytest.raises(ResendRejected):
         desk.resend(booking_id, 2, "reminder", "staff")
 
@@ -570,10 +570,10 @@ def test_while_webhooks_are_off_none_is_sent_again(
     amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
-    settle(DeliveryLog(database, "webhook", 60), event, State.SENT)
+    record_outcome(DeliveryLog(database, "webhook", 60), event, State.SENT)
     start(NotificationAdminService)
     rows = call("list_notifications", booking_id=booking_id)
-    assert [(each["channel"], each["mayResend"]) for each in rows] == [
+    assert [(each["channel"], each["canResend"]) for each in rows] == [
         ("email", True),
         ("webhook", False),
     ]
@@ -604,7 +604,7 @@ def test_a_sender_who_was_waited_out_does_not_settle_what_is_sent_again(
     claim = slow.claim(event)
     assert claim is not None
     desk.resend(booking_id, 2, "email", "staff")
-    slow.settle(claim, State.SENT)
+    slow.record_outcome(claim, State.SENT)
     assert told(desk, booking_id) == [(2, "email", "postponed", True)]
 
 
@@ -626,7 +626,7 @@ def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one
         delivery.deliver(event)
     mailbox.open()
     delivery.deliver(event)
-    assert references(mailbox) == ["2.again1"]
+    assert references(mailbox) == ["2.resend1"]
 
 
 def test_a_replay_of_what_was_sent_again_since_changes_nothing(
@@ -640,7 +640,7 @@ def test_a_replay_of_what_was_sent_again_since_changes_nothing(
     desk.resend(booking_id, 2, "email", "staff")
     delivery.deliver(event)
     delivery.deliver(event, is_replay=True)
-    assert references(mailbox) == ["2", "2.again1"]
+    assert references(mailbox) == ["2", "2.resend1"]
 
 
 def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
@@ -653,10 +653,10 @@ def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
     booking_id, _ = confirmed(bookings)
     cancelled(bookings, booking_id)
     start(NotificationAdminService)
-    pool = RpcPool(amqp_uri, NOTIFICATION_DESK)
+    pool = RpcPool(amqp_uri, NOTIFICATION_ADMIN)
     parts = create_repository(database, settings(config))
     app = create_app(*parts, GatewaySettings(), NO_SERVICE, pool)
-    desk = app.config["NOTIFICATION_DESK"]
+    desk = app.config["NOTIFICATION_ADMIN"]
     asked = {"booking_id": booking_id, "version": 2, "channel": "email", "by": "staff"}
     with app.test_request_context(), pytest.raises(ResendRejected) as caught:
         desk.call("resend", until=time.monotonic() + 30, **asked)

@@ -57,11 +57,11 @@ def make_delivery(
     writer = EmailComposer(own.sender, own.zone, own.slot)
 
     def make(database: Database[Any]) -> Deliver:
-        ledger = DeliveryLog(database, "email", 60, EmailQuota(database, LIMIT))
+        delivery_log = DeliveryLog(database, "email", 60, EmailQuota(database, LIMIT))
 
         def deliver(event: BookingStateChanged) -> None:
             delivery: Delivery[OutgoingEmail] = Delivery(
-                bookings, ledger, own.channel, writer.write, limited=limited_address
+                bookings, delivery_log, own.channel, writer.compose, limited=limited_address
             )
             delivery.deliver(event)
 
@@ -194,7 +194,7 @@ def test_staff_may_send_what_was_suppressed(
     deliver(event)
     notifications = Notifications(database)
     (suppressed,) = notifications.of(bookings.get(event.booking_id))
-    notifications.reopen(suppressed)
+    notifications.reset_for_resend(suppressed)
     deliver(event)
     assert len(mailbox.letters()) == LIMIT + 1
 

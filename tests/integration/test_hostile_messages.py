@@ -96,7 +96,7 @@ def test_no_message_in_a_work_queue_ends_its_service(
     assert all_live(services)
     assert answer(config) == []
     with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        causes = {letter.cause for letter in letters.waiting()}
+        causes = {letter.error_code for letter in letters.fetch_all()}
     assert {"poison_message", "rejected"} <= causes
     assert_broker_dead_letters(them, amqp_uri, work)
 
@@ -109,14 +109,14 @@ def assert_broker_dead_letters(them: Attacker, amqp_uri: str, work: WorkQueue) -
 
     def arrived() -> int:
         with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-            return sum(letter.excerpt == "sent last" for letter in letters.waiting())
+            return sum(letter.excerpt == "sent last" for letter in letters.fetch_all())
 
     eventually(lambda: arrived() == 2)
 
 
 RPC_QUEUES = {
     "rpc-booking_service": b"booking_service.list_free_slots",
-    "rpc-notification_desk": b"notification_desk.list_notifications",
+    "rpc-notification_admin": b"notification_admin.list_notifications",
 }
 
 
@@ -185,7 +185,7 @@ def is_answerable(hostile: Hostile) -> bool:
 
 def odd_methods() -> Iterator[Hostile]:
     for name in (b"", b"\xff\xfe", b"\xed\xa0\x80", b"__init__", b"_seats", b"name", b"x" * 200):
-        for service in (b"booking_service.", b"notification_desk."):
+        for service in (b"booking_service.", b"notification_admin."):
             yield Hostile(f"{service + name!r}", routing_key=service + name)
 
 
@@ -288,12 +288,12 @@ def test_dead_letters_of_every_kind_can_be_looked_at_and_replayed(
 ) -> None:
     taken = send(them, messages(), BOOKING_REQUESTS.dead_letter.encode(), b"{}")
     with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        found = letters.waiting()
+        found = letters.fetch_all()
         assert len(found) == taken
         for letter in found:
-            told = [*letter.described().values(), letter.excerpt, letter.headers_text]
+            told = [*letter.to_dict().values(), letter.excerpt, letter.headers_text]
             assert all(isinstance(each, str) and each.isprintable() for each in told)
-        whole = [letter for letter in found if letter.may_be_replayed]
+        whole = [letter for letter in found if letter.can_be_replayed]
         for letter in whole:
             letters.replay(letter)
         for letter in found:

@@ -167,7 +167,7 @@ def test_a_running_service_is_ready_and_tells_its_metrics(start: Start, service:
     metrics = requests.get(f"{monitored.url}/metrics", timeout=10)
     assert metrics.status_code == 200
     assert metrics.headers["Content-Type"].startswith("text/plain; version=")
-    assert "# TYPE clinic_attempts_total counter" in metrics.text
+    assert "# TYPE clinic_messages_consumed_total counter" in metrics.text
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/health", "/health/live", "/bookings/", "//"])
@@ -269,7 +269,7 @@ def test_decisions_are_counted_by_outcome_with_the_time_of_their_check(
     monitored = start(BookingWorker)
     past = Growth(monitored, "clinic_decisions_total", status="rejected", reason="past")
     confirmed = Growth(monitored, "clinic_decisions_total", status="confirmed", reason="")
-    done = Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome="done")
+    done = Growth(monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome="acked")
     checks = Growth(monitored, "clinic_check_seconds_count")
     seconds = Growth(monitored, "clinic_check_seconds_sum")
     quick = Growth(monitored, "clinic_check_seconds_bucket", le="0.1")
@@ -286,7 +286,7 @@ def test_a_duplicate_is_no_second_decision(
 ) -> None:
     monitored = start(BookingWorker)
     past = Growth(monitored, "clinic_decisions_total", status="rejected", reason="past")
-    done = Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome="done")
+    done = Growth(monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome="acked")
     booking = pending(store)
     ask(amqp_uri, booking)
     eventually(lambda: done() == 1)
@@ -301,10 +301,12 @@ def test_failed_checks_are_counted_as_retries_and_then_as_a_dead_letter(
     config["AVAILABILITY"]["failure_rate"] = 1
     monitored = start(BookingWorker)
     retried, parked, done = (
-        Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome=outcome)
-        for outcome in ("retried", "parked", "done")
+        Growth(monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome=outcome)
+        for outcome in ("retried", "dead_lettered", "acked")
     )
-    dead = Growth(monitored, "clinic_dead_letters_total", queue=REQUESTS, cause="check_unavailable")
+    dead = Growth(
+        monitored, "clinic_dead_letters_total", queue=REQUESTS, error_code="check_unavailable"
+    )
     checks = Growth(monitored, "clinic_check_seconds_count")
     ask(amqp_uri, pending(store))
     eventually(lambda: dead() == 1)
@@ -329,8 +331,10 @@ def test_dead_letters_are_counted_by_cause(
     start: Start, amqp_uri: str, body: bytes, properties: dict[str, Any], cause: str
 ) -> None:
     monitored = start(BookingWorker)
-    parked = Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome="parked")
-    dead = Growth(monitored, "clinic_dead_letters_total", queue=REQUESTS, cause=cause)
+    parked = Growth(
+        monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome="dead_lettered"
+    )
+    dead = Growth(monitored, "clinic_dead_letters_total", queue=REQUESTS, error_code=cause)
     put(amqp_uri, REQUESTS, body, content_type="application/json", **properties)
     eventually(lambda: dead() == 1)
     assert parked() == 1
@@ -342,8 +346,8 @@ def test_rounds_that_do_not_count_are_counted_as_postponed(
     booking = pending(store)
     monitored = start(BookingWorker)
     postponed, done, retried, parked = (
-        Growth(monitored, "clinic_attempts_total", queue=REQUESTS, outcome=outcome)
-        for outcome in ("postponed", "done", "retried", "parked")
+        Growth(monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome=outcome)
+        for outcome in ("deferred", "acked", "retried", "dead_lettered")
     )
     database_link.refuse()
     ask(amqp_uri, booking)
@@ -365,7 +369,7 @@ def test_a_letter_is_counted_as_sent_once_and_then_as_a_duplicate(
 ) -> None:
     monitored = start(NotificationService)
     sent, duplicate = (notifications(monitored, each) for each in ("sent", "duplicate"))
-    done = Growth(monitored, "clinic_attempts_total", queue=EMAIL, outcome="done")
+    done = Growth(monitored, "clinic_messages_consumed_total", queue=EMAIL, outcome="acked")
     event = rejected(store)
     tell(amqp_uri, event)
     eventually(lambda: sent() == 1)
@@ -380,7 +384,9 @@ def test_a_refused_letter_is_counted_as_failed_and_as_a_dead_letter(
 ) -> None:
     monitored = start(NotificationService)
     failed, sent = (notifications(monitored, each) for each in ("failed", "sent"))
-    dead = Growth(monitored, "clinic_dead_letters_total", queue=EMAIL, cause="recipient_rejected")
+    dead = Growth(
+        monitored, "clinic_dead_letters_total", queue=EMAIL, error_code="recipient_rejected"
+    )
     tell(amqp_uri, rejected(store, "refused@example.com"))
     eventually(lambda: dead() == 1)
     assert (failed(), sent()) == (1, 0)
@@ -391,7 +397,7 @@ def test_a_letter_that_has_to_wait_is_counted_as_postponed_and_then_as_sent(
 ) -> None:
     monitored = start(NotificationService)
     postponed, sent = (notifications(monitored, each) for each in ("postponed", "sent"))
-    rounds = Growth(monitored, "clinic_attempts_total", queue=EMAIL, outcome="postponed")
+    rounds = Growth(monitored, "clinic_messages_consumed_total", queue=EMAIL, outcome="deferred")
     tell(amqp_uri, rejected(store, "later@example.com"))
     eventually(lambda: postponed() >= 2)
     mailbox.open()
@@ -423,7 +429,7 @@ def test_a_letter_whose_sender_died_is_counted_as_ambiguous(
     amqp_uri: str,
 ) -> None:
     monitored = start(NotificationService)
-    ambiguous = Growth(monitored, "clinic_notifications_ambiguous_total", channel="email")
+    ambiguous = Growth(monitored, "clinic_notifications_possible_duplicates_total", channel="email")
     sent = notifications(monitored, "sent")
     event = rejected(store)
     tell(amqp_uri, event)

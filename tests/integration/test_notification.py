@@ -62,16 +62,16 @@ def bookings(database: Database[Any]) -> BookingRepository:
 
 
 @pytest.fixture
-def ledger(database: Database[Any]) -> DeliveryLog:
+def delivery_log(database: Database[Any]) -> DeliveryLog:
     return DeliveryLog(database, "email", lease_seconds=60)
 
 
 @pytest.fixture
 def delivery(
-    bookings: BookingRepository, ledger: DeliveryLog, config: dict[str, Any], mailbox: Mailbox
+    bookings: BookingRepository, delivery_log: DeliveryLog, config: dict[str, Any], mailbox: Mailbox
 ) -> Delivery[OutgoingEmail]:
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
-    return delivery_by_mail(config, bookings, ledger)
+    return delivery_by_mail(config, bookings, delivery_log)
 
 
 def writer(settings: NotificationSettings) -> EmailComposer:
@@ -88,10 +88,10 @@ def service(config: dict[str, Any], mailbox: Mailbox, container_factory: Any) ->
 
 
 def delivery_by_mail(
-    config: dict[str, Any], bookings: BookingRepository, ledger: DeliveryLog
+    config: dict[str, Any], bookings: BookingRepository, delivery_log: DeliveryLog
 ) -> Delivery[OutgoingEmail]:
     settings = notification_settings(config)
-    return Delivery(bookings, ledger, settings.channel, writer(settings).write)
+    return Delivery(bookings, delivery_log, settings.channel, writer(settings).compose)
 
 
 def confirmed(
@@ -231,7 +231,7 @@ def test_an_older_step_is_not_told_after_a_later_one(
     ],
 )
 def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     database: Database[Any],
     version: int,
     channel: str,
@@ -243,8 +243,8 @@ def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
     other = DeliveryLog(database, channel, lease_seconds=60)
     claim = other.claim(told)
     assert claim is not None
-    other.settle(claim, state)
-    assert ledger.is_superseded(asked, present=5) is is_superseded
+    other.record_outcome(claim, state)
+    assert delivery_log.is_superseded(asked, present=5) is is_superseded
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["the earlier one", "the later one"])
@@ -258,13 +258,13 @@ def test_two_steps_are_never_told_at_the_same_time(
     booking, confirmation = confirmed(bookings)
     steps_taken = [confirmation, moved(bookings, booking.id)]
     being_told, waiting = steps_taken[first], steps_taken[1 - first]
-    claim = delivery.ledger.claim(being_told)
+    claim = delivery.delivery_log.claim(being_told)
     assert claim is not None
     with pytest.raises(LeaseHeld):
         delivery.deliver(waiting)
     assert mailbox.letters() == []
     assert rows(database)[f"{waiting.event_id}:email"] == "postponed"
-    delivery.ledger.settle(claim, State.SENT)
+    delivery.delivery_log.record_outcome(claim, State.SENT)
     delivery.deliver(waiting)
     assert len(mailbox.letters()) == 1 - first  # a later step makes an earlier one old
 
@@ -390,41 +390,43 @@ def test_who_lost_the_lease_can_not_overwrite_what_came_after(
     lost, taken = late.claim(event), quick.claim(event)
     assert lost is not None
     assert taken is not None
-    quick.settle(taken, State.SENT)
-    late.settle(lost, State.FAILED)
+    quick.record_outcome(taken, State.SENT)
+    late.record_outcome(lost, State.FAILED)
     assert rows(database) == {f"{event.event_id}:email": "sent"}
 
 
 def test_of_a_crowd_each_learns_of_its_own_notification(
-    ledger: DeliveryLog, database: Database[Any]
+    delivery_log: DeliveryLog, database: Database[Any]
 ) -> None:
     settled, held, fresh = (
         BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
         for _ in range(3)
     )
-    done = ledger.claim(settled)
+    done = delivery_log.claim(settled)
     assert done is not None
-    ledger.settle(done, State.SENT)
-    ledger.claim(held)
+    delivery_log.record_outcome(done, State.SENT)
+    delivery_log.claim(held)
     events = [settled, held, fresh, fresh]
-    claims = [eventlet.spawn(outcome, ledger.claim, event) for event in events]
+    claims = [eventlet.spawn(outcome, delivery_log.claim, event) for event in events]
     found = [each.wait() for each in claims]
     assert [type(each) for each in found] == [type(None), LeaseHeld, Claim, LeaseHeld]
 
 
 def test_of_a_crowd_only_those_with_their_claim_settle(
-    ledger: DeliveryLog, database: Database[Any]
+    delivery_log: DeliveryLog, database: Database[Any]
 ) -> None:
     lost, kept, other = (
         BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
         for _ in range(3)
     )
     for event in (lost, kept, other):
-        ledger.claim(event)
+        delivery_log.claim(event)
     database["notifications"].update_one({"_id": f"{lost.event_id}:email"}, {"$set": {"tries": 2}})
     before = settled_count("sent")
     ends = [(lost, State.SENT), (kept, State.SENT), (other, State.FAILED), (lost, State.SENT)]
-    settling = [eventlet.spawn(ledger.settle, Claim(event, 1), state) for event, state in ends]
+    settling = [
+        eventlet.spawn(delivery_log.record_outcome, Claim(event, 1), state) for event, state in ends
+    ]
     for each in settling:
         each.wait()
     assert rows(database) == {
@@ -455,10 +457,10 @@ def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(
     _, event = confirmed(bookings)
     settle, faults = DeliveryLog.settle, [DatabaseUnavailable("away")]
 
-    def fail_once(ledger: DeliveryLog, claim: Any, state: State) -> None:
+    def fail_once(delivery_log: DeliveryLog, claim: Any, state: State) -> None:
         if faults:
             raise faults.pop()
-        settle(ledger, claim, state)
+        settle(delivery_log, claim, state)
 
     monkeypatch.setattr(DeliveryLog, "settle", fail_once)
     delivery.deliver(event)
@@ -539,13 +541,13 @@ def test_a_second_copy_has_the_message_id_of_the_first(
 
 def test_the_log_channel_hides_who_it_is(
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     config: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     _, event = confirmed(bookings)
     with caplog.at_level(logging.INFO):
-        delivery_by_mail(config, bookings, ledger).deliver(event)
+        delivery_by_mail(config, bookings, delivery_log).deliver(event)
     assert "a***@e***.com" in caplog.text
     assert "ana@example.com" not in caplog.text
     assert "García" not in caplog.text
@@ -576,7 +578,7 @@ def test_a_refused_letter_is_parked_and_holds_up_nobody(
     send(amqp_uri, take_step(bookings, steps.reject(booking, reason="past", at=now(), by="test")))
     parked = eventually(lambda: take(amqp_uri, f"{QUEUE}.dead_letter"))
     (letter,) = eventually(mailbox.letters)
-    assert parked.headers["x-cause"] == "recipient_rejected"
+    assert parked.headers["x-error-code"] == "recipient_rejected"
     assert letter["To"] == "bea@example.com"
 
 
@@ -673,7 +675,7 @@ class Hangs:
     name = "booking_service"
 
     @rpc
-    def list_free_slots(self, date: str, days: int) -> list[str]:
+    def list_nearest_slots(self, date: str, count: int, notice_minutes: int) -> list[str]:
         eventlet.sleep(20)
         return []
 

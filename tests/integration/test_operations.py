@@ -15,9 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from booking_service.change import BookingChanges
 from booking_service.decide import Decider
-from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
 from clinic.bookings.bootstrap import create_repository
 from clinic.bookings.change_feed import ChangeFeed
@@ -47,6 +45,7 @@ from tests.bookings import put_booking, requested
 from tests.conftest import eventually
 from tests.operations import Operations
 from tests.rpc import NO_SERVICE
+from tests.use_cases import changes_of, decider_of
 
 #: Noon of a day on which the default calendar is open.
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -97,7 +96,7 @@ def store(parts: tuple[BookingRepository, Relay]) -> BookingRepository:
 @pytest.fixture
 def decider(store: BookingRepository, config: dict[str, Any]) -> Decider:
     own = booking_settings(config)
-    return Decider(store, own.calendar, own.check, "test")
+    return decider_of(store, own.calendar, own.check)
 
 
 def delivery(
@@ -107,9 +106,9 @@ def delivery(
     links: Links | None = None,
 ) -> Delivery:
     own = notification_settings(config)
-    ledger = DeliveryLog(counted, "email", lease_seconds=60)
+    delivery_log = DeliveryLog(counted, "email", lease_seconds=60)
     writer = EmailComposer(own.sender, own.zone, own.slot, links)
-    return Delivery(store, ledger, own.channel, writer.write)
+    return Delivery(store, delivery_log, own.channel, writer.compose)
 
 
 def test_a_booking_costs_five_operations_and_two_messages(
@@ -121,7 +120,7 @@ def test_a_booking_costs_five_operations_and_two_messages(
     operations: Operations,
     published: list[AmqpMessage],
 ) -> None:
-    deliver = delivery(counted, decider.store, config).deliver
+    deliver = delivery(counted, decider.bookings, config).deliver
     operations.clear()
 
     assert client.post("/book", json=BODY).status_code == 201
@@ -133,7 +132,11 @@ def test_a_booking_costs_five_operations_and_two_messages(
     assert operations.names[1:] == ["update"]  # its step
 
     deliver(BookingStateChanged.from_body(body_of(event)))
-    assert operations.names[2:] == ["find", "insert", "update"]  # the booking; the ledger's row
+    assert operations.names[2:] == [
+        "find",
+        "insert",
+        "update",
+    ]  # the booking; the delivery_log's row
 
     assert [message.routing_key for message in published] == [
         "booking_requests",
@@ -211,11 +214,11 @@ def test_a_sweep_that_finds_nothing_costs_one_operation(
 
 
 def test_moving_a_booking_costs_a_read_and_a_step(decider: Decider, operations: Operations) -> None:
-    booking = put_booking(decider.store, date=TOMORROW)
+    booking = put_booking(decider.bookings, date=TOMORROW)
     decider.decide(BookingRequested.of(booking))
     operations.clear()
-    seats = SeatAllocator(decider.store, decider.calendar)
-    BookingChanges(seats, "patient").reschedule(booking.id, TOMORROW + timedelta(days=1))
+    changes = changes_of(decider.bookings, decider.seats, "patient")
+    changes.reschedule(booking.id, TOMORROW + timedelta(days=1))
     assert operations.names == ["find", "update"]
 
 
@@ -258,17 +261,17 @@ def test_a_crowd_of_decisions_shares_few_operations(
 def test_a_crowd_of_notifications_shares_few_operations(
     counted: Database[Any], operations: Operations
 ) -> None:
-    ledger = DeliveryLog(counted, "email", lease_seconds=60)
+    delivery_log = DeliveryLog(counted, "email", lease_seconds=60)
     taken = [steps.reject(requested(), reason="past", at=now(), by="") for _ in range(CROWD)]
     events = [BookingStateChanged.of(each) for each in taken]
     operations.clear()
-    claims = operations.crowd(partial(ledger.claim, each) for each in events)
+    claims = operations.crowd(partial(delivery_log.claim, each) for each in events)
     assert operations.names == ["insert"] * 3
     assert claims == [Claim(event, tries=1) for event in events]
     operations.clear()
-    operations.crowd(partial(ledger.settle, each, State.SENT) for each in claims)
+    operations.crowd(partial(delivery_log.settle, each, State.SENT) for each in claims)
     assert operations.names == ["update"] * 3
-    assert {row.state for row in ledger.rows(events).values()} == {State.SENT}
+    assert {row.state for row in delivery_log.rows(events).values()} == {State.SENT}
 
 
 # --- how it is found
@@ -498,13 +501,13 @@ def test_a_reference_is_found_by_the_index_of_the_ids(
 def test_the_ledger_is_asked_by_its_keys_and_needs_no_other_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
-    ledger = DeliveryLog(counted, "email", lease_seconds=60)
+    delivery_log = DeliveryLog(counted, "email", lease_seconds=60)
     booking = put_booking(stored)
     step = steps.confirm(booking, seat=0, at=now(), by="test")
     event = BookingStateChanged.of(step)
-    ledger.claim(event)
+    delivery_log.claim(event)
     operations.clear()
-    ledger.is_superseded(event, present=4)
+    delivery_log.is_superseded(event, present=4)
     assert len(Notifications(counted).of(steps.apply_transition(booking, step))) == 1
     assert operations.names == ["find"] * 2
     assert_along(Plans(counted, operations), "_id_")

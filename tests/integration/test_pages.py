@@ -70,6 +70,13 @@ class Service:
         starts = [nine + number * HOURS.slot for nine in nines for number in range(6)]
         return [to_wire(each) for each in starts if each not in self.taken]
 
+    def list_nearest_slots(self, date: str, count: int) -> list[str]:
+        wanted = datetime.fromisoformat(date)
+        first = (wanted.astimezone(MADRID) - timedelta(days=2)).date()
+        free = [datetime.fromisoformat(each) for each in self.list_free_slots(str(first), 5)]
+        nearest = sorted(free, key=lambda each: abs(each - wanted))[:count]
+        return [to_wire(each) for each in sorted(nearest)]
+
     def reschedule_booking(
         self, booking_id: str, date: str, by: str, key_id: str | None = None
     ) -> dict[str, Any]:
@@ -832,7 +839,7 @@ def test_the_calendar_file_of_a_moved_booking_replaces_the_first(
 def test_letters_and_the_page_have_the_same_file(client: FlaskClient, kept: Booking) -> None:
     step = steps.reschedule(kept, date=SLOT + HOURS.slot, seat=0, at=now(), by="patient")
     writer = EmailComposer("citas@clinica.test", MADRID, HOURS.slot)
-    invitation = writer.write(kept, BookingStateChanged.of(step)).invitation
+    invitation = writer.compose(kept, BookingStateChanged.of(step)).invitation
     assert invitation
     move(client, kept, SLOT + HOURS.slot)
     offered = client.get(f"/cita/{kept.id}/calendar.ics").data

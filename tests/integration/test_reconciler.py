@@ -22,7 +22,7 @@ from clinic.contracts import strict_json
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain import booking as steps
 from clinic.domain.clock import now
-from clinic.domain.retry_policy import REDRIVEN_HEADER
+from clinic.domain.retry_policy import REPLAY_COUNT_HEADER
 from clinic.errors import ClinicError
 from clinic.messaging import topology
 from clinic.messaging.publisher import Publisher
@@ -56,7 +56,7 @@ def bookings(database: Database[Any]) -> BookingRepository:
 
 
 @pytest.fixture
-def ledger(database: Database[Any]) -> DeliveryLog:
+def delivery_log(database: Database[Any]) -> DeliveryLog:
     return DeliveryLog(database, "email", lease_seconds=60)
 
 
@@ -121,10 +121,12 @@ def take_step(bookings: BookingRepository, transition: steps.Transition) -> Book
     return BookingStateChanged.of(transition)
 
 
-def settle(ledger: DeliveryLog, event: BookingStateChanged, state: State = State.SENT) -> None:
-    claim = ledger.claim(event)
+def record_outcome(
+    delivery_log: DeliveryLog, event: BookingStateChanged, state: State = State.SENT
+) -> None:
+    claim = delivery_log.claim(event)
     assert claim is not None
-    ledger.settle(claim, state)
+    delivery_log.record_outcome(claim, state)
 
 
 def leave(
@@ -135,7 +137,7 @@ def leave(
     _set(database, event, state=state.value)
 
 
-def forget(database: Database[Any], event: BookingStateChanged) -> None:
+def delete(database: Database[Any], event: BookingStateChanged) -> None:
     """Let the time pass after which a claim is spent."""
     _set(database, event, leaseUntil=now() - AGO)
 
@@ -174,14 +176,14 @@ def watermark(database: Database[Any]) -> datetime | None:
 
 
 def lost_so_far() -> float:
-    return REGISTRY.get_sample_value("clinic_events_lost_total", {"queue": QUEUE}) or 0
+    return REGISTRY.get_sample_value("clinic_events_republished_total", {"queue": QUEUE}) or 0
 
 
 def test_a_lost_event_is_published_again_as_it_was(
     reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
     event, before = rejected(bookings), lost_so_far()
-    reconciler.round()
+    reconciler.run_once()
     message = take(amqp_uri, QUEUE)
     assert message is not None
     assert BookingStateChanged.from_body(body_of(message)) == event
@@ -195,12 +197,12 @@ def test_a_lost_event_is_published_again_as_it_was(
 def test_a_settled_notification_is_left_alone(
     reconciler: Reconciler,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     amqp_uri: str,
     state: State,
 ) -> None:
-    settle(ledger, rejected(bookings), state)
-    reconciler.round()
+    record_outcome(delivery_log, rejected(bookings), state)
+    reconciler.run_once()
     assert queued(amqp_uri) == []
 
 
@@ -214,7 +216,7 @@ def test_an_unsettled_notification_that_nobody_touches_is_published_again(
 ) -> None:
     event = rejected(bookings)
     leave(database, event, state, AGO)
-    reconciler.round()
+    reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
 
 
@@ -227,7 +229,7 @@ def test_an_unsettled_notification_in_somebodys_hands_is_left_alone(
     state: State,
 ) -> None:
     leave(database, rejected(bookings), state, timedelta(minutes=5))
-    reconciler.round()
+    reconciler.run_once()
     assert queued(amqp_uri) == []
 
 
@@ -236,12 +238,12 @@ def test_a_recent_step_is_left_alone(
 ) -> None:
     rejected(bookings, timedelta(minutes=5))
     put_booking(bookings, at=now() - AGO)  # pending: nobody is to be told anything
-    reconciler.round()
+    reconciler.run_once()
     assert queued(amqp_uri) == []
 
 
 def test_every_step_of_a_booking_is_looked_after(
-    reconciler: Reconciler, bookings: BookingRepository, ledger: DeliveryLog, amqp_uri: str
+    reconciler: Reconciler, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking = put_booking(bookings, at=now() - 2 * AGO)
     step = steps.confirm(booking, seat=0, at=now() - 2 * AGO, by="test")
@@ -249,8 +251,8 @@ def test_every_step_of_a_booking_is_looked_after(
     step = steps.cancel(
         bookings.get(booking.id), reason="cancelled_by_clinic", at=now() - AGO, by="test"
     )
-    settle(ledger, take_step(bookings, step))
-    reconciler.round()
+    record_outcome(delivery_log, take_step(bookings, step))
+    reconciler.run_once()
     assert queued(amqp_uri) == [confirmation.event_id]
 
 
@@ -263,7 +265,7 @@ def test_each_lost_event_has_the_date_of_its_step(
     other = booking.date + timedelta(days=1)
     current = bookings.get(booking.id)
     move = take_step(bookings, steps.reschedule(current, date=other, seat=0, at=at, by="test"))
-    reconciler.round()
+    reconciler.run_once()
     messages = [eventually(lambda: take(amqp_uri, QUEUE)) for _ in range(2)]
     assert [BookingStateChanged.from_body(body_of(each)) for each in messages] == [
         *(confirmation, move)
@@ -274,11 +276,11 @@ def test_what_was_published_again_waits_its_time_and_is_then_lost_a_second_time(
     reconciler: Reconciler, bookings: BookingRepository, database: Database[Any], amqp_uri: str
 ) -> None:
     event = rejected(bookings)
-    reconciler.round()
-    reconciler.round()
+    reconciler.run_once()
+    reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
-    forget(database, event)
-    reconciler.round()
+    delete(database, event)
+    reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
 
 
@@ -295,29 +297,31 @@ def test_several_reconcilers_publish_each_event_once(
 def test_a_reconciler_that_dies_before_it_publishes_delays_and_loses_nothing(
     reconciler: Reconciler,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
     event = rejected(bookings)
-    assert ledger.reclaim([event], now() - timedelta(minutes=10)) == [event]  # and here it dies
-    reconciler.round()
+    assert delivery_log.claim_for_republish([event], now() - timedelta(minutes=10)) == [
+        event
+    ]  # and here it dies
+    reconciler.run_once()
     assert queued(amqp_uri) == []
-    forget(database, event)
-    reconciler.round()
+    delete(database, event)
+    reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
 
 
 def test_the_watermark_begins_two_days_back_and_rises_to_what_is_old_enough(
     reconciler: Reconciler,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     database: Database[Any],
 ) -> None:
     for hours in (1, 47):
-        settle(ledger, rejected(bookings, timedelta(hours=hours)))
+        record_outcome(delivery_log, rejected(bookings, timedelta(hours=hours)))
     began = now()
-    reconciler.round()
+    reconciler.run_once()
     risen = watermark(database)
     assert risen is not None
     assert began <= risen + timedelta(seconds=PATIENCE_SECONDS) <= now()
@@ -328,24 +332,24 @@ def test_the_first_round_looks_no_further_back_than_two_days(
 ) -> None:
     rejected(bookings, timedelta(hours=49))
     event = rejected(bookings, timedelta(hours=47))
-    reconciler.round()
+    reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
 
 
 def test_an_unsettled_step_holds_the_watermark_back_until_it_is_settled(
     reconciler: Reconciler,
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     database: Database[Any],
 ) -> None:
-    settle(ledger, rejected(bookings, 3 * AGO))
+    record_outcome(delivery_log, rejected(bookings, 3 * AGO))
     event = rejected(bookings, 2 * AGO)
-    settle(ledger, rejected(bookings, AGO))
+    record_outcome(delivery_log, rejected(bookings, AGO))
     for _ in range(2):
-        reconciler.round()
+        reconciler.run_once()
         assert watermark(database) == event.occurred_at - MILLISECOND
-    settle(ledger, event)
-    reconciler.round()
+    record_outcome(delivery_log, event)
+    reconciler.run_once()
     assert watermark(database) > now() - AGO
 
 
@@ -357,9 +361,9 @@ def test_a_step_of_two_days_ago_is_published_reported_and_passed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     event = rejected(bookings, timedelta(hours=49))
-    Watermark(database, "email").rise(event.occurred_at - AGO)  # nobody was here for long
+    Watermark(database, "email").advance(event.occurred_at - AGO)  # nobody was here for long
     for _ in range(2):
-        reconciler.round()
+        reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert [record.event_id for record in errors] == [event.event_id]
@@ -370,8 +374,8 @@ def test_the_watermark_never_falls(database: Database[Any]) -> None:
     until = now()
     slow, quick = (Watermark(database, "email") for _ in range(2))
     assert slow.read() is None
-    quick.rise(until)
-    slow.rise(until - AGO)
+    quick.advance(until)
+    slow.advance(until - AGO)
     assert watermark(database) == until
 
 
@@ -381,7 +385,7 @@ def test_no_page_leaves_out_bookings_of_one_instant(
 ) -> None:
     instants = [now() - AGO + number * MILLISECOND for number in range(3)]
     events = [at_once(bookings, at).event_id for at in instants for _ in range(together)]
-    make(database, amqp_uri, page=3).round()
+    make(database, amqp_uri, page=3).run_once()
     assert Counter(queued(amqp_uri)) == Counter(events)
 
 
@@ -391,7 +395,7 @@ def test_nothing_is_added_to_a_long_queue(
     amqp_uri: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reconciling, "ROOM", 1)
+    monkeypatch.setattr(reconciling, "MAX_QUEUE_DEPTH", 1)
     event = rejected(bookings)
     put(amqp_uri, QUEUE, b"{}")
     racer = eventlet.spawn(make(database, amqp_uri).round)
@@ -463,9 +467,9 @@ def test_a_parked_event_is_settled_and_is_sent_when_a_person_replays_it(
         eventually(lambda: states(database) == {f"{event.event_id}:email": "failed"})
     dead = take(amqp_uri, topology.EMAIL.dead_letter)
     assert dead is not None
-    assert dead.headers["x-cause"] == "Broken"
+    assert dead.headers["x-error-code"] == "Broken"
     assert mailbox.letters() == []
-    send(amqp_uri, event, headers={REDRIVEN_HEADER: 1})
+    send(amqp_uri, event, headers={REPLAY_COUNT_HEADER: 1})
     eventually(lambda: states(database) == {f"{event.event_id}:email": "sent"})
     assert len(mailbox.letters()) == 1
 
@@ -482,27 +486,27 @@ def _break(broken: pytest.MonkeyPatch, where: str) -> None:
 
 def test_giving_up_touches_nothing_that_another_has_taken(
     bookings: BookingRepository,
-    ledger: DeliveryLog,
+    delivery_log: DeliveryLog,
     database: Database[Any],
     config: dict[str, Any],
 ) -> None:
     event = rejected(bookings)
     late = Delivery(bookings, DeliveryLog(database, "email", lease_seconds=0), None, None)  # type: ignore[arg-type]
-    late.claim = late.ledger.claim(event)
-    taken = ledger.claim(event)
+    late.claim = late.delivery_log.claim(event)
+    taken = delivery_log.claim(event)
     assert taken is not None
-    late.give_up(event, "delivery_uncertain")
-    Delivery(bookings, ledger, None, None).give_up(event, "KeyError")  # type: ignore[arg-type]
+    late.give_up(event, "delivery_outcome_unknown")
+    Delivery(bookings, delivery_log, None, None).give_up(event, "KeyError")  # type: ignore[arg-type]
     assert states(database) == {f"{event.event_id}:email": "sending"}
-    ledger.settle(taken, State.SENT)
+    delivery_log.record_outcome(taken, State.SENT)
     assert states(database) == {f"{event.event_id}:email": "sent"}
 
 
 def test_giving_up_an_event_of_no_booking_leaves_no_row(
-    bookings: BookingRepository, ledger: DeliveryLog, database: Database[Any]
+    bookings: BookingRepository, delivery_log: DeliveryLog, database: Database[Any]
 ) -> None:
     event = rejected(bookings)
-    Delivery(bookings, ledger, None, None).give_up(event, "booking_not_found")  # type: ignore[arg-type]
+    Delivery(bookings, delivery_log, None, None).give_up(event, "booking_not_found")  # type: ignore[arg-type]
     assert states(database) == {}
 
 
@@ -576,10 +580,10 @@ def test_a_fault_of_its_own_does_not_end_it(
     rejected(bookings)
     read, faults = ChangeFeed.read, [ClinicError("once"), ValueError("twice")]
 
-    def fail_first(journal: ChangeFeed, since: datetime, until: datetime) -> Any:
+    def fail_first(feed: ChangeFeed, since: datetime, until: datetime) -> Any:
         if faults:
             raise faults.pop()
-        return read(journal, since, until)
+        return read(feed, since, until)
 
     monkeypatch.setattr(ChangeFeed, "read", fail_first)
     reconciler = make(database, amqp_uri, seconds=1)

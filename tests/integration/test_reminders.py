@@ -72,9 +72,11 @@ def make(
         channel: Channel = own.channel,
         page: int = 200,
     ) -> Reminders:
-        ledger = DeliveryLog(database, "reminder", lease_seconds)
+        delivery_log = DeliveryLog(database, "reminder", lease_seconds)
         upcoming = UpcomingAppointments(database, page)
-        return Reminders(upcoming, store, ledger, channel, writer.remind, DAY, clock)
+        return Reminders(
+            upcoming, store, delivery_log, channel, writer.compose_reminder, DAY, clock
+        )
 
     return make
 
@@ -121,7 +123,7 @@ def test_a_patient_is_reminded_the_day_before(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking = confirmed(store, patient_email="ana@example.com")
-    reminders.round()
+    reminders.run_once()
     (letter,) = mailbox.letters()
     assert letter["To"] == "ana@example.com"
     assert letter["Subject"] == "Recordatorio de su cita"
@@ -135,7 +137,7 @@ def test_a_patient_is_reminded_once(
 ) -> None:
     confirmed(store)
     for each in (reminders, reminders, make()):
-        each.round()
+        each.run_once()
     assert len(mailbox.letters()) == 1
 
 
@@ -143,7 +145,7 @@ def test_the_language_is_that_of_the_booking(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     confirmed(store, language="en")
-    reminders.round()
+    reminders.run_once()
     assert mailbox.letters()[0]["Subject"] == "Reminder of your appointment"
 
 
@@ -152,7 +154,7 @@ def test_the_first_appointment_comes_first(
 ) -> None:
     for hours in (9, 3, 6):
         confirmed(store, hours * HOUR, patient_email=f"at{hours}@example.com")
-    reminders.round()
+    reminders.run_once()
     assert recipients(mailbox) == [f"at{hours}@example.com" for hours in (3, 6, 9)]
 
 
@@ -160,9 +162,9 @@ def test_a_reminder_comes_when_it_is_due_and_not_before(
     make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store, 30 * HOUR)
-    make(lambda: booking.date - DAY - MINUTE).round()
+    make(lambda: booking.date - DAY - MINUTE).run_once()
     assert mailbox.letters() == []
-    make(lambda: booking.date - DAY).round()
+    make(lambda: booking.date - DAY).run_once()
     assert len(mailbox.letters()) == 1
 
 
@@ -170,7 +172,7 @@ def test_a_reminder_that_an_outage_has_held_up_is_caught_up_with(
     make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store, 30 * HOUR)
-    make(lambda: booking.date - HOUR).round()
+    make(lambda: booking.date - HOUR).run_once()
     assert len(mailbox.letters()) == 1
 
 
@@ -183,7 +185,7 @@ def test_in_the_last_hour_nobody_is_reminded_and_that_is_noted(
 ) -> None:
     booking = confirmed(store)
     for _ in range(2):
-        make(lambda: booking.date - HOUR + MINUTE).round()
+        make(lambda: booking.date - HOUR + MINUTE).run_once()
     assert mailbox.letters() == []
     assert rows(database) == {key(booking): "failed"}
     assert caplog.text.count("too late for a reminder") == 1
@@ -193,7 +195,7 @@ def test_an_appointment_that_is_over_is_nobodys_business(
     make: Callable[..., Reminders], store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
-    make(lambda: booking.date + MINUTE).round()
+    make(lambda: booking.date + MINUTE).run_once()
     assert rows(database) == {}
 
 
@@ -207,8 +209,8 @@ def test_who_was_told_shortly_before_is_not_reminded(
 ) -> None:
     date = now() + 5 * DAY
     due = date - DAY
-    confirmed(store, date - now(), at=due - reminding.FRESH - earlier)
-    make(lambda: date - 2 * HOUR).round()
+    confirmed(store, date - now(), at=due - reminding.RECENT - earlier)
+    make(lambda: date - 2 * HOUR).run_once()
     assert len(mailbox.letters()) == count
 
 
@@ -216,7 +218,7 @@ def test_who_books_for_tomorrow_is_not_reminded(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     confirmed(store, at=now())
-    reminders.round()
+    reminders.run_once()
     assert mailbox.letters() == []
 
 
@@ -225,7 +227,7 @@ def test_only_what_is_confirmed_is_reminded_of(
 ) -> None:
     put_booking(store, date=now() + 2 * HOUR, at=LONG_AGO)
     cancel(store, confirmed(store))
-    reminders.round()
+    reminders.run_once()
     assert mailbox.letters() == []
 
 
@@ -233,12 +235,12 @@ def test_a_moved_booking_is_reminded_of_anew(
     make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store)
-    make().round()
+    make().run_once()
     moved = now() + 6 * DAY
     store.apply(steps.reschedule(booking, date=moved, seat=0, at=now(), by="patient"))
-    make().round()
+    make().run_once()
     assert len(mailbox.letters()) == 1
-    make(lambda: moved - DAY).round()
+    make(lambda: moved - DAY).run_once()
     references = [letter["Message-ID"].partition("@")[0] for letter in mailbox.letters()]
     assert references == [f"<{booking.id}.{version}.reminder" for version in (2, 3)]
 
@@ -252,7 +254,7 @@ def test_no_page_leaves_out_appointments_of_one_slot(
         for seat in range(together):
             booking = put_booking(store, date=date, at=LONG_AGO)
             store.apply(steps.confirm(booking, seat=seat, at=LONG_AGO, by="test"))
-    make(page=3).round()
+    make(page=3).run_once()
     assert len(mailbox.letters()) == 3 * together
 
 
@@ -286,10 +288,10 @@ def test_who_dies_before_a_step_leaves_it_to_another(
     with monkeypatch.context() as killing:
         killing.setattr(kind, method, die)
         with pytest.raises(Dies):
-            make().round()
+            make().run_once()
     assert mailbox.letters() == []
     let_leases_end(database)
-    make().round()
+    make().run_once()
     assert len(mailbox.letters()) == 1
     assert rows(database) == {key(booking): "sent"}
 
@@ -305,12 +307,12 @@ def test_who_dies_between_sending_and_writing_it_down_causes_a_second_copy(
     with monkeypatch.context() as killing:
         killing.setattr(DeliveryLog, "settle", die)
         with pytest.raises(Dies):
-            make().round()
-    make().round()  # as long as the lease lasts, nobody does anything
+            make().run_once()
+    make().run_once()  # as long as the lease lasts, nobody does anything
     assert len(mailbox.letters()) == 1
     let_leases_end(database)
-    make().round()
-    make().round()
+    make().run_once()
+    make().run_once()
     one, other = mailbox.letters()
     assert one["Message-ID"] == other["Message-ID"]
 
@@ -326,11 +328,11 @@ def test_a_reminder_that_kills_its_notifiers_is_given_up(
     monkeypatch.setattr(SmtpChannel, "send", die)
     for _ in range(10):
         try:
-            make().round()
+            make().run_once()
         except Dies:
             deaths += 1
         let_leases_end(database)
-    assert deaths == reminding.UNKNOWN_TRIES
+    assert deaths == reminding.MAX_UNKNOWN_OUTCOMES
     assert rows(database) == {key(booking): "failed"}
 
 
@@ -351,13 +353,13 @@ def test_who_cancels_after_the_claim_is_not_reminded(
     booking = confirmed(store)
     claim = DeliveryLog.claim
 
-    def claim_and_cancel(ledger: DeliveryLog, event: BookingStateChanged) -> Any:
-        claimed = claim(ledger, event)
+    def claim_and_cancel(delivery_log: DeliveryLog, event: BookingStateChanged) -> Any:
+        claimed = claim(delivery_log, event)
         cancel(store, booking)
         return claimed
 
     monkeypatch.setattr(DeliveryLog, "claim", claim_and_cancel)
-    make().round()
+    make().run_once()
     assert mailbox.letters() == []
     assert rows(database) == {key(booking): "superseded"}
 
@@ -372,15 +374,15 @@ def test_who_moves_after_the_claim_is_reminded_of_the_new_date_only(
     booking = confirmed(store)
     claim = DeliveryLog.claim
 
-    def claim_and_move(ledger: DeliveryLog, event: BookingStateChanged) -> Any:
-        claimed = claim(ledger, event)
+    def claim_and_move(delivery_log: DeliveryLog, event: BookingStateChanged) -> Any:
+        claimed = claim(delivery_log, event)
         date = booking.date + 3 * DAY
         store.apply(steps.reschedule(booking, date=date, seat=0, at=now(), by="patient"))
         return claimed
 
     with monkeypatch.context() as racing:
         racing.setattr(DeliveryLog, "claim", claim_and_move)
-        make().round()
+        make().run_once()
     assert mailbox.letters() == []
     assert rows(database) == {key(booking): "superseded"}
 
@@ -394,12 +396,12 @@ def test_a_booking_that_is_gone_is_no_fault(
     booking = confirmed(store)
     claim = DeliveryLog.claim
 
-    def claim_and_erase(ledger: DeliveryLog, event: BookingStateChanged) -> Any:
+    def claim_and_erase(delivery_log: DeliveryLog, event: BookingStateChanged) -> Any:
         database["bookings"].delete_one({"_id": event.booking_id})
-        return claim(ledger, event)
+        return claim(delivery_log, event)
 
     monkeypatch.setattr(DeliveryLog, "claim", claim_and_erase)
-    make().round()
+    make().run_once()
     assert rows(database) == {key(booking): "failed"}
 
 
@@ -411,8 +413,8 @@ def test_a_refused_address_is_noted_and_holds_up_nobody(
 ) -> None:
     refused = confirmed(store, 2 * HOUR, patient_email="refused@example.com")
     confirmed(store, 3 * HOUR, patient_email="eva@example.com")
-    reminders.round()
-    reminders.round()
+    reminders.run_once()
+    reminders.run_once()
     assert recipients(mailbox) == ["eva@example.com"]
     assert rows(database)[key(refused)] == "failed"
 
@@ -421,13 +423,13 @@ def test_a_server_that_says_later_is_tried_by_a_later_round(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking = confirmed(store, patient_email="later@example.com")
-    reminders.round()
+    reminders.run_once()
     assert rows(database) == {key(booking): "postponed"}
     mailbox.open()
-    reminders.round()  # others come first while its lease lasts
+    reminders.run_once()  # others come first while its lease lasts
     assert mailbox.letters() == []
     let_leases_end(database)
-    reminders.round()
+    reminders.run_once()
     assert rows(database) == {key(booking): "sent"}
 
 
@@ -447,12 +449,12 @@ class Away:
 def test_a_round_ends_when_the_mail_server_is_away(
     make: Callable[..., Reminders], store: BookingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reminding, "REFUSALS", 2)
+    monkeypatch.setattr(reminding, "MAX_CONSECUTIVE_FAILURES", 2)
     for hours in (2, 3, 4):
         confirmed(store, hours * HOUR)
     channel = Away()
     with pytest.raises(ChannelUnavailable):
-        make(channel=channel).round()
+        make(channel=channel).run_once()
     assert channel.tries == 2
 
 
@@ -462,12 +464,12 @@ def test_a_round_is_bounded_and_the_next_goes_on(
     mailbox: Mailbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reminding, "ROUND", 2)
+    monkeypatch.setattr(reminding, "MAX_PER_RUN", 2)
     for hours in (2, 3, 4):
         confirmed(store, hours * HOUR)
     counts = []
     for _ in range(2):
-        make().round()
+        make().run_once()
         counts.append(len(mailbox.letters()))
     assert counts == [2, 3]
 
@@ -480,9 +482,9 @@ def test_a_server_without_a_verdict_is_waited_out_and_given_up_in_the_end(
 ) -> None:
     booking = confirmed(store, patient_email="silent@example.com")
     for _ in range(6):
-        make().round()
+        make().run_once()
         let_leases_end(database)
-    assert len(mailbox.letters()) == reminding.UNKNOWN_TRIES
+    assert len(mailbox.letters()) == reminding.MAX_UNKNOWN_OUTCOMES
     assert rows(database) == {key(booking): "failed"}
 
 
@@ -502,7 +504,7 @@ def test_a_fault_of_ours_holds_up_nobody(
         return EmailContent("Subject", "Text", "<p>")
 
     monkeypatch.setattr(writing, "compose_reminder", fail)
-    make().round()
+    make().run_once()
     assert recipients(mailbox) == ["eva@example.com"]
     assert rows(database)[key(broken)] == "postponed"
 
@@ -520,7 +522,7 @@ def test_a_database_that_is_away_after_the_claim_postpones(
 
     monkeypatch.setattr(BookingRepository, "get", away)
     with pytest.raises(DatabaseUnavailable):
-        make().round()
+        make().run_once()
     assert rows(database) == {key(booking): "postponed"}
 
 
@@ -530,7 +532,7 @@ def test_reminders_are_counted(
     counter = NOTIFICATIONS.labels("reminder", State.SENT.value)
     before = counter._value.get()
     confirmed(store)
-    reminders.round()
+    reminders.run_once()
     assert counter._value.get() == before + 1
 
 

@@ -15,7 +15,7 @@ from clinic.errors import BookingNotFound, DatabaseUnavailable, ServiceUnavailab
 from clinic.messaging import topology
 from clinic.messaging.amqp_message import AmqpMessage
 from clinic.messaging.publisher import Publisher
-from clinic.messaging.topology import NOTIFICATION_DESK
+from clinic.messaging.topology import NOTIFICATION_ADMIN
 from clinic.nameko_extensions import rpc_entrypoint
 from clinic.nameko_extensions.dependency_providers import RequestId
 from clinic.observability.logs import request_id
@@ -174,7 +174,7 @@ def test_a_service_that_never_was_is_away_at_once(pool: RpcPool) -> None:
 class Desk:
     """Another service, with a method of the same name."""
 
-    name = NOTIFICATION_DESK
+    name = NOTIFICATION_ADMIN
 
     @rpc
     def echo(self, value: Any) -> str:
@@ -188,7 +188,7 @@ class Desk:
 def test_a_pool_calls_the_service_that_it_is_for(
     service: Any, config: dict[str, Any], container_factory: Any, amqp_uri: str
 ) -> None:
-    pools = [RpcPool(amqp_uri), RpcPool(amqp_uri, NOTIFICATION_DESK)]
+    pools = [RpcPool(amqp_uri), RpcPool(amqp_uri, NOTIFICATION_ADMIN)]
     desk = container_factory(Desk, config)
     desk.start()
     assert [call(pool, "echo", value=1) for pool in pools] == [1, "the desk heard 1"]
@@ -200,7 +200,7 @@ def test_a_pool_calls_the_service_that_it_is_for(
 def test_what_is_wrong_with_a_service_is_told_by_its_name(
     service: Any, pool: RpcPool, config: dict[str, Any], container_factory: Any, amqp_uri: str
 ) -> None:
-    desk, at_desk = container_factory(Desk, config), RpcPool(amqp_uri, NOTIFICATION_DESK)
+    desk, at_desk = container_factory(Desk, config), RpcPool(amqp_uri, NOTIFICATION_ADMIN)
     desk.start()
     with pytest.raises(ServiceUnavailable, match="the notification desk has raised database_"):
         call(at_desk, "fail")

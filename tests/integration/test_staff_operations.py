@@ -150,7 +150,7 @@ def test_a_letter_is_shown_with_cause_detail_attempts_and_its_booking(
     sign_in: SetUp, amqp_uri: str, language: str, words: str
 ) -> None:
     about = request()
-    id_ = park(amqp_uri, strict_json.dumps(about), headers={"x-replayed": 7})
+    id_ = park(amqp_uri, strict_json.dumps(about), headers={"x-replay-count": 7})
     page = sign_in(language).get(LETTERS).text
     assert words in page
     for told in (id_, "check_unavailable", "the availability check gave no answer", "<dd>7</dd>"):
@@ -160,7 +160,7 @@ def test_a_letter_is_shown_with_cause_detail_attempts_and_its_booking(
 
 
 def test_letters_stand_by_queue_the_oldest_first(staff: Staff, amqp_uri: str) -> None:
-    letter = park(amqp_uri, work=EMAIL, headers={"x-cause": "recipient_rejected"})
+    letter = park(amqp_uri, work=EMAIL, headers={"x-error-code": "recipient_rejected"})
     requests = [park(amqp_uri) for _ in range(3)]
     assert ids(staff.get(LETTERS).text) == [*requests, letter]
 
@@ -230,7 +230,7 @@ def _with_letters(staff: Staff) -> str:
 def test_poison_is_shown_by_a_safe_excerpt(
     staff: Staff, amqp_uri: str, body: bytes, shown: str
 ) -> None:
-    park(amqp_uri, body, headers={"x-cause": "poison_message"})
+    park(amqp_uri, body, headers={"x-error-code": "poison_message"})
     page = staff.get(LETTERS).text
     assert shown in page
     assert "none: the message is not ours" in page
@@ -263,18 +263,18 @@ def test_only_the_id_of_a_booking_becomes_a_link(
     "headers",
     [
         {"x-attempt": ["x"]},
-        {"x-replayed": "many"},
-        {"x-parked-at": {"a": 1}},
-        {"x-parked-at": "2026-01-02"},
-        {"x-letter": '"><script>'},
-        {"x-letter": {"a": 1}},
-        {"x-cause": ["a", "b"]},
-        {"x-cause": "a\nb"},
-        {"x-cause": "<b>"},
-        {"x-cause": "KeyError"},
-        {"x-cause": None, "x-cause-detail": "<b>" * 1000},
-        {"x-cause": None, "x-death": "nonsense"},
-        {"x-cause": None, "x-death": ["nonsense"]},
+        {"x-replay-count": "many"},
+        {"x-dead-lettered-at": {"a": 1}},
+        {"x-dead-lettered-at": "2026-01-02"},
+        {"x-dead-letter-id": '"><script>'},
+        {"x-dead-letter-id": {"a": 1}},
+        {"x-error-code": ["a", "b"]},
+        {"x-error-code": "a\nb"},
+        {"x-error-code": "<b>"},
+        {"x-error-code": "KeyError"},
+        {"x-error-code": None, "x-error-message": "<b>" * 1000},
+        {"x-error-code": None, "x-death": "nonsense"},
+        {"x-error-code": None, "x-death": ["nonsense"]},
     ],
     ids=repr,
 )
@@ -307,7 +307,7 @@ def test_one_letter_is_replayed_as_if_it_were_new(
     message = take(amqp_uri, REQUESTS.name)
     assert message is not None
     assert body_of(message) == about
-    assert {name for name in message.headers if name != "x-delivery-count"} == {"x-replayed"}
+    assert {name for name in message.headers if name != "x-delivery-count"} == {"x-replay-count"}
     assert ids(staff.get(LETTERS).text) == [kept]
     (record,) = caplog.records
     assert (record.event, record.letter_id, record.code) == (  # type: ignore[attr-defined]
@@ -322,12 +322,12 @@ def test_all_of_one_cause_are_replayed_those_that_are_not_shown_too(
     staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dead_letter_pages, "LIMIT", 2)
-    kept = park(amqp_uri, headers={"x-cause": "poison_message"})
+    kept = park(amqp_uri, headers={"x-error-code": "poison_message"})
     for _ in range(5):
         park(amqp_uri)
     park(amqp_uri, work=EMAIL)
     staff.get(LETTERS)
-    told = staff.told(f"{LETTERS}/replay", cause="check_unavailable")
+    told = staff.told(f"{LETTERS}/replay", error_code="check_unavailable")
     assert told == "6 messages were replayed."
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, EMAIL.name)) == (5, 1)
     assert ids(staff.get(LETTERS).text) == [kept]
@@ -357,7 +357,7 @@ def test_what_another_has_replayed_meanwhile_is_told_plainly(
 def test_a_cause_that_nobody_died_of_any_more_is_told_plainly(staff: Staff, amqp_uri: str) -> None:
     park(amqp_uri)
     staff.get(LETTERS)
-    told = staff.told(f"{LETTERS}/replay", cause="poison_message")
+    told = staff.told(f"{LETTERS}/replay", error_code="poison_message")
     assert told.startswith("Nothing was replayed")
     assert depth(amqp_uri, REQUESTS.name) == 0
 
@@ -380,7 +380,7 @@ def test_time_that_is_over_is_told(
         park(amqp_uri)
     staff.get(LETTERS)
     monkeypatch.setattr("clinic.dead_letters.dead_letter_queues._RESERVE_SECONDS", 60)
-    told = staff.told(f"{LETTERS}/replay", cause="check_unavailable")
+    told = staff.told(f"{LETTERS}/replay", error_code="check_unavailable")
     assert told.startswith("1 message was replayed. There was no time for all messages")
 
 
@@ -403,7 +403,7 @@ def test_a_replayed_booking_is_decided(
     config["AVAILABILITY"]["failure_rate"] = 0
     mended = container_factory(BookingWorker, config)
     mended.start()
-    staff.told(f"{LETTERS}/replay", cause="check_unavailable")
+    staff.told(f"{LETTERS}/replay", error_code="check_unavailable")
     after = eventually(lambda: _decided(store, booking))
     mended.stop()
     assert (after.status, after.reason, after.attention) == ("rejected", "past", None)
@@ -436,10 +436,10 @@ def test_hostile_letters_can_be_looked_at_replayed_and_dropped(staff: Staff, amq
         taken = sum(them.publish(each.of({}), each.body or b"{}", queue) for each in some)
         them.publish({}, b"x" * 2_000_000, queue)
     page = staff.get(LETTERS).text
-    assert page.count('class="card letter"') == taken + 1 > 40
+    assert page.count('class="card dead-letter"') == taken + 1 > 40
     assert "the body has 2000000 bytes" in page
     for cause in ("unknown", "rejected"):
-        staff.told(f"{LETTERS}/replay", cause=cause)
+        staff.told(f"{LETTERS}/replay", error_code=cause)
     (too_large,) = set(re.findall(r"id=([0-9a-f]{12})", staff.get(LETTERS).text))
     assert "too large" in staff.told(f"{LETTERS}/replay", **of(too_large))
     assert staff.told(f"{LETTERS}/drop", **of(too_large)) == "The message was dropped."
@@ -506,7 +506,7 @@ def test_a_broker_that_freezes_with_the_replay_loses_nothing(
     about = request()
     id_ = park(amqp_uri, strict_json.dumps(about))
     through_proxy.get(LETTERS)
-    broker_link.freeze_at(b"x-replayed")
+    broker_link.freeze_at(b"x-replay-count")
     answer, seconds = _timed(lambda: through_proxy.post(f"{LETTERS}/replay", **of(id_)))
     assert answer.status_code == 503
     assert seconds < AT_ONCE_SECONDS + dead_letter_pages.ACT_SECONDS
@@ -520,8 +520,8 @@ def test_one_at_a_time_looks_and_the_next_is_told_so(
 ) -> None:
     id_ = park(amqp_uri)
     monkeypatch.setattr(inspection_lock, "LINE_SECONDS", 0.2)
-    room = staff.app.config["LETTER_ROOM"]
-    with room.entered(10):
+    room = staff.app.config["INSPECTION_LOCK"]
+    with room.session(10):
         answer, seconds = _timed(lambda: staff.get(LETTERS))
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
         assert "Somebody else is viewing the dead letters" in answer.text

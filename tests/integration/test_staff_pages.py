@@ -28,7 +28,7 @@ from clinic.errors import (
     ResendRejected,
     ServiceUnavailable,
 )
-from clinic.messaging.topology import BOOKING_SERVICE, NOTIFICATION_DESK
+from clinic.messaging.topology import BOOKING_SERVICE, NOTIFICATION_ADMIN
 from clinic.outbox.relay import Relay
 from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
@@ -94,7 +94,7 @@ def told(**fields: Any) -> dict[str, Any]:
         "state": "sent",
         "tries": 1,
         "at": "2026-12-01T09:00:00Z",
-        "mayResend": True,
+        "canResend": True,
     }
     return usual | fields
 
@@ -787,7 +787,7 @@ def served(
     ]
     for each in containers:
         each.start()
-    pools = [RpcPool(amqp_uri, each) for each in (BOOKING_SERVICE, NOTIFICATION_DESK)]
+    pools = [RpcPool(amqp_uri, each) for each in (BOOKING_SERVICE, NOTIFICATION_ADMIN)]
     own = GatewaySettings(staff_api_keys=frozenset({KEY}))
     client = create_app(*relayed, own, *pools).test_client()
     sign_in(client)
@@ -849,7 +849,7 @@ def test_notifications_are_told_with_their_delivery(
     states = ["waiting", "sending", "postponed", "sent", "failed", "superseded"]
     channels = ["email", "webhook", "reminder"]
     desk.told = [
-        told(state=state, channel=channel, mayResend=state == "failed", tries=3)
+        told(state=state, channel=channel, canResend=state == "failed", tries=3)
         for state in states
         for channel in channels
     ]

@@ -189,7 +189,7 @@ def test_any_other_answer_says_what_becomes_of_the_event(
     channel: WebhookChannel, receiver: Receiver, status: int, error: type[Exception]
 ) -> None:
     receiver.status = status
-    with pytest.raises(error, match=f"the receiver answered {status}"):
+    with pytest.raises(error, match=f"the endpoint answered {status}"):
         channel.send(rejection())
     # Nobody has followed the Location that comes with it.
     assert len(receiver.calls) == 1
@@ -421,7 +421,7 @@ def test_a_forged_event_is_not_told(
     start(WebhookService, receiver.url)
     send(amqp_uri, replace(rejected(bookings), reason="closed"))
     parked = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
-    assert parked.headers["x-cause"] == "poison_message"
+    assert parked.headers["x-error-code"] == "poison_message"
     assert receiver.calls == []
 
 
@@ -458,7 +458,7 @@ def test_a_fault_of_the_receiver_is_tried_again_with_the_same_event_id(
 
 
 @pytest.mark.parametrize(
-    ("status", "cause", "runs"), [(500, "receiver_failed", 3), (410, "receiver_refused", 1)]
+    ("status", "cause", "runs"), [(500, "webhook_failed", 3), (410, "webhook_rejected", 1)]
 )
 def test_what_a_receiver_does_not_take_is_parked_with_its_cause(
     start: Callable[..., Any],
@@ -475,8 +475,11 @@ def test_what_a_receiver_does_not_take_is_parked_with_its_cause(
     event = rejected(bookings)
     send(amqp_uri, event)
     parked = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
-    assert (parked.headers["x-cause"], parked.headers["x-queue"]) == (cause, WEBHOOK.name)
-    assert parked.headers["x-cause-detail"] == f"the receiver answered {status}"
+    assert (parked.headers["x-error-code"], parked.headers["x-original-queue"]) == (
+        cause,
+        WEBHOOK.name,
+    )
+    assert parked.headers["x-error-message"] == f"the endpoint answered {status}"
     assert len(receiver.calls) == runs
     eventually(lambda: states(database) == {event.event_id: "failed"})
 
@@ -562,7 +565,7 @@ def test_a_queue_that_is_left_from_before_is_unbound_and_keeps_what_it_holds(
     event = rejected(bookings)
     publish(event)
     assert depth(amqp_uri, WEBHOOK.name) == 1
-    Watermark(database, "webhook").rise(now())
+    Watermark(database, "webhook").advance(now())
     start(WebhookService)
     eventually(lambda: Watermark(database, "webhook").read() is None)
     publish(rejected(bookings))
@@ -586,7 +589,7 @@ def test_a_broker_that_is_away_is_waited_for_to_unbind(
             pass
 
     watermark = Watermark(database, "webhook")
-    watermark.rise(now())
+    watermark.advance(now())
     retiring = ChannelTeardown(Broker(), watermark)  # type: ignore[arg-type]
     retiring.start()
     eventually(lambda: watermark.read() is None)
@@ -604,8 +607,8 @@ def reconciler(database: Database[Any], amqp_uri: str) -> Reconciler:
         Watermark(database, "webhook"),
         Publisher(amqp_uri, topology.declare, timeout_seconds=2),
         WEBHOOK.name,
-        patience_seconds=1,
-        reach=timedelta(0),
+        settle_delay_seconds=1,
+        look_back=timedelta(0),
     )
 
 
@@ -613,11 +616,11 @@ def test_a_lost_event_comes_back_to_the_webhook_only(
     database: Database[Any], bookings: BookingRepository, amqp_uri: str
 ) -> None:
     reconciling = reconciler(database, amqp_uri)
-    reconciling.round()  # switched on
+    reconciling.run_once()  # switched on
     event = rejected(bookings)
 
     def found() -> Any:
-        reconciling.round()
+        reconciling.run_once()
         return take(amqp_uri, WEBHOOK.name)
 
     assert body_of(eventually(found)) == event.to_body()
@@ -629,9 +632,9 @@ def test_what_was_before_it_was_switched_on_is_not_told(
 ) -> None:
     rejected(bookings, ago=timedelta(hours=1))
     for _ in range(2):
-        reconciler(database, amqp_uri).round()
+        reconciler(database, amqp_uri).run_once()
     eventlet.sleep(1.1)  # longer than it is patient
-    reconciler(database, amqp_uri).round()
+    reconciler(database, amqp_uri).run_once()
     assert depth(amqp_uri, WEBHOOK.name) == 0
 
 

@@ -85,9 +85,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> type[MailServer]:
 def envelope(**fields: Any) -> OutgoingEmail:
     given: dict[str, Any] = {
         "recipient": "juan@example.com",
-        "reference": "6f1c1f0e.2",
+        "message_key": "6f1c1f0e.2",
         "language": "es",
-        "letter": LETTER,
+        "content": LETTER,
     }
     return OutgoingEmail(**(given | fields))
 
@@ -169,7 +169,7 @@ def test_a_fault_in_the_file_costs_no_letter(
 ) -> None:
     monkeypatch.setattr(invitation, "calendar_file", lambda *_args, **_kwargs: 1 / 0)
     assert parts(sent(server, invitation=INVITATION)) == parts(sent(server))
-    assert "letter without its calendar file" in caplog.text
+    assert "e-mail without its calendar file" in caplog.text
 
 
 def test_a_simulated_mail_writes_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +198,7 @@ def test_copies_are_the_same_but_for_their_date(
 
 
 def test_letters_of_two_steps_share_no_boundary(server: type[MailServer]) -> None:
-    boundaries = [sent(server, reference=each).get_boundary() for each in ("id.2", "id.3")]
+    boundaries = [sent(server, message_key=each).get_boundary() for each in ("id.2", "id.3")]
     assert len(set(boundaries)) == 2
     assert None not in boundaries
 
@@ -209,12 +209,12 @@ def test_a_mail_has_the_date_of_its_sending(server: type[MailServer]) -> None:
 
 
 def test_every_copy_has_the_same_message_id(server: type[MailServer]) -> None:
-    one, other = sent(server), sent(server, letter=EmailContent("Other", "text", "<p>"))
+    one, other = sent(server), sent(server, content=EmailContent("Other", "text", "<p>"))
     assert one["Message-ID"] == other["Message-ID"] == "<6f1c1f0e.2@clinica.example>"
 
 
 def test_another_event_has_another_message_id(server: type[MailServer]) -> None:
-    assert sent(server)["Message-ID"] != sent(server, reference="6f1c1f0e.3")["Message-ID"]
+    assert sent(server)["Message-ID"] != sent(server, message_key="6f1c1f0e.3")["Message-ID"]
 
 
 def test_an_international_domain_is_written_as_mail_servers_know_it(
@@ -225,7 +225,7 @@ def test_an_international_domain_is_written_as_mail_servers_know_it(
 
 def test_the_headers_of_a_mail_are_plain_ascii(server: type[MailServer]) -> None:
     message = sent(
-        server, recipient="ana@clínica.es", letter=EmailContent("Está", "ñ 😀", "<p>ñ</p>")
+        server, recipient="ana@clínica.es", content=EmailContent("Está", "ñ 😀", "<p>ñ</p>")
     )
     headers, _, _ = message.as_bytes().partition(b"\n\n")
     assert headers.isascii()
@@ -233,11 +233,11 @@ def test_the_headers_of_a_mail_are_plain_ascii(server: type[MailServer]) -> None
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\n", "\r"], ids=ascii)
-@pytest.mark.parametrize("field", ["recipient", "reference", "subject"])
+@pytest.mark.parametrize("field", ["recipient", "message_key", "subject"])
 def test_no_header_can_be_smuggled_in(server: type[MailServer], field: str, line_end: str) -> None:
     attack = f"juan@example.com{line_end}Bcc: all@example.com"
     fields = (
-        {"letter": EmailContent(attack, "text", "<p>")} if field == "subject" else {field: attack}
+        {"content": EmailContent(attack, "text", "<p>")} if field == "subject" else {field: attack}
     )
     with pytest.raises(Exception, match=r".*"):
         CHANNEL.send(envelope(**fields))

@@ -16,7 +16,7 @@ from clinic.domain import reasons
 from clinic.domain.booking import Status
 from clinic.domain.reasons import LANGUAGES
 from gateway.locale.messages import field_texts, translate, translations
-from gateway.staff_pages.dead_letter_pages import CAUSES
+from gateway.staff_pages.dead_letter_pages import ERROR_CODES
 from notification_service.delivery_log import ChannelName, State
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def test_no_message_is_unused() -> None:
     source = sources()
     literals = set(re.findall(r'"([\w.]+)"', source)) | {
         *FIELD_ERROR_CODES,
-        *CAUSES,
+        *ERROR_CODES,
         *(each.value for kind in (Status, ChannelName, State) for each in kind),
         "booking_requests",
         "notification_service.email",
@@ -113,7 +113,7 @@ def test_no_message_is_unused() -> None:
         *(f"{prefix}{each.value}" for each in Status for prefix in ("", "step_", "status_")),
         *(f"channel_{each.value}" for each in ChannelName),
         *(f"delivery_{each.value}" for each in State),
-        *(f"{prefix}{each}" for each in CAUSES for prefix in ("cause_", "advice_")),
+        *(f"{prefix}{each}" for each in ERROR_CODES for prefix in ("error_code_", "advice_")),
         *FIELD_ERROR_CODES,
     ],
 )

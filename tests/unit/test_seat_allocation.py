@@ -16,7 +16,7 @@ SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
 
 class Repository:
-    """Holds the taken seats of one slot, and notes what is asked of it."""
+    """Holds the taken seats of one slot, and records its calls."""
 
     def __init__(self, *taken: int) -> None:
         self.taken = set(taken)
@@ -26,11 +26,12 @@ class Repository:
         self.calls.append("read")
         return set(self.taken)
 
-    def apply(self, seat: int) -> None:
+    def claim(self, seat: int) -> int:
         self.calls.append(seat)
         if seat in self.taken:
             raise SeatTaken("taken")
         self.taken.add(seat)
+        return seat
 
 
 def allocator(repository: Repository, seats: int) -> SeatAllocator:
@@ -39,7 +40,7 @@ def allocator(repository: Repository, seats: int) -> SeatAllocator:
 
 
 def take(seats: SeatAllocator, slot: datetime = SLOT) -> Any:
-    return seats.take(slot, cast(Any, lambda seat: seat))
+    return seats.allocate(slot, cast(Any, seats.bookings).claim)
 
 
 def test_the_first_seat_of_a_calm_slot_is_taken_without_a_read() -> None:

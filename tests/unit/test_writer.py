@@ -53,7 +53,7 @@ def told(writer: EmailComposer, booking: Booking, *taken: Any) -> list[OutgoingE
         transition = step(booking)
         booking = steps.apply_transition(booking, transition)
         events.append(BookingStateChanged.of(transition))
-    return [writer.write(booking, event) for event in events]
+    return [writer.compose(booking, event) for event in events]
 
 
 def event_in(envelope: OutgoingEmail) -> Any:
@@ -111,9 +111,9 @@ def test_copies_of_a_letter_are_the_same() -> None:
 
 def test_confirmation_move_and_reminder_have_a_link_that_opens_the_booking() -> None:
     booking = booked()
-    letters = [*told(LINKED, booking, CONFIRM, MOVE), LINKED.remind(booking)]
+    letters = [*told(LINKED, booking, CONFIRM, MOVE), LINKED.compose_reminder(booking)]
     for each in letters:
-        (line,) = (line for line in each.letter.text.splitlines() if line.startswith("https://"))
+        (line,) = (line for line in each.content.text.splitlines() if line.startswith("https://"))
         address, _, code = line.partition("#")
         assert address == f"https://citas.clinica.example/cita/{booking.id}"
         assert is_link_code(code, [SECRET], booking.id, ACCESS.salt)
@@ -123,11 +123,11 @@ def test_what_is_over_has_no_link() -> None:
     reject = partial(steps.reject, reason="past", at=NOON, by="worker")
     for taken in ([reject], [CANCEL]):
         (letter,) = told(LINKED, booked(), *taken)
-        assert "https://" not in letter.letter.text
+        assert "https://" not in letter.content.text
 
 
 def test_the_secret_is_in_no_letter_and_no_repr() -> None:
-    letters = [*told(LINKED, booked(), CONFIRM), LINKED.remind(booked())]
+    letters = [*told(LINKED, booked(), CONFIRM), LINKED.compose_reminder(booked())]
     assert SECRET not in repr(letters) + repr(LINKED)
 
 
@@ -143,13 +143,13 @@ def rejected(reason: str) -> tuple[Free, OutgoingEmail]:
 def test_a_rejection_names_free_times_near_the_one_that_was_asked_for(reason: str) -> None:
     free, letter = rejected(reason)
     assert free.asked == [SLOT]
-    assert "- lunes, 14 de diciembre de 2026, 11:00 (Europe/Madrid)" in letter.letter.text
+    assert "- lunes, 14 de diciembre de 2026, 11:00 (Europe/Madrid)" in letter.content.text
 
 
 def test_nothing_is_free_near_a_date_that_is_too_far_away() -> None:
     free, letter = rejected("too_far")
     assert free.asked == []
-    assert "libres" not in letter.letter.text
+    assert "libres" not in letter.content.text
 
 
 def test_nobody_else_is_told_of_free_times() -> None:
@@ -161,4 +161,4 @@ def test_nobody_else_is_told_of_free_times() -> None:
 
 def test_a_reminder_has_a_reference_of_its_own() -> None:
     booking = replace(booked(), version=3)
-    assert PLAIN.remind(booking).reference == f"{booking.id}.3.reminder"
+    assert PLAIN.compose_reminder(booking).message_key == f"{booking.id}.3.reminder"

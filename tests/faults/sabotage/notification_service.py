@@ -22,7 +22,7 @@ WebhookChannel.longest_send_seconds = SEND_SECONDS
 notification_dependencies._MARGIN_SECONDS = MARGIN_SECONDS
 
 # No test waits a day: who was told of an appointment a moment ago is reminded of it all the same.
-reminders.FRESH = timedelta(days=-365)
+reminders.RECENT = timedelta(days=-365)
 reminders._INTERVAL_SECONDS = 1.0
 # A round that was stopped in the middle has taken long, and would be followed by a long rest.
 periodic_task._REST = 0

@@ -39,9 +39,9 @@ MODES = (KILL, RAISE, HANG)
 
 #: Which channel a call is about, told by what it is a method of.
 _CHANNELS: dict[str, Callable[..., str]] = {
-    "DeliveryLog": lambda ledger, *_: ledger.channel,
-    "SmtpChannel": lambda _, letter: (
-        REMINDER if letter.reference.endswith(f".{REMINDER}") else EMAIL
+    "DeliveryLog": lambda delivery_log, *_: delivery_log.channel,
+    "SmtpChannel": lambda _, email: (
+        REMINDER if email.message_key.endswith(f".{REMINDER}") else EMAIL
     ),
     "WebhookChannel": lambda *_: WEBHOOK,
     "RetryingConsumer": lambda consumer, *_: consumer.work.name.rpartition(".")[2],

@@ -1,0 +1,114 @@
+"""Reads bookings. Whoever only reads them, such as a notifier, needs no outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo.database import Database
+
+from clinic.bookings import documents
+from clinic.bookings.appointment_queries import AppointmentQueries
+from clinic.concurrency.batching import Batcher
+from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery
+from clinic.domain.booking import Booking, Status, canonical_id
+from clinic.domain.manage_token import BookingCredentials
+from clinic.errors import BookingNotFound, IdempotencyConflict
+from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
+
+_WITHOUT_OUTBOX = {"outbox": False}
+
+
+class BookingReader:
+    """The bookings of the clinic, to read. Every method may raise DatabaseUnavailable."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self.database = database
+        self._bookings = database["bookings"]
+        self._reads: Batcher[str, Document | None] = Batcher(self._read)
+        self._seat_reads: Batcher[datetime, set[int]] = Batcher(self._read_seats)
+        self.agenda = AppointmentQueries(self._bookings)
+
+    def ping(self) -> None:
+        with database_errors(OPERATION_TIMEOUT_SECONDS):
+            self._bookings.database.command("ping")
+
+    def find_by_key(self, access: BookingCredentials) -> tuple[Booking, BookingCredentials]:
+        """Find the booking made under the same key.
+
+        Raises: IdempotencyConflict, BookingNotFound.
+        """
+        with database_errors(OPERATION_TIMEOUT_SECONDS):
+            query = {"access.keyFingerprint": access.key_fingerprint}
+            found = self._bookings.find_one(query, _WITHOUT_OUTBOX)
+        if found is None:
+            raise BookingNotFound("no booking of that key")
+        stored = documents.credentials_from_document(found["access"])
+        if stored.request_fingerprint != access.request_fingerprint:
+            raise IdempotencyConflict("the key was used for another request")
+        return documents.booking_from_document(found), stored
+
+    def get(self, booking_id: str) -> Booking:
+        """Raises: BookingNotFound."""
+        return documents.booking_from_document(self._find(booking_id))
+
+    def get_with_access(self, booking_id: str) -> tuple[Booking, BookingCredentials]:
+        """Return a booking and what is stored of its secrets. Raises: BookingNotFound."""
+        found = self._find(booking_id)
+        return documents.booking_from_document(found), documents.credentials_from_document(
+            found["access"]
+        )
+
+    def access(self, booking_id: str) -> BookingCredentials:
+        """Return what is stored of a booking's secrets. Raises: BookingNotFound."""
+        return documents.credentials_from_document(self._find(booking_id)["access"])
+
+    def list(self, listing: BookingsQuery) -> list[Booking]:
+        """Return one page, newest first."""
+        page: list[Document] = []
+        with database_errors(OPERATION_TIMEOUT_SECONDS):
+            for query in listing.to_filters():
+                if room := listing.limit - len(page):
+                    found = self._bookings.find(query, _WITHOUT_OUTBOX)
+                    page += found.sort(NEWEST_FIRST).limit(room)
+        return [documents.booking_from_document(each) for each in page]
+
+    def taken_seats(self, slot: datetime) -> set[int]:
+        with database_errors(OPERATION_TIMEOUT_SECONDS):
+            return self._seat_reads.submit(slot)
+
+    def taken_seats_between(self, first: datetime, last: datetime) -> dict[datetime, set[int]]:
+        """Return the taken seats of each slot, both ends included, that has one."""
+        taken: dict[datetime, set[int]] = {}
+        confirmed = {"slot": {"$gte": first, "$lte": last}, "status": Status.CONFIRMED.value}
+        with database_errors(OPERATION_TIMEOUT_SECONDS):
+            for each in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
+                taken.setdefault(each["slot"], set()).add(each["seat"])
+        return taken
+
+    def _find(self, booking_id: str) -> Document:
+        """Raises: BookingNotFound, also for what is no id at all and must not become a query."""
+        known_as = canonical_id(booking_id)
+        if known_as is None:
+            raise BookingNotFound("that is not the id of a booking")
+        with database_errors(OPERATION_TIMEOUT_SECONDS):
+            found = self._reads.submit(known_as)
+        if found is None:
+            raise BookingNotFound(f"no booking {known_as}")
+        return found
+
+    def _read(self, ids: Sequence[str]) -> Sequence[Document | None]:
+        with database_errors():
+            if len(ids) == 1:
+                return [self._bookings.find_one({"_id": ids[0]})]
+            found = self._bookings.find({"_id": {"$in": sorted(set(ids))}})
+            by_id = {each["_id"]: each for each in found}
+        return [by_id.get(each) for each in ids]
+
+    def _read_seats(self, slots: Sequence[datetime]) -> Sequence[set[int]]:
+        confirmed = {"slot": {"$in": sorted(set(slots))}, "status": Status.CONFIRMED.value}
+        taken: dict[datetime, set[int]] = {}
+        with database_errors():
+            for each in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
+                taken.setdefault(each["slot"], set()).add(each["seat"])
+        return [taken.get(slot, set()) for slot in slots]
