@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -39,13 +38,6 @@ from gateway.settings import GatewaySettings
 from gateway.staff_pages.inspection_lock import InspectionLock
 from gateway.web.static_files import assets
 
-
-class _Gateway(Flask):
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Nothing here is a coroutine; Flask would look a dozen times in each request."""
-        return func
-
-
 error_pages.register(welcome, asking, appointment, moving)
 
 
@@ -63,9 +55,10 @@ def create_app(
     `readers` calls the booking service for those who only look, so that many of them keep nobody
     from a change; without it they share the other calls.
     """
-    app = _Gateway(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
     app.config.update(
+        PROVIDE_AUTOMATIC_OPTIONS=False,
         BOOKINGS=store,
         RELAY=relay,
         BOOKING_SERVICE=booking_service,

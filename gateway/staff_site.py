@@ -23,7 +23,7 @@ from gateway.staff_search.search_page import finding, search
 elsewhere = Blueprint("staff_elsewhere", __name__, url_prefix=staff_sessions.HOME)
 
 
-@elsewhere.get("/<path:unknown>", provide_automatic_options=False)
+@elsewhere.get("/<path:unknown>")
 def show(unknown: str) -> Response:
     """Say it as the other pages do, to those who may know what there is."""
     nearest = nearest_address()

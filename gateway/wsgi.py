@@ -19,16 +19,12 @@ from clinic.messaging.topology import BOOKING_SERVICE, NOTIFICATION_ADMIN
 from clinic.mongo.client import DATABASE_NAME, durable_uri
 from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
-from gateway.server.garbage_collection import spare_what_is_here
 from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)
 
 #: Calls at once for those who only look.
 READERS = 16
-#: Each thread that waits for the interpreter wakes up after so long, and asks for it. What a thread
-#: does between two waits takes less, and is better not interrupted by Python's 5 ms.
-SWITCH_SECONDS = 0.02
 
 
 def start(config: dict[str, Any]) -> Flask:
@@ -37,7 +33,6 @@ def start(config: dict[str, Any]) -> Flask:
     Raises: ConfigError.
     """
     logging.config.dictConfig(config["LOGGING"])
-    sys.setswitchinterval(SWITCH_SECONDS)
     read, own = settings(config), gateway_settings(config)
     if not own.staff_keys:
         logger.warning("STAFF_API_KEY is not set: the staff pages and /metrics are closed")
@@ -58,6 +53,5 @@ def start(config: dict[str, Any]) -> Flask:
 _path = os.environ.get("CLINIC_CONFIG") or "config.yaml"
 try:
     app = start(load(_path))
-    spare_what_is_here()
 except ConfigError as error:
     sys.exit(f"gateway: {_path}: {error}")

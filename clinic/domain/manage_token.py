@@ -32,11 +32,9 @@ def create_credentials(
     idempotency_key: str | None = None, request: bytes = b""
 ) -> tuple[str, BookingCredentials]:
     """Make a booking's token and what to store of it. `request` tells one body from another."""
-    # One draw: each takes a system call, during which other threads come first.
-    random = secrets.token_bytes(64)
-    salt, secret = random[:32], random[32:]
+    salt = secrets.token_bytes(32)
     if idempotency_key is None:
-        token = _text(secret)
+        token = _text(secrets.token_bytes(32))
         return token, BookingCredentials(salt, fingerprint(token))
     token = derive_credentials(salt, idempotency_key)
     key = fingerprint(idempotency_key)

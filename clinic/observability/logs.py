@@ -10,11 +10,6 @@ from functools import lru_cache
 
 from pythonjsonlogger.json import JsonFormatter
 
-# No line of ours tells of threads, processes or places in the code, and to find them out takes half
-# of the time of a record. Python's "Logging HOWTO" says how to leave them out.
-logging._srcfile = None
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-
 #: The HTTP request that all of this began with; empty for what began by itself.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 

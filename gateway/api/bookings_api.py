@@ -58,7 +58,7 @@ def _require_valid(key: str, booking: Booking) -> None:
         raise IdempotencyConflict("the key is too short to be used for so long")
 
 
-@bookings.post("/book", provide_automatic_options=False)
+@bookings.post("/book")
 def book() -> Response:
     """Accept a request: it is stored, and will be decided whatever happens next."""
     booking = parse_booking(json_body(), language=language(), by="patient")
@@ -68,7 +68,7 @@ def book() -> Response:
     return json_response(body, 201, Location=f"/booking/{booking.id}")
 
 
-@bookings.get("/booking/<booking_id>", provide_automatic_options=False)
+@bookings.get("/booking/<booking_id>")
 def read(booking_id: str) -> Response:
     """Show a booking; its patient's name and address only to its patient and to staff."""
     token = presented_token()

@@ -16,8 +16,8 @@ from gateway.http.responses import json_response
 listing = Blueprint("listing", __name__)
 
 
-@listing.get("/bookings", provide_automatic_options=False)
-@listing.get("/bookings/", provide_automatic_options=False)
+@listing.get("/bookings")
+@listing.get("/bookings/")
 def read_all() -> Response:
     """Without a staff key list bookings without personal data, unless the list requires one."""
     is_restricted = current_app.config["IS_LIST_RESTRICTED"]

@@ -22,7 +22,7 @@ changes = Blueprint("changes", __name__, url_prefix="/booking/<booking_id>")
 REASONS = {ActorRole.PATIENT: CANCELLED_BY_PATIENT, ActorRole.STAFF: CANCELLED_BY_CLINIC}
 
 
-@changes.post("/cancel", provide_automatic_options=False)
+@changes.post("/cancel")
 def cancel(booking_id: str) -> Response:
     until = deadline()
     actor = authorize(booking_id)
@@ -31,7 +31,7 @@ def cancel(booking_id: str) -> Response:
     return json_response(cancelled)
 
 
-@changes.post("/reschedule", provide_automatic_options=False)
+@changes.post("/reschedule")
 def reschedule(booking_id: str) -> Response:
     until = deadline()
     actor = authorize(booking_id)

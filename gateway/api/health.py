@@ -10,12 +10,12 @@ from clinic.errors import DatabaseUnavailable
 health = Blueprint("health", __name__, url_prefix="/health")
 
 
-@health.get("/live", provide_automatic_options=False)
+@health.get("/live")
 def live() -> Response:
     return _answer({"status": "live"})
 
 
-@health.get("/ready", provide_automatic_options=False)
+@health.get("/ready")
 def ready() -> Response:
     """Needs the database only: bookings are accepted while the broker is away."""
     broker = "up" if current_app.config["RELAY"].is_broker_up else "down"

@@ -39,7 +39,7 @@ def register(app: Flask, outbox: Outbox) -> None:
     app.register_blueprint(metrics)
 
 
-@metrics.get("/metrics", provide_automatic_options=False)
+@metrics.get("/metrics")
 def read() -> Response:
     require_staff()
     text = generate_latest(REGISTRY) + generate_latest(current_app.config["OUTBOX_METRICS"])

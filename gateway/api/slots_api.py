@@ -14,7 +14,7 @@ from gateway.rpc_clients.booking_service import free_slots
 slots = Blueprint("slots", __name__)
 
 
-@slots.get("/slots", provide_automatic_options=False)
+@slots.get("/slots")
 def read() -> Response:
     until = deadline()
     day = parse_day(query())

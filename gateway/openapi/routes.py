@@ -28,13 +28,13 @@ _POLICY = {
 }
 
 
-@documents.get("/openapi.json", provide_automatic_options=False)
+@documents.get("/openapi.json")
 def read_document() -> Response:
     body = _document(is_list_restricted=_is_list_restricted())
     return _conditional(Response(body, headers=_CACHED, mimetype="application/json"))
 
 
-@documents.get("/docs", provide_automatic_options=False)
+@documents.get("/docs")
 def read_page() -> Response:
     body = _page(is_list_restricted=_is_list_restricted())
     return _conditional(Response(body, headers=_CACHED | _POLICY, mimetype="text/html"))

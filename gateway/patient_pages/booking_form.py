@@ -23,12 +23,12 @@ welcome = Blueprint("welcome", __name__)
 asking = Blueprint("asking", __name__)
 
 
-@welcome.get("/", provide_automatic_options=False)
+@welcome.get("/")
 def show() -> Response:
     return form_page(Form(date=request.args.get("slot", "")), day=_asked_day())
 
 
-@asking.post("/", provide_automatic_options=False)
+@asking.post("/")
 def ask() -> Response:
     """Take the request, and lead to the page of the booking, which may be loaded again."""
     form, language = Form.of(request.form), page_language()

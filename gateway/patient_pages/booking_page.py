@@ -34,7 +34,7 @@ _REFUSALS = {
 }
 
 
-@appointment.get("", provide_automatic_options=False)
+@appointment.get("")
 def show(booking_id: str) -> Response:
     """Answer 304 to the script that asks again, as long as nothing has changed."""
     booking = _bookings().get(booking_id)
@@ -44,7 +44,7 @@ def show(booking_id: str) -> Response:
     return answer
 
 
-@appointment.post("/cancel", provide_automatic_options=False)
+@appointment.post("/cancel")
 def cancel(booking_id: str) -> Response:
     """Cancel for whoever has the code, or has booked in this very browser."""
     until, code = deadline(), given_code()
@@ -61,7 +61,7 @@ def cancel(booking_id: str) -> Response:
     return Response(status=303, headers={"Location": f"/cita/{booking_id}"})
 
 
-@appointment.get("/calendar.ics", provide_automatic_options=False)
+@appointment.get("/calendar.ics")
 def calendar(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
     if booking.status is not Status.CONFIRMED:

@@ -41,7 +41,7 @@ _REFUSALS = {
 }
 
 
-@moving.get("", provide_automatic_options=False)
+@moving.get("")
 def show(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
     if booking.status is not Status.CONFIRMED:
@@ -49,7 +49,7 @@ def show(booking_id: str) -> Response:
     return _show(booking)
 
 
-@moving.post("", provide_automatic_options=False)
+@moving.post("")
 def move(booking_id: str) -> Response:
     """Move for whoever has the code, or has booked in this very browser."""
     until, chosen, code = deadline(), request.form.get("date", ""), given_code()

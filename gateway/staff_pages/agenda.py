@@ -31,8 +31,8 @@ class Day:
     appointments: tuple[Appointment, ...]
 
 
-@agenda.get("", provide_automatic_options=False)
-@agenda.get("/", provide_automatic_options=False)
+@agenda.get("")
+@agenda.get("/")
 def show() -> Response:
     """Show seven days from the one that is asked for, else from today."""
     first = day_asked_for(request.args.get("day")) or today()

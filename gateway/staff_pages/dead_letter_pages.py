@@ -46,7 +46,7 @@ ERROR_CODES = frozenset(
 _TROUBLES = {BrokerUnavailable: "broker_away", LeaseHeld: "dead_letters_busy"}
 
 
-@dead_letters.get("", provide_automatic_options=False)
+@dead_letters.get("")
 def show() -> Response:
     with _inspection().session(SESSION_TIMEOUT_SECONDS) as queues:
         snapshots = queues.snapshots(LIMIT)
@@ -57,7 +57,7 @@ def show() -> Response:
     )
 
 
-@dead_letters.post("/replay", provide_automatic_options=False)
+@dead_letters.post("/replay")
 def replay() -> AnyResponse:
     """Replay one dead letter, or all with the same error code."""
     with _inspection().session(ACT_SECONDS) as queues:
@@ -73,7 +73,7 @@ def replay() -> AnyResponse:
     return _replayed(1, has_more=False)
 
 
-@dead_letters.get("/drop", provide_automatic_options=False)
+@dead_letters.get("/drop")
 def ask() -> AnyResponse:
     """Ask for a confirmation."""
     work = _work(request.args.get("queue"))
@@ -84,7 +84,7 @@ def ask() -> AnyResponse:
     return staff_page("drop.html", **_FRAME, dead_letter=dead_letter)
 
 
-@dead_letters.post("/drop", provide_automatic_options=False)
+@dead_letters.post("/drop")
 def drop() -> AnyResponse:
     work = _work(request.form.get("queue"))
     with _inspection().session(ACT_SECONDS) as queues:

@@ -20,12 +20,12 @@ from gateway.staff_pages.staff_rendering import staff_page
 login = Blueprint("staff_door", __name__, url_prefix=HOME)
 
 
-@login.get("/login", provide_automatic_options=False)
+@login.get("/login")
 def show() -> AnyResponse:
     return redirect(HOME) if is_signed_in() else _form(request.args.get("next", HOME))
 
 
-@login.post("/login", provide_automatic_options=False)
+@login.post("/login")
 def sign_in_view() -> AnyResponse:
     wanted = request.form.get("next", HOME)
     key_id = sign_in(request.form.get("key", "").strip())
@@ -36,7 +36,7 @@ def sign_in_view() -> AnyResponse:
     return redirect(wanted if is_ours(wanted) else HOME, 303)
 
 
-@login.post("/logout", provide_automatic_options=False)
+@login.post("/logout")
 def sign_out_view() -> AnyResponse:
     key_id = signed_in_key_id() if is_signed_in() else None
     sign_out()

@@ -44,7 +44,7 @@ class Alarm:
     values: dict[str, Any]
 
 
-@queues.get("", provide_automatic_options=False)
+@queues.get("")
 def show() -> Response:
     """Show what can be known: with the broker away the database's figures, and the other way
     round."""

@@ -40,12 +40,12 @@ _REFUSALS = {
 }
 
 
-@booking.get("", provide_automatic_options=False)
+@booking.get("")
 def show(booking_id: str) -> Response:
     return _show(booking_id, deadline())
 
 
-@booking.post("/cancel", provide_automatic_options=False)
+@booking.post("/cancel")
 def cancel(booking_id: str) -> AnyResponse:
     until, reason = deadline(), request.form.get("reason", "")
     if reason not in reasons.BY_CLINIC:
@@ -54,7 +54,7 @@ def cancel(booking_id: str) -> AnyResponse:
     return _do(booking_id, until, change, "cancel_done")
 
 
-@booking.post("/reschedule", provide_automatic_options=False)
+@booking.post("/reschedule")
 def reschedule(booking_id: str) -> AnyResponse:
     until = deadline()
     try:
@@ -65,7 +65,7 @@ def reschedule(booking_id: str) -> AnyResponse:
     return _do(booking_id, until, change, "staff_move_done")
 
 
-@booking.post("/resend", provide_automatic_options=False)
+@booking.post("/resend")
 def send_again(booking_id: str) -> AnyResponse:
     until, version = deadline(), request.form.get("version", type=int)
     if version is None:

@@ -29,12 +29,12 @@ SHOWN_LIMIT = 100
 _DAY = timedelta(days=1)
 
 
-@search.get("/search", provide_automatic_options=False)
+@search.get("/search")
 def show() -> Response:
     return _page(SearchForm.empty())
 
 
-@finding.post("/search", provide_automatic_options=False)
+@finding.post("/search")
 def find() -> AnyResponse:
     form = SearchForm.of(request.form)
     if form.is_too_long():

@@ -29,7 +29,7 @@ def asset(name: str) -> str:
     return f"/static/{_NAMES[name]}"
 
 
-@assets.get("/static/<name>", provide_automatic_options=False)
+@assets.get("/static/<name>")
 def read(name: str) -> Response:
     if name not in _CONTENTS:
         raise NotFound

@@ -445,7 +445,7 @@ def test_a_call_for_attention_changes_the_etag(
     booking = put(store)
     path = f"/booking/{booking.id}"
     etag = client.get(path).headers["ETag"]
-    store.mark_attention(booking.id, "check_unavailable")
+    store.flag_for_review(booking.id, "check_unavailable")
     answer = client.get(path, headers={"If-None-Match": etag})
     assert answer.status_code == 200
     assert answer.get_json()["attention"]["code"] == "check_unavailable"

@@ -365,7 +365,7 @@ def test_a_booking_is_found_by_its_id(
     operations.clear()
     stored.get(booking.id)
     stored.apply(steps.reject(booking, reason="past", at=now(), by="test"))
-    stored.mark_attention(booking.id, "check_unavailable")
+    stored.flag_for_review(booking.id, "check_unavailable")
     assert_along(Plans(counted, operations), "_id_")
 
 

@@ -352,7 +352,7 @@ def test_a_booking_that_waits_for_a_person_is_not_asked_for_again(
 ) -> None:
     process = Process(database, amqp_uri)
     booking = process.book()
-    process.store.mark_attention(booking.id, "check_unavailable")
+    process.store.flag_for_review(booking.id, "check_unavailable")
     make_overdue(database)
     assert Outbox(database).claim_overdue(100) == []
 

@@ -422,7 +422,7 @@ def test_the_agenda_shows_who_comes_unless_asked_for_others(
 ) -> None:
     confirmed(store, date=at(TODAY, "10:00"), patient_name="Comes")
     waiting = put_booking(store, date=at(TODAY, "10:20"), patient_name="Waits")
-    store.mark_attention(waiting.id, "check_unavailable")
+    store.flag_for_review(waiting.id, "check_unavailable")
     for query, names in (
         ("", {"Comes"}),
         ("?status=pending", {"Waits"}),
@@ -677,7 +677,7 @@ def test_a_booking_that_a_person_has_to_look_at_says_why(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking = put_booking(store)
-    store.mark_attention(booking.id, "check_unavailable")
+    store.flag_for_review(booking.id, "check_unavailable")
     read = main_of(client.get(f"/staff/booking/{booking.id}"))
     assert "Requiere atención" in read
     assert "check_unavailable" in read

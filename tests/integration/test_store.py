@@ -206,7 +206,7 @@ def test_inserting_the_same_booking_twice_changes_nothing(store: BookingReposito
 def test_attention_shows_on_a_pending_booking_only(store: BookingRepository) -> None:
     waiting, decided = stored(store), confirmed(store)
     for booking in (waiting, decided):
-        store.mark_attention(booking.id, "check_unavailable")
+        store.flag_for_review(booking.id, "check_unavailable")
     attention = store.get(waiting.id).attention
     assert attention is not None
     assert attention.code == "check_unavailable"
@@ -215,7 +215,7 @@ def test_attention_shows_on_a_pending_booking_only(store: BookingRepository) -> 
 
 def test_a_decision_clears_the_attention(store: BookingRepository) -> None:
     booking = stored(store)
-    store.mark_attention(booking.id, "check_unavailable")
+    store.flag_for_review(booking.id, "check_unavailable")
     store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
     assert store.get(booking.id).attention is None
 
