@@ -15,7 +15,7 @@ from kombu.transport.base import StdChannel
 
 from clinic.errors import BrokerUnavailable
 from clinic.messaging.amqp_message import AmqpMessage
-from clinic.messaging.connection import connect_once, enable_read_buffering, set_socket_timeout
+from clinic.messaging.connection import connect_once, set_socket_timeout
 from clinic.messaging.publisher_confirms import PublisherConfirms
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class Publisher:
         except BrokerUnavailable:
             logger.info("the broker's connection had died, trying a new one")
             return self._send(messages)
-        if refused and self._confirms.has_lost_a_route:
+        if refused and self._confirms.had_unroutable:
             self._discard()  # a new connection declares the queue that is missing
             time.sleep(ROUTE_SECONDS)
             return self._send(refused)
@@ -139,7 +139,6 @@ class Publisher:
     def _connect(self) -> PublisherConfirms:
         connect_once(self._connection)
         set_socket_timeout(self._connection, self._timeout_seconds)
-        enable_read_buffering(self._connection)
         channel = self._connection.default_channel
         self._declare(channel)
         self._confirms = PublisherConfirms(channel)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 
 from amqp import Message
-from amqp.exceptions import RecoverableConnectionError
 from kombu import Connection
 from kombu.transport.base import StdChannel
 
-from clinic.messaging import framing
 from clinic.messaging.amqp_message import AmqpMessage
+
+_PERSISTENT = 2
 
 
 class PublisherConfirms:
@@ -22,7 +22,7 @@ class PublisherConfirms:
         self._last_tag = 0
         self._waiting: dict[int, AmqpMessage] = {}
         self._refused: list[AmqpMessage] = []
-        self.has_lost_a_route = False
+        self.had_unroutable = False
         channel.auto_decode = False  # a returned message is told by its bytes
         channel.confirm_select()
         channel.events["basic_ack"].add(self._settle)
@@ -31,14 +31,12 @@ class PublisherConfirms:
 
     def publish(self, messages: Sequence[AmqpMessage]) -> None:
         """Raises: whatever the connection raises; nothing is known of any of them then."""
-        connection = self._channel.connection
-        if connection is None:
-            raise RecoverableConnectionError("the channel is closed")
         for message in messages:
             self._last_tag += 1
             self._waiting[self._last_tag] = message
-        data = framing.encode(messages, self._channel.channel_id, connection.frame_max)
-        connection.transport.write(data)
+            self._channel.basic_publish(
+                _to_amqp(message), message.exchange, message.routing_key, mandatory=True
+            )
 
     def wait(self, connection: Connection, timeout_seconds: float) -> list[AmqpMessage]:
         """Return what was refused of all that was published since the last call.
@@ -63,7 +61,7 @@ class PublisherConfirms:
 
     def _return(self, _error: Exception, exchange: str, routing_key: str, message: Message) -> None:
         """Note a message without a route. Its confirm follows, and says that it was taken."""
-        self.has_lost_a_route = True
+        self.had_unroutable = True
         lost = (exchange, routing_key, message.body)
         for waiting in self._waiting.values():
             if (waiting.exchange, waiting.routing_key, waiting.body) == lost:
@@ -72,3 +70,14 @@ class PublisherConfirms:
 
     def _tags(self, tag: int, multiple: bool) -> list[int]:
         return [known for known in self._waiting if known == tag or (multiple and known < tag)]
+
+
+def _to_amqp(message: AmqpMessage) -> Message:
+    return Message(
+        message.body,
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+        application_headers=dict(message.headers),
+        delivery_mode=_PERSISTENT,
+        priority=0,
+    )

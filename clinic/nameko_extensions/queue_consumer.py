@@ -1,4 +1,4 @@
-"""nameko's consumers, made to end well: they finish, acknowledge, and then let go."""
+"""nameko's queue consumer with a graceful shutdown: finish, acknowledge, then disconnect."""
 
 from __future__ import annotations
 
@@ -20,41 +20,40 @@ from nameko.messaging import QueueConsumer, QueueConsumerStopped
 from clinic import config
 from clinic.errors import error_code
 from clinic.messaging import topology
-from clinic.messaging.connection import enable_read_buffering, set_socket_timeout
+from clinic.messaging.connection import set_socket_timeout
 from clinic.messaging.frame_checks import TRANSPORT_OPTIONS
-from clinic.nameko_extensions.ack_batcher import AckBatcher
 from clinic.nameko_extensions.consumer_watchdog import ConsumerWatchdog
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 logger = logging.getLogger(__name__)
 
-#: The longest pause between two tries to reach a broker that is away.
+#: The longest pause between two connection attempts.
 MAX_RECONNECT_SECONDS = 5
-#: How long an open connection may leave a question unanswered.
+#: How long the broker may take to answer a request on an open connection.
 ANSWER_SECONDS = 10
 
 
 class _Stopping(Exception):
-    """The broker is away, and the service shall end before it is back."""
+    """The service shall end while the broker is unavailable."""
 
 
 class GracefulQueueConsumer(QueueConsumer):
-    """A queue consumer that stays connected until the work in hand is done and acknowledged.
+    """A queue consumer that stays connected until the messages in flight are acknowledged.
 
     nameko's own closes the connection as soon as its consumers are cancelled: on SIGTERM every
-    message in hand is requeued and run a second time. And it waits for a lost broker without an
-    end, even when it has been told to stop.
+    message in flight is requeued and handled a second time. It also waits forever for a lost
+    broker, even after it was told to stop.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.is_consuming = False
-        self._acks = AckBatcher()
+        self._in_flight: set[Message] = set()
         self._pending_remove_providers: dict[Any, Event] = {}
         self._unregistered: dict[Any, Event] = {}
-        self._stall = ConsumerWatchdog()
-        #: Connections that broke, of those which were open.
+        self._watchdog = ConsumerWatchdog()
+        #: Open connections that were lost.
         self._broken = 0
 
     @property
@@ -62,7 +61,7 @@ class GracefulQueueConsumer(QueueConsumer):
         return bool(self.should_stop or self._unregistered)
 
     def start(self) -> None:
-        """Connect, unless no entrypoint of the service consumes: one may be switched off."""
+        """Connect, unless no entrypoint of the service consumes: one may be disabled."""
         if self._providers_registered:
             super().start()
 
@@ -72,7 +71,7 @@ class GracefulQueueConsumer(QueueConsumer):
         self._stop_waiting_for_the_start()
 
     def stop(self) -> None:
-        """End also before the first connection; nameko would kill the thread, and log a crash."""
+        """Stop cleanly before the first connection; nameko would kill the thread and log a crash."""
         if not self._providers_registered:
             return
         if not self._consumers_ready.ready():
@@ -86,7 +85,7 @@ class GracefulQueueConsumer(QueueConsumer):
 
     @contextmanager
     def establish_connection(self) -> Iterator[Connection]:
-        """Connect as kombu does, but never wait for a broker longer than there is a need to."""
+        """Connect as kombu does, but stop waiting for the broker when the service stops."""
         self.is_consuming = False
         self._leave_if_stopping()
         with self.create_connection() as connection:
@@ -96,17 +95,16 @@ class GracefulQueueConsumer(QueueConsumer):
                 callback=self._leave_if_stopping,
             )
             set_socket_timeout(connection, ANSWER_SECONDS)
-            enable_read_buffering(connection)
             self._open_connection = connection
             try:
                 yield connection
             except Exception:
                 self._broken += 1
-                connection.collect()  # a farewell would wait for an answer
+                connection.collect()  # the close handshake would wait for an answer
                 raise
 
     def create_connection(self) -> Connection:
-        """Begin with the node after the one that broke: it may let us in and be of no use."""
+        """Begin with the node after the one that failed: it may accept connections and fail again."""
         connection = super().create_connection()
         connection.transport_options |= TRANSPORT_OPTIONS
         for _ in range(self._broken % max(len(connection.alt), 1)):
@@ -114,17 +112,17 @@ class GracefulQueueConsumer(QueueConsumer):
         return connection
 
     def on_connection_error(self, error: Exception, interval: float) -> None:
-        """Say it without the URI: nameko hides the first password of a list, and no other."""
+        """Log no URI: nameko hides only the first password of a list."""
         logger.warning("Error connecting to broker (%s), trying again in %s s", error, interval)
 
     def _leave_if_stopping(self) -> None:
-        """Give up when nothing is connected: the broker has taken back what was in hand."""
+        """Give up while disconnected: the broker has requeued what was in flight."""
         if self._is_stopping:
             self._release_pending()
             raise _Stopping
 
     def unregister_provider(self, provider: Any) -> None:
-        """Bear being told twice: a second SIGTERM waits for what the first has begun."""
+        """Accept a second call: a second SIGTERM waits for what the first has begun."""
         if provider in self._unregistered:
             self._unregistered[provider].wait()
             return
@@ -134,20 +132,20 @@ class GracefulQueueConsumer(QueueConsumer):
 
     def on_consume_ready(self, *args: Any, **kwargs: Any) -> None:
         self.is_consuming = True
-        self._stall = ConsumerWatchdog()
+        self._watchdog = ConsumerWatchdog()
         super().on_consume_ready(*args, **kwargs)
 
     def on_iteration(self) -> None:
-        # kombu does it between messages only: a steady flow of slow work would leave it out.
+        # kombu does it between messages only, which is too rare when each takes long.
         self._open_connection.heartbeat_check()
         self._cancel_consumers_if_requested()
-        if not self._consumers and not self._acks:
+        if not self._consumers and not self._in_flight:
             self.should_stop = True
-        if self._stall.is_certain(not self._acks, self._count_waiting):
+        if self._watchdog.is_certain(not self._in_flight, self._count_waiting):
             raise ConnectionResetError("nothing is delivered any more")
 
     def _count_waiting(self) -> int:
-        """Count what waits in the queues. Raises: ConnectionResetError when one is gone."""
+        """Count the waiting messages. Raises: ConnectionResetError when a queue is gone."""
         try:
             return sum(
                 consumer.channel.queue_declare(provider.queue.name, passive=True).message_count
@@ -157,7 +155,7 @@ class GracefulQueueConsumer(QueueConsumer):
             raise ConnectionResetError(str(error)) from None
 
     def _cancel_consumers_if_requested(self) -> None:
-        """Cancel as nameko does, but let nobody wait for ever when the link breaks meanwhile."""
+        """Cancel as nameko does, but let nobody wait forever when the connection breaks."""
         for provider in list(self._pending_remove_providers):
             self._consumers.pop(provider).cancel()
         self._release_pending()
@@ -170,26 +168,26 @@ class GracefulQueueConsumer(QueueConsumer):
     def get_consumers(
         self, consumer_cls: type[KombuConsumer], channel: StdChannel
     ) -> list[KombuConsumer]:
-        """Give providers the message as it came: (None, message). kombu would ack what it can't
+        """Pass providers the undecoded message: (None, message). kombu would ack what it can't
         decode.
 
         Called on every new connection, so the topology survives a broker that lost it.
         """
         topology.declarer(config.settings(self.container.config))(channel)
-        channel.auto_decode = False  # a parked message keeps its bytes, whatever they claim to be
-        self._acks.drop_all()
+        channel.auto_decode = False  # a dead letter keeps its bytes, whatever they claim to be
+        self._in_flight.clear()  # the broker has them back
         consumers = super().get_consumers(consumer_cls, channel)
         for provider, consumer in self._consumers.items():
             consumer.on_message = partial(self.handle_message, provider, None)
         return list(consumers)
 
     def handle_message(self, provider: Any, body: Any, message: Message) -> None:
-        self._stall.begin()
-        self._acks.take(message)
+        self._watchdog.begin()
+        self._in_flight.add(message)
         super().handle_message(provider, body, message)
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
-        """Reject what kombu can make no message of; it would log it and ack."""
+        """Reject what kombu can't read; it would log it and ack."""
         self.reject_message(message, exc)
 
     def reject_message(self, message: Message, error: Exception) -> None:
@@ -198,7 +196,7 @@ class GracefulQueueConsumer(QueueConsumer):
         self._settle(Message.reject, message)
 
     def ack_message(self, message: Message) -> None:
-        self._acks.done(message)
+        self._settle(super().ack_message, message)
 
     def requeue_message(self, message: Message) -> None:
         self._settle(super().requeue_message, message)
@@ -207,7 +205,7 @@ class GracefulQueueConsumer(QueueConsumer):
         try:
             settle(message)
         except OSError:
-            # The socket died; unhandled, this would end the process. The broker redelivers.
-            logger.warning("lost the broker while settling a message")
+            # Unhandled, this would end the process. The broker redelivers the message.
+            logger.warning("connection lost while settling a message")
         finally:
-            self._acks.drop(message)
+            self._in_flight.discard(message)
