@@ -71,7 +71,7 @@ class GracefulQueueConsumer(QueueConsumer):
         self._stop_waiting_for_the_start()
 
     def stop(self) -> None:
-        """Stop cleanly before the first connection; nameko would kill the thread and log a crash."""
+        """Stop cleanly before the first connection; nameko would kill the thread and log that."""
         if not self._providers_registered:
             return
         if not self._consumers_ready.ready():
@@ -104,7 +104,7 @@ class GracefulQueueConsumer(QueueConsumer):
                 raise
 
     def create_connection(self) -> Connection:
-        """Begin with the node after the one that failed: it may accept connections and fail again."""
+        """Begin with the node after the one that failed: it may accept connections all the same."""
         connection = super().create_connection()
         connection.transport_options |= TRANSPORT_OPTIONS
         for _ in range(self._broken % max(len(connection.alt), 1)):

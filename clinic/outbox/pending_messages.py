@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 
 from clinic.domain.clock import now
 from clinic.errors import OutboxFull
@@ -19,10 +20,31 @@ MAX_BACKOFF_SECONDS = 600
 MAX_LOOKUPS = 2
 
 
+class PendingState(Enum):
+    REGISTERED = auto()  #: its writer is storing it
+    READY = auto()  #: stored, to be sent
+    SENDING = auto()  #: the broker has not answered yet
+    REFUSED = auto()  #: by the broker; waits before it is READY again
+    IN_DOUBT = auto()  #: unknown whether it was stored; waits before it is looked up
+    LOOKED_UP = auto()  #: the database is being asked
+
+
+#: From each state a message may also be discarded: it was sent, or it was never stored.
+_TRANSITIONS = {
+    PendingState.REGISTERED: {PendingState.READY, PendingState.IN_DOUBT},
+    PendingState.READY: {PendingState.SENDING},
+    PendingState.SENDING: {PendingState.READY, PendingState.REFUSED},
+    PendingState.REFUSED: {PendingState.READY},
+    PendingState.IN_DOUBT: {PendingState.LOOKED_UP},
+    PendingState.LOOKED_UP: {PendingState.READY, PendingState.IN_DOUBT},
+}
+
+
 @dataclass(slots=True)
 class PendingMessage:
     message: OutboxMessage
     since: datetime = field(default_factory=now)
+    state: PendingState = PendingState.REGISTERED
     nacks: int = 0
     failed_lookups: int = 0
 
@@ -30,18 +52,8 @@ class PendingMessage:
 class PendingMessages:
     """Gives each message a sequence number and keeps it until it is sent.
 
-    The states of a message, and what leads from one to the next:
-
-    - registered: the writer is storing it. `mark_stored` → ready; `discard` → gone, it was not
-      stored; `mark_in_doubt` → in doubt, the outcome is unknown
-    - ready: stored and unsent. `take` → sending
-    - sending: `discard` → gone, the broker has confirmed it; `requeue` → ready, the broker is
-      away; `back_off` → refused
-    - refused: waits, then → ready
-    - in doubt: waits, then `take_in_doubt` → being looked up. `mark_stored` → ready;
-      `record_missing` → in doubt once more, then gone
-
-    Thread-safe, also for greenthreads where eventlet has patched `threading`. One thread takes.
+    `take` and `take_in_doubt` are for one thread, all else is for any thread, or greenthread where
+    eventlet has patched `threading`. A message is in the queue of its state, if that has one.
     """
 
     def __init__(self, limit: int, delay_seconds: float) -> None:
@@ -64,7 +76,7 @@ class PendingMessages:
         return not self._ready
 
     def ensure_capacity(self) -> None:
-        """Raises: OutboxFull, so that memory stays bounded however long the broker is away."""
+        """Raises: OutboxFull, so that memory stays bounded however long the broker is down."""
         if len(self._pending) >= self._limit:
             raise OutboxFull(f"{self._limit} messages wait for the broker")
 
@@ -82,13 +94,17 @@ class PendingMessages:
         return number
 
     def mark_stored(self, number: int) -> None:
-        self._ready.append(number)
+        with self._lock:
+            self._move(number, PendingState.READY)
+            self._ready.append(number)
         if not self._wake_up.is_set():  # cheaper than setting it again
             self._wake_up.set()
 
     def mark_in_doubt(self, number: int) -> None:
         """Have it looked up after a delay: the database may still be writing it."""
-        self._in_doubt.append((time.monotonic() + self._delay_seconds, number))
+        with self._lock:
+            self._move(number, PendingState.IN_DOUBT)
+            self._in_doubt.append((time.monotonic() + self._delay_seconds, number))
 
     def discard(self, numbers: Sequence[int]) -> None:
         """Drop messages that are sent or were never stored."""
@@ -98,15 +114,21 @@ class PendingMessages:
 
     def take(self, limit: int, timeout_seconds: float) -> dict[int, OutboxMessage]:
         """Wait until a message is ready; return them in the order in which they became so."""
-        self._ready.extend(_due(self._refused))
+        with self._lock:
+            for number in _due(self._refused):
+                self._move(number, PendingState.READY)
+                self._ready.append(number)
         if not self._ready:
             self._wake_up.wait(timeout_seconds)
         self._wake_up.clear()
-        numbers = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
-        return self._messages(numbers)
+        with self._lock:
+            numbers = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
+            return {number: self._move(number, PendingState.SENDING) for number in numbers}
 
     def take_in_doubt(self) -> dict[int, OutboxMessage]:
-        return self._messages(_due(self._in_doubt))
+        with self._lock:
+            numbers = _due(self._in_doubt)
+            return {number: self._move(number, PendingState.LOOKED_UP) for number in numbers}
 
     def record_missing(self, numbers: Sequence[int]) -> None:
         """Look it up once more, then discard it: the first lookup may have reached a database that
@@ -120,16 +142,22 @@ class PendingMessages:
                 self.discard([number])
 
     def requeue(self, numbers: Sequence[int]) -> None:
-        self._ready.extendleft(reversed(numbers))
+        """Send them again, before all others: the broker has not answered."""
+        with self._lock:
+            for number in reversed(numbers):
+                self._move(number, PendingState.READY)
+                self._ready.appendleft(number)
 
     def back_off(self, numbers: Sequence[int]) -> None:
         """Publish refused messages again after a delay that doubles each time: what one queue
         refuses must not flood the others."""
-        for number in numbers:
-            pending = self._pending[number]
-            delay = self._delay_seconds * 2 ** min(pending.nacks, 20)
-            pending.nacks += 1
-            self._refused.append((time.monotonic() + min(delay, MAX_BACKOFF_SECONDS), number))
+        with self._lock:
+            for number in numbers:
+                self._move(number, PendingState.REFUSED)
+                pending = self._pending[number]
+                delay = self._delay_seconds * 2 ** min(pending.nacks, 20)
+                pending.nacks += 1
+                self._refused.append((time.monotonic() + min(delay, MAX_BACKOFF_SECONDS), number))
 
     def wake(self) -> None:
         self._wake_up.set()
@@ -144,13 +172,13 @@ class PendingMessages:
             first = next(iter(self._pending.values()), None)
         return first.since if first else None
 
-    def _messages(self, numbers: Sequence[int]) -> dict[int, OutboxMessage]:
-        with self._lock:
-            return {
-                number: self._pending[number].message
-                for number in numbers
-                if number in self._pending
-            }
+    def _move(self, number: int, state: PendingState) -> OutboxMessage:
+        """Raises: ValueError for a transition that there is not, which would be a bug."""
+        pending = self._pending[number]
+        if state not in _TRANSITIONS[pending.state]:
+            raise ValueError(f"a pending message can't go from {pending.state} to {state}")
+        pending.state = state
+        return pending.message
 
 
 def _due(delayed: deque[tuple[float, int]]) -> list[int]:

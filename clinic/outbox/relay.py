@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable
 
-from clinic.concurrency.threads import join
-from clinic.errors import TransientError
+from clinic.concurrency.periodic_task import PeriodicTask
 from clinic.messaging.publisher import Publisher
 from clinic.messaging.topology import BOOKING_REQUESTS
 from clinic.outbox.orphan_recovery import OrphanRecovery
@@ -29,10 +26,10 @@ _HEARTBEATS_PER_TIMEOUT = 4
 
 
 class Relay:
-    """One background thread, or greenthread where eventlet has patched `threading`.
+    """Publishes in the background; no writer waits for it.
 
-    No caller waits for it. Whatever fails here, the messages are still in the database, and
-    another process takes them over when this one has died.
+    Whatever fails here, the messages are still in the database, and another process takes them over
+    when this one has died.
     """
 
     def __init__(
@@ -47,74 +44,62 @@ class Relay:
         self._next_recovery = self._next_heartbeat = self._next_checkpoint = time.monotonic()
         self._saved_offset = -1
         self._has_more = False
-        self._is_backing_off = False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        # It waits for messages within a run, and so neither between two of them.
+        self._task = PeriodicTask("outbox relay", self._run, 0, 0, on_stop=self._shut_down)
 
     @property
     def is_broker_up(self) -> bool:
         return self._publisher.is_connected
 
     def start(self) -> None:
-        self._thread.start()
+        self._task.start()
 
     def stop(self, timeout_seconds: float = 10) -> None:
         """Send what is ready, then end. Gives up after the timeout."""
-        self._stopping.set()
+        self._task.finish()
         self._pending.wake()
-        join(self._thread, timeout_seconds)
-        if not self._thread.is_alive():
+        if self._task.stop(timeout_seconds):
             self._publisher.close()
 
     def _run(self) -> None:
-        while not (self._stopping.is_set() and self._pending.is_idle):
-            is_sent, is_saved = self._try(self._run_once), self._try(self._save_checkpoint)
-            if is_sent and is_saved:
-                self._on_recovered()
-            if self._is_backing_off and self._stopping.is_set():
-                break  # disconnected: leave the rest to orphan recovery
-        self._try(self._deregister)
-
-    def _try(self, action: Callable[[], None]) -> bool:
         try:
-            action()
-            return True
-        except TransientError as error:
-            self._back_off(error)
-        except Exception:
-            # The relay is the only way out for messages: it reports and goes on.
-            logger.exception("outbox relay failed")
-            self._stopping.wait(_TICK_SECONDS)
-        return False
+            self._send_ready()
+            self._recover_when_due()
+        except BaseException:
+            self._next_recovery = time.monotonic()  # at once when it works again
+            self._has_more = False
+            raise
+        finally:
+            self._save_checkpoint()  # also a heartbeat, which an outage of the broker must not stop
 
-    def _run_once(self) -> None:
+    def _send_ready(self) -> None:
         timeout = 0 if self._has_more else min(_TICK_SECONDS, self._sweep_seconds)
-        if entries := self._pending.take(BATCH, timeout):
-            self._send(entries)
-        elif not self._stopping.is_set():
+        if messages := self._pending.take(BATCH, timeout):
+            self._send(messages)
+        else:
             self._publisher.keep_alive()
-        if time.monotonic() >= self._next_recovery and not self._stopping.is_set():
-            self._recover()
 
-    def _send(self, entries: dict[int, OutboxMessage]) -> None:
+    def _send(self, pending: dict[int, OutboxMessage]) -> None:
         try:
-            messages = {number: entry.to_message() for number, entry in entries.items()}
+            messages = {number: each.to_message() for number, each in pending.items()}
             refused = self._publisher.publish(list(messages.values()))
             again = [number for number, message in messages.items() if message in refused]
             self._pending.discard(sorted(messages.keys() - set(again)))
         except BaseException:
-            self._pending.requeue(list(entries))
+            self._pending.requeue(list(pending))
             raise
         if again:
             logger.error("the broker refused messages", extra={"count": len(again)})
             self._pending.back_off(again)
 
-    def _recover(self) -> None:
+    def _recover_when_due(self) -> None:
+        if time.monotonic() < self._next_recovery or self._task.is_stopping:
+            return
         self._publisher.keep_alive()  # take over nothing while the broker is unavailable
         self._outbox.resolve_in_doubt()
         overdue = self._claim_overdue()
-        for entry in overdue:
-            self._pending.enqueue_stored(entry)
+        for message in overdue:
+            self._pending.enqueue_stored(message)
         if overdue:
             logger.info("republishing undecided requests", extra={"count": len(overdue)})
         self._has_more = self._recovery.take_over() or bool(overdue)
@@ -140,20 +125,11 @@ class Relay:
             moment + self._heartbeat_seconds,
         )
 
-    def _deregister(self) -> None:
-        self._recovery.maintain()
-        self._outbox.save_checkpoint(is_leaving=True)
-
-    def _on_recovered(self) -> None:
-        if self._is_backing_off:
-            self._is_backing_off = False
-            logger.info("broker and database available again")
-
-    def _back_off(self, error: TransientError) -> None:
-        """Wait while the broker or the database is unavailable; all messages stay stored."""
-        level = logging.DEBUG if self._is_backing_off else logging.WARNING  # once for each outage
-        logger.log(level, "broker or database unavailable: %s", error, extra={"code": error.code})
-        self._is_backing_off = True
-        self._next_recovery = time.monotonic()
-        self._has_more = False
-        self._stopping.wait(_TICK_SECONDS)
+    def _shut_down(self) -> None:
+        """Send what is ready. While disconnected, leave the rest to orphan recovery."""
+        try:
+            while not (self._pending.is_idle or self._task.is_failing):
+                self._send_ready()
+        finally:
+            self._recovery.maintain()
+            self._outbox.save_checkpoint(is_leaving=True)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-
-from clinic.concurrency.threads import join
-from clinic.errors import TransientError
+from clinic.concurrency.periodic_task import PeriodicTask
 from clinic.messaging.publisher import Publisher
 from notification_service.reconciliation.watermark import Watermark
 
-logger = logging.getLogger(__name__)
-
-_PAUSE_SECONDS = 5.0
+_INTERVAL_SECONDS = 1.0
 
 
 class ChannelTeardown:
@@ -26,27 +20,18 @@ class ChannelTeardown:
     def __init__(self, publisher: Publisher, watermark: Watermark) -> None:
         self._publisher = publisher
         self._watermark = watermark
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="channel-teardown", daemon=True)
+        self._task = PeriodicTask("channel teardown", self._run, _INTERVAL_SECONDS, 5.0)
 
     def start(self) -> None:
-        self._thread.start()
+        self._task.start()
 
-    def stop(self, timeout_seconds: float = 10) -> None:
-        self._stopping.set()
-        join(self._thread, timeout_seconds)
+    def stop(self) -> None:
+        self._task.stop()
 
     def _run(self) -> None:
-        while not self._stopping.is_set() and not self._is_done():
-            self._stopping.wait(_PAUSE_SECONDS)
-
-    def _is_done(self) -> bool:
         try:
             self._publisher.keep_alive()
             self._watermark.delete()
-        except TransientError as error:
-            logger.debug("channel can't be torn down yet", extra={"code": error.code})
-            return False
         finally:
             self._publisher.close()
-        return True
+        self._task.finish()

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from clinic.bookings.change_feed import BookingTransitions, ChangeFeed
+from clinic.concurrency.periodic_task import PeriodicTask
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.clock import now
 from clinic.messaging.publisher import Publisher
 from clinic.observability.metrics import EVENTS_REPUBLISHED
 from clinic.outbox.outbox_message import OutboxMessage
 from notification_service.delivery_log import DeliveryLog, DeliveryRecord
-from notification_service.periodic_task import PeriodicTask
 from notification_service.reconciliation.watermark import Watermark
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from clinic.bookings.reader import BookingReader
 from clinic.bookings.upcoming_appointments import UpcomingAppointments
+from clinic.concurrency.periodic_task import PeriodicTask
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Booking, Status
 from clinic.domain.clock import now
@@ -22,7 +23,6 @@ from clinic.errors import (
 from notification_service.channels.email_channel import Channel
 from notification_service.delivery_log import DeliveryLog, DeliveryRecord, State
 from notification_service.email.outgoing_email import OutgoingEmail
-from notification_service.periodic_task import PeriodicTask
 
 logger = logging.getLogger(__name__)
 

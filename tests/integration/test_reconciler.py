@@ -607,7 +607,7 @@ def _complaints(caplog: pytest.LogCaptureFixture) -> list[Any]:
     return [
         record.code  # type: ignore[attr-defined]
         for record in caplog.records
-        if record.name == "notification_service.periodic_task" and hasattr(record, "code")
+        if record.name == "clinic.concurrency.periodic_task" and hasattr(record, "code")
     ]
 
 

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from notification_service import notification_dependencies, periodic_task
+from clinic.concurrency import periodic_task
+from notification_service import notification_dependencies
 from notification_service.channels import email_channel, smtp_connection, webhook
 from notification_service.channels.email_channel import SmtpChannel
 from notification_service.channels.webhook import WebhookChannel
@@ -24,8 +25,8 @@ notification_dependencies._MARGIN_SECONDS = MARGIN_SECONDS
 # No test waits a day: who was told of an appointment a moment ago is reminded of it all the same.
 reminders.RECENT = timedelta(days=-365)
 reminders._INTERVAL_SECONDS = 1.0
-# A round that was stopped in the middle has taken long, and would be followed by a long rest.
-periodic_task._REST = 0
+# A run that was stopped in the middle has taken long, and would be followed by a long rest.
+periodic_task._REST_FACTOR = 0
 
 install("notification_service")
 

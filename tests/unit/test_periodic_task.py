@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from clinic.concurrency.periodic_task import PeriodicTask
 from clinic.errors import DatabaseUnavailable
-from notification_service.periodic_task import PeriodicTask
 from tests.conftest import eventually
 
 
