@@ -12,14 +12,14 @@ from clinic.dead_letters.dead_letter import DeadLetter
 from clinic.dead_letters.dead_letter_queues import DeadLetterQueues
 from clinic.errors import BrokerUnavailable, ClinicError
 
-_COLUMNS = "{id:<13} {queue:<40} {errorCode:<22} {attempt:>7} {replayCount:>8}  {deadLetteredAt}"
+_COLUMNS = "{id:<13} {queue:<40} {errorCode:<25} {attempt:>7} {replayCount:>8}  {deadLetteredAt}"
 _HEADINGS = {
     "id": "ID",
     "queue": "QUEUE",
-    "errorCode": "ERROR CODE",
+    "errorCode": "ERROR",
     "attempt": "ATTEMPT",
     "replayCount": "REPLAYED",
-    "deadLetteredAt": "DEAD-LETTERED AT",
+    "deadLetteredAt": "DEAD-LETTERED",
 }
 
 chosen = click.argument("ids", nargs=-1, metavar="[ID]...")

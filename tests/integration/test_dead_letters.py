@@ -148,7 +148,7 @@ def requeue_until_it_is_given_up(amqp_uri: str, queue: str) -> None:
 
 def test_an_empty_list_says_so(clinic: Clinic) -> None:
     heading, count = clinic.letters("list")
-    assert heading.split() == ["ID", "QUEUE", "CAUSE", "ATTEMPT", "REPLAYED", "PARKED", "AT"]
+    assert heading.split() == ["ID", "QUEUE", "ERROR", "ATTEMPT", "REPLAYED", "DEAD-LETTERED"]
     assert count == "0 dead letters"
 
 
@@ -167,7 +167,7 @@ def test_the_columns_stand_below_each_other(clinic: Clinic, amqp_uri: str) -> No
     park(amqp_uri)
     park(amqp_uri, work=EMAIL)
     heading, first, second, _ = clinic.letters("list")
-    for name, start in (("QUEUE", "booking_d"), ("CAUSE", "check_"), ("PARKED", "2026")):
+    for name, start in (("QUEUE", "booking_d"), ("ERROR", "check_"), ("DEAD-LETTERED", "2026")):
         assert heading.index(name) == first.index(start)
     assert first.index("check_") == second.index("check_")
 
