@@ -41,7 +41,7 @@ class Overloaded:
 
 def overload(trial: Trial, seconds: int) -> Overloaded:
     """Offer bookings for so long while there is no broker, then bring it back."""
-    api = trial.start_api(OUTBOX_LIMIT=str(LIMIT))
+    api = trial.start_api(OUTBOX_MAX_PENDING=str(LIMIT))
     looker = _Looker(trial.port)
     before = rss_mib(api.pid)
     with trial.backends.no_broker(), Meter(api=api.pid) as meter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import yaml
@@ -25,15 +26,28 @@ _NO_MONITOR = {"host": "127.0.0.1", "port": 0}
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """A relay without a heartbeat for `heartbeat_timeout_seconds` is presumed dead. Relays look for
+    those, and for undecided bookings, every `recovery_interval_seconds`. What has no outcome
+    `republish_seconds` after it was published is published again. With `max_pending` messages
+    waiting for the broker a process accepts no more bookings."""
+
+    heartbeat_timeout_seconds: float = 10.0
+    recovery_interval_seconds: float = 5.0
+    republish_seconds: float = 600.0
+    max_pending: int = 20_000
+
+
+_OUTBOX = OutboxSettings()
+_OUTBOX_FIELDS = [each.name for each in dataclass_fields(OutboxSettings)]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The part of the configuration that every service shares.
 
-    A relay that has been silent for `outbox_grace_seconds` is held for dead, and what it had to
-    send is looked for; that is done every `outbox_sweep_seconds`. A booking that is not decided
-    `outbox_resend_seconds` after it was asked for is asked for again, and a patient who was not
-    told of a step for as long is told again. With `outbox_limit` messages waiting for the broker a
-    process takes no more bookings. `max_open_bookings` is for each e-mail address; None is any
-    number. `declared_queues` names the work queues that the process declares; None means all.
+    `max_open_bookings` is for each e-mail address; None means any number. `declared_queues` names
+    the work queues that the process declares; None means all.
     """
 
     amqp_uri: str
@@ -42,10 +56,7 @@ class Settings:
     email_retry: RetryPolicy
     webhook_retry: RetryPolicy
     has_webhook: bool
-    outbox_grace_seconds: float
-    outbox_sweep_seconds: float
-    outbox_resend_seconds: float
-    outbox_limit: int
+    outbox: OutboxSettings
     max_open_bookings: int | None
     declared_queues: frozenset[str] | None = None
 
@@ -126,17 +137,32 @@ class SettingsSchema(ConfigSchema):
         WebhookRetrySchema, data_key="WEBHOOK_RETRY", load_default=_DEFAULT_WEBHOOK_RETRY
     )
     webhook = fields.Nested(WebhookSchema, data_key="WEBHOOK", load_default={"url": ""})
-    outbox_grace_seconds = Number(0, 86_400, data_key="OUTBOX_GRACE_SECONDS", load_default=10.0)
-    outbox_sweep_seconds = Number(0.05, 3600, data_key="OUTBOX_SWEEP_SECONDS", load_default=5.0)
-    outbox_resend_seconds = Number(1, 86_400, data_key="OUTBOX_RESEND_SECONDS", load_default=600.0)
-    outbox_limit = WholeNumber(1, 10_000_000, data_key="OUTBOX_LIMIT", load_default=20_000)
+    heartbeat_timeout_seconds = Number(
+        0,
+        86_400,
+        data_key="OUTBOX_HEARTBEAT_TIMEOUT_SECONDS",
+        load_default=_OUTBOX.heartbeat_timeout_seconds,
+    )
+    recovery_interval_seconds = Number(
+        0.05,
+        3600,
+        data_key="OUTBOX_RECOVERY_INTERVAL_SECONDS",
+        load_default=_OUTBOX.recovery_interval_seconds,
+    )
+    republish_seconds = Number(
+        1, 86_400, data_key="OUTBOX_REPUBLISH_SECONDS", load_default=_OUTBOX.republish_seconds
+    )
+    max_pending = WholeNumber(
+        1, 10_000_000, data_key="OUTBOX_MAX_PENDING", load_default=_OUTBOX.max_pending
+    )
     max_open_bookings = OptionalLimit(data_key="MAX_OPEN_BOOKINGS", load_default=10)
     declared_queues = DeclaredQueues(data_key="DECLARED_QUEUES", load_default=None)
 
     @post_load
     def to_settings(self, data: dict[str, Any], **_kwargs: Any) -> Settings:
         webhook = data.pop("webhook")
-        return Settings(**data, has_webhook=bool(webhook["url"]))
+        outbox = OutboxSettings(**{name: data.pop(name) for name in _OUTBOX_FIELDS})
+        return Settings(**data, outbox=outbox, has_webhook=bool(webhook["url"]))
 
 
 def load(path: str) -> dict[str, Any]:

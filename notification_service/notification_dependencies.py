@@ -84,7 +84,7 @@ class DeliveryProvider(DatabaseProvider):
         self, delivery_log: DeliveryLog, work: WorkQueue, policy: RetryPolicy, look_back: timedelta
     ) -> Reconciler:
         # What waits for its next attempt is not lost.
-        settle_delay_seconds = max(self.settings.outbox_resend_seconds, *policy.delays_seconds)
+        settle_delay_seconds = max(self.settings.outbox.republish_seconds, *policy.delays_seconds)
         return Reconciler(
             ChangeFeed(self.database),
             delivery_log,

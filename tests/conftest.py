@@ -135,7 +135,7 @@ def config(amqp_uri: str, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch) -> 
         "EMAIL_RETRY_TTL_SECONDS": "1",
         "WEBHOOK_RETRY_TTL_SECONDS": "1",
         "WEBHOOK_MAX_ATTEMPTS": "3",
-        "OUTBOX_SWEEP_SECONDS": "0.2",
+        "OUTBOX_RECOVERY_INTERVAL_SECONDS": "0.2",
         "BOOKING_MAX_WORKERS": "20",
     }
     for name, value in variables.items():

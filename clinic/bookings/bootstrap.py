@@ -21,9 +21,14 @@ def create_repository(
     publisher = Publisher(settings.amqp_uri, declare, heartbeat_seconds=10)
     outbox = Outbox(
         database,
-        settings.outbox_grace_seconds,
-        settings.outbox_resend_seconds,
-        settings.outbox_limit,
+        settings.outbox.heartbeat_timeout_seconds,
+        settings.outbox.republish_seconds,
+        settings.outbox.max_pending,
     )
-    relay = Relay(outbox, publisher, settings.outbox_sweep_seconds, settings.outbox_grace_seconds)
+    relay = Relay(
+        outbox,
+        publisher,
+        settings.outbox.recovery_interval_seconds,
+        settings.outbox.heartbeat_timeout_seconds,
+    )
     return BookingRepository(database, outbox, settings.max_open_bookings), relay

@@ -34,22 +34,22 @@ class Outbox:
 
     Each names the relay that sends it and its sequence number there. Sent messages are not marked:
     the relay stores one checkpoint. Events stay as a record; the decision removes a request, which
-    is published again after `resend_seconds` in case the broker has lost it.
+    is published again after `republish_seconds` in case the broker has lost it.
     """
 
     def __init__(
         self,
         database: Database[dict[str, Any]],
-        grace_seconds: float = 10,
-        resend_seconds: float = 600,
+        heartbeat_timeout_seconds: float = 10,
+        republish_seconds: float = 600,
         limit: int = 20_000,
     ) -> None:
         self._bookings = database["bookings"]
-        self._resend = timedelta(seconds=resend_seconds)
+        self._republish_after = timedelta(seconds=republish_seconds)
         self._is_registered = False
         self.relay_id = secrets.token_hex(8)
-        self.relays = RelayRegistry(database, grace_seconds)
-        self.pending = PendingMessages(limit, grace_seconds)
+        self.relays = RelayRegistry(database, heartbeat_timeout_seconds)
+        self.pending = PendingMessages(limit, heartbeat_timeout_seconds)
 
     @contextmanager
     def writing(self, message: OutboxMessage) -> Iterator[Document]:
@@ -94,7 +94,7 @@ class Outbox:
 
         Raises: DatabaseUnavailable.
         """
-        long_ago = {"$lte": now() - self._resend}
+        long_ago = {"$lte": now() - self._republish_after}
         # There is an index on the former two.
         overdue = {
             "status": Status.PENDING.value,
@@ -122,7 +122,7 @@ class Outbox:
         """
         overdue = {
             "status": Status.PENDING.value,
-            "createdAt": {"$lte": now() - self._resend},
+            "createdAt": {"$lte": now() - self._republish_after},
         }
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             return len(list(self._bookings.find(overdue, {"_id": True}).limit(limit)))

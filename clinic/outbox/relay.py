@@ -33,14 +33,18 @@ class Relay:
     """
 
     def __init__(
-        self, outbox: Outbox, publisher: Publisher, sweep_seconds: float, grace_seconds: float = 10
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        recovery_interval_seconds: float,
+        heartbeat_timeout_seconds: float = 10,
     ) -> None:
         self._outbox = outbox
         self._pending = outbox.pending
-        self._recovery = OrphanRecovery(outbox, grace_seconds)
+        self._recovery = OrphanRecovery(outbox, heartbeat_timeout_seconds)
         self._publisher = publisher
-        self._sweep_seconds = sweep_seconds
-        self._heartbeat_seconds = grace_seconds / _HEARTBEATS_PER_TIMEOUT
+        self._recovery_interval_seconds = recovery_interval_seconds
+        self._heartbeat_seconds = heartbeat_timeout_seconds / _HEARTBEATS_PER_TIMEOUT
         self._next_recovery = self._next_heartbeat = self._next_checkpoint = time.monotonic()
         self._saved_offset = -1
         self._has_more = False
@@ -73,7 +77,7 @@ class Relay:
             self._save_checkpoint()  # also a heartbeat, which an outage of the broker must not stop
 
     def _send_ready(self) -> None:
-        timeout = 0 if self._has_more else min(_TICK_SECONDS, self._sweep_seconds)
+        timeout = 0 if self._has_more else min(_TICK_SECONDS, self._recovery_interval_seconds)
         if messages := self._pending.take(BATCH, timeout):
             self._send(messages)
         else:
@@ -104,7 +108,7 @@ class Relay:
             logger.info("republishing undecided requests", extra={"count": len(overdue)})
         self._has_more = self._recovery.take_over() or bool(overdue)
         if not self._has_more:
-            self._next_recovery = time.monotonic() + self._sweep_seconds
+            self._next_recovery = time.monotonic() + self._recovery_interval_seconds
 
     def _claim_overdue(self) -> list[OutboxMessage]:
         if self._publisher.depth(BOOKING_REQUESTS.name) >= MAX_QUEUE_DEPTH:

@@ -31,7 +31,7 @@ def stack(
 ) -> Stack:
     """A gateway alone, with the broker behind the link."""
     uri = amqp_uri.replace(amqp_uri.rpartition(":")[2].strip("/"), str(broker_link.port))
-    stack = make_stack(uri, mongodb_uri, OUTBOX_LIMIT=str(LIMIT))
+    stack = make_stack(uri, mongodb_uri, OUTBOX_MAX_PENDING=str(LIMIT))
     stack.start("gateway")
     eventually(stack.is_ready)
     eventually(partial(has_broker, stack, "up"))

@@ -286,7 +286,7 @@ def test_a_gateway_that_is_told_to_end_sends_first_what_it_has_accepted(
 ) -> None:
     uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
     # No sweep would send them within the life of this test.
-    stack = make_stack(uri, mongodb_uri, OUTBOX_GRACE_SECONDS="600")
+    stack = make_stack(uri, mongodb_uri, OUTBOX_HEARTBEAT_TIMEOUT_SECONDS="600")
     gateway = stack.start("gateway")
     eventually(lambda: stack.is_ready() and broker(stack) == "up")
     # A broker that is silent for the moment keeps the relay busy with the first of them.
@@ -309,7 +309,7 @@ def broker(stack: Stack) -> str:
 def test_a_gateway_that_is_told_to_end_at_once_has_sent_all(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
 ) -> None:
-    stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_GRACE_SECONDS="600")
+    stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_HEARTBEAT_TIMEOUT_SECONDS="600")
     gateway = stack.start("gateway")
     eventually(stack.is_ready)
     book_at_once(stack, 30)

@@ -178,7 +178,7 @@ def test_a_booking_whose_gateway_died_before_publishing_is_decided(
 def test_a_request_that_was_purged_from_its_queue_is_decided_all_the_same(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
 ) -> None:
-    stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_RESEND_SECONDS="2")
+    stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_REPUBLISH_SECONDS="2")
     stack.start("gateway")
     eventually(stack.is_ready)
     ids = [stack.book() for _ in range(5)]
@@ -199,7 +199,7 @@ def test_events_that_were_purged_from_their_queue_are_told_once_all_the_same(
     stack = make_stack(
         amqp_uri,
         mongodb_uri,
-        OUTBOX_RESEND_SECONDS="2",
+        OUTBOX_REPUBLISH_SECONDS="2",
         SMTP_HOST="127.0.0.1",
         SMTP_PORT=str(mailbox.port),
     )

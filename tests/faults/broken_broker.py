@@ -33,7 +33,7 @@ def run(directory: Path, seed: int) -> Outcome:
 
 def run_lossy(directory: Path, seed: int) -> Outcome:
     """What a broker does that loses what it has taken, so that somebody has to ask again."""
-    resend = {"OUTBOX_RESEND_SECONDS": RESEND_SECONDS}
+    resend = {"OUTBOX_REPUBLISH_SECONDS": RESEND_SECONDS}
     return _run("lossy broker", directory, seed, LOSSES, resend)
 
 

@@ -35,7 +35,7 @@ def run(service: str, **variables: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("service", "variable", "value"),
     [
-        *[(service, "OUTBOX_LIMIT", "0") for service in SERVICES],
+        *[(service, "OUTBOX_MAX_PENDING", "0") for service in SERVICES],
         *[(service, "BOOKING_MAX_WORKERS", '"20"') for service in SERVICES],
         *[(service, "LOG_FORMAT", "json geheim") for service in SERVICES],
         *[(service, "MONGODB_URI", "mongodb://u:ge@heim@db/") for service in SERVICES],

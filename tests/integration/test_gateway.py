@@ -817,7 +817,7 @@ def test_no_booking_is_stored_for_which_the_outbox_has_no_room(
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
         "MONGODB_CONNECTION_URL": mongodb_uri,
         **UNLIMITED,
-        "OUTBOX_LIMIT": 2,
+        "OUTBOX_MAX_PENDING": 2,
     }
     parts = create_repository(database, settings(config))
     client = create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()

@@ -73,7 +73,7 @@ def parts(
     """A store with its indexes, and its relay after the first sweep; the next is far away."""
     # The relay notes how far it is a few times a second, whatever the number of bookings.
     operations.ignored.append("relays")
-    config["OUTBOX_SWEEP_SECONDS"] = 3600
+    config["OUTBOX_RECOVERY_INTERVAL_SECONDS"] = 3600
     store, relay = create_repository(counted, settings(config))
     store._ensure_indexes()
     relay.start()

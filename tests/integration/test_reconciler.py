@@ -78,8 +78,8 @@ def start(
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
     containers: list[Any] = []
 
-    def start(resend_seconds: float = 1) -> Any:
-        config["OUTBOX_RESEND_SECONDS"] = resend_seconds
+    def start(republish_seconds: float = 1) -> Any:
+        config["OUTBOX_REPUBLISH_SECONDS"] = republish_seconds
         containers.append(container_factory(NotificationService, config))
         containers[-1].start()
         return containers[-1]
@@ -461,7 +461,7 @@ def test_a_parked_event_is_settled_and_is_sent_when_a_person_replays_it(
     event = rejected(bookings)
     with monkeypatch.context() as broken:
         _break(broken, where)
-        start(resend_seconds=600)
+        start(republish_seconds=600)
         send(amqp_uri, event)
         eventually(lambda: depth(amqp_uri, topology.EMAIL.dead_letter) == 1)
         eventually(lambda: states(database) == {f"{event.event_id}:email": "failed"})

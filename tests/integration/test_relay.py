@@ -40,12 +40,12 @@ class Process:
         self,
         database: Database[Any],
         amqp_uri: str,
-        grace_seconds: float = 60,
-        resend_seconds: float = 600,
+        heartbeat_timeout_seconds: float = 60,
+        republish_seconds: float = 600,
     ) -> None:
-        outbox = Outbox(database, grace_seconds, resend_seconds)
+        outbox = Outbox(database, heartbeat_timeout_seconds, republish_seconds)
         publisher = Publisher(amqp_uri, topology.declare, timeout_seconds=2)
-        self.relay = Relay(outbox, publisher, sweep_seconds=0.1, grace_seconds=grace_seconds)
+        self.relay = Relay(outbox, publisher, 0.1, heartbeat_timeout_seconds)
         self.store = BookingRepository(database, outbox)
 
     def book(self) -> Booking:
@@ -94,7 +94,7 @@ def test_a_successor_sends_what_a_dead_writer_left(database: Database[Any], amqp
     dead = Process(database, amqp_uri)
     booking = dead.book()
     silence(database, dead)
-    successor = Process(database, amqp_uri, grace_seconds=1)
+    successor = Process(database, amqp_uri, heartbeat_timeout_seconds=1)
     successor.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == booking.id
@@ -113,7 +113,7 @@ def test_a_successor_sends_only_what_is_above_the_checkpoint(
     dead.store.apply(steps.reject(decided, reason="past", at=now(), by="test"))
     silence(database, dead)
     with subscriber(amqp_uri, "booking_notifications") as received:
-        successor = Process(database, amqp_uri, grace_seconds=1)
+        successor = Process(database, amqp_uri, heartbeat_timeout_seconds=1)
         successor.relay.start()
         eventually(lambda: unsent(database) == [])
         successor.relay.stop()
@@ -270,7 +270,7 @@ def test_several_successors_send_each_message_once(database: Database[Any], amqp
     for _ in range(250):
         dead.book()
     silence(database, dead)
-    successors = [Process(database, amqp_uri, grace_seconds=1) for _ in range(3)]
+    successors = [Process(database, amqp_uri, heartbeat_timeout_seconds=1) for _ in range(3)]
     for successor in successors:
         successor.relay.start()
     eventually(lambda: unsent(database) == [])
@@ -309,7 +309,7 @@ def test_who_leaves_while_the_broker_is_away_is_taken_over_at_once(
 def test_a_request_that_the_broker_lost_is_sent_again(
     database: Database[Any], amqp_uri: str
 ) -> None:
-    process = Process(database, amqp_uri, resend_seconds=2)
+    process = Process(database, amqp_uri, republish_seconds=2)
     process.relay.start()
     booking = process.book()
     for is_repeated in (False, True):
@@ -326,7 +326,7 @@ def test_nothing_is_asked_for_again_while_much_waits_in_the_queue(
     database: Database[Any], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clinic.outbox.relay.MAX_QUEUE_DEPTH", 1)
-    process = Process(database, amqp_uri, resend_seconds=1)
+    process = Process(database, amqp_uri, republish_seconds=1)
     process.relay.start()
     booking = process.book()
     eventually(lambda: depth(amqp_uri, QUEUE) == 1)
@@ -360,7 +360,7 @@ def test_a_booking_that_waits_for_a_person_is_not_asked_for_again(
 def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
     database: Database[Any], amqp_uri: str
 ) -> None:
-    process = Process(database, amqp_uri, grace_seconds=0.2)
+    process = Process(database, amqp_uri, heartbeat_timeout_seconds=0.2)
     insert = process.store._new_bookings._inserts.insert
     process.store._new_bookings._inserts.insert = _answer_lost(insert)  # type: ignore[method-assign]
     with pytest.raises(DatabaseUnavailable):
@@ -380,7 +380,7 @@ def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
 def test_a_write_that_lands_after_it_was_missed_is_sent_all_the_same(
     database: Database[Any],
 ) -> None:
-    process = Process(database, NOWHERE, grace_seconds=0)
+    process = Process(database, NOWHERE, heartbeat_timeout_seconds=0)
     late: list[Any] = []
     insert = process.store._new_bookings._inserts.insert
 
@@ -448,11 +448,11 @@ def test_a_relay_is_alive_while_the_broker_is_away(
     database: Database[Any], broker_link: Proxy
 ) -> None:
     broker_link.refuse()
-    process = Process(database, through(broker_link), grace_seconds=2)
+    process = Process(database, through(broker_link), heartbeat_timeout_seconds=2)
     process.relay.start()
     process.book()
     eventlet.sleep(4)
-    assert Outbox(database, grace_seconds=2).relays.take_over("other") is None
+    assert Outbox(database, heartbeat_timeout_seconds=2).relays.take_over("other") is None
     process.relay.stop()
 
 
@@ -468,7 +468,7 @@ def test_the_relay_learns_of_the_broker_before_anything_is_written(
 def test_one_subscriber_that_refuses_does_not_flood_the_others(
     database: Database[Any], amqp_uri: str
 ) -> None:
-    process = Process(database, amqp_uri, grace_seconds=2)
+    process = Process(database, amqp_uri, heartbeat_timeout_seconds=2)
     process.relay.start()
     eventually(lambda: process.relay.is_broker_up)
     with (

@@ -647,7 +647,7 @@ def test_events_that_were_purged_from_its_queue_are_told_all_the_same(
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
-    config["OUTBOX_RESEND_SECONDS"] = 1
+    config["OUTBOX_REPUBLISH_SECONDS"] = 1
     start(WebhookService, receiver.url)
     eventually(lambda: Watermark(database, "webhook").read())
     event = rejected(bookings)  # and its event never reaches the broker

@@ -79,7 +79,7 @@ def test_the_defaults_need_no_variable() -> None:
     read = settings(loaded())
     assert read.amqp_uri == "amqp://guest:guest@localhost:5672/"
     assert read.mongodb_uri == "mongodb://localhost:27017/clinic"
-    assert (read.outbox_grace_seconds, read.outbox_sweep_seconds) == (10, 5)
+    assert (read.outbox.heartbeat_timeout_seconds, read.outbox.recovery_interval_seconds) == (10, 5)
 
 
 def test_messages_are_tried_three_times_with_10_and_20_seconds_between() -> None:
@@ -150,7 +150,7 @@ def test_parts_that_are_left_out_have_defaults_too() -> None:
 HONOURED: dict[str, tuple[str, Any, Any]] = {
     "AMQP_URI": ("amqp://u:p@broker:5673/v", lambda: settings(loaded()).amqp_uri, None),
     "MONGODB_URI": ("mongodb://db:27018/other", lambda: settings(loaded()).mongodb_uri, None),
-    "OUTBOX_RESEND_SECONDS": ("60", lambda: settings(loaded()).outbox_resend_seconds, 60),
+    "OUTBOX_REPUBLISH_SECONDS": ("60", lambda: settings(loaded()).outbox.republish_seconds, 60),
     "AVAILABILITY_DELAY_SECONDS": (
         "0.5-1.5",
         lambda: (bookings().check.shortest, bookings().check.longest),
@@ -178,11 +178,19 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
         lambda: settings(loaded()).declared_queues,
         {"booking_requests"},
     ),
-    "OUTBOX_GRACE_SECONDS": ("1.5", lambda: settings(loaded()).outbox_grace_seconds, 1.5),
-    "OUTBOX_LIMIT": ("7", lambda: settings(loaded()).outbox_limit, 7),
+    "OUTBOX_HEARTBEAT_TIMEOUT_SECONDS": (
+        "1.5",
+        lambda: settings(loaded()).outbox.heartbeat_timeout_seconds,
+        1.5,
+    ),
+    "OUTBOX_MAX_PENDING": ("7", lambda: settings(loaded()).outbox.max_pending, 7),
     "MAX_EMAILS_PER_ADDRESS": ("3", lambda: mail().max_emails_per_address, 3),
     "MAX_OPEN_BOOKINGS": ("3", lambda: settings(loaded()).max_open_bookings, 3),
-    "OUTBOX_SWEEP_SECONDS": ("0.2", lambda: settings(loaded()).outbox_sweep_seconds, 0.2),
+    "OUTBOX_RECOVERY_INTERVAL_SECONDS": (
+        "0.2",
+        lambda: settings(loaded()).outbox.recovery_interval_seconds,
+        0.2,
+    ),
     "STAFF_API_KEY": (
         f"{SECRET}, {OTHER_SECRET},",
         lambda: web().staff_api_keys,
@@ -367,11 +375,11 @@ def test_a_wrong_retry_is_told_with_its_key(part: str, key: str, value: Any) -> 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("OUTBOX_GRACE_SECONDS", -1),
-        ("OUTBOX_GRACE_SECONDS", "soon"),
-        ("OUTBOX_GRACE_SECONDS", float("nan")),
-        ("OUTBOX_SWEEP_SECONDS", 0),
-        ("OUTBOX_SWEEP_SECONDS", []),
+        ("OUTBOX_HEARTBEAT_TIMEOUT_SECONDS", -1),
+        ("OUTBOX_HEARTBEAT_TIMEOUT_SECONDS", "soon"),
+        ("OUTBOX_HEARTBEAT_TIMEOUT_SECONDS", float("nan")),
+        ("OUTBOX_RECOVERY_INTERVAL_SECONDS", 0),
+        ("OUTBOX_RECOVERY_INTERVAL_SECONDS", []),
         ("BOOKING_RETRY", 3),
         ("EMAIL_RETRY", ["x"]),
         ("WEBHOOK_RETRY", "x"),

@@ -75,9 +75,9 @@ def body(name: str) -> bytes:
 
 @contextmanager
 def running(
-    outbox: FakeOutbox, publisher: FakePublisher, grace_seconds: float = 10
+    outbox: FakeOutbox, publisher: FakePublisher, heartbeat_timeout_seconds: float = 10
 ) -> Iterator[Any]:
-    relay = Relay(cast(Any, outbox), cast(Any, publisher), 0.05, grace_seconds)
+    relay = Relay(cast(Any, outbox), cast(Any, publisher), 0.05, heartbeat_timeout_seconds)
     relay.start()
     try:
         yield relay
@@ -156,7 +156,7 @@ def test_the_messages_of_a_dead_relay_are_published_and_it_is_pruned(monkeypatch
     outbox, publisher = FakeOutbox(), FakePublisher()
     outbox.relays.orphan = Checkpoint("dead", 0, cast(Any, None))
     outbox.unsent = [message("orphaned")]
-    with running(outbox, publisher, grace_seconds=0.2):
+    with running(outbox, publisher, heartbeat_timeout_seconds=0.2):
         eventually(lambda: outbox.relays.pruned)
     assert bodies(publisher.published) == [body("orphaned")]  # found by both scans, sent once
     assert outbox.relays.pruned == ["dead"]

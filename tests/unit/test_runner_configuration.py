@@ -34,7 +34,9 @@ def test_without_a_variable_the_file_of_the_working_directory_is_read(
 @pytest.mark.parametrize(
     ("variable", "value", "key"),
     [
-        pytest.param("OUTBOX_SWEEP_SECONDS", "0", "OUTBOX_SWEEP_SECONDS", id="shared"),
+        pytest.param(
+            "OUTBOX_RECOVERY_INTERVAL_SECONDS", "0", "OUTBOX_RECOVERY_INTERVAL_SECONDS", id="shared"
+        ),
         pytest.param("BOOKING_MAX_ATTEMPTS", "many", "max_attempts", id="retries"),
         pytest.param("CLINIC_TIMEZONE", "Mars/Olympus", "timezone", id="calendar"),
         pytest.param("AVAILABILITY_DELAY_SECONDS", "soon", "delay_seconds", id="check"),
