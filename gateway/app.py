@@ -23,7 +23,6 @@ from gateway.api.health import health
 from gateway.api.slots_api import slots
 from gateway.auth.staff_keys import StaffKeys
 from gateway.http import instrumentation, problem_details
-from gateway.http.circuit_breaker import CircuitBreakers
 from gateway.http.client_address import ClientAddressMiddleware
 from gateway.http.redirects import restore_fragment
 from gateway.limits import failed_attempts
@@ -94,14 +93,11 @@ def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySetti
 
 
 def _register_views(app: Flask, store: BookingRepository) -> None:
-    breakers = CircuitBreakers(app)
-    breakers.watch(bookings.name, changes.name, asking.name, appointment.name, moving.name)
-    breakers.watch(listing.name)  # a long list that is too slow keeps nobody from booking
     pages = (welcome, asking, appointment, moving, assets)
     for each in (bookings, listing, changes, slots, health, documents, *pages):
         app.register_blueprint(each)
     metrics.register(app, store.outbox)
-    staff_site.register(app, breakers, store)
+    staff_site.register(app, store)
 
 
 def _resolve_client(app: Flask, proxies: int) -> None:

@@ -9,7 +9,6 @@ from werkzeug.exceptions import NotFound
 from clinic.bookings.repository import BookingRepository
 from gateway import error_pages
 from gateway.auth import staff_sessions
-from gateway.http.circuit_breaker import CircuitBreakers
 from gateway.http.redirects import nearest_address
 from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.staff_pages.agenda import agenda
@@ -47,10 +46,8 @@ for _each in (login, *PAGES):
     _each.register_error_handler(CSRFError, _stale)
 
 
-def register(app: Flask, breakers: CircuitBreakers, store: BookingRepository) -> None:
+def register(app: Flask, store: BookingRepository) -> None:
     staff_sessions.register(app, store)
     app.register_blueprint(login)
     for each in PAGES:
         app.register_blueprint(each)
-    breakers.watch(agenda.name, finding.name)  # much to read: may be too slow where one isn't
-    breakers.watch(booking.name)

@@ -37,7 +37,9 @@ def start(config: dict[str, Any]) -> Flask:
     if not own.staff_keys:
         logger.warning("STAFF_API_KEY is not set: the staff pages and /metrics are closed")
     client: MongoClient[dict[str, Any]] = MongoClient(durable_uri(read.mongodb_uri))
-    store, relay = create_repository(client.get_default_database(DATABASE_NAME), read)
+    store, relay = create_repository(
+        client.get_default_database(DATABASE_NAME), read, has_breaker=True
+    )
     relay.start()
     # Granian's workers are processes of multiprocessing, which runs no atexit handlers.
     Finalize(None, logging.shutdown, exitpriority=0)

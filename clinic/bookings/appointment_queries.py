@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pymongo.collection import Collection
 
 from clinic.domain.booking import Status
+from clinic.mongo.circuit_breaker import Protection
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 
 _FIELDS = dict.fromkeys(("date", "patientName", "patientEmail", "status", "attention"), True)
@@ -44,8 +46,9 @@ class QueryResult:
 class AppointmentQueries:
     """Reads bookings of any status along an index, and never more than `limit`."""
 
-    def __init__(self, bookings: Collection[Document]) -> None:
+    def __init__(self, bookings: Collection[Document], protect: Protection = nullcontext) -> None:
         self._bookings = bookings
+        self._protect = protect
 
     def between(self, first: datetime, end: datetime, limit: int) -> QueryResult:
         """Return what begins between two instants, the second excluded, in order of time.
@@ -53,7 +56,7 @@ class AppointmentQueries:
         Raises: DatabaseUnavailable.
         """
         found: list[Document] = []
-        with database_errors(OPERATION_TIMEOUT_SECONDS):
+        with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
             while first < end and len(found) <= limit:
                 until = min(first + _WINDOW, end)
                 found += self._find("date", first, until, limit + 1 - len(found))
@@ -65,7 +68,7 @@ class AppointmentQueries:
 
         Raises: DatabaseUnavailable.
         """
-        with database_errors(OPERATION_TIMEOUT_SECONDS):
+        with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
             found = self._find("_id", beginning, beginning + _AFTER_ALL, limit + 1)
         return _found(found, limit)
 

@@ -1,4 +1,4 @@
-"""Puts a store and its relay together, the same way in every process that writes bookings."""
+"""The composition root of the repository and its relay, for every process that writes bookings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from clinic.outbox.relay import Relay
 
 
 def create_repository(
-    database: Database[Document], settings: Settings
+    database: Database[Document], settings: Settings, *, has_breaker: bool = False
 ) -> tuple[BookingRepository, Relay]:
-    """Return a store whose messages leave through the relay once that is started."""
+    """Return the repository, whose messages leave through the relay once that is started."""
     declare = topology.declarer(settings)
     publisher = Publisher(settings.amqp_uri, declare, heartbeat_seconds=10)
     outbox = Outbox(
@@ -31,4 +31,7 @@ def create_repository(
         settings.outbox.recovery_interval_seconds,
         settings.outbox.heartbeat_timeout_seconds,
     )
-    return BookingRepository(database, outbox, settings.max_open_bookings), relay
+    bookings = BookingRepository(
+        database, outbox, settings.max_open_bookings, has_breaker=has_breaker
+    )
+    return bookings, relay

@@ -14,20 +14,27 @@ from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery
 from clinic.domain.booking import Booking, Status, canonical_id
 from clinic.domain.manage_token import BookingCredentials
 from clinic.errors import BookingNotFound, IdempotencyConflict
+from clinic.mongo.circuit_breaker import protection
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 
 _WITHOUT_OUTBOX = {"outbox": False}
 
 
 class BookingReader:
-    """The bookings of the clinic, to read. Every method may raise DatabaseUnavailable."""
+    """The bookings of the clinic, to read. Every method may raise DatabaseUnavailable.
 
-    def __init__(self, database: Database[Document]) -> None:
+    With `has_breaker`, calls fail at once while the database is down. Lists and searches have
+    circuit breakers of their own: a slow one must not stop what concerns a single booking.
+    """
+
+    def __init__(self, database: Database[Document], *, has_breaker: bool = False) -> None:
         self.database = database
+        self._protect = protection(has_breaker)
+        self._protect_list = protection(has_breaker)
         self._bookings = database["bookings"]
         self._reads: Batcher[str, Document | None] = Batcher(self._read)
         self._seat_reads: Batcher[datetime, set[int]] = Batcher(self._read_seats)
-        self.agenda = AppointmentQueries(self._bookings)
+        self.agenda = AppointmentQueries(self._bookings, protection(has_breaker))
 
     def ping(self) -> None:
         with database_errors(OPERATION_TIMEOUT_SECONDS):
@@ -38,7 +45,7 @@ class BookingReader:
 
         Raises: IdempotencyConflict, BookingNotFound.
         """
-        with database_errors(OPERATION_TIMEOUT_SECONDS):
+        with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
             query = {"access.keyFingerprint": access.key_fingerprint}
             found = self._bookings.find_one(query, _WITHOUT_OUTBOX)
         if found is None:
@@ -66,7 +73,7 @@ class BookingReader:
     def list(self, listing: BookingsQuery) -> list[Booking]:
         """Return one page, newest first."""
         page: list[Document] = []
-        with database_errors(OPERATION_TIMEOUT_SECONDS):
+        with self._protect_list(), database_errors(OPERATION_TIMEOUT_SECONDS):
             for query in listing.to_filters():
                 if room := listing.limit - len(page):
                     found = self._bookings.find(query, _WITHOUT_OUTBOX)
@@ -91,7 +98,7 @@ class BookingReader:
         known_as = canonical_id(booking_id)
         if known_as is None:
             raise BookingNotFound("that is not the id of a booking")
-        with database_errors(OPERATION_TIMEOUT_SECONDS):
+        with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
             found = self._reads.submit(known_as)
         if found is None:
             raise BookingNotFound(f"no booking {known_as}")

@@ -32,9 +32,14 @@ class BookingRepository(BookingReader):
     """
 
     def __init__(
-        self, database: Database[Document], outbox: Outbox, max_open_bookings: int | None = None
+        self,
+        database: Database[Document],
+        outbox: Outbox,
+        max_open_bookings: int | None = None,
+        *,
+        has_breaker: bool = False,
     ) -> None:
-        super().__init__(database)
+        super().__init__(database, has_breaker=has_breaker)
         self.outbox = outbox
         self._new_bookings = NewBookings(self._bookings, max_open_bookings)
         self._transitions = TransitionWriter(self._bookings, OPERATION_TIMEOUT_SECONDS)
@@ -48,11 +53,14 @@ class BookingRepository(BookingReader):
         TooManyOpenBookings, OutboxFull.
         """
         self.outbox.pending.ensure_capacity()
-        self._ensure_indexes()
         message = OutboxMessage.of_request(BookingRequested.of(booking))
-        with self.outbox.writing(message) as document, database_errors(OPERATION_TIMEOUT_SECONDS):
-            requested = {"lastRequestedAt": booking.created_at, "outbox": [document]}
-            self._new_bookings.insert(documents.booking_to_document(booking, access) | requested)
+        with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
+            self._ensure_indexes()
+            with self.outbox.writing(message) as document:
+                requested = {"lastRequestedAt": booking.created_at, "outbox": [document]}
+                self._new_bookings.insert(
+                    documents.booking_to_document(booking, access) | requested
+                )
 
     def apply(self, transition: Transition) -> None:
         """Store a transition and its event in one update.

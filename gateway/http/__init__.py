@@ -1,1 +1,1 @@
-"""What all views share: requests, responses, errors, instrumentation, circuit breaker."""
+"""What all views share: requests, responses, errors, instrumentation."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -131,8 +131,7 @@ def _malformed(error: strict_json.InvalidJson) -> Response:
 
 
 def status_of(error: ClinicError) -> HTTPStatus:
-    """Return the status of an error of the house, and note the error for the breaker."""
-    g.refused_for = error.code
+    """Return the HTTP status of one of our errors."""
     return _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

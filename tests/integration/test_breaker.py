@@ -33,7 +33,7 @@ def client(proxy: Proxy, mongodb_uri: str) -> Iterator[FlaskClient]:
     uri = mongodb_uri.replace(mongodb_uri.split(":")[2].split("/")[0], str(proxy.port))
     config = {"AMQP_URI": "amqp://127.0.0.1:9/", "MONGODB_CONNECTION_URL": uri, **UNLIMITED}
     mongo: MongoClient[dict[str, Any]] = MongoClient(durable_uri(uri))
-    parts = create_repository(mongo.get_default_database(), settings(config))
+    parts = create_repository(mongo.get_default_database(), settings(config), has_breaker=True)
     yield create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     mongo.close()
 
