@@ -27,6 +27,7 @@ from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
 from clinic.bookings import documents
 from clinic.bookings.bootstrap import create_repository
+from clinic.bookings.read_windows import page_filters
 from clinic.config import load, settings
 from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery, Position, encode_cursor
 from clinic.contracts.messages import BookingRequested
@@ -96,7 +97,7 @@ class _Past:
     def page(self, listing: BookingsQuery) -> list[Document]:
         """Ask the database as the gateway does, but without a bound."""
         page: list[Document] = []
-        for query in listing.to_filters():
+        for query in list(page_filters(listing)):
             if room := listing.limit - len(page):
                 found = self.trial.bookings.find(query, {"outbox": False})
                 page += found.sort(NEWEST_FIRST).limit(room)
@@ -190,7 +191,7 @@ def _pages(pasts: Sequence[_Past]) -> dict[str, list[Cost]]:
         "100th page": _page(
             pasts,
             lambda one: f"{path}&after={encode_cursor(ends[one])}",
-            lambda one: BookingsQuery(_LIMIT + 1, Position.behind(ends[one])),
+            lambda one: BookingsQuery(_LIMIT + 1, Position.after_page(ends[one])),
         ),
     }
 
@@ -203,7 +204,7 @@ def _end(one: _Past) -> list[Booking]:
     """
     page = one.page(BookingsQuery(_LIMIT))
     for _ in range(_PAGES - 2):
-        page = one.page(BookingsQuery(_LIMIT, Position.behind(_read(page))))
+        page = one.page(BookingsQuery(_LIMIT, Position.after_page(_read(page))))
     return _read(page)
 
 

@@ -1,23 +1,20 @@
-"""The appointments of some days, as the staff look at them."""
+"""The appointments of some days, for the agenda and the search of staff."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pymongo.collection import Collection
 
+from clinic.bookings.read_windows import agenda_windows
 from clinic.domain.booking import Status
 from clinic.mongo.circuit_breaker import Protection
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 
 _FIELDS = dict.fromkeys(("date", "patientName", "patientEmail", "status", "attention"), True)
-
-#: How much is asked for at once: some databases read all that a query could give before they cut
-#: it off at its limit.
-_WINDOW = timedelta(days=8)
 
 #: Comes after every digit and dash that an id may go on with.
 _AFTER_ALL = "g"
@@ -37,7 +34,7 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """What one look has found, in order; `is_cut` when there is more than it may read."""
+    """What was found, in order; `is_cut` when there is more than the limit."""
 
     appointments: tuple[Appointment, ...]
     is_cut: bool
@@ -57,10 +54,9 @@ class AppointmentQueries:
         """
         found: list[Document] = []
         with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
-            while first < end and len(found) <= limit:
-                until = min(first + _WINDOW, end)
-                found += self._find("date", first, until, limit + 1 - len(found))
-                first = until
+            for begin, until in agenda_windows(first, end):
+                if (room := limit + 1 - len(found)) > 0:
+                    found += self._find("date", begin, until, room)
         return _found(found, limit)
 
     def of_reference(self, beginning: str, limit: int) -> QueryResult:

@@ -9,6 +9,7 @@ from pymongo.database import Database
 
 from clinic.bookings import documents
 from clinic.bookings.appointment_queries import AppointmentQueries
+from clinic.bookings.read_windows import page_filters
 from clinic.concurrency.batching import Batcher
 from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery
 from clinic.domain.booking import Booking, Status, canonical_id
@@ -74,7 +75,7 @@ class BookingReader:
         """Return one page, newest first."""
         page: list[Document] = []
         with self._protect_list(), database_errors(OPERATION_TIMEOUT_SECONDS):
-            for query in listing.to_filters():
+            for query in page_filters(listing):
                 if room := listing.limit - len(page):
                     found = self._bookings.find(query, _WITHOUT_OUTBOX)
                     page += found.sort(NEWEST_FIRST).limit(room)

@@ -1,4 +1,4 @@
-"""The query of `GET /bookings/` and of `list_bookings`: filters, and where a page begins."""
+"""The query of `GET /bookings/` and of `list_bookings`: filters, and the cursor of a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from clinic.contracts.schemas import Instant
 from clinic.domain.booking import Booking, Status
-from clinic.domain.clock import now
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
@@ -24,13 +23,6 @@ _MAX_CURSOR = 200
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
-
-#: How far a page looks back before it looks further: some databases read all that a query could
-#: give before they cut it off at its limit.
-_WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
-#: The same where it is known in what time the page before was booked, in times of that.
-_TIMES = (2, 8, 32)
 
 #: Ids break the tie between bookings of one millisecond.
 NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
@@ -38,9 +30,9 @@ NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the list of bookings, newest first: the list goes on after this booking.
+    """A keyset cursor: the list, newest first, continues after this booking.
 
-    A page of bookings as dense as on the one before it reaches back by `span`.
+    `span` is the time that a page as dense as the last one spans.
     """
 
     created_at: datetime
@@ -48,16 +40,11 @@ class Position:
     span: timedelta = timedelta(0)
 
     @classmethod
-    def behind(cls, page: Sequence[Booking]) -> Position:
+    def after_page(cls, page: Sequence[Booking]) -> Position:
         distances = [newer.created_at - older.created_at for newer, older in pairwise(page)]
-        # Not the mean: one night or one feast among them would make a page of days.
+        # Not the mean: one night or one holiday among them would make a page of days.
         usual = median_high(distances) if distances else timedelta(0)
         return cls(page[-1].created_at, page[-1].id, usual * len(page))
-
-    def windows(self) -> tuple[timedelta, ...]:
-        """How far to look back, step by step, before all is looked through."""
-        near = [self.span * times for times in _TIMES] if self.span else []
-        return (*near, *(each for each in _WINDOWS if each > self.span * _TIMES[-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,46 +57,9 @@ class BookingsQuery:
     date_from: datetime | None = None
     date_to: datetime | None = None
 
-    def to_filters(self) -> list[dict[str, Any]]:
-        """Return the queries that find the page one after the other, each along an index.
-
-        The later ones are needed only while the page is not full.
-        """
-        wanted: dict[str, Any] = {}
-        if self.status:
-            wanted["status"] = self.status.value
-        if bounds := self._date_bounds():
-            wanted["date"] = bounds
-        return [wanted | place for place in self._places()]
-
-    def _places(self) -> list[dict[str, Any]]:
-        at = self.after.created_at if self.after else now()
-        older = {"$lt": at} if self.after else {}
-        # Where the date bounds the query, it is found along that.
-        windows = [_bounded(older)] if self._date_bounds() else self._windows(at, older)
-        if self.after is None:
-            return windows
-        # What shares the millisecond of the last page's end, and then what is older.
-        return [{"createdAt": at, "_id": {"$lt": self.after.booking_id}}, *windows]
-
-    def _windows(self, until: datetime, newest: dict[str, datetime]) -> list[dict[str, Any]]:
-        windows = self.after.windows() if self.after else _WINDOWS
-        edges = [until - window for window in windows if until - _BEGINNING > window]
-        uppers = [newest, *({"$lt": edge} for edge in edges)]
-        lowers: list[dict[str, datetime]] = [*({"$gte": edge} for edge in edges), {}]
-        return [_bounded(upper | lower) for upper, lower in zip(uppers, lowers, strict=True)]
-
-    def _date_bounds(self) -> dict[str, datetime]:
-        bounds = {"$gte": self.date_from, "$lt": self.date_to}
-        return {name: date for name, date in bounds.items() if date}
-
-
-def _bounded(bounds: dict[str, datetime]) -> dict[str, Any]:
-    return {"createdAt": bounds} if bounds else {}
-
 
 class Cursor(fields.Field[Position]):
-    """An opaque place in the list, as `cursor` writes it."""
+    """An opaque position in the list, as `encode_cursor` writes it."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Position:
         try:
@@ -167,7 +117,7 @@ def _after_epoch(milliseconds: str) -> datetime:
 
 
 def encode_cursor(page: Sequence[Booking]) -> str:
-    """Name the place behind a page."""
-    place = Position.behind(page)
+    """Encode the position after a page."""
+    place = Position.after_page(page)
     at, span = (place.created_at - _EPOCH) // _MILLISECOND, place.span // _MILLISECOND
     return base64.urlsafe_b64encode(f"{at}.{span}.{place.booking_id}".encode()).decode()

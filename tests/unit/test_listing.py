@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from clinic.bookings.read_windows import _BEGINNING, page_filters
 from clinic.contracts.bookings_query import (
-    _BEGINNING,
     DEFAULT_LIMIT,
     BookingsQuery,
     Position,
@@ -42,7 +42,7 @@ def errors(**query: Any) -> dict[str, list[str]]:
 
 def test_without_a_query_it_is_the_first_page_of_everything() -> None:
     assert parse_bookings_query({}) == BookingsQuery(limit=DEFAULT_LIMIT)
-    first, *_, last = BookingsQuery().to_filters()
+    first, *_, last = list(page_filters(BookingsQuery()))
     assert list(first["createdAt"]) == ["$gte"]
     assert list(last["createdAt"]) == ["$lt"]
 
@@ -210,7 +210,7 @@ def test_any_text_is_a_cursor_or_is_refused(text: str) -> None:
         return
     assert position is not None
     assert position.created_at.tzinfo is UTC
-    assert BookingsQuery(after=position).to_filters()
+    assert list(page_filters(BookingsQuery(after=position)))
 
 
 def test_an_operator_in_a_cursor_stays_a_text() -> None:
@@ -237,7 +237,7 @@ PLACES = [
 
 @pytest.mark.parametrize("after", [None, *PLACES])
 def test_the_windows_of_a_page_touch_and_leave_nothing_out(after: Position | None) -> None:
-    spans = [each["createdAt"] for each in BookingsQuery(after=after).to_filters()]
+    spans = [each["createdAt"] for each in page_filters(BookingsQuery(after=after))]
     if after:
         assert spans.pop(0) == after.created_at
         assert spans[0]["$lt"] == after.created_at
@@ -248,7 +248,9 @@ def test_the_windows_of_a_page_touch_and_leave_nothing_out(after: Position | Non
 
 def test_a_page_looks_back_first_about_as_far_as_the_one_before() -> None:
     after = Position(NOON, "x", timedelta(minutes=10))
-    _, nearest, *others = [each["createdAt"] for each in BookingsQuery(after=after).to_filters()]
+    _, nearest, *others = [
+        each["createdAt"] for each in list(page_filters(BookingsQuery(after=after)))
+    ]
     assert nearest == {"$lt": NOON, "$gte": NOON - timedelta(minutes=20)}
     assert others[0] == {"$lt": nearest["$gte"], "$gte": NOON - timedelta(minutes=80)}
     assert others[1] == {"$lt": others[0]["$gte"], "$gte": NOON - timedelta(minutes=320)}
@@ -256,4 +258,4 @@ def test_a_page_looks_back_first_about_as_far_as_the_one_before() -> None:
 
 
 def test_what_is_bounded_by_its_date_has_no_windows() -> None:
-    assert BookingsQuery(date_from=NOON).to_filters() == [{"date": {"$gte": NOON}}]
+    assert list(page_filters(BookingsQuery(date_from=NOON))) == [{"date": {"$gte": NOON}}]
