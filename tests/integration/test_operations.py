@@ -269,9 +269,9 @@ def test_a_crowd_of_notifications_shares_few_operations(
     assert operations.names == ["insert"] * 3
     assert claims == [Claim(event, tries=1) for event in events]
     operations.clear()
-    operations.crowd(partial(delivery_log.settle, each, State.SENT) for each in claims)
+    operations.crowd(partial(delivery_log.record_outcome, each, State.SENT) for each in claims)
     assert operations.names == ["update"] * 3
-    assert {row.state for row in delivery_log.rows(events).values()} == {State.SENT}
+    assert {row.state for row in delivery_log.find_records(events).values()} == {State.SENT}
 
 
 # --- how it is found
