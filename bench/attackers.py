@@ -96,7 +96,7 @@ async def _ask(port: int, request: bytes, *, holds: bool) -> None:
     """Send it and read until the other side closes; who holds does not ask for anything else."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.compose(request)
+        writer.write(request)
         if not holds:
             await writer.drain()
         await reader.read(-1)

@@ -86,7 +86,7 @@ def _of_the_ledger(database: Database[Document], seconds: float) -> dict[str, fl
     rows = _Rows(database)
     return {
         _CLAIM: _rate(rows.events, rows.insert, _CHUNK, seconds),
-        _SETTLE: _rate(rows.claimed, rows.settle, _CHUNK, seconds),
+        _SETTLE: _rate(rows.claimed, rows.record_outcome, _CHUNK, seconds),
     }
 
 

@@ -102,7 +102,7 @@ BROKER_USERS = {
             *_names(EVENTS.name, NOTIFICATIONS.name, RPC_EXCHANGE, _DESK_RPC),
             _REPLY_QUEUE,
         ),
-        rpc_write=(rf"{BOOKING_SERVICE}\.list_free_slots", _REPLY),
+        rpc_write=(rf"{BOOKING_SERVICE}\.list_nearest_slots", _REPLY),
         rpc_read=(rf"{NOTIFICATION_ADMIN}\.\*", _REPLY),
     ),
 }

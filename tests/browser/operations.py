@@ -149,11 +149,11 @@ def _mend(browser: Browser, clinic: Clinic, words: OperationsWords, *, script: b
         assert visitor.heading() == words.letters
         _check(visitor, script)
         visitor.button(f"{words.replay} {first}").click()
-        _told(visitor, words.replay_count)
+        _told(visitor, words.replayed)
         expect(visitor.button(f"{words.replay} {first}")).to_have_count(0)
         expect(visitor.button(f"{words.replay} {second}")).to_have_count(1)
         visitor.button(words.replay_all).click()
-        _told(visitor, words.replay_count)
+        _told(visitor, words.replayed)
         expect(visitor.page.get_by_text(words.check)).to_have_count(0)
         visitor.link(f"{words.drop} {poison}").click()
         visitor.wait_for(words.drop_title)

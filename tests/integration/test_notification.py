@@ -455,14 +455,14 @@ def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, event = confirmed(bookings)
-    settle, faults = DeliveryLog.settle, [DatabaseUnavailable("away")]
+    record, faults = DeliveryLog.record_outcome, [DatabaseUnavailable("away")]
 
     def fail_once(delivery_log: DeliveryLog, claim: Any, state: State) -> None:
         if faults:
             raise faults.pop()
-        settle(delivery_log, claim, state)
+        record(delivery_log, claim, state)
 
-    monkeypatch.setattr(DeliveryLog, "settle", fail_once)
+    monkeypatch.setattr(DeliveryLog, "record_outcome", fail_once)
     delivery.deliver(event)
     delivery.deliver(event)
     assert len(mailbox.letters()) == 1

@@ -466,7 +466,7 @@ def test_what_is_near_is_found_by_the_index_of_the_seats(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
-    assert len(UpcomingAppointments(counted).read(now(), TOMORROW + timedelta(days=1)).steps) == 10
+    assert len(UpcomingAppointments(counted).read(now(), TOMORROW + timedelta(days=1)).events) == 10
     plans = Plans(counted, operations)
     assert_along(plans, "one_confirmed_booking_per_seat")
     assert not any("SORT" in stages for stages in plans.stages())

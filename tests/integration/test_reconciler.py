@@ -288,7 +288,7 @@ def test_several_reconcilers_publish_each_event_once(
     bookings: BookingRepository, database: Database[Any], amqp_uri: str
 ) -> None:
     events = [rejected(bookings).event_id for _ in range(20)]
-    racers = [eventlet.spawn(make(database, amqp_uri).round) for _ in range(4)]
+    racers = [eventlet.spawn(make(database, amqp_uri).run_once) for _ in range(4)]
     for racer in racers:
         racer.wait()
     assert sorted(queued(amqp_uri)) == sorted(events)
@@ -398,7 +398,7 @@ def test_nothing_is_added_to_a_long_queue(
     monkeypatch.setattr(reconciling, "MAX_QUEUE_DEPTH", 1)
     event = rejected(bookings)
     put(amqp_uri, QUEUE, b"{}")
-    racer = eventlet.spawn(make(database, amqp_uri).round)
+    racer = eventlet.spawn(make(database, amqp_uri).run_once)
     eventlet.sleep(2)
     assert depth(amqp_uri, QUEUE) == 1
     purge(amqp_uri)

@@ -267,7 +267,7 @@ def test_several_notifiers_remind_each_patient_once(
     addresses = {f"ana{number}@example.com" for number in range(12)}
     for number, address in enumerate(sorted(addresses)):
         confirmed(store, 2 * HOUR + number * MINUTE, patient_email=address)
-    for racer in [eventlet.spawn(make().round) for _ in range(4)]:
+    for racer in [eventlet.spawn(make().run_once) for _ in range(4)]:
         racer.wait()
     assert sorted(recipients(mailbox)) == sorted(addresses)
 
@@ -305,7 +305,7 @@ def test_who_dies_between_sending_and_writing_it_down_causes_a_second_copy(
 ) -> None:
     confirmed(store)
     with monkeypatch.context() as killing:
-        killing.setattr(DeliveryLog, "settle", die)
+        killing.setattr(DeliveryLog, "record_outcome", die)
         with pytest.raises(Dies):
             make().run_once()
     make().run_once()  # as long as the lease lasts, nobody does anything
@@ -564,5 +564,5 @@ def test_reminders_that_are_off_never_begin(config: dict[str, Any], container_fa
         each for each in container.dependencies if isinstance(each, EmailDeliveryProvider)
     )
     (reminders,) = (each for each in delivery.background if isinstance(each, Reminders))
-    assert not reminders._rounds._thread.is_alive()
+    assert not reminders._task._thread.is_alive()
     container.stop()
