@@ -297,8 +297,8 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     texts = [each.get_body(("plain",)).get_content() for each in (first, *copies)]
     assert texts == texts[:1] * 3
     assert resent() == before + 3
-    asking = [each for each in caplog.records if "wants it sent again" in each.getMessage()]
-    assert asking[0].getMessage() == "staff wants it sent again: email"
+    asking = [each for each in caplog.records if "requested a resend" in each.getMessage()]
+    assert asking[0].getMessage() == "staff requested a resend: email"
     assert asking[0].event_id == event.event_id  # type: ignore[attr-defined]
     assert "ana@" not in caplog.text.lower()
     assert "garc" not in caplog.text.lower()

@@ -193,7 +193,7 @@ class Meddling:
 
 
 def meddle(store: BookingRepository, write: Callable[..., Any]) -> None:
-    store._transitions._bookings = Meddling(store._steps._bookings, write)  # type: ignore[assignment]
+    store._transitions._bookings = Meddling(store._transitions._bookings, write)  # type: ignore[assignment]
 
 
 def test_a_step_is_recognised_when_a_later_one_has_followed(

@@ -577,7 +577,7 @@ def test_a_queue_that_is_left_from_before_is_unbound_and_keeps_what_it_holds(
 def test_a_broker_that_is_away_is_waited_for_to_unbind(
     database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(teardown, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(teardown, "_INTERVAL_SECONDS", 0.01)
     outages = [BrokerUnavailable("away")] * 3
 
     class Broker:
