@@ -215,7 +215,7 @@ def test_events_that_were_purged_from_their_queue_are_told_once_all_the_same(
     all_decided_and_told(stack, ids, ledger_rows)
     references = Counter(letter["Message-ID"] for letter in mailbox.letters())
     assert references == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
-    assert "events were lost and published again" in stack.logs("notification_service")
+    assert "lost events republished" in stack.logs("notification_service")
 
 
 def test_a_decision_whose_worker_died_before_its_event_is_told(

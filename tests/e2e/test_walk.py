@@ -137,8 +137,8 @@ def test_nameko_shell_has_a_letter_sent_again(
     output = _typed(DESK.format(booking_id), amqp_uri, tmp_path)
     for expected in ("TOLD ['sent']", "OPENED postponed", "RemoteError: ResendRejected"):
         assert expected in output
-    eventually(lambda: f"{reference}.again1" in stack.logs("notification_service"))
-    assert "rpc wants it sent again: email" in stack.logs("notification_service")
+    eventually(lambda: f"{reference}.resend1" in stack.logs("notification_service"))
+    assert "rpc requested a resend: email" in stack.logs("notification_service")
 
 
 def _typed(text: str, amqp_uri: str, home: Path) -> str:

@@ -31,9 +31,9 @@ def test_a_receiver_that_hangs_hears_of_a_booking_after_its_patient(
 def assert_patient_first(stack: Stack, mailbox: Mailbox, receiver: Receiver) -> None:
     booking_id = stack.book()
     eventually(mailbox.letters)
-    assert "receiver notified" not in stack.logs("notification_service")
+    assert "webhook endpoint notified" not in stack.logs("notification_service")
     receiver.go_on()
-    eventually(lambda: "receiver notified" in stack.logs("notification_service"))
+    eventually(lambda: "webhook endpoint notified" in stack.logs("notification_service"))
     call = receiver.calls[-1]
     timestamp = int(call.headers["X-Clinic-Timestamp"])
     assert call.headers["X-Clinic-Signature"] == sign(call.raw, timestamp, ["known to the two"])
