@@ -63,7 +63,7 @@ def _database(corner: Corner, seconds: float) -> dict[str, float]:
     client: MongoClient[Document] = MongoClient(durable_uri(corner.mongodb_uri))
     database = client.get_default_database()
     try:
-        found = _of_bookings(_Bookings(database), seconds) | _of_the_ledger(database, seconds)
+        found = _of_bookings(_Bookings(database), seconds) | _of_the_delivery_log(database, seconds)
     finally:
         client.close()
     return found | {_DECIDED_AND_TOLD: _in_turn(found)}
@@ -82,7 +82,7 @@ def _of_bookings(bookings: _Bookings, seconds: float) -> dict[str, float]:
     }
 
 
-def _of_the_ledger(database: Database[Document], seconds: float) -> dict[str, float]:
+def _of_the_delivery_log(database: Database[Document], seconds: float) -> dict[str, float]:
     rows = _Rows(database)
     return {
         _CLAIM: _rate(rows.events, rows.insert, _CHUNK, seconds),

@@ -14,9 +14,9 @@ from clinic.domain.retry_policy import ATTEMPT_HEADER
 from clinic.messaging.topology import BOOKING_REQUESTS, WorkQueue
 from tests.amqp import put
 
-PARKED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DEAD_LETTERED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
-_parked = itertools.count()
+_dead_lettered = itertools.count()
 
 
 def park(
@@ -31,7 +31,7 @@ def park(
         "x-error-code": "check_unavailable",
         "x-error-message": "the availability check gave no answer",
         "x-original-queue": work.name,
-        "x-dead-lettered-at": to_wire(PARKED_AT + timedelta(seconds=next(_parked))),
+        "x-dead-lettered-at": to_wire(DEAD_LETTERED_AT + timedelta(seconds=next(_dead_lettered))),
         "x-dead-letter-id": id_,
         ATTEMPT_HEADER: 3,
     }

@@ -100,7 +100,7 @@ def on_page(
 
 
 @contextmanager
-def parked(clinic: Clinic, *causes: str) -> Iterator[list[str]]:
+def dead_lettered(clinic: Clinic, *causes: str) -> Iterator[list[str]]:
     """Leave a letter for each cause, about a booking that is there; nothing is left afterwards."""
     booking = book_by_program(clinic.url, tomorrow_at(19))
     try:
@@ -143,7 +143,7 @@ def _mend(browser: Browser, clinic: Clinic, words: OperationsWords, *, script: b
     """Replay one, replay a cause, and drop the rest."""
     causes = ("check_unavailable", "check_unavailable", "poison_message")
     with (
-        parked(clinic, *causes) as (first, second, poison),
+        dead_lettered(clinic, *causes) as (first, second, poison),
         on_page(browser, clinic.url, words, LETTERS, script=script) as visitor,
     ):
         assert visitor.heading() == words.letters
@@ -183,7 +183,7 @@ def dead_letters_are_mended_in_english_without_script(browser: Browser, clinic: 
 
 def dead_letters_are_mended_with_the_keyboard(browser: Browser, clinic: Clinic) -> None:
     with (
-        parked(clinic, "check_unavailable"),
+        dead_lettered(clinic, "check_unavailable"),
         on_page(browser, clinic.url, SPANISH, LETTERS) as visitor,
     ):
         for button in (".causes button", ".letter button", ".letter a.danger"):
@@ -202,7 +202,7 @@ def queues_refresh_themselves(browser: Browser, clinic: Clinic) -> None:
         visitor.check_accessibility()
         dead = visitor.page.get_by_role("row").filter(has_text="booking_dead_letter")
         expect(dead.get_by_role("cell").first).to_have_text("0")
-        with parked(clinic, "check_unavailable"):
+        with dead_lettered(clinic, "check_unavailable"):
             expect(dead.get_by_role("cell").first).to_have_text("1")
             expect(dead).to_contain_text(ENGLISH.attention)
             expect(visitor.page.locator("[data-health]")).to_have_text(ENGLISH.attention)
@@ -233,7 +233,7 @@ def queues_stand_still_on_request(browser: Browser, clinic: Clinic) -> None:
 def queues_are_reloaded_without_script(browser: Browser, clinic: Clinic) -> None:
     with on_page(browser, clinic.url, SPANISH, QUEUES, script=False) as visitor:
         expect(visitor.page.locator("[data-live]").first).to_be_hidden()
-        with parked(clinic, "check_unavailable"):
+        with dead_lettered(clinic, "check_unavailable"):
             visitor.link(SPANISH.reload).click()
             expect(visitor.page.locator("[data-health]")).to_have_text(SPANISH.attention)
 
@@ -259,7 +259,10 @@ def without_a_broker_the_pages_say_so(browser: Browser, clinic: Clinic) -> None:
 def messages_on_a_phone_and_in_the_dark(browser: Browser, clinic: Clinic) -> None:
     phone = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
     with (
-        parked(clinic, "check_unavailable", "poison_message", "recipient_rejected") as (id_, *_),
+        dead_lettered(clinic, "check_unavailable", "poison_message", "recipient_rejected") as (
+            id_,
+            *_,
+        ),
         on_page(browser, clinic.url, SPANISH, LETTERS, **phone) as visitor,
     ):
         paths = (LETTERS, f"{LETTERS}/drop?queue=booking_dead_letter&id={id_}", QUEUES)

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests.browser.clinic import Clinic
-from tests.browser.operations import ENGLISH, LETTERS, QUEUES, SPANISH, on_page, parked
+from tests.browser.operations import ENGLISH, LETTERS, QUEUES, SPANISH, dead_lettered, on_page
 from tests.browser.pictures import save
 
 _DESK = {"width": 960, "height": 640}
@@ -15,7 +15,7 @@ _CAUSES = ("check_unavailable", "check_unavailable", "recipient_rejected", "pois
 
 
 def take_of_operations(browser: Browser, clinic: Clinic, folder: Path) -> None:
-    with parked(clinic, *_CAUSES):
+    with dead_lettered(clinic, *_CAUSES):
         for words in (SPANISH, ENGLISH):
             own = folder / words.language[:2]
             with on_page(browser, clinic.url, words, LETTERS, viewport=_DESK) as visitor:

@@ -37,7 +37,7 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
 
 
 @pytest.fixture
-def ledger_rows(mongodb_uri: str) -> Iterator[Callable[[], dict[str, str]]]:
+def delivery_records(mongodb_uri: str) -> Iterator[Callable[[], dict[str, str]]]:
     """Reads which notification is in which state: {"<bookingId>:<version>:email": state}."""
     with MongoClient(durable_uri(mongodb_uri)) as client:
         database: Database[dict[str, Any]] = client.get_default_database()

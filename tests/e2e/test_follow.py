@@ -217,9 +217,9 @@ def test_nobody_is_named_anywhere_also_when_things_fail(
     # Each check fails.
     broken = monitors.start("booking_service", AVAILABILITY_FAILURE_RATE="1")
     eventually(lambda: stack.get(stuck)["attention"])
-    (parked,) = eventually(lambda: looked_at(amqp_uri, DEAD_LETTERS[0]))
-    assert parked.headers["x-error-code"] == "check_unavailable"
-    assert_name_nobody([parked])
+    (dead_lettered,) = eventually(lambda: looked_at(amqp_uri, DEAD_LETTERS[0]))
+    assert dead_lettered.headers["x-error-code"] == "check_unavailable"
+    assert_name_nobody([dead_lettered])
     assert_holds_nobody("".join(monitors.texts()))
     broken.stop()
 

@@ -90,7 +90,7 @@ def all_decided_and_told(stack: Stack, ids: list[str], rows: LedgerRows) -> None
 
 
 def test_bookings_are_accepted_without_a_broker_and_decided_when_it_is_back(
-    make_stack: MakeStack, mongodb_uri: str, broker: Backend, ledger_rows: LedgerRows
+    make_stack: MakeStack, mongodb_uri: str, broker: Backend, delivery_records: LedgerRows
 ) -> None:
     stack = make_stack(broker.uri, mongodb_uri)
     broker.start()
@@ -106,17 +106,17 @@ def test_bookings_are_accepted_without_a_broker_and_decided_when_it_is_back(
     assert health.status_code == 200
     assert stack.get(during[0])["status"] == "pending"
     broker.start()
-    all_decided_and_told(stack, [before, *during], ledger_rows)
+    all_decided_and_told(stack, [before, *during], delivery_records)
 
 
 def test_services_start_before_their_broker_and_wait_for_it(
-    make_stack: MakeStack, mongodb_uri: str, broker: Backend, ledger_rows: LedgerRows
+    make_stack: MakeStack, mongodb_uri: str, broker: Backend, delivery_records: LedgerRows
 ) -> None:
     stack = make_stack(broker.uri, mongodb_uri)
     stack.start_all()
     booking_id = stack.book()
     broker.start()
-    all_decided_and_told(stack, [booking_id], ledger_rows)
+    all_decided_and_told(stack, [booking_id], delivery_records)
 
 
 def test_services_start_before_their_database_and_wait_for_it(
@@ -163,7 +163,7 @@ def test_a_database_that_is_away_for_a_while_parks_nothing(
 
 
 def test_a_booking_whose_gateway_died_before_publishing_is_decided(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: LedgerRows
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri)
     # Nobody listens on the discard port: the gateway stores the booking and can't publish it.
@@ -172,11 +172,11 @@ def test_a_booking_whose_gateway_died_before_publishing_is_decided(
     booking_id = stack.book()
     gateway.kill()
     stack.start_all()
-    all_decided_and_told(stack, [booking_id], ledger_rows)
+    all_decided_and_told(stack, [booking_id], delivery_records)
 
 
 def test_a_request_that_was_purged_from_its_queue_is_decided_all_the_same(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: LedgerRows
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_REPUBLISH_SECONDS="2")
     stack.start("gateway")
@@ -186,14 +186,14 @@ def test_a_request_that_was_purged_from_its_queue_is_decided_all_the_same(
     with Connection(amqp_uri) as connection:
         connection.default_channel.queue_purge("booking_requests")
     stack.start_all()
-    all_decided_and_told(stack, ids, ledger_rows)
+    all_decided_and_told(stack, ids, delivery_records)
 
 
 def test_events_that_were_purged_from_their_queue_are_told_once_all_the_same(
     make_stack: MakeStack,
     amqp_uri: str,
     mongodb_uri: str,
-    ledger_rows: LedgerRows,
+    delivery_records: LedgerRows,
     mailbox: Mailbox,
 ) -> None:
     stack = make_stack(
@@ -212,21 +212,21 @@ def test_events_that_were_purged_from_their_queue_are_told_once_all_the_same(
         assert connection.default_channel.queue_purge("notification_service.email") == 5
     for _ in range(2):
         stack.start("notification_service")
-    all_decided_and_told(stack, ids, ledger_rows)
+    all_decided_and_told(stack, ids, delivery_records)
     references = Counter(letter["Message-ID"] for letter in mailbox.letters())
     assert references == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
     assert "lost events republished" in stack.logs("notification_service")
 
 
 def test_a_decision_whose_worker_died_before_its_event_is_told(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, ledger_rows: LedgerRows
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: LedgerRows
 ) -> None:
     with MongoClient(f"{mongodb_uri}?tz_aware=true") as client:
         database: Database[dict[str, Any]] = client.get_default_database()
         booking_id = _decide_and_die(BookingRepository(database, Outbox(database)))
     stack = make_stack(amqp_uri, mongodb_uri)
     stack.start_all()
-    eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
+    eventually(lambda: delivery_records() == {f"{booking_id}:2:email": "sent"})
 
 
 def _decide_and_die(store: BookingRepository) -> str:

@@ -51,21 +51,21 @@ def test_the_documented_example_goes_through_unchanged(
 
 
 def test_a_free_slot_is_confirmed_and_the_patient_told(
-    stack: Stack, ledger_rows: Callable[[], dict[str, str]]
+    stack: Stack, delivery_records: Callable[[], dict[str, str]]
 ) -> None:
     booking_id = stack.book(date=to_wire(TOMORROW))
     assert stack.decided(booking_id)["status"] == "confirmed"
-    eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
+    eventually(lambda: delivery_records() == {f"{booking_id}:2:email": "sent"})
     eventually(lambda: f"event_id={booking_id}:2" in stack.logs("notification_service"))
 
 
 def test_no_log_holds_personal_data(
-    stack: Stack, ledger_rows: Callable[[], dict[str, str]]
+    stack: Stack, delivery_records: Callable[[], dict[str, str]]
 ) -> None:
     name, address = "Canario Azul", "canario.azul@jaula.example"
     for date in (EXAMPLE["date"], to_wire(TOMORROW), "nonsense"):
         stack.post(patientName=name, patientEmail=address, date=date)
-    eventually(lambda: list(ledger_rows().values()) == ["sent", "sent"])
+    eventually(lambda: list(delivery_records().values()) == ["sent", "sent"])
     logs = stack.logs()
     assert "booking decided" in logs
     for secret in (name, "Canario", address, "canario.azul", "jaula"):
@@ -128,11 +128,11 @@ desk.resend(booking_id, 1, "email")
 
 
 def test_nameko_shell_has_a_letter_sent_again(
-    stack: Stack, amqp_uri: str, tmp_path: Path, ledger_rows: Callable[[], dict[str, str]]
+    stack: Stack, amqp_uri: str, tmp_path: Path, delivery_records: Callable[[], dict[str, str]]
 ) -> None:
     booking_id = stack.book()
     reference = f"{booking_id}.2"
-    eventually(lambda: ledger_rows() == {f"{booking_id}:2:email": "sent"})
+    eventually(lambda: delivery_records() == {f"{booking_id}:2:email": "sent"})
     eventually(lambda: consumers(amqp_uri, "rpc-notification_admin"))
     output = _typed(DESK.format(booking_id), amqp_uri, tmp_path)
     for expected in ("TOLD ['sent']", "OPENED postponed", "RemoteError: ResendRejected"):

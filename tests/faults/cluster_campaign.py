@@ -197,10 +197,10 @@ class ClusterCampaign:
 
     def _is_quiet(self) -> bool:
         eventlet.sleep(1)
-        rows = self._ledger()
+        rows = self._delivery_log()
         return all(rows.get(self._row_of(each)) == "sent" for each in self._load.accepted)
 
-    def _ledger(self) -> dict[str, str]:
+    def _delivery_log(self) -> dict[str, str]:
         return {row["_id"]: row["state"] for row in self._database["notifications"].find()}
 
     @staticmethod
@@ -243,11 +243,11 @@ class ClusterCampaign:
                 yield f"slot {slot} has {count} confirmed bookings for {SEATS} seats"
 
     def _wrong_rows(self) -> Iterator[str]:
-        rows = self._ledger()
+        rows = self._delivery_log()
         for booking_id in self._load.accepted:
             mine = {key: rows[key] for key in rows if key.startswith(booking_id)}
             if mine != {self._row_of(booking_id): "sent"}:
-                yield f"the ledger of booking {booking_id} is {mine}"
+                yield f"the delivery log of booking {booking_id} is {mine}"
 
     def _wrong_letters(self) -> Iterator[str]:
         letters = Counter(letter["Message-ID"] for letter in self._mailbox.letters())

@@ -143,17 +143,21 @@ def _excuse(trial: Campaign, case: Case, act: Act) -> None:
 
 
 def _clear_up(trial: Campaign, case: Case) -> list[str]:
-    """Do what a person would do about what is parked."""
+    """Do what a person would do about what is dead-lettered."""
     if case.point.trouble == CHECK_FAILS:
         replay_until_decided(trial.house)
     if case.point.trouble != MAIL_IS_REFUSED:
         return []
     queue = "notification_service.email.dead_letter"
     wait_for_quiet(trial.house, trial.settle_seconds)
-    parked = trial.house.depths()[queue]
+    dead_lettered = trial.house.depths()[queue]
     drop(trial.house)
     # A worker that dies before it acks parks the same message once more.
-    return [] if parked >= case.bookings else [f"I9: only {parked} refused letters are parked"]
+    return (
+        []
+        if dead_lettered >= case.bookings
+        else [f"I9: only {dead_lettered} e-mails are dead-lettered"]
+    )
 
 
 @contextlib.contextmanager

@@ -57,7 +57,7 @@ GUARDS = (
         "        self._has_more = bool(overdue)\n",
     ),
     Guard(
-        "ledger: who was told is not told again",
+        "delivery_log: who was told is not told again",
         ("I7",),
         "notification_service/delivery_log.py",
         "                return self._claim_again(event, is_replay)\n",

@@ -55,15 +55,15 @@ def run(directory: Path, seed: int) -> Outcome:
 
 
 def poison(trial: Campaign) -> list[str]:
-    """What nobody can read is parked, and what came before and after it is done."""
+    """What nobody can read is dead-lettered, and what came before and after it is done."""
     load = eventlet.spawn(trial.patients.rush, 10, PER_SECOND)
     for body in POISON:
         for queue in (REQUESTS, EVENTS):
             put(trial.house.node.uri, queue, body, content_type="application/json")
             eventlet.sleep(0.2)
     load.wait()
-    parked = {DEAD_REQUESTS: len(POISON), DEAD_EVENTS: len(POISON)}
-    trial.allowed = replace(trial.allowed, dead_letters=parked)
+    dead_lettered = {DEAD_REQUESTS: len(POISON), DEAD_EVENTS: len(POISON)}
+    trial.allowed = replace(trial.allowed, dead_letters=dead_lettered)
     found = trial.check()
     drop(trial.house)
     trial.allowed = replace(trial.allowed, dead_letters={})

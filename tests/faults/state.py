@@ -25,7 +25,7 @@ SETTLE_SECONDS = 180
 class State:
     bookings: list[dict[str, Any]]
     unsent: list[str]  #: event ids
-    ledger: dict[str, dict[str, Any]]
+    delivery_log: dict[str, dict[str, Any]]
     letters: list[EmailMessage]
     depths: dict[str, int]
     logs: str
@@ -39,7 +39,7 @@ class State:
         return cls(
             bookings=list(house.database["bookings"].find()),
             unsent=unsent(house.database),
-            ledger={row["_id"]: row for row in house.database["notifications"].find()},
+            delivery_log={row["_id"]: row for row in house.database["notifications"].find()},
             letters=house.mailbox.letters(),
             depths=house.depths(),
             logs=house.text_of_logs(),

@@ -1,4 +1,4 @@
-"""What must be true of all that was told: letters, reminders and webhooks, and the ledger."""
+"""What must be true of all that was told: letters, reminders and webhooks, and the delivery log."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _SENT, _FAILED, _SUPERSEDED = "sent", "failed", "superseded"
 
 
 def of_tidings(state: State, history: History, allowed: Allowed) -> Found:
-    for rule in (_ledger_complete, _reminded, _receiver_told, _letters_true):
+    for rule in (_delivery_log_complete, _reminded, _receiver_told, _letters_true):
         yield from rule(state)
     yield from _letters_once(state, allowed)
     yield from _no_late_reminder(state, history, allowed)
 
 
-def _ledger_complete(state: State) -> Found:
+def _delivery_log_complete(state: State) -> Found:
     channels = ["email"] if state.webhooks is None else ["email", "webhook"]
     steps = {f"{key}:{channel}" for key in _steps(state) for channel in channels}
     latest, refused = _latest_letters(state), _refused(state)
     for key in steps:
         booking_id, version, channel = key.split(":")
-        told = state.ledger.get(key, {}).get("state", "not at all")
+        told = state.delivery_log.get(key, {}).get("state", "not at all")
         expected = {_FAILED} if channel == "email" and booking_id in refused else {_SENT}
         # An e-mail that a later one has overtaken is left out; a webhook never is.
         if channel == "email" and latest.get(booking_id, 0) > int(version):
             expected |= {_SUPERSEDED}
         if told not in expected:
             yield "I6", f"the patient was told of {key}: {told}"
-    for key in state.ledger.keys() - steps:
+    for key in state.delivery_log.keys() - steps:
         if not key.endswith(f":{_REMINDER}"):
             yield "I6", f"{key} was told and never was"
 
@@ -55,7 +55,7 @@ def _ledger_complete(state: State) -> Found:
 def _latest_letters(state: State) -> dict[str, int]:
     """The latest version of each booking that its patient has been written about."""
     latest: dict[str, int] = {}
-    for key, row in state.ledger.items():
+    for key, row in state.delivery_log.items():
         booking_id, version, channel = key.split(":")
         if channel == "email" and row["state"] == _SENT:
             latest[booking_id] = max(latest.get(booking_id, 0), int(version))
@@ -70,14 +70,14 @@ def _reminded(state: State) -> Found:
         for version, step in enumerate(each["history"], 1)
         if step["to"] == Status.CONFIRMED
     }
-    for key in state.ledger.keys() - confirmed:
+    for key in state.delivery_log.keys() - confirmed:
         if key.endswith(f":{_REMINDER}"):
             yield "I18", f"{key} is about no appointment"
     refused = _refused(state)
     for each in state.bookings:
         key = f"{each['_id']}:{each['version']}:{_REMINDER}"
         expected = {_FAILED} if each["_id"] in refused else {_SENT}
-        told = state.ledger.get(key, {}).get("state", "not at all")
+        told = state.delivery_log.get(key, {}).get("state", "not at all")
         if _is_near(state, each) and told not in expected:
             yield "I18", f"{key}: {told}"
 
@@ -102,7 +102,7 @@ def _receiver_told(state: State) -> Found:
     for key in steps.keys() if state.webhooks is not None else ():
         if key not in taken:
             yield "I19", f"the receiver has not taken {key}"
-        elif told[key] > (tries := state.ledger.get(f"{key}:webhook", {}).get("tries", 0)):
+        elif told[key] > (tries := state.delivery_log.get(f"{key}:webhook", {}).get("tries", 0)):
             yield "I19", f"the receiver was told {told[key]} times of {key}, in {tries} tries"
 
 
@@ -113,7 +113,7 @@ def _is_signed(call: WebhookCall) -> bool:
 
 def _letters_once(state: State, allowed: Allowed) -> Found:
     copies = Counter(_key(letter) for letter in state.letters)
-    for key, row in state.ledger.items():
+    for key, row in state.delivery_log.items():
         count = 0 if key.endswith(":webhook") else copies.pop(key, 0)
         if row["state"] == _SENT and count == 0 and not key.endswith(":webhook"):
             yield "I7", f"{key} is noted as sent and no letter came"
@@ -178,7 +178,7 @@ def is_reminder(letter: Any) -> bool:
 
 
 def _key(letter: Any) -> str:
-    """Return the key of the ledger's row that a letter belongs to."""
+    """Return the key of the delivery log's row that a letter belongs to."""
     reference = str(letter["Message-ID"]).strip("<>").partition("@")[0]
     parts = reference.split(".")
     return ":".join(parts if len(parts) > 2 else [*parts, "email"])

@@ -40,7 +40,7 @@ class Worker:
     handle: Callable[[BookingRequested], None]
     repeated: list[bool]
     seen: list[tuple[float, BookingRequested]]
-    parked: list[tuple[BookingRequested, str]]
+    dead_lettered: list[tuple[BookingRequested, str]]
 
     @consume_with_retry(
         BOOKING_REQUESTS,
@@ -54,12 +54,12 @@ class Worker:
         type(self).handle(request)
 
     def give_up(self, request: BookingRequested, code: str) -> None:
-        self.parked.append((request, code))
+        self.dead_lettered.append((request, code))
 
 
 @pytest.fixture
 def worker(container_factory: Any, config: dict[str, Any]) -> Iterator[type[Worker]]:
-    Worker.seen, Worker.repeated, Worker.parked = [], [], []
+    Worker.seen, Worker.repeated, Worker.dead_lettered = [], [], []
     Worker.handle = staticmethod(lambda request: None)
     container = container_factory(Worker, config)
     container.start()
@@ -96,7 +96,7 @@ def test_a_worker_is_told_of_what_may_be_a_repetition(
 def test_what_is_in_hand_is_not_acked_with_what_is_done(
     container_factory: Any, config: dict[str, Any], amqp_uri: str
 ) -> None:
-    Worker.seen, Worker.repeated, Worker.parked = [], [], []
+    Worker.seen, Worker.repeated, Worker.dead_lettered = [], [], []
     done: list[BookingRequested] = []
 
     def handle(request: BookingRequested) -> None:
@@ -138,7 +138,7 @@ def test_a_failing_message_runs_three_times_with_doubling_waits(
     assert body_of(message) == BODY
 
 
-def test_a_parked_message_carries_its_cause_and_no_foreign_text(
+def test_a_dead_lettered_message_carries_its_cause_and_no_foreign_text(
     worker: type[Worker], amqp_uri: str
 ) -> None:
     worker.handle = raising(ValueError(SECRET))
@@ -150,27 +150,29 @@ def test_a_parked_message_carries_its_cause_and_no_foreign_text(
     assert SECRET not in str(message.headers)
 
 
-def test_the_service_is_told_of_a_parked_message(worker: type[Worker], amqp_uri: str) -> None:
+def test_the_service_is_told_of_a_dead_lettered_message(
+    worker: type[Worker], amqp_uri: str
+) -> None:
     worker.handle = raising(ValueError())
     send(amqp_uri, headers={ATTEMPT_HEADER: 3})
-    eventually(lambda: worker.parked == [(BookingRequested.from_body(BODY), "ValueError")])
+    eventually(lambda: worker.dead_lettered == [(BookingRequested.from_body(BODY), "ValueError")])
 
 
-def test_a_message_is_parked_before_its_service_is_told(
+def test_a_message_is_dead_lettered_before_its_service_is_told(
     worker: type[Worker], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parked = []
+    dead_lettered = []
 
     def look(*_args: Any) -> None:
-        parked.append(take(amqp_uri, BOOKING_REQUESTS.dead_letter) is not None)
+        dead_lettered.append(take(amqp_uri, BOOKING_REQUESTS.dead_letter) is not None)
 
     monkeypatch.setattr(Worker, "give_up", look)
     worker.handle = raising(ValueError())
     send(amqp_uri, headers={ATTEMPT_HEADER: 3})
-    assert eventually(lambda: parked) == [True]
+    assert eventually(lambda: dead_lettered) == [True]
 
 
-def test_a_message_that_recovers_is_not_parked(worker: type[Worker], amqp_uri: str) -> None:
+def test_a_message_that_recovers_is_not_dead_lettered(worker: type[Worker], amqp_uri: str) -> None:
     def handle(request: BookingRequested) -> None:
         if len(worker.seen) < 2:
             raise ValueError
@@ -219,7 +221,7 @@ def test_a_poison_error_parks_at_once(worker: type[Worker], amqp_uri: str) -> No
         pytest.param(b"", {}, id="empty"),
     ],
 )
-def test_poison_is_parked_at_once_with_its_bytes_and_cause(
+def test_poison_is_dead_lettered_at_once_with_its_bytes_and_cause(
     worker: type[Worker], amqp_uri: str, body: bytes, properties: dict[str, Any]
 ) -> None:
     send(amqp_uri, body, **properties)
@@ -265,7 +267,7 @@ def test_a_queue_that_is_deleted_and_declared_again_is_consumed_again(
 def test_stopping_finishes_and_acks_the_work_in_hand(
     container_factory: Any, config: dict[str, Any], amqp_uri: str
 ) -> None:
-    Worker.seen, Worker.repeated, Worker.parked = [], [], []
+    Worker.seen, Worker.repeated, Worker.dead_lettered = [], [], []
     finished: list[BookingRequested] = []
     go_on = Event()
 
@@ -291,7 +293,7 @@ def test_stopping_finishes_and_acks_the_work_in_hand(
 def test_a_lost_link_redelivers_what_was_not_acked(
     container_factory: Any, config: dict[str, Any], rabbit_node: RabbitNode, amqp_uri: str
 ) -> None:
-    Worker.seen, Worker.repeated, Worker.parked = [], [], []
+    Worker.seen, Worker.repeated, Worker.dead_lettered = [], [], []
     Worker.handle = staticmethod(lambda request: eventlet.sleep(2))
     with proxied(rabbit_node.port) as proxy:
         config["AMQP_URI"] = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"

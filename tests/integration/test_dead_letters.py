@@ -34,7 +34,7 @@ from runner.services import ROOT
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
-from tests.dead_letters import PARKED_AT, park, request
+from tests.dead_letters import DEAD_LETTERED_AT, park, request
 from tests.mailbox import Mailbox, running_mailbox
 from tests.receiver import receiving
 
@@ -426,7 +426,7 @@ def test_nothing_named_is_a_wrong_use(clinic: Clinic, amqp_uri: str, command: li
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, REQUESTS.dead_letter)) == (0, 1)
 
 
-def test_what_is_parked_again_after_a_replay_has_used_up_new_attempts(
+def test_what_is_dead_lettered_again_after_a_replay_has_used_up_new_attempts(
     clinic: Clinic,
     store: BookingRepository,
     config: dict[str, Any],
@@ -442,7 +442,7 @@ def test_what_is_parked_again_after_a_replay_has_used_up_new_attempts(
     worker.stop()
     assert row[2:5] == ["check_unavailable", "3", "1"]
     assert row[0] != first
-    assert row[5] > to_wire(PARKED_AT + timedelta(days=1))
+    assert row[5] > to_wire(DEAD_LETTERED_AT + timedelta(days=1))
 
 
 def test_a_replayed_booking_is_decided_and_asks_for_attention_no_more(
@@ -498,7 +498,7 @@ def test_a_replayed_letter_to_a_patient_is_tried_again(
     event = rejection_of(booking, store)
     put(amqp_uri, EMAIL.name, event, content_type="application/json")
     eventually(lambda: depth(amqp_uri, EMAIL.dead_letter) == 1)
-    # Still refused, it is parked again; mended, it goes out.
+    # Still refused, it is dead_lettered again; mended, it goes out.
     clinic.letters("replay", "--error-code", "recipient_rejected")
     (row,) = eventually(clinic.listed)
     assert row[2:5] == ["recipient_rejected", "1", "1"]

@@ -300,7 +300,7 @@ def test_failed_checks_are_counted_as_retries_and_then_as_a_dead_letter(
 ) -> None:
     config["AVAILABILITY"]["failure_rate"] = 1
     monitored = start(BookingWorker)
-    retried, parked, done = (
+    retried, dead_lettered, done = (
         Growth(monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome=outcome)
         for outcome in ("retried", "dead_lettered", "acked")
     )
@@ -310,7 +310,7 @@ def test_failed_checks_are_counted_as_retries_and_then_as_a_dead_letter(
     checks = Growth(monitored, "clinic_check_seconds_count")
     ask(amqp_uri, pending(store))
     eventually(lambda: dead() == 1)
-    assert (retried(), parked(), done(), checks()) == (2, 1, 0, 3)
+    assert (retried(), dead_lettered(), done(), checks()) == (2, 1, 0, 3)
 
 
 @pytest.mark.parametrize(
@@ -331,13 +331,13 @@ def test_dead_letters_are_counted_by_cause(
     start: Start, amqp_uri: str, body: bytes, properties: dict[str, Any], cause: str
 ) -> None:
     monitored = start(BookingWorker)
-    parked = Growth(
+    dead_lettered = Growth(
         monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome="dead_lettered"
     )
     dead = Growth(monitored, "clinic_dead_letters_total", queue=REQUESTS, error_code=cause)
     put(amqp_uri, REQUESTS, body, content_type="application/json", **properties)
     eventually(lambda: dead() == 1)
-    assert parked() == 1
+    assert dead_lettered() == 1
 
 
 def test_rounds_that_do_not_count_are_counted_as_postponed(
@@ -345,7 +345,7 @@ def test_rounds_that_do_not_count_are_counted_as_postponed(
 ) -> None:
     booking = pending(store)
     monitored = start(BookingWorker)
-    postponed, done, retried, parked = (
+    postponed, done, retried, dead_lettered = (
         Growth(monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome=outcome)
         for outcome in ("deferred", "acked", "retried", "dead_lettered")
     )
@@ -354,7 +354,7 @@ def test_rounds_that_do_not_count_are_counted_as_postponed(
     eventually(lambda: postponed() >= 2)
     database_link.restore()
     eventually(lambda: done() == 1)
-    assert (retried(), parked()) == (0, 0)
+    assert (retried(), dead_lettered()) == (0, 0)
 
 
 # --- what the notifier counts

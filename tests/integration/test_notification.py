@@ -343,7 +343,7 @@ def test_a_refused_address_is_final(
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
         delivery.deliver(event)
-    # Whoever dies before the message is parked has not given the letter up.
+    # Whoever dies before the message is dead_lettered has not given the letter up.
     assert rows(database) == {f"{event.event_id}:email": "sending"}
     delivery.give_up(event, RecipientRejected.code)
     assert rows(database) == {f"{event.event_id}:email": "failed"}
@@ -570,15 +570,15 @@ def test_an_event_on_the_queue_becomes_a_letter(
     eventually(lambda: depth(amqp_uri, QUEUE) == 0)
 
 
-def test_a_refused_letter_is_parked_and_holds_up_nobody(
+def test_a_refused_letter_is_dead_lettered_and_holds_up_nobody(
     service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, confirmed(bookings, address="refused@example.com")[1])
     booking = put_booking(bookings, patient_name="Bea", patient_email="bea@example.com", date=now())
     send(amqp_uri, take_step(bookings, steps.reject(booking, reason="past", at=now(), by="test")))
-    parked = eventually(lambda: take(amqp_uri, f"{QUEUE}.dead_letter"))
+    dead_lettered = eventually(lambda: take(amqp_uri, f"{QUEUE}.dead_letter"))
     (letter,) = eventually(mailbox.letters)
-    assert parked.headers["x-error-code"] == "recipient_rejected"
+    assert dead_lettered.headers["x-error-code"] == "recipient_rejected"
     assert letter["To"] == "bea@example.com"
 
 

@@ -498,7 +498,7 @@ def test_a_reference_is_found_by_the_index_of_the_ids(
         assert_along(plans, "_id_")
 
 
-def test_the_ledger_is_asked_by_its_keys_and_needs_no_other_index(
+def test_the_delivery_log_is_asked_by_its_keys_and_needs_no_other_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     delivery_log = DeliveryLog(counted, "email", lease_seconds=60)

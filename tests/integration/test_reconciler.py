@@ -449,7 +449,7 @@ class Broken(Exception):
 
 
 @pytest.mark.parametrize("where", ["channel", "claim"])
-def test_a_parked_event_is_settled_and_is_sent_when_a_person_replays_it(
+def test_a_dead_lettered_event_is_settled_and_is_sent_when_a_person_replays_it(
     start: Callable[..., Any],
     bookings: BookingRepository,
     database: Database[Any],

@@ -166,10 +166,10 @@ def test_letters_stand_by_queue_the_oldest_first(staff: Staff, amqp_uri: str) ->
 
 
 def test_looking_changes_nothing(staff: Staff, amqp_uri: str) -> None:
-    parked = {park(amqp_uri) for _ in range(10)}
+    dead_lettered = {park(amqp_uri) for _ in range(10)}
     for _ in range(3):
-        assert set(ids(staff.get(LETTERS).text)) == parked
-    staff.get(f"{LETTERS}/drop", **of(min(parked)))
+        assert set(ids(staff.get(LETTERS).text)) == dead_lettered
+    staff.get(f"{LETTERS}/drop", **of(min(dead_lettered)))
     eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == 10)
     assert depth(amqp_uri, REQUESTS.name) == 0
 
@@ -530,7 +530,7 @@ def test_one_at_a_time_looks_and_the_next_is_told_so(
 
 
 def test_two_who_look_at_once_both_see_all(staff: Staff, sign_in: SetUp, amqp_uri: str) -> None:
-    parked = {park(amqp_uri) for _ in range(20)}
+    dead_lettered = {park(amqp_uri) for _ in range(20)}
     pages: list[str] = []
     threads = [
         threading.Thread(target=lambda: pages.append(staff.get(LETTERS).text)) for _ in range(2)
@@ -539,7 +539,7 @@ def test_two_who_look_at_once_both_see_all(staff: Staff, sign_in: SetUp, amqp_ur
         each.start()
     for each in threads:
         each.join()
-    assert [set(ids(page)) for page in pages] == [parked, parked]
+    assert [set(ids(page)) for page in pages] == [dead_lettered, dead_lettered]
 
 
 def _timed(act: Callable[[], Any]) -> tuple[Any, float]:

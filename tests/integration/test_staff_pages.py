@@ -906,7 +906,7 @@ def test_a_notification_that_can_not_be_sent_again_says_so(
     assert elements(answer, "div")[0]["role"] == "alert"
 
 
-def test_a_booking_is_shown_while_the_notification_desk_is_away(
+def test_a_booking_is_shown_while_the_notification_admin_is_away(
     client: FlaskClient, store: BookingRepository, desk: Desk
 ) -> None:
     booking = confirmed(store)

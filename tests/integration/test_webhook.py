@@ -420,8 +420,8 @@ def test_a_forged_event_is_not_told(
 ) -> None:
     start(WebhookService, receiver.url)
     send(amqp_uri, replace(rejected(bookings), reason="closed"))
-    parked = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
-    assert parked.headers["x-error-code"] == "poison_message"
+    dead_lettered = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
+    assert dead_lettered.headers["x-error-code"] == "poison_message"
     assert receiver.calls == []
 
 
@@ -460,7 +460,7 @@ def test_a_fault_of_the_receiver_is_tried_again_with_the_same_event_id(
 @pytest.mark.parametrize(
     ("status", "cause", "runs"), [(500, "webhook_failed", 3), (410, "webhook_rejected", 1)]
 )
-def test_what_a_receiver_does_not_take_is_parked_with_its_cause(
+def test_what_a_receiver_does_not_take_is_dead_lettered_with_its_cause(
     start: Callable[..., Any],
     bookings: BookingRepository,
     receiver: Receiver,
@@ -474,12 +474,12 @@ def test_what_a_receiver_does_not_take_is_parked_with_its_cause(
     start(WebhookService, receiver.url)
     event = rejected(bookings)
     send(amqp_uri, event)
-    parked = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
-    assert (parked.headers["x-error-code"], parked.headers["x-original-queue"]) == (
+    dead_lettered = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
+    assert (dead_lettered.headers["x-error-code"], dead_lettered.headers["x-original-queue"]) == (
         cause,
         WEBHOOK.name,
     )
-    assert parked.headers["x-error-message"] == f"the endpoint answered {status}"
+    assert dead_lettered.headers["x-error-message"] == f"the endpoint answered {status}"
     assert len(receiver.calls) == runs
     eventually(lambda: states(database) == {event.event_id: "failed"})
 

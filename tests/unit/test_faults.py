@@ -69,7 +69,7 @@ def _webhook(event_id: str, secret: str = WEBHOOK_SECRET, status: int = 200) -> 
 def _state(**changes: object) -> State:
     state: dict[str, object] = {
         "bookings": [],
-        "ledger": {},
+        "delivery_log": {},
         "letters": [],
         "unsent": [],
         "depths": {},
@@ -106,15 +106,15 @@ def _booking(**fields: object) -> dict[str, object]:
         ("I4", _state(bookings=[_booking(history=[*DECIDED, MOVE], version=3)])),
         ("I5", _state(unsent=["x:1"])),
         ("I6", _state(bookings=[_booking()])),
-        ("I6", _state(ledger={"x:2:email": {"state": "sent", "tries": 1}})),
-        ("I7", _state(ledger={"x:2:email": {"state": "sent", "tries": 1}})),
+        ("I6", _state(delivery_log={"x:2:email": {"state": "sent", "tries": 1}})),
+        ("I7", _state(delivery_log={"x:2:email": {"state": "sent", "tries": 1}})),
         ("I7", _state(letters=[{"Message-ID": "<x.2@clinic>"}])),
         ("I8", _state(letters=[{"Message-ID": "<x.2@clinic>"}])),
         ("I9", _state(depths={"booking_requests": 1})),
         ("I9", _state(depths={"booking_dead_letter": 1})),
         ("I14", _state(logs="hello Ana Zzyzx 1")),
         ("I18", _state(bookings=[_booking()], reminded_until=TEN)),
-        ("I18", _state(ledger={"x:2:reminder": {"state": "sent"}})),
+        ("I18", _state(delivery_log={"x:2:reminder": {"state": "sent"}})),
         ("I19", _state(bookings=[_booking()], webhooks=[])),
         ("I19", _state(webhooks=[_webhook("x:2")])),
     ],
@@ -150,8 +150,8 @@ def test_each_step_needs_one_true_letter(
 ) -> None:
     history = History(tmp_path / "history")
     history.complete(history.invoke("book", "p@example.com"), "unknown")
-    ledger = {"x:2:email": {"state": "sent", "tries": 1} | row}
-    state = _state(bookings=[_booking(_id="x")], letters=letters, ledger=ledger)
+    delivery_log = {"x:2:email": {"state": "sent", "tries": 1} | row}
+    state = _state(bookings=[_booking(_id="x")], letters=letters, delivery_log=delivery_log)
     found = violations(state, history, Allowed(second_copies=True))
     assert {text.partition(":")[0] for text in found} == broken
 
@@ -280,8 +280,8 @@ def test_a_reminder_must_not_come_long_after_a_change(
     history.complete(call, OK)
     letter = _letter("x:2:reminder", about="Recordatorio de su cita")
     letter["X-Taken-At"] = str(call.ended_at + after_seconds)
-    ledger = {"x:2:reminder": {"state": "sent"}}
-    state = _state(bookings=[_moved()], letters=[letter], ledger=ledger)
+    delivery_log = {"x:2:reminder": {"state": "sent"}}
+    state = _state(bookings=[_moved()], letters=[letter], delivery_log=delivery_log)
     assert ("I18" in _numbers(state, history)) is is_late
 
 
@@ -300,8 +300,8 @@ def test_a_reminder_must_not_come_long_after_a_change(
 def test_a_receiver_hears_of_each_step_and_can_believe_it(
     calls: list[WebhookCall], broken: bool, tmp_path: Path
 ) -> None:
-    ledger = {"x:2:webhook": {"state": "sent", "tries": 2}}
-    state = _state(bookings=[_booking(_id="x")], ledger=ledger, webhooks=calls)
+    delivery_log = {"x:2:webhook": {"state": "sent", "tries": 2}}
+    state = _state(bookings=[_booking(_id="x")], delivery_log=delivery_log, webhooks=calls)
     assert ("I19" in _numbers(state, History(tmp_path / "history"))) is broken
 
 
@@ -311,8 +311,8 @@ def test_a_receiver_hears_of_each_step_and_can_believe_it(
 def test_an_email_is_left_out_only_for_a_later_one(
     later: dict[str, Any] | None, is_broken: bool, tmp_path: Path
 ) -> None:
-    ledger = {"x:2:email": {"state": "superseded"}} | ({"x:3:email": later} if later else {})
-    state = _state(bookings=[_moved()], ledger=ledger)
+    delivery_log = {"x:2:email": {"state": "superseded"}} | ({"x:3:email": later} if later else {})
+    state = _state(bookings=[_moved()], delivery_log=delivery_log)
     broken = violations(state, History(tmp_path / "history"), NOTHING)
     assert any("x:2:email: superseded" in text for text in broken) is is_broken
 
@@ -324,7 +324,9 @@ def test_nobody_is_reminded_twice(
     letters: int, ambiguous: int, is_broken: bool, tmp_path: Path
 ) -> None:
     letter = _letter("x:2:reminder", about="Recordatorio de su cita") | {"X-Taken-At": "1"}
-    ledger = {"x:2:reminder": {"state": "sent", "ambiguous": ambiguous}}
-    state = _state(bookings=[_booking(_id="x")], letters=[letter] * letters, ledger=ledger)
+    delivery_log = {"x:2:reminder": {"state": "sent", "ambiguous": ambiguous}}
+    state = _state(
+        bookings=[_booking(_id="x")], letters=[letter] * letters, delivery_log=delivery_log
+    )
     found = _numbers(state, History(tmp_path / "history"), Allowed(second_copies=True))
     assert ("I7" in found) is is_broken

@@ -11,7 +11,7 @@ TOOL = "dead-letters"
 
 #: What goes on meanwhile; see acts.py.
 BOOK, CANCEL, MOVE, REMIND, LOSE, REPLAY = "book", "cancel", "move", "remind", "lose", "replay"
-#: What is sent; each has its own rows in the ledger.
+#: What is sent; each has its own rows in the delivery log.
 EMAIL, REMINDER, WEBHOOK = "email", "reminder", "webhook"
 
 #: What has to be wrong already for the point to be reached: a gateway has died between storing a
@@ -104,7 +104,7 @@ POINTS = (
     Point("decided and acked", WORKER, _ACKED, is_after=True),
     Point("failed, not sent round", WORKER, _AGAIN, trouble=CHECK_FAILS),
     Point("sent round, not acked", WORKER, _AGAIN, True, CHECK_FAILS),
-    Point("parked, attention not noted", WORKER, _PARK, True, CHECK_FAILS),
+    Point("dead-lettered, attention not noted", WORKER, _PARK, True, CHECK_FAILS),
     Point("attention noted, not acked", WORKER, _ATTENTION, True, CHECK_FAILS),
     Point("event received", NOTIFIER, _RECEIVE, channel=EMAIL),
     Point("letter not claimed", NOTIFIER, _CLAIM, channel=EMAIL),
@@ -131,8 +131,8 @@ POINTS = (
     Point("event acked", NOTIFIER, _ACKED, is_after=True),
     Point("postponed, not sent round", NOTIFIER, _AGAIN, trouble=MAIL_COMES_LATER),
     Point("postponed and sent round, not acked", NOTIFIER, _AGAIN, True, MAIL_COMES_LATER),
-    Point("refused, not parked", NOTIFIER, _PARK, False, MAIL_IS_REFUSED),
-    Point("refused and parked, not given up", NOTIFIER, _PARK, True, MAIL_IS_REFUSED),
+    Point("refused, not dead-lettered", NOTIFIER, _PARK, False, MAIL_IS_REFUSED),
+    Point("refused and dead-lettered, not given up", NOTIFIER, _PARK, True, MAIL_IS_REFUSED),
     Point("given up, not acked", NOTIFIER, _GIVE_UP, True, MAIL_IS_REFUSED),
     Point("cancelling not stored", WORKER, _APPLY, act=CANCEL),
     Point("cancelling stored, not answered", WORKER, _ANSWER, act=CANCEL),
@@ -193,5 +193,5 @@ POINTS = (
     ),
     Point("lost event published, watermark not risen", NOTIFIER, _PUBLISH_AGAIN, True, act=LOSE),
     Point("dead letter in hand, not sent round", TOOL, _PUT, act=REPLAY),
-    Point("dead letter sent round, still parked", TOOL, _CONFIRM, True, act=REPLAY),
+    Point("dead letter sent round, still dead-lettered", TOOL, _CONFIRM, True, act=REPLAY),
 )

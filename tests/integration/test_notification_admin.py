@@ -102,7 +102,7 @@ def delivery(
 
 
 @pytest.fixture
-def desk(
+def admin(
     bookings: BookingRepository, notifications: Notifications, broker_link: Proxy
 ) -> NotificationAdmin:
     uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
@@ -128,7 +128,7 @@ def start(config: dict[str, Any], container_factory: Any) -> Iterator[Callable[.
 
 @pytest.fixture
 def call(amqp_uri: str) -> Iterator[Callable[..., Any]]:
-    """Call the desk as the gateway does."""
+    """Call the admin as the gateway does."""
     pool = RpcPool(amqp_uri, NOTIFICATION_ADMIN)
     yield lambda method, **given: pool.call(method, until=time.monotonic() + 30, **given)
     pool.close()
@@ -168,10 +168,10 @@ def record_outcome(delivery_log: DeliveryLog, event: BookingStateChanged, state:
     delivery_log.record_outcome(claim, state)
 
 
-def told(desk: NotificationAdmin, booking_id: str) -> list[tuple[Any, ...]]:
+def told(admin: NotificationAdmin, booking_id: str) -> list[tuple[Any, ...]]:
     """What the list says of each notification, in short."""
     fields = ("version", "channel", "state", "canResend")
-    return [tuple(each[field] for field in fields) for each in desk.read(booking_id)]
+    return [tuple(each[field] for field in fields) for each in admin.read(booking_id)]
 
 
 def references(mailbox: Mailbox) -> list[str]:
@@ -184,19 +184,19 @@ def resent(channel: str = "email") -> float:
     return float(MANUAL_RESENDS.labels(channel)._value.get())
 
 
-def sent(desk: NotificationAdmin, booking_id: str, tries: int, channel: str = "email") -> bool:
-    rows = [each for each in desk.read(booking_id) if each["channel"] == channel]
+def sent(admin: NotificationAdmin, booking_id: str, tries: int, channel: str = "email") -> bool:
+    rows = [each for each in admin.read(booking_id) if each["channel"] == channel]
     return (rows[-1]["state"], rows[-1]["tries"]) == ("sent", tries)
 
 
 def test_each_step_is_listed_over_each_channel_in_order(
-    desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
+    admin: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     cancelled(bookings, booking_id)
     for channel in ("webhook", "reminder", "email"):
         record_outcome(DeliveryLog(database, channel, 60), confirmation, State.SENT)
-    assert told(desk, booking_id) == [
+    assert told(admin, booking_id) == [
         (2, "email", "sent", False),
         (2, "reminder", "sent", False),
         (2, "webhook", "sent", True),
@@ -205,7 +205,7 @@ def test_each_step_is_listed_over_each_channel_in_order(
 
 
 def test_each_step_is_listed_of_a_booking_that_was_moved_again_and_again(
-    desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
+    admin: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     other_id, other = confirmed(bookings, seat=1)
@@ -215,9 +215,9 @@ def test_each_step_is_listed_of_a_booking_that_was_moved_again_and_again(
     for channel in channels:
         for event in (*events, other):
             record_outcome(DeliveryLog(database, channel, 60), event, State.SENT)
-    listed = [(version, channel) for version, channel, *_ in told(desk, booking_id)]
+    listed = [(version, channel) for version, channel, *_ in told(admin, booking_id)]
     assert listed == [(version, channel) for version in range(2, 7) for channel in channels]
-    assert len(told(desk, other_id)) == 3
+    assert len(told(admin, other_id)) == 3
 
 
 def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_time(
@@ -231,7 +231,7 @@ def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_tim
 
 
 def test_a_row_says_what_became_of_a_step_and_when(
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     database: Database[Any],
@@ -239,7 +239,7 @@ def test_a_row_says_what_became_of_a_step_and_when(
     booking_id, event = confirmed(bookings)
     record_outcome(delivery_log, event, State.FAILED)
     at = database["notifications"].find_one({"bookingId": booking_id})["updatedAt"]
-    assert desk.read(booking_id) == [
+    assert admin.read(booking_id) == [
         {
             "version": 2,
             "status": "confirmed",
@@ -253,29 +253,29 @@ def test_a_row_says_what_became_of_a_step_and_when(
 
 
 def test_a_step_that_nobody_has_begun_to_tell_waits_since_it_was_taken(
-    desk: NotificationAdmin, bookings: BookingRepository
+    admin: NotificationAdmin, bookings: BookingRepository
 ) -> None:
     booking_id, event = confirmed(bookings)
-    (row,) = desk.read(booking_id)
+    (row,) = admin.read(booking_id)
     assert (row["state"], row["tries"], row["at"]) == ("waiting", 0, to_wire(event.occurred_at))
 
 
-def test_of_a_request_nobody_is_told(desk: NotificationAdmin, bookings: BookingRepository) -> None:
-    assert desk.read(put_booking(bookings).id) == []
+def test_of_a_request_nobody_is_told(admin: NotificationAdmin, bookings: BookingRepository) -> None:
+    assert admin.read(put_booking(bookings).id) == []
 
 
 @pytest.mark.parametrize("booking_id", [NOBODY, "nobody", {"$ne": None}, 7])
-def test_of_no_booking_nothing_is_told(desk: NotificationAdmin, booking_id: Any) -> None:
+def test_of_no_booking_nothing_is_told(admin: NotificationAdmin, booking_id: Any) -> None:
     with pytest.raises(BookingNotFound):
-        desk.read(booking_id)
+        admin.read(booking_id)
     with pytest.raises(BookingNotFound):
-        desk.resend(booking_id, 2, "email", "staff")
+        admin.resend(booking_id, 2, "email", "staff")
 
 
 def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     start: Callable[..., None],
     call: Callable[..., Any],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     mailbox: Mailbox,
     monkeypatch: pytest.MonkeyPatch,
@@ -286,12 +286,12 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
     asked, before = {"booking_id": booking_id, "version": 2, "channel": "email"}, resent()
     start(NotificationService, NotificationAdminService)
     call("resend", **asked, by="staff")
-    eventually(lambda: sent(desk, booking_id, tries=1))
+    eventually(lambda: sent(admin, booking_id, tries=1))
     monkeypatch.setattr("notification_service.notification_admin.PAUSE", timedelta(0))
     for tries in (2, 3):
         row = call("resend", **asked, by="staff")
         assert (row["version"], row["state"], row["canResend"]) == (2, "postponed", True)
-        eventually(lambda tries=tries: sent(desk, booking_id, tries))
+        eventually(lambda tries=tries: sent(admin, booking_id, tries))
     assert references(mailbox) == ["2", "2.resend1", "2.resend2"]
     first, *copies = mailbox.letters()
     texts = [each.get_body(("plain",)).get_content() for each in (first, *copies)]
@@ -308,7 +308,7 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
 
 def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
     start: Callable[..., None],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
@@ -316,23 +316,23 @@ def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
 ) -> None:
     booking_id, _ = confirmed(bookings, address="refused@example.com")
     start(NotificationService)
-    desk.resend(booking_id, 2, "email", "staff")  # its own event is not on its way in this test
-    eventually(lambda: told(desk, booking_id) == [(2, "email", "failed", True)])
+    admin.resend(booking_id, 2, "email", "staff")  # its own event is not on its way in this test
+    eventually(lambda: told(admin, booking_id) == [(2, "email", "failed", True)])
     database["bookings"].update_one(
         {"_id": booking_id}, {"$set": {"patientEmail": "ana@example.com"}}
     )
-    desk.resend(booking_id, 2, "email", "staff")
-    eventually(lambda: sent(desk, booking_id, tries=2))
+    admin.resend(booking_id, 2, "email", "staff")
+    eventually(lambda: sent(admin, booking_id, tries=2))
     assert references(mailbox) == ["2.resend1"]
 
 
 def test_the_event_of_what_is_sent_again_is_that_of_the_step_and_goes_to_its_channel_only(
-    desk: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
+    admin: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, event = confirmed(bookings)
     record_outcome(delivery_log, event, State.SENT)
     with subscriber(amqp_uri, "booking_notifications") as heard:
-        desk.resend(booking_id, 2, "email", "staff")
+        admin.resend(booking_id, 2, "email", "staff")
         message = eventually(lambda: take(amqp_uri, EMAIL.name))
         assert heard() == []
     assert body_of(message) == event.to_body()
@@ -341,7 +341,7 @@ def test_the_event_of_what_is_sent_again_is_that_of_the_step_and_goes_to_its_cha
 
 def test_tries_of_one_sending_have_one_message_id(
     delivery: Delivery[OutgoingEmail],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
@@ -350,27 +350,27 @@ def test_tries_of_one_sending_have_one_message_id(
     delivery.delivery_log = DeliveryLog(database, "email", lease_seconds=0)
     for asks in (False, False, True, False):
         if asks:
-            desk.resend(booking_id, 2, "email", "staff")
+            admin.resend(booking_id, 2, "email", "staff")
         with pytest.raises(DeliveryOutcomeUnknown):
             delivery.deliver(event)
     assert references(mailbox) == ["2", "2", "2.resend1", "2.resend1"]
 
 
 def test_of_two_who_ask_at_once_one_is_heard(
-    desk: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
+    admin: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, event = confirmed(bookings)
     record_outcome(delivery_log, event, State.SENT)
-    (read,) = desk.notifications.of(bookings.get(booking_id))
-    desk.notifications.reset_for_resend(read)
+    (read,) = admin.notifications.of(bookings.get(booking_id))
+    admin.notifications.reset_for_resend(read)
     with pytest.raises(ResendRejected):
-        desk.notifications.reset_for_resend(read)
+        admin.notifications.reset_for_resend(read)
 
 
 def test_a_crowd_that_asks_at_once_makes_one_letter_more(
     start: Callable[..., None],
     call: Callable[..., Any],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     mailbox: Mailbox,
@@ -392,49 +392,49 @@ def test_a_crowd_that_asks_at_once_makes_one_letter_more(
     heard = [each.wait() for each in crowd]
     assert any(heard)
     start(NotificationService)
-    eventually(lambda: sent(desk, booking_id, tries=2))
+    eventually(lambda: sent(admin, booking_id, tries=2))
     eventually(lambda: depth(amqp_uri, EMAIL.name) == 0)
     assert len(mailbox.letters()) == 1
 
 
 def test_who_asks_again_a_moment_later_makes_no_second_letter(
     delivery: Delivery[OutgoingEmail],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings)
     delivery.deliver(event)
-    desk.resend(booking_id, 2, "email", "staff")
+    admin.resend(booking_id, 2, "email", "staff")
     delivery.deliver(event)
-    assert told(desk, booking_id) == [(2, "email", "sent", False)]
+    assert told(admin, booking_id) == [(2, "email", "sent", False)]
     with pytest.raises(ResendRejected):
-        desk.resend(booking_id, 2, "email", "staff")
+        admin.resend(booking_id, 2, "email", "staff")
     database["notifications"].update_one({}, {"$set": {"updatedAt": now() - PAUSE}})
-    assert told(desk, booking_id) == [(2, "email", "sent", True)]
+    assert told(admin, booking_id) == [(2, "email", "sent", True)]
 
 
 def test_who_dies_before_the_event_is_published_leaves_a_row_that_may_be_asked_for_again(
     start: Callable[..., None],
     call: Callable[..., Any],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings)
     record_outcome(delivery_log, event, State.SENT)
-    desk.notifications.reset_for_resend(*desk.notifications.of(bookings.get(booking_id)))
-    assert told(desk, booking_id) == [(2, "email", "postponed", True)]
+    admin.notifications.reset_for_resend(*admin.notifications.of(bookings.get(booking_id)))
+    assert told(admin, booking_id) == [(2, "email", "postponed", True)]
     start(NotificationService, NotificationAdminService)
     call("resend", booking_id=booking_id, version=2, channel="email")
-    eventually(lambda: sent(desk, booking_id, tries=2))
+    eventually(lambda: sent(admin, booking_id, tries=2))
     assert references(mailbox) == ["2.resend2"]
 
 
 def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     database: Database[Any],
@@ -442,7 +442,7 @@ def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
 ) -> None:
     booking_id, event = confirmed(bookings, at=now() - timedelta(seconds=30))
     record_outcome(delivery_log, event, State.SENT)
-    desk.notifications.reset_for_resend(*desk.notifications.of(bookings.get(booking_id)))
+    admin.notifications.reset_for_resend(*admin.notifications.of(bookings.get(booking_id)))
     publisher = Publisher(amqp_uri, topology.declare)
     reconciler = Reconciler(
         ChangeFeed(database), delivery_log, Watermark(database, "email"), publisher, EMAIL.name, 1
@@ -454,7 +454,7 @@ def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
 
 
 def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     broker_link: Proxy,
@@ -464,27 +464,27 @@ def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
     record_outcome(delivery_log, event, State.SENT)
     broker_link.refuse()
     with pytest.raises(BrokerUnavailable):
-        desk.resend(booking_id, 2, "email", "staff")
+        admin.resend(booking_id, 2, "email", "staff")
     broker_link.restore()
-    assert told(desk, booking_id) == [(2, "email", "postponed", True)]
-    desk.resend(booking_id, 2, "email", "staff")
+    assert told(admin, booking_id) == [(2, "email", "postponed", True)]
+    admin.resend(booking_id, 2, "email", "staff")
     eventually(lambda: take(amqp_uri, EMAIL.name))
 
 
 def test_a_letter_about_an_earlier_step_is_not_sent_again(
-    desk: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
+    admin: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     record_outcome(delivery_log, confirmation, State.SENT)
     cancelled(bookings, booking_id)
     with pytest.raises(ResendRejected):
-        desk.resend(booking_id, 2, "email", "staff")
-    assert told(desk, booking_id)[0] == (2, "email", "sent", False)
+        admin.resend(booking_id, 2, "email", "staff")
+    assert told(admin, booking_id)[0] == (2, "email", "sent", False)
     assert depth(amqp_uri, EMAIL.name) == 0
 
 
 def test_what_is_being_sent_is_not_sent_again_before_its_lease_is_over(
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     database: Database[Any],
@@ -492,32 +492,32 @@ def test_what_is_being_sent_is_not_sent_again_before_its_lease_is_over(
 ) -> None:
     booking_id, event = confirmed(bookings)
     delivery_log.claim(event)
-    assert told(desk, booking_id) == [(2, "email", "sending", False)]
+    assert told(admin, booking_id) == [(2, "email", "sending", False)]
     with pytest.raises(ResendRejected):
-        desk.resend(booking_id, 2, "email", "staff")
+        admin.resend(booking_id, 2, "email", "staff")
     database["notifications"].update_one({}, {"$set": {"leaseUntil": now()}})
-    assert told(desk, booking_id) == [(2, "email", "sending", True)]
-    desk.resend(booking_id, 2, "email", "staff")
+    assert told(admin, booking_id) == [(2, "email", "sending", True)]
+    admin.resend(booking_id, 2, "email", "staff")
     eventually(lambda: take(amqp_uri, EMAIL.name))
 
 
 def test_a_reminder_is_not_sent_again(
-    desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
+    admin: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, event = confirmed(bookings)
     record_outcome(DeliveryLog(database, "reminder", 60), event, State.SENT)
     with pytest.raises(ResendRejected):
-        desk.resend(booking_id, 2, "reminder", "staff")
+        admin.resend(booking_id, 2, "reminder", "staff")
 
 
 @pytest.mark.parametrize("version", [-1, 0, 1, 3, 2**70])
 def test_no_step_that_nobody_is_told_of_is_sent_again(
-    desk: NotificationAdmin, bookings: BookingRepository, version: int
+    admin: NotificationAdmin, bookings: BookingRepository, version: int
 ) -> None:
     booking_id, _ = confirmed(bookings)
     for channel in ("email", "webhook", "reminder"):
         with pytest.raises(ResendRejected):
-            desk.resend(booking_id, version, channel, "staff")
+            admin.resend(booking_id, version, channel, "staff")
 
 
 @pytest.mark.parametrize(
@@ -532,11 +532,11 @@ def test_no_step_that_nobody_is_told_of_is_sent_again(
     ],
 )
 def test_what_can_not_be_understood_is_refused(
-    desk: NotificationAdmin, bookings: BookingRepository, version: Any, channel: Any, by: Any
+    admin: NotificationAdmin, bookings: BookingRepository, version: Any, channel: Any, by: Any
 ) -> None:
     booking_id, _ = confirmed(bookings)
     with pytest.raises(InvalidBooking) as caught:
-        desk.resend(booking_id, version, channel, by)
+        admin.resend(booking_id, version, channel, by)
     assert "Ana" not in str(caught.value)
 
 
@@ -544,7 +544,7 @@ def test_a_webhook_is_sent_again_as_it_was_and_no_letter_with_it(
     receiver: Receiver,
     start: Callable[..., None],
     call: Callable[..., Any],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     mailbox: Mailbox,
 ) -> None:
@@ -555,7 +555,7 @@ def test_a_webhook_is_sent_again_as_it_was_and_no_letter_with_it(
     for count in (1, 2):
         call("resend", **asked)
         eventually(lambda count=count: len(receiver.calls) == count)
-        eventually(lambda count=count: (2, "webhook", "sent", True) in told(desk, booking_id))
+        eventually(lambda count=count: (2, "webhook", "sent", True) in told(admin, booking_id))
     first, second = receiver.calls
     assert first.raw == second.raw
     assert first.event == confirmation.to_body()
@@ -584,33 +584,33 @@ def test_while_webhooks_are_off_none_is_sent_again(
 
 def test_an_earlier_letter_does_not_slip_in_while_a_later_one_is_sent_again(
     delivery: Delivery[OutgoingEmail],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     mailbox: Mailbox,
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     delivery.deliver(cancelled(bookings, booking_id))
-    desk.resend(booking_id, 3, "email", "staff")
+    admin.resend(booking_id, 3, "email", "staff")
     delivery.deliver(confirmation)
     assert references(mailbox) == ["3"]
-    assert told(desk, booking_id)[0] == (2, "email", "superseded", False)
+    assert told(admin, booking_id)[0] == (2, "email", "superseded", False)
 
 
 def test_a_sender_who_was_waited_out_does_not_settle_what_is_sent_again(
-    desk: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
+    admin: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, event = confirmed(bookings)
     slow = DeliveryLog(database, "email", lease_seconds=0)
     claim = slow.claim(event)
     assert claim is not None
-    desk.resend(booking_id, 2, "email", "staff")
+    admin.resend(booking_id, 2, "email", "staff")
     slow.record_outcome(claim, State.SENT)
-    assert told(desk, booking_id) == [(2, "email", "postponed", True)]
+    assert told(admin, booking_id) == [(2, "email", "postponed", True)]
 
 
 def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one_does(
     delivery: Delivery[OutgoingEmail],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
@@ -621,7 +621,7 @@ def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one
     with pytest.raises(DeliveryExpired):
         delivery.deliver(event)
     delivery.give_up(event, DeliveryExpired.code)
-    desk.resend(booking_id, 2, "email", "staff")
+    admin.resend(booking_id, 2, "email", "staff")
     with pytest.raises(ChannelUnavailable):
         delivery.deliver(event)
     mailbox.open()
@@ -631,13 +631,13 @@ def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one
 
 def test_a_replay_of_what_was_sent_again_since_changes_nothing(
     delivery: Delivery[OutgoingEmail],
-    desk: NotificationAdmin,
+    admin: NotificationAdmin,
     bookings: BookingRepository,
     mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings)
     delivery.deliver(event)
-    desk.resend(booking_id, 2, "email", "staff")
+    admin.resend(booking_id, 2, "email", "staff")
     delivery.deliver(event)
     delivery.deliver(event, is_replay=True)
     assert references(mailbox) == ["2", "2.resend1"]
@@ -656,10 +656,10 @@ def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
     pool = RpcPool(amqp_uri, NOTIFICATION_ADMIN)
     parts = create_repository(database, settings(config))
     app = create_app(*parts, GatewaySettings(), NO_SERVICE, pool)
-    desk = app.config["NOTIFICATION_ADMIN"]
+    admin = app.config["NOTIFICATION_ADMIN"]
     asked = {"booking_id": booking_id, "version": 2, "channel": "email", "by": "staff"}
     with app.test_request_context(), pytest.raises(ResendRejected) as caught:
-        desk.call("resend", until=time.monotonic() + 30, **asked)
+        admin.call("resend", until=time.monotonic() + 30, **asked)
     with app.test_request_context(f"/booking/{booking_id}"):
         answer: Any = app.handle_user_exception(caught.value)
     pool.close()
