@@ -136,7 +136,7 @@ class _Bookings:
         return self._collection.bulk_write(updates, ordered=False).modified_count
 
     def take_together(self, some: list[_PendingTransition]) -> int:
-        query = {"_id": {"$in": [step.booking_id for step in some]}, **some[0].before}
+        query = {"_id": {"$in": [step.booking_id for step in some]}, **some[0].expected_state}
         return self._collection.update_many(query, _update(some)).modified_count
 
 
@@ -159,7 +159,7 @@ def _step(booking: Booking) -> _PendingTransition:
 
 
 def _guarded(step: _PendingTransition) -> tuple[Document, list[Document]]:
-    return {"_id": step.booking_id, **step.before}, _update([step])
+    return {"_id": step.booking_id, **step.expected_state}, _update([step])
 
 
 class _Rows:

@@ -1,1 +1,1 @@
-"""Decides bookings, and answers RPC about them."""
+"""Decides bookings and serves RPC calls about them."""

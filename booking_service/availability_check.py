@@ -1,4 +1,4 @@
-"""The simulated check of availability, as slow and as unreliable as a foreign system would be."""
+"""The simulated availability check: as slow and unreliable as a third-party system."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clinic.errors import CheckUnavailable
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityCheck:
-    """Takes between `shortest` and `longest` seconds; fails at `failure_rate`, from 0 to 1."""
+    """Takes `shortest` to `longest` seconds and fails with probability `failure_rate`."""
 
     shortest: float
     longest: float

@@ -1,4 +1,4 @@
-"""The rules that a requested date must pass before a seat is looked for. Pure."""
+"""The rules that a requested date must pass before a seat is allocated. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clinic.domain import reasons
 
 
 def rejection_reason(date: datetime, calendar: Calendar, now: datetime) -> str | None:
-    """Return the first reason code that speaks against the date, or None."""
+    """Return the code of the first rule that the date breaks, or None."""
     if date <= now:
         return reasons.PAST
     if date > now + calendar.horizon:

@@ -1,4 +1,4 @@
-"""The clinic's calendar: when it is open, and at which instants an appointment starts. Pure."""
+"""The clinic's calendar: its opening hours and the starts of its slots. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class OpeningInterval:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """`hours` holds the spans of each weekday, Monday = 0."""
+    """`hours` maps each weekday (Monday = 0) to its opening intervals."""
 
     zone: ZoneInfo
     hours: Mapping[int, Sequence[OpeningInterval]]
@@ -44,14 +44,14 @@ class Calendar:
         return any(opens <= moment < closes for opens, closes in self._hours_around(moment))
 
     def is_slot_start(self, moment: datetime) -> bool:
-        """Whether an appointment that fits before closing starts at this instant."""
+        """Return whether a slot starts at this instant and ends before closing."""
         return any(
             opens <= moment <= closes - self.slot and not (moment - opens) % self.slot
             for opens, closes in self._hours_around(moment)
         )
 
     def slot_starts(self, day: date) -> list[datetime]:
-        """List the starts of a day of the clinic, in UTC and in order."""
+        """List the slot starts of one local day, in UTC, in chronological order."""
         starts = []
         for start, closes in self._hours_of(day):
             while start + self.slot <= closes:
@@ -63,10 +63,10 @@ class Calendar:
         return self._hours_of(moment.astimezone(self.zone).date())
 
     def _hours_of(self, day: date) -> Iterator[tuple[datetime, datetime]]:
-        """Yield opening and closing as UTC instants.
+        """Yield the opening and closing instants of a local day, in UTC.
 
-        The steps between them are real time, not wall-clock time: a slot lasts as long on the
-        days when the clocks change, and such a day has more or fewer of them.
+        Slots divide elapsed time, not wall-clock time. On days when the clocks change, slots keep
+        their length, and the day has more or fewer of them.
         """
         if day in self.closed_days:
             return
@@ -76,7 +76,7 @@ class Calendar:
     def _closing_instant(self, day: date, span: OpeningInterval) -> datetime:
         if span.closes is None:
             return self._instant(day + timedelta(days=1), time.min)
-        # Clocks that change may show the closing time twice or skip it: the later reading counts.
+        # A clock change may repeat or skip the closing time: use the later instant.
         return max(self._instant(day, span.closes.replace(fold=fold)) for fold in (0, 1))
 
     def _instant(self, day: date, wall_clock: time) -> datetime:

@@ -1,4 +1,4 @@
-"""Changes a booking at somebody's request: cancels it, or reschedules it."""
+"""Cancels or reschedules a booking on behalf of an actor."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _CANCELLATIONS = (reasons.CANCELLED_BY_PATIENT, *reasons.BY_CLINIC)
 
 @dataclass(frozen=True, slots=True)
 class BookingChanges:
-    """`by` names the actor, and `key_id` the staff key that was used, if any. Both are written into
-    the booking's history. Raises InvalidBooking for any other actor or key id."""
+    """Records the actor `by` and the staff key `key_id`, if any, in the booking's history.
+    Raises: InvalidBooking, for an unknown actor or key id."""
 
     bookings: BookingRepository
     seats: SeatAllocator
@@ -48,7 +48,7 @@ class BookingChanges:
         if self.by not in ACTORS:
             raise InvalidBooking(f"by must be one of: {', '.join(ACTORS)}")
         if self.key_id is not None and not (self.by == "staff" and _is_key_id(self.key_id)):
-            raise InvalidBooking("key_id must be the id of a staff key, and by staff")
+            raise InvalidBooking("key_id must be the id of a staff key, and by must be staff")
 
     def cancel(self, booking_id: str, reason: str) -> Booking:
         """Cancel a booking. Repeating the call returns the booking unchanged.
@@ -61,8 +61,8 @@ class BookingChanges:
         return self._retry_on_conflict(booking_id, lambda booking: self._cancel(booking, reason))
 
     def reschedule(self, booking_id: str, date: datetime) -> Booking:
-        """Move a confirmed booking to another slot, or leave it as it is. Repeating the call
-        returns the booking unchanged.
+        """Move a confirmed booking to another slot. On an error it keeps its slot. Repeating the
+        call returns the booking unchanged.
 
         Raises: BookingNotFound, IllegalTransition, SlotUnavailable, ConcurrentModification,
         DatabaseUnavailable.
@@ -70,7 +70,7 @@ class BookingChanges:
         return self._retry_on_conflict(booking_id, lambda booking: self._reschedule(booking, date))
 
     def _retry_on_conflict(self, booking_id: str, change: Callable[[Booking], Booking]) -> Booking:
-        """Read the booking again after one conflict; a second one is reported."""
+        """Retry once after a conflict; a second conflict is raised."""
         try:
             return change(self.bookings.get(booking_id))
         except ConcurrentModification:

@@ -1,4 +1,4 @@
-"""Decides a booking: it gets a seat of its slot, or a reason for its rejection."""
+"""Decides a booking: confirms it with a seat of its slot, or rejects it with a reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """`name` is written into the booking's history as the actor."""
+    """`name` is the actor in the booking's history."""
 
     bookings: BookingRepository
     seats: SeatAllocator
@@ -42,9 +42,9 @@ class Decider:
     def decide(self, request: BookingRequested, *, is_repeated: bool = False) -> None:
         """Confirm or reject a pending booking. A duplicate request changes nothing.
 
-        The first delivery of a request is decided optimistically, which saves a read: the decision
-        is stored only if the booking is as the request says. When a message may have been handled
-        before, the booking is read before the slow availability check.
+        The first delivery of a request is decided optimistically, which saves a read. The decision
+        is stored only if the booking still matches the request. If the message may be a duplicate
+        (`is_repeated`), the booking is read before the slow availability check.
 
         Raises: BookingNotFound, CheckUnavailable, DatabaseUnavailable.
         """
@@ -56,12 +56,12 @@ class Decider:
             self._decide(booking)
 
     def give_up(self, booking_id: str, code: str) -> None:
-        """Leave the booking pending and ask for manual review. Raises: DatabaseUnavailable."""
+        """Leave the booking pending and flag it for review. Raises: DatabaseUnavailable."""
         self.bookings.flag_for_review(booking_id, code)
         logger.error("booking needs attention", extra={"booking_id": booking_id, "code": code})
 
     def _decide(self, booking: BookingState) -> bool:
-        """False when the booking has changed: a duplicate was first, or the patient cancelled."""
+        """Return False if the booking has changed: decided by a duplicate, or cancelled."""
         with CHECK_SECONDS.time():
             self.check.run()
         try:

@@ -1,4 +1,4 @@
-"""Allocates a seat of a slot while others compete for it."""
+"""Allocates a seat of a slot under contention."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from clinic.bookings.reader import BookingReader
 from clinic.domain.booking import Transition
 from clinic.errors import SeatTaken
 
-#: Slots in which a seat was found taken; far more than a calendar offers at once.
+#: Remembered contested slots; far more than a calendar offers at once.
 _MAX_CONTESTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class SeatAllocator:
-    """Remembers, as a hint, in which slots a seat was found taken. There it reads the taken seats
-    before it writes: writes that conflict cost far more than one read that they share.
+    """Remembers, as a hint, the contested slots: those where a seat was already taken. For these
+    it reads the taken seats before it writes, because conflicting writes cost far more than one
+    shared read.
 
-    4,400 requests for 24 slots are decided at 321/s with the hint and at 111/s without it.
+    With the hint, 4,400 requests for 24 slots are decided at 321/s; without it, at 111/s.
     """
 
     bookings: BookingReader
@@ -29,10 +30,10 @@ class SeatAllocator:
     contested: set[datetime] = field(default_factory=set)
 
     def allocate(self, slot: datetime, claim: Callable[[int], Transition]) -> Transition:
-        """Call `claim` with one seat after the other until it stores a transition; it raises
-        SeatTaken for a seat that is taken.
+        """Try seats in turn until `claim(seat)` stores a transition. It raises SeatTaken for a
+        taken seat.
 
-        Raises: SeatTaken when the slot is full, DatabaseUnavailable, and what else `claim` raises.
+        Raises: SeatTaken when the slot is full, DatabaseUnavailable, and any error of `claim`.
         """
         for seat in self._candidates(slot):
             with suppress(SeatTaken):
@@ -40,14 +41,14 @@ class SeatAllocator:
         raise SeatTaken("all seats of the slot are taken")
 
     def _candidates(self, slot: datetime) -> Iterator[int]:
-        """The first seat without a read, unless the slot is contested; then those seen free."""
+        """Yield seat 0 without a read, unless the slot is contested; then the free seats."""
         if slot not in self.contested:
             yield 0
-            self._note_contested(slot)
+            self._mark_contested(slot)
         taken = self.bookings.taken_seats(slot)
         yield from (seat for seat in range(self.calendar.seats_per_slot) if seat not in taken)
 
-    def _note_contested(self, slot: datetime) -> None:
+    def _mark_contested(self, slot: datetime) -> None:
         if len(self.contested) >= _MAX_CONTESTED:
             self.contested.clear()
         self.contested.add(slot)

@@ -1,6 +1,6 @@
-"""The nameko services: one answers RPC calls, the other decides the requested bookings.
+"""The nameko services: one serves RPC calls, the other decides requested bookings.
 
-Each has its own pool of workers. In a shared one, RPC calls would wait behind slow checks.
+Each has its own worker pool. In a shared one, RPC calls would wait behind slow checks.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def _invalid_booking() -> Iterator[None]:
-    """Name the fields at fault in an error that survives the way to the caller."""
+    """Convert a ValidationError to an InvalidBooking, which RPC can serialize."""
     try:
         yield
     except ValidationError as error:
@@ -93,8 +93,8 @@ class BookingService:
 
     @rpc(expected_exceptions=ClinicError)
     def list_bookings(self, **query: Any) -> list[dict[str, Any]]:
-        """Return one page, newest first. Takes the parameters of `GET /bookings/`; `from` is a
-        word of Python, so write `list_bookings(**{"from": ...})`.
+        """Return one page, newest first. Takes the parameters of `GET /bookings/`. `from` is a
+        Python keyword, so write `list_bookings(**{"from": ...})`.
 
         Raises: InvalidBooking, DatabaseUnavailable.
         """
@@ -104,8 +104,8 @@ class BookingService:
 
     @rpc(expected_exceptions=ClinicError)
     def list_free_slots(self, date: str, days: int = 1) -> list[str]:
-        """Return the free slots of a day of the clinic, "2026-12-01", or of `days` days from that
-        day on, in UTC and in order.
+        """Return the free slots of `days` local days from `date` ("2026-12-01") on, in UTC, in
+        chronological order.
 
         Raises: InvalidBooking, DatabaseUnavailable.
         """
@@ -115,8 +115,8 @@ class BookingService:
 
     @rpc(expected_exceptions=ClinicError)
     def list_nearest_slots(self, date: str, count: int = 3, notice_minutes: int = 0) -> list[str]:
-        """Return the free slots that are nearest to a date, in UTC and in order. The first one is
-        at least `notice_minutes` from now.
+        """Return the free slots nearest to a date, in UTC, in chronological order. All are at least
+        `notice_minutes` from now.
 
         Raises: InvalidBooking, DatabaseUnavailable.
         """
@@ -135,7 +135,7 @@ class BookingService:
         key_id: str | None = None,
     ) -> dict[str, Any]:
         """Cancel a booking and return it. Repeating the call returns it unchanged. `key_id`
-        identifies the staff key that was used.
+        identifies the staff key.
 
         Raises: BookingNotFound, IllegalTransition, ConcurrentModification, InvalidBooking,
         DatabaseUnavailable.
@@ -147,10 +147,10 @@ class BookingService:
         self, booking_id: str, date: str, by: str = "rpc", key_id: str | None = None
     ) -> dict[str, Any]:
         """Move a confirmed booking to another date and return it. Repeating the call returns it
-        unchanged. `key_id` identifies the staff key that was used.
+        unchanged. `key_id` identifies the staff key.
 
-        Raises: BookingNotFound, IllegalTransition, SlotUnavailable (its message is the code of the
-        reason), ConcurrentModification, InvalidBooking, DatabaseUnavailable.
+        Raises: BookingNotFound, IllegalTransition, SlotUnavailable (its message is the reason
+        code), ConcurrentModification, InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
             start = parse_rescheduling({"date": date})
@@ -164,7 +164,7 @@ class BookingService:
 
 
 class BookingWorker:
-    """Decides the bookings that the queue `booking_requests` asks for."""
+    """Decides the bookings requested through the queue `booking_requests`."""
 
     name = "booking_worker"
     read_settings = staticmethod(booking_settings)
@@ -188,7 +188,7 @@ class BookingWorker:
         self._decider().decide(request, is_repeated=self.is_repeated)
 
     def give_up(self, request: BookingRequested, code: str) -> None:
-        """Ask for manual review of a booking whose message is in `booking_dead_letter`."""
+        """Flag a booking for review; its message was moved to `booking_dead_letter`."""
         self._decider().give_up(request.booking_id, code)
 
     def _decider(self) -> Decider:

@@ -1,4 +1,4 @@
-"""What the booking service reads of `config.yaml`."""
+"""The booking service's part of `config.yaml`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BookingSettings:
 
 
 class OpeningIntervalField(fields.Field[OpeningInterval]):
-    """Opening hours, as "08:00-20:00"."""
+    """Opening hours such as "08:00-20:00"."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> OpeningInterval:
         try:
@@ -36,7 +36,7 @@ class OpeningIntervalField(fields.Field[OpeningInterval]):
 
 
 class DelayField(fields.Field[tuple[float, float]]):
-    """Seconds: one number, or a range as "2-5"."""
+    """Seconds: one number, or a range such as "2-5"."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[float, float]:
         shortest, dash, longest = str(value).partition("-")
@@ -50,7 +50,7 @@ class DelayField(fields.Field[tuple[float, float]]):
 
 
 def _follow_each_other(spans: Sequence[OpeningInterval]) -> None:
-    """A day's spans must rise, or a slot would be listed twice."""
+    """Overlapping intervals would list a slot twice. Raises: ValidationError."""
     for earlier, later in pairwise(spans):
         if earlier.closes is None or later.opens < earlier.closes:
             raise ValidationError("spans of a day must follow each other")
@@ -102,6 +102,6 @@ class BookingSettingsSchema(ConfigSchema):
 
 
 def booking_settings(config: Mapping[str, Any]) -> BookingSettings:
-    """Raises: ConfigError, which names every key at fault."""
+    """Raises: ConfigError, which names every invalid key."""
     result: BookingSettings = read(BookingSettingsSchema(), config)
     return result

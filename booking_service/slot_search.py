@@ -1,4 +1,4 @@
-"""Finds free slots: those of some days, and those nearest to a requested time."""
+"""Finds the free slots of given days, or those nearest to a requested time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from booking_service.calendar import Calendar
 from clinic.bookings.reader import BookingReader
 
-#: How far from a requested time alternatives are looked for.
+#: How far before and after a requested time alternatives are searched.
 _NEAR = timedelta(days=7)
 
 
@@ -19,7 +19,7 @@ class SlotSearch:
     calendar: Calendar
 
     def free_slots(self, first: date, now: datetime, days: int = 1) -> list[datetime]:
-        """List the free slots after `now` of some days of the clinic, in UTC and in order."""
+        """List the free slots after `now` of `days` local days, in UTC, in chronological order."""
         slots = [
             slot
             for day in self._bookable_days(first, now, days)
@@ -33,16 +33,16 @@ class SlotSearch:
         return [slot for slot in slots if seats - taken.get(slot, set())]
 
     def nearest(self, wanted: datetime, now: datetime, count: int) -> list[datetime]:
-        """List the free slots after `now` that are nearest to `wanted`, in order of time."""
+        """List the free slots after `now` nearest to `wanted`, in chronological order."""
         wanted = max(wanted, now)
         day = wanted.astimezone(self.calendar.zone).date()
         free = self.free_slots(day - _NEAR, now, 2 * _NEAR.days + 1)
         return sorted(sorted(free, key=lambda slot: abs(slot - wanted))[:count])
 
     def _bookable_days(self, first: date, now: datetime, days: int) -> Iterator[date]:
-        """Leave out days in the past or beyond the horizon."""
+        """Skip days in the past or beyond the booking window."""
         today = now.astimezone(self.calendar.zone).date()
         begin, end = (day.toordinal() for day in (today, today + self.calendar.horizon))
-        asked = range(first.toordinal(), first.toordinal() + days)
-        for number in range(max(begin, asked.start), min(end + 1, asked.stop)):
-            yield date.fromordinal(number)
+        requested = range(first.toordinal(), first.toordinal() + days)
+        for ordinal in range(max(begin, requested.start), min(end + 1, requested.stop)):
+            yield date.fromordinal(ordinal)

@@ -1,1 +1,1 @@
-"""What every service of the clinic agrees on. Imports none of the services."""
+"""Code that all services share. Imports none of them."""

@@ -1,4 +1,4 @@
-"""The tools of whoever keeps the system: `python -m clinic --help`."""
+"""Command-line tools for operators: `python -m clinic --help`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 
 import click
 
-# nameko's, when it reads the configuration; it is no news to whoever runs this.
+# nameko causes this warning when it reads the configuration; operators can't act on it.
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 from clinic.cli.dead_letter_commands import dead_letters  # noqa: E402
@@ -17,7 +17,7 @@ from clinic.cli.dead_letter_commands import dead_letters  # noqa: E402
 @click.option("--config", "path", default=lambda: os.environ.get("CLINIC_CONFIG") or "config.yaml")
 @click.pass_context
 def main(context: click.Context, path: str) -> None:
-    """Keep the clinic's booking system."""
+    """Operate the clinic's booking system."""
     context.obj = path
 
 

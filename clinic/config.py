@@ -1,4 +1,4 @@
-"""What the services read of `config.yaml`, checked once at the process's entry."""
+"""The settings in `config.yaml` that services share, validated once at startup."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _NO_MONITOR = {"host": "127.0.0.1", "port": 0}
 
 @dataclass(frozen=True, slots=True)
 class OutboxSettings:
-    """A relay without a heartbeat for `heartbeat_timeout_seconds` is presumed dead. Relays look for
-    those, and for undecided bookings, every `recovery_interval_seconds`. What has no outcome
-    `republish_seconds` after it was published is published again. With `max_pending` messages
-    waiting for the broker a process accepts no more bookings."""
+    """A relay without a heartbeat for `heartbeat_timeout_seconds` is presumed dead. Every
+    `recovery_interval_seconds`, relays scan for dead relays and undecided bookings. They republish
+    messages without an outcome after `republish_seconds`. A process with `max_pending` messages
+    waiting for the broker accepts no more bookings."""
 
     heartbeat_timeout_seconds: float = 10.0
     recovery_interval_seconds: float = 5.0
@@ -44,9 +44,9 @@ _OUTBOX_FIELDS = [each.name for each in dataclass_fields(OutboxSettings)]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The part of the configuration that every service shares.
+    """The settings that all services share.
 
-    `max_open_bookings` is for each e-mail address; None means any number. `declared_queues` names
+    `max_open_bookings` applies to each e-mail address; None means no limit. `declared_queues` names
     the work queues that the process declares; None means all.
     """
 
@@ -71,21 +71,21 @@ class Settings:
 
 
 class ConfigSchema(Schema):
-    """Base of the schemas that read one part of the configuration and leave the rest alone."""
+    """Base of the schemas that read one part of the configuration and ignore the rest."""
 
     class Meta:
         unknown = EXCLUDE
 
     @pre_load
     def drop_unset(self, data: Any, **_kwargs: Any) -> Any:
-        """A variable that is set but empty reads as null or ""; it means the default."""
+        """Use the default for null or "", the values of a variable that is set but empty."""
         if not isinstance(data, Mapping):
-            return data  # for the schema to refuse
+            return data  # the schema rejects it
         return {key: value for key, value in data.items() if value not in (None, "")}
 
 
 _DEFAULT_RETRY = RetryPolicy(max_attempts=3, ttl_seconds=10)
-#: 21 minutes in all: a receiver is deployed, or rolled back, in that time.
+#: 21 minutes in total: time to deploy a receiver, or to roll it back.
 _DEFAULT_WEBHOOK_RETRY = RetryPolicy(max_attempts=8, ttl_seconds=10)
 
 
@@ -103,7 +103,7 @@ class WebhookRetrySchema(RetrySchema):
 
 
 class WebhookSchema(ConfigSchema):
-    """Whether there is one is for all to know; the rest, for the notification service."""
+    """Whether a webhook exists; the notification service reads the rest."""
 
     url = Text(load_default="")
 
@@ -114,7 +114,7 @@ class MonitorSchema(ConfigSchema):
 
 
 class ProcessSchema(ConfigSchema):
-    """What nameko, logging and the health server read for themselves, with the types they need."""
+    """The settings that nameko, logging and the health server read, with the types they need."""
 
     amqp_uri = AmqpUri(data_key="AMQP_URI", load_default=_DEFAULT_AMQP_URI)
     mongodb_uri = MongoUri(data_key="MONGODB_CONNECTION_URL", load_default=_DEFAULT_MONGODB_URI)
@@ -170,7 +170,7 @@ def load(path: str) -> dict[str, Any]:
     try:
         config = load_yaml(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())  # YAML explains itself on several lines
+        reason = " ".join(str(error).split())  # YAML errors span several lines
         raise ConfigError(reason) from None
     if not isinstance(config, dict):
         raise ConfigError("it holds no settings")
@@ -179,10 +179,10 @@ def load(path: str) -> dict[str, Any]:
 
 
 def prepare(config: dict[str, Any]) -> None:
-    """Complete what YAML has made of the file: secrets from their files, and numbers. To do it
-    again changes nothing.
+    """Complete the parsed file in place: read secrets from their files, convert numbers.
+    Idempotent.
 
-    Raises: ConfigError, for what every process needs.
+    Raises: ConfigError, for settings that every process needs.
     """
     read_secret_files(config)
     schema = ProcessSchema()
@@ -190,7 +190,7 @@ def prepare(config: dict[str, Any]) -> None:
 
 
 def read(schema: Schema, config: Mapping[str, Any]) -> Any:
-    """Load one part of the configuration. Raises: ConfigError, which names every key at fault."""
+    """Load one part of the configuration. Raises: ConfigError, which names every invalid key."""
     try:
         return schema.load(config)
     except ValidationError as error:

@@ -1,35 +1,35 @@
-"""The errors, one tree.
+"""The error hierarchy.
 
     ClinicError
-    ├── InvalidBooking          the request can't be understood
+    ├── InvalidBooking          the request is invalid
     ├── BookingNotFound
     ├── IllegalTransition       the booking's state forbids the transition
     ├── ConcurrentModification  another writer changed the booking first
     ├── SeatTaken               another confirmed booking holds that seat
-    ├── SlotUnavailable         a booking can't be moved to that date; the message is the reason
+    ├── SlotUnavailable         a booking can't be rescheduled to that date
     ├── ResendRejected          a notification can't be sent again, or not now
-    ├── IdempotencyKeyUsed      that key has made a booking before
-    ├── IdempotencyConflict     same key, other request
-    ├── TooManyOpenBookings     the address has as many open bookings as it may have
+    ├── IdempotencyKeyUsed      a booking with that key exists
+    ├── IdempotencyConflict     the key was used with a different request
+    ├── TooManyOpenBookings     the address has reached its limit of open bookings
     ├── CheckUnavailable        an availability check failed; counts as an attempt
     ├── DeliveryOutcomeUnknown  an e-mail may have been sent; counts as an attempt
     ├── WebhookServerError      a webhook endpoint failed; counts as an attempt
     ├── PoisonMessage           no attempt can ever succeed
-    │   ├── UnreadableMessage   it is compressed, too large, or its properties can't be decoded
-    │   ├── RecipientRejected   the mail server rejects that address or message
-    │   ├── WebhookRejected     a webhook endpoint rejects that event
+    │   ├── UnreadableMessage   compressed, too large, or with undecodable properties
+    │   ├── RecipientRejected   the mail server rejects the address or message
+    │   ├── WebhookRejected     the webhook endpoint rejects the event
     │   └── DeliveryExpired     the channel stayed unavailable for too long
     ├── ConfigError
-    └── TransientError          nothing is wrong with the message: retried without counting
-        ├── OutboxFull          too many messages wait for the broker already
+    └── TransientError          the message is fine: retried without counting an attempt
+        ├── OutboxFull          too many messages are waiting for the broker
         ├── DatabaseUnavailable
         ├── BrokerUnavailable
         ├── ServiceUnavailable  another service did not answer; the outcome is unknown
         ├── ChannelUnavailable
         └── LeaseHeld
 
-Each class has a stable `code` and takes one message: nameko rebuilds a remote error from its
-arguments, so they must survive JSON. Messages hold ids and codes, never personal data.
+Each class has a stable `code` and takes one message. nameko rebuilds a remote error from its
+arguments, so they must be JSON. Messages contain ids and codes, never personal data.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ClinicError(Exception):
 
 
 class InvalidBooking(ClinicError):
-    """A booking request that breaks the schema. The message lists the fields at fault."""
+    """A booking request violates the schema. The message lists the invalid fields."""
 
     code = "invalid_booking"
 
@@ -58,7 +58,7 @@ class IllegalTransition(ClinicError):
 
 
 class ConcurrentModification(ClinicError):
-    """The booking is no longer in the state that the change was made for."""
+    """The booking no longer has the state that the change expects."""
 
     code = "stale_booking"
 
@@ -68,7 +68,7 @@ class SeatTaken(ClinicError):
 
 
 class SlotUnavailable(ClinicError):
-    """A booking can't be moved to that date. The message is a code of `clinic.domain.reasons`."""
+    """A booking can't be rescheduled to a date. The message is a `clinic.domain.reasons` code."""
 
     code = "date_not_available"
 
@@ -108,7 +108,7 @@ class PoisonMessage(ClinicError):
 
 
 class UnreadableMessage(PoisonMessage):
-    """Nothing was read of it, and it can't be sent again as it was. The message says why."""
+    """The message can't be read, and its original can't be resent. The error text says why."""
 
     code = "unreadable_message"
 
@@ -146,23 +146,23 @@ class BrokerUnavailable(TransientError):
 
 
 class ServiceUnavailable(TransientError):
-    """Another service can't be asked, or has not answered; it may have done what it was asked."""
+    """Another service is unreachable or has not replied; it may have processed the call."""
 
     code = "service_unavailable"
 
 
 class ChannelUnavailable(TransientError):
-    """A notification channel can't be reached, or asks to be left alone for a while."""
+    """A notification channel is unreachable or asks to retry later."""
 
     code = "channel_unavailable"
 
 
 class LeaseHeld(TransientError):
-    """Another process is working on the same thing."""
+    """Another process holds the lease."""
 
     code = "lease_held"
 
 
 def error_code(error: BaseException) -> str:
-    """Name an error without its text, which for a foreign one could hold anything."""
+    """Return a code for any error, without its text, which may contain personal data."""
     return error.code if isinstance(error, ClinicError) else type(error).__name__

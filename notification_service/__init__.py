@@ -1,1 +1,1 @@
-"""Tells patients what became of their bookings."""
+"""Notifies patients, and a webhook endpoint, of changes of bookings."""

@@ -1,4 +1,4 @@
-"""Delivers one event over one channel, at most once as far as that is possible."""
+"""Delivers one event over one channel, at most once as far as possible."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from notification_service.delivery_log import Claim, DeliveryLog, State
 
 logger = logging.getLogger(__name__)
 
-#: How long an unavailable channel is tried again.
+#: How long an unavailable channel is retried.
 GIVE_UP_AFTER = timedelta(hours=24)
 
-#: Version 1 is the request, of which nobody is notified.
+#: Version 1 is the request, which is not notified.
 _FIRST_NOTIFIED_VERSION = 2
 
 Content = TypeVar("Content")
@@ -37,11 +37,11 @@ Content = TypeVar("Content")
 
 @dataclass(slots=True)
 class Delivery(Generic[Content]):
-    """The delivery of one event; `claim` is set once it has the right to send.
+    """The delivery of one event; `claim` is set once it holds the claim.
 
-    `render` makes what the channel sends, and `for_resend` marks it as the n-th resend. Unless
-    `skip_superseded`, an event is also sent after a later one. `limited` returns the quota that
-    counts an event, if any.
+    `render` returns the content for the channel, and `for_resend` marks it as the n-th resend. With
+    `skip_superseded`, an event is not sent after a later one. `limited` returns the hash of the
+    address whose quota an event uses, or None.
     """
 
     bookings: BookingReader
@@ -54,11 +54,11 @@ class Delivery(Generic[Content]):
     claim: Claim | None = field(default=None, init=False)
 
     def deliver(self, event: BookingStateChanged, *, is_replay: bool = False) -> None:
-        """Send the event, unless that has been done.
+        """Send the event unless it has an outcome.
 
-        Raises: PoisonMessage for an event that is not in the booking's history or that nobody
-        accepts; what counts as an attempt: DeliveryOutcomeUnknown, WebhookServerError; and what is
-        retried without counting: ChannelUnavailable, LeaseHeld, DatabaseUnavailable.
+        Raises: PoisonMessage if the event is not in the booking's history or the recipient rejects
+        it. Counted as an attempt: DeliveryOutcomeUnknown, WebhookServerError. Retried without
+        counting: ChannelUnavailable, LeaseHeld, DatabaseUnavailable.
         """
         booking = self.bookings.get(event.booking_id)
         _require_genuine(event, booking)
@@ -75,20 +75,20 @@ class Delivery(Generic[Content]):
         logger.info("%s notified", self.channel.audience, extra={"event_id": event.event_id})
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
-        """Record that the event is dead-lettered, so that only a person sends it again.
+        """Record that the event is dead-lettered, so that only a replay or resend sends it.
 
         Raises: DatabaseUnavailable.
         """
         if code in (BookingNotFound.code, PoisonMessage.code):
-            return  # no such event, and so no delivery to record
+            return  # no such event, so no delivery to record
         with suppress(LeaseHeld):  # its holder records the outcome
             if claim := self.claim or self.delivery_log.claim(event):
                 self.delivery_log.record_outcome(claim, State.FAILED)
 
     def _is_superseded(self, claim: Claim, booking: Booking) -> bool:
-        """Whether a later event has been sent. Raises: LeaseHeld while another one is being sent.
+        """Return whether a later event has been sent. Raises: LeaseHeld while one is being sent.
 
-        Of two that are sent at the same time, the one that claims last finds the other.
+        If two events are delivered concurrently, the later claim finds the earlier.
         """
         if not self.skip_superseded or booking.version <= _FIRST_NOTIFIED_VERSION:
             return False
@@ -99,10 +99,10 @@ class Delivery(Generic[Content]):
             raise
 
     def _send(self, claim: Claim, content: Content) -> None:
-        """Release the claim when nothing was sent and a retry is possible.
+        """Send, and release the claim if nothing was sent and a retry is possible.
 
-        After an unknown outcome it stays under its lease, so that the next try knows that it may
-        send a duplicate. So does what will be dead-lettered, until then: see `give_up`.
+        After an unknown outcome the claim keeps its lease, so that the next attempt knows that it
+        may send a duplicate. A poison message keeps it until `give_up`.
         """
         try:
             self.channel.send(content)
@@ -119,10 +119,10 @@ class Delivery(Generic[Content]):
 
 
 def _require_genuine(event: BookingStateChanged, booking: Booking) -> None:
-    """Raises: PoisonMessage for an event that is not in the booking's history: it is forged, or
-    from another database."""
+    """Raises: PoisonMessage if the event is not in the booking's history: it is forged, or from
+    another database."""
     claimed = (event.previous_status, event.status, event.reason, event.date)
     date = date_at_version(event.version, booking.history, booking.date)
-    entries = booking.history[event.version - 1 : event.version]
-    if claimed not in [(each.previous, each.status, each.reason, date) for each in entries]:
+    rows = booking.history[event.version - 1 : event.version]
+    if claimed not in [(row.previous, row.status, row.reason, date) for row in rows]:
         raise PoisonMessage("the booking's history has no such transition")

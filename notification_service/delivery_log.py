@@ -1,4 +1,4 @@
-"""The delivery log: one record for each event and channel, so that nobody is notified twice."""
+"""The delivery log: one record per event and channel, which prevents duplicate notifications."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ logger = logging.getLogger(__name__)
 
 class ChannelName(StrEnum):
     EMAIL = "email"
-    REMINDER = "reminder"  #: also sent by e-mail, with records of its own
+    REMINDER = "reminder"  #: sent by e-mail, but with its own records
     WEBHOOK = "webhook"
 
 
 class State(StrEnum):
     SENDING = "sending"  #: under a lease
-    POSTPONED = "postponed"  #: not sent, and free for the next try
+    POSTPONED = "postponed"  #: not sent, free for the next attempt
     SENT = "sent"
-    FAILED = "failed"  #: dead-lettered; only a person has it sent again
+    FAILED = "failed"  #: dead-lettered; sent again only by a replay or resend
     SUPERSEDED = "superseded"  #: a later event of the booking was sent first
-    SUPPRESSED = "suppressed"  #: over the quota of its address; only a person has it sent
+    SUPPRESSED = "suppressed"  #: over the quota of its address; sent only by a resend
 
 
 _OPEN_STATES = (State.SENDING.value, State.POSTPONED.value)
 _DUPLICATE_KEY = 11000
-#: An event that is lost repeatedly crashes its notifiers; RabbitMQ then dead-letters it.
+#: An event that is lost more often probably crashes its notifiers; RabbitMQ dead-letters it.
 MAX_REPUBLISHES = 3
-#: Tries to record an outcome, when that matters.
+#: Attempts of `record_outcome_with_retry`.
 MAX_OUTCOME_ATTEMPTS = 3
 
 
@@ -56,27 +56,26 @@ class DeliveryRecord:
 
     state: State
     lease_until: datetime
-    ambiguous: int = 0  #: tries that may have sent a duplicate
+    ambiguous: int = 0  #: attempts that may have sent a duplicate
 
     @property
     def is_final(self) -> bool:
         return self.state not in _OPEN_STATES
 
     def is_stale(self, idle_since: datetime) -> bool:
-        """Whether it has no outcome, and nobody has held its lease since then."""
+        """Return whether it has no outcome and its lease expired by `idle_since`."""
         return not self.is_final and self.lease_until <= idle_since
 
 
-#: Tries and resends. The second stops a slow sender after a person had it sent again.
+#: Attempts and resends. The latter fences off a slow sender after a manual resend.
 FencingToken = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to send. `tries` counts the claims, and only the latest may record an outcome.
+    """The right to send. `tries` counts the claims; only the latest may record an outcome.
 
-    `resends` counts how often a person had the notification sent again, `resent_at` is the last
-    time.
+    `resends` counts the manual resends, `resent_at` is the time of the last.
     """
 
     event: BookingStateChanged
@@ -95,7 +94,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class _OutcomeUpdate:
-    """The outcome to record under `key`, if its fencing token is still that of the claim."""
+    """The outcome to record under `key`, if the record still has the fencing token."""
 
     key: str
     fence: FencingToken
@@ -105,8 +104,8 @@ class _OutcomeUpdate:
 class DeliveryLog:
     """The deliveries of one channel. Every method may raise DatabaseUnavailable.
 
-    `lease_seconds` is longer than a send may take. After a crash during a send, the next try waits
-    this long.
+    `lease_seconds` exceeds the longest send. After a crash during a send, the next attempt waits
+    that long.
     """
 
     def __init__(
@@ -126,10 +125,10 @@ class DeliveryLog:
     def claim(
         self, event: BookingStateChanged, *, is_replay: bool = False, limited: str | None = None
     ) -> Claim | None:
-        """Claim the right to send; None when the event has an outcome. Raises: LeaseHeld.
+        """Claim the right to send; return None if the event has an outcome. Raises: LeaseHeld.
 
-        A failed notification is claimed again when a person replays its event. `limited` is the
-        hash of the address whose quota counts it; when that is used up, it is suppressed.
+        With `is_replay`, a failed notification is claimed again. `limited` is the hash of the
+        address whose quota it uses; if the quota is used up, it is suppressed.
         """
         with database_errors():
             try:
@@ -144,17 +143,17 @@ class DeliveryLog:
         return None
 
     def is_superseded(self, event: BookingStateChanged, present: int) -> bool:
-        """Whether a later event has been sent, up to the version `present`.
+        """Return whether a later event, up to the booking's version `present`, has been sent.
 
-        The caller knows the booking; an index by booking would slow each claim down. Raises:
-        LeaseHeld while any other event is being sent, so that e-mails arrive in order.
+        Keys derived from versions need no index by booking, which would slow down each claim.
+        Raises: LeaseHeld while another event is being sent, so that e-mails arrive in order.
         """
         versions = [version for version in range(2, present + 1) if version != event.version]
         keys = [key_of(event.booking_id, version, self.channel) for version in versions]
         fields = {"state": True, "wasSent": True, "leaseUntil": True}
         with database_errors():
             rows = list(self._rows.find({"_id": {"$in": keys}}, fields))
-        # One that was sent stays sent, while it is sent again.
+        # During a resend an event still counts as sent.
         sent = {row["_id"] for row in rows if row["state"] == State.SENT or row.get("wasSent")}
         if sent.intersection(keys[max(event.version - 2, 0) :]):
             return True
@@ -164,14 +163,14 @@ class DeliveryLog:
         return False
 
     def record_outcome(self, claim: Claim, state: State) -> None:
-        """Record the outcome of a claim, unless another process has claimed it since.
+        """Record the outcome of a claim, unless it has been claimed again since.
 
         A postponed claim may still fail.
         """
         self._outcomes.submit(_OutcomeUpdate(self._key(claim.event), claim.fence, state))
 
     def record_outcome_with_retry(self, claim: Claim, state: State) -> None:
-        """Try several times: an e-mail whose outcome is not recorded is sent a second time."""
+        """Record an outcome, with retries: an e-mail without a recorded outcome is sent twice."""
         for attempt in range(1, MAX_OUTCOME_ATTEMPTS + 1):
             try:
                 return self.record_outcome(claim, state)
@@ -182,7 +181,7 @@ class DeliveryLog:
         return None
 
     def find_records(self, events: Sequence[BookingStateChanged]) -> dict[str, DeliveryRecord]:
-        """Return the records of these events that exist, by event id."""
+        """Return the existing records of these events, by event id."""
         by_key = {self._key(event): event.event_id for event in events}
         fields = {"state": True, "leaseUntil": True, "ambiguous": True}
         with database_errors():
@@ -192,12 +191,12 @@ class DeliveryLog:
     def claim_for_republish(
         self, events: Sequence[BookingStateChanged], idle_since: datetime
     ) -> list[BookingStateChanged]:
-        """Claim the right to republish stale events, so that nobody else does meanwhile.
+        """Claim the right to republish stale events, so that no other process does.
 
-        Each gets a record if it has none. The claim expires when it has become stale itself.
+        Creates missing records. The claim expires when its record becomes stale again.
         """
         by_key = {self._key(event): event for event in events}
-        mine = secrets.token_hex(8)
+        claim_id = secrets.token_hex(8)
         stale = {
             "_id": {"$in": list(by_key)},
             "state": {"$in": _OPEN_STATES},
@@ -207,34 +206,34 @@ class DeliveryLog:
         with database_errors():
             self._insert_missing(events)
             # An expired lease blocks no notifier; it only records the time of the claim.
-            claim = {"leaseUntil": now(), "reclaim": mine}
+            claim = {"leaseUntil": now(), "reclaim": claim_id}
             self._rows.update_many(stale, {"$set": claim, "$inc": {"reclaims": 1}})
-            found = list(self._rows.find({"_id": {"$in": list(by_key)}, "reclaim": mine}))
+            found = list(self._rows.find({"_id": {"$in": list(by_key)}, "reclaim": claim_id}))
         return [by_key[row["_id"]] for row in found]
 
     def _record_outcomes(self, outcomes: Sequence[_OutcomeUpdate]) -> Sequence[None]:
         keys: dict[tuple[FencingToken, State], list[str]] = {}
-        for each in outcomes:
-            keys.setdefault((each.fence, each.state), []).append(each.key)
+        for outcome in outcomes:
+            keys.setdefault((outcome.fence, outcome.state), []).append(outcome.key)
         with database_errors():
-            for (fence, state), some in keys.items():
-                self._record_same_outcome(some, fence, state)
+            for (fence, state), same in keys.items():
+                self._record_same_outcome(same, fence, state)
         return [None] * len(outcomes)
 
     def _record_same_outcome(self, keys: Sequence[str], fence: FencingToken, state: State) -> None:
         tries, resends = fence
-        mine = {
+        claimed = {
             "_id": {"$in": keys},
             "state": {"$in": _OPEN_STATES},
             "tries": tries,
-            "resends": resends or None,  # absent before the first
+            "resends": resends or None,  # absent before the first resend
         }
         outcome = {"state": state.value, "updatedAt": now()}
-        result = self._rows.update_many(mine, {"$set": outcome})
+        result = self._rows.update_many(claimed, {"$set": outcome})
         NOTIFICATIONS.labels(self.channel, state.value).inc(result.matched_count)
 
     def _insert(self, event: BookingStateChanged, limited: str | None) -> bool:
-        """Whether it may be sent. Raises: DuplicateKeyError when the event has a record."""
+        """Return whether it may be sent. Raises: DuplicateKeyError if the event has a record."""
         row = self._new_row(event)
         if limited is None or self._quota is None:
             self._inserts.insert(row)
@@ -242,14 +241,14 @@ class DeliveryLog:
         return self._quota.insert(row, limited)
 
     def _insert_missing(self, events: Sequence[BookingStateChanged]) -> None:
-        # Nobody has tried to send them since the event.
+        # No attempt was made since the event.
         idle = {"state": State.POSTPONED.value, "tries": 0}
         rows = [self._new_row(event) | idle | {"leaseUntil": event.occurred_at} for event in events]
         try:
             self._rows.insert_many(rows, ordered=False)
         except BulkWriteError as error:
-            faults = (error.details or {}).get("writeErrors", [])
-            if not faults or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+            errors = (error.details or {}).get("writeErrors", [])
+            if not errors or any(item["code"] != _DUPLICATE_KEY for item in errors):
                 raise DatabaseUnavailable(type(error).__name__) from error
 
     def _claim_again(self, event: BookingStateChanged, is_replay: bool) -> Claim | None:
@@ -258,7 +257,7 @@ class DeliveryLog:
             return claim
         expired = {"state": State.SENDING.value, "leaseUntil": {"$lte": now()}}
         if claim := self._take(event, expired, ambiguous=1):
-            # Its holder may have sent it. The channel gives every copy the same message id.
+            # The previous holder may have sent it. All copies have the same message id.
             POSSIBLE_DUPLICATES.labels(self.channel).inc()
             return claim
         row = self._rows.find_one({"_id": self._key(event)}, {"state": True})

@@ -1,4 +1,4 @@
-"""The notifications of one booking, over all channels, for staff."""
+"""The notifications of one booking over all channels, for staff."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from notification_service.delivery_log import ChannelName, State, key_of
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One event of a booking over one channel; `state` is None while it has no record."""
+    """One event of a booking on one channel; `state` is None while it has no record."""
 
     booking_id: str
     version: int
     channel: ChannelName
-    at: datetime  #: when it was last changed
+    at: datetime  #: the last update
     lease_until: datetime
     state: State | None = None
     tries: int = 0
@@ -30,48 +30,48 @@ class Notification:
 
     @classmethod
     def waiting(cls, booking: Booking, version: int, channel: ChannelName) -> Notification:
-        taken_at = booking.history[version - 1].at
-        return cls(booking.id, version, channel, taken_at, taken_at)
+        changed_at = booking.history[version - 1].at
+        return cls(booking.id, version, channel, changed_at, changed_at)
 
     def is_being_sent(self, at: datetime) -> bool:
-        """Whether it may be being sent at that moment."""
+        """Return whether a sender holds its lease at that time."""
         return self.state is State.SENDING and self.lease_until > at
 
 
 class Notifications:
-    """The rows of all channels. Every method may raise DatabaseUnavailable."""
+    """The delivery records of all channels. Every method may raise DatabaseUnavailable."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._rows = database["notifications"]
 
     def of(self, booking: Booking) -> list[Notification]:
-        """Return them by version and then channel, with the e-mails that nobody has begun yet."""
+        """Return the notifications by version and channel, including e-mails without a record."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             rows = list(self._rows.find({"_id": {"$in": _keys(booking)}}))
         found = [_notification(row) for row in rows]
-        begun = {each.version for each in found if each.channel is ChannelName.EMAIL}
+        recorded = {item.version for item in found if item.channel is ChannelName.EMAIL}
         waiting = [
             Notification.waiting(booking, version, ChannelName.EMAIL)
-            for version in range(2, booking.version + 1)  # nobody is notified of the request
-            if version not in begun
+            for version in range(2, booking.version + 1)  # version 1 is the request
+            if version not in recorded
         ]
-        return sorted([*found, *waiting], key=lambda each: (each.version, each.channel))
+        return sorted([*found, *waiting], key=lambda item: (item.version, item.channel))
 
     def reset_for_resend(self, notification: Notification) -> Notification:
-        """Reset its record to be sent again, if it has not changed since it was read.
+        """Make a notification sendable again, if its record is unchanged since it was read.
 
-        Raises: ResendRejected when somebody else was first.
+        Raises: ResendRejected if the record has changed.
         """
         at = now()
-        opened = {"state": State.POSTPONED.value, "leaseUntil": at, "updatedAt": at, "resentAt": at}
+        fields = {"state": State.POSTPONED.value, "leaseUntil": at, "updatedAt": at, "resentAt": at}
         if notification.state is State.SENT:
-            opened["wasSent"] = True
+            fields["wasSent"] = True
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             result = self._rows.update_one(
-                _as_it_was(notification), {"$set": opened, "$inc": {"resends": 1}}
+                _unchanged(notification), {"$set": fields, "$inc": {"resends": 1}}
             )
         if not result.matched_count:
-            raise ResendRejected("it has changed in this moment")
+            raise ResendRejected("it has just changed")
         return replace(notification, at=at, state=State.POSTPONED, resends=notification.resends + 1)
 
 
@@ -81,12 +81,12 @@ def _keys(booking: Booking) -> list[str]:
     return [key_of(booking.id, version, channel) for version in versions for channel in ChannelName]
 
 
-def _as_it_was(notification: Notification) -> Document:
+def _unchanged(notification: Notification) -> Document:
     return {
         "_id": key_of(notification.booking_id, notification.version, notification.channel),
         "state": notification.state,
         "tries": notification.tries,
-        "resends": notification.resends or None,  # absent before the first
+        "resends": notification.resends or None,  # absent before the first resend
     }
 
 

@@ -1,4 +1,4 @@
-"""Shows staff the notifications of a booking, and has them sent again."""
+"""Lists the notifications of a booking for staff, and resends them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 ACTORS = ("staff", "rpc")
 
-#: How long a notification can't be sent again after it was: a caller without an answer may repeat
-#: the call, so may the broker, and two people may have the same idea.
+#: The minimum time between resends. It stops duplicates: a caller without a reply may repeat the
+#: call, the broker may redeliver it, and two people may resend at once.
 PAUSE = timedelta(seconds=30)
 
 _QUEUES = {ChannelName.EMAIL: EMAIL.name, ChannelName.WEBHOOK: WEBHOOK.name}
@@ -46,41 +46,41 @@ class NotificationAdmin:
         Raises: BookingNotFound, DatabaseUnavailable.
         """
         booking = self.bookings.get(booking_id)
-        return [self._view(booking, each) for each in self.notifications.of(booking)]
+        return [self._view(booking, item) for item in self.notifications.of(booking)]
 
     def resend(self, booking_id: str, version: int, channel: str, by: str) -> dict[str, Any]:
-        """Send a notification again, and return it as `read` does.
+        """Resend a notification, and return it like `read`.
 
-        Its record is reset before its event is published, since the event alone would be taken for
-        a duplicate. A crash in between leaves a record that can be sent again.
+        Its record is reset before its event is published, because the event alone would count as a
+        duplicate. After a crash in between, the notification can still be resent.
 
         Raises: InvalidBooking, BookingNotFound, ResendRejected, DatabaseUnavailable,
         BrokerUnavailable.
         """
-        wanted = _channel(version, channel, by)
+        name = _channel_name(version, channel, by)
         booking = self.bookings.get(booking_id)
-        notification = self._find(booking, version, wanted)
+        notification = self._find(booking, version, name)
         if blocker := self._resend_blocker(booking, notification):
             raise ResendRejected(blocker)
         if notification.state is not None:
             notification = self.notifications.reset_for_resend(notification)
         event = BookingStateChanged.in_history(booking.id, version, booking.history, booking.date)
-        logger.info("%s requested a resend: %s", by, wanted, extra={"event_id": event.event_id})
-        self._publish(OutboxMessage.of_change(event), _QUEUES[wanted])
-        MANUAL_RESENDS.labels(wanted.value).inc()
+        logger.info("%s requested a resend: %s", by, name, extra={"event_id": event.event_id})
+        self._publish(OutboxMessage.of_change(event), _QUEUES[name])
+        MANUAL_RESENDS.labels(name.value).inc()
         return self._view(booking, notification)
 
     def _find(self, booking: Booking, version: int, channel: ChannelName) -> Notification:
         """Raises: ResendRejected."""
         if not 2 <= version <= booking.version:
-            raise ResendRejected("there is no such event, or nobody is notified of it")
-        for each in self.notifications.of(booking):
-            if (each.version, each.channel) == (version, channel):
-                return each
+            raise ResendRejected("there is no such event, or it is not notified")
+        for item in self.notifications.of(booking):
+            if (item.version, item.channel) == (version, channel):
+                return item
         return Notification.waiting(booking, version, channel)
 
     def _resend_blocker(self, booking: Booking, notification: Notification) -> str | None:
-        """Return why it can't be sent again, or None."""
+        """Return why it can't be resent, or None."""
         channel = notification.channel
         if channel is ChannelName.REMINDER:
             return "reminders are sent once"
@@ -92,12 +92,12 @@ class NotificationAdmin:
             return "it is being sent"
         return "it was sent again just now" if _was_just_resent(notification) else None
 
-    def _publish(self, entry: OutboxMessage, queue: str) -> None:
+    def _publish(self, message: OutboxMessage, queue: str) -> None:
         """Raises: BrokerUnavailable."""
         try:
-            self.publisher.publish_one(entry.to_queue(queue))
+            self.publisher.publish_one(message.to_queue(queue))
         finally:
-            self.publisher.close()  # it is rarely needed
+            self.publisher.close()  # rarely needed
 
     def _view(self, booking: Booking, notification: Notification) -> dict[str, Any]:
         return {
@@ -116,8 +116,8 @@ def _was_just_resent(notification: Notification) -> bool:
     return was_resent and now() - notification.at < PAUSE
 
 
-def _channel(version: int, channel: str, by: str) -> ChannelName:
-    """Read what is asked for. Raises: InvalidBooking, without quoting it."""
+def _channel_name(version: int, channel: str, by: str) -> ChannelName:
+    """Validate the arguments. Raises: InvalidBooking, which never quotes them."""
     if type(version) is not int:
         raise InvalidBooking("version must be a whole number")
     if by not in ACTORS:

@@ -34,15 +34,15 @@ from notification_service.reconciliation.watermark import Watermark
 from notification_service.reminders.reminders import Reminders
 from notification_service.settings import notification_settings
 
-#: Connections for RPC calls to the booking service; an e-mail waits for one a moment only.
+#: Connections for RPC calls to the booking service. An e-mail waits only briefly for one.
 _RPC_LIMIT = 4
 
-#: A lease is so much longer than the longest send: for slow clocks and a slow database.
+#: How much a lease exceeds the longest send, to allow for clock skew and a slow database.
 _MARGIN_SECONDS = 30
 
 
 class BackgroundTask(Protocol):
-    """What a provider runs in the background."""
+    """A background task of a provider."""
 
     def start(self) -> None: ...
 
@@ -62,12 +62,12 @@ class DeliveryProvider(DatabaseProvider):
         self.bookings = BookingReader(self.database)
 
     def start(self) -> None:
-        for each in self.background:
-            each.start()
+        for task in self.background:
+            task.start()
 
     def stop(self) -> None:
-        for each in reversed(self.background):
-            each.stop()
+        for task in reversed(self.background):
+            task.stop()
         super().stop()
 
     def get_dependency(self, worker_ctx: WorkerContext) -> Delivery[Any]:
@@ -83,7 +83,7 @@ class DeliveryProvider(DatabaseProvider):
     def _reconciler(
         self, delivery_log: DeliveryLog, work: WorkQueue, policy: RetryPolicy, look_back: timedelta
     ) -> Reconciler:
-        # What waits for its next attempt is not lost.
+        # An event that waits for its next attempt is not lost.
         settle_delay_seconds = max(self.settings.outbox.republish_seconds, *policy.delays_seconds)
         return Reconciler(
             ChangeFeed(self.database),
@@ -141,7 +141,7 @@ class EmailDeliveryProvider(DeliveryProvider):
 
 
 class WebhookDeliveryProvider(DeliveryProvider):
-    """Without a `WEBHOOK_URL` it only tears the channel down."""
+    """Without a `WEBHOOK_URL`, only tears the channel down."""
 
     def setup(self) -> None:
         super().setup()
@@ -158,7 +158,7 @@ class WebhookDeliveryProvider(DeliveryProvider):
             self.bookings, delivery_log, channel, as_in_history, skip_superseded=False
         )
         policy = self.settings.webhook_retry
-        # Events from before it was enabled are not sent.
+        # look_back=0: events from before the webhook was enabled are not sent.
         self.background = (self._reconciler(delivery_log, WEBHOOK, policy, look_back=timedelta(0)),)
 
 

@@ -1,7 +1,7 @@
-"""The nameko services: one for each notification channel, and one for the notifications of staff.
+"""The nameko services: one per notification channel, and one for staff to manage notifications.
 
-Each has its own queue and its own pool of workers. In a shared one, e-mails would wait behind a
-webhook endpoint that hangs, and staff behind both.
+Each has its own queue and worker pool. In a shared one, e-mails would wait behind an unresponsive
+webhook endpoint, and staff behind both.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class NotificationService:
         self.email.deliver(event, is_replay=self.is_replay)
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
-        """Record the failure; the event is in `notification_service.email.dead_letter`."""
+        """Record the failure; the event was moved to `notification_service.email.dead_letter`."""
         self.email.give_up(event, code)
 
 
@@ -84,7 +84,7 @@ class WebhookService:
         self.webhook.deliver(event, is_replay=self.is_replay)
 
     def give_up(self, event: BookingStateChanged, code: str) -> None:
-        """Record the failure; the event is in `notification_service.webhook.dead_letter`."""
+        """Record the failure; the event was moved to `notification_service.webhook.dead_letter`."""
         self.webhook.give_up(event, code)
 
 
@@ -110,7 +110,7 @@ class NotificationAdminService:
     def resend(
         self, booking_id: str, version: int, channel: str, by: str = "rpc"
     ) -> dict[str, Any]:
-        """Send one of them again, and return it.
+        """Resend a notification and return it.
 
         Raises: BookingNotFound, ResendRejected, InvalidBooking, DatabaseUnavailable,
         BrokerUnavailable.

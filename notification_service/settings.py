@@ -1,4 +1,4 @@
-"""What the notification service reads of `config.yaml`."""
+"""The notification service's part of `config.yaml`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _LONGEST_HOURS = 336
 
 @dataclass(frozen=True, slots=True)
 class NotificationSettings:
-    """`sender` is the From address of e-mails. `slot` is how long an appointment lasts.
-    Without `public_url` and `link_secrets` e-mails have no link; with `remind_before` of zero
-    nobody is reminded. `webhook` is None while it is disabled. `max_emails_per_address` is per day,
-    for an address that nobody has confirmed; None means any number."""
+    """`sender` is the From address of e-mails. `slot` is the duration of an appointment.
+    Without `public_url` and `link_secrets` e-mails have no link. A `remind_before` of zero disables
+    reminders. `webhook` is None while disabled. `max_emails_per_address` applies to an unconfirmed
+    address and a day; None means no limit."""
 
     channel: Channel[OutgoingEmail]
     sender: str
@@ -44,7 +44,7 @@ class NotificationSettings:
 
 
 class WebhookUrl(fields.Field[Url]):
-    """An absolute URL of HTTP. A fault does not quote it: its path may be a secret."""
+    """An absolute HTTP URL. Errors never quote it: its path may be secret."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Url:
         try:
@@ -79,7 +79,7 @@ class CalendarSchema(ConfigSchema):
 
 
 class ReminderHours(Number):
-    """In the last hour nobody is reminded any more."""
+    """0, or from 2: no reminder is sent in the last hour before an appointment."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> float:
         hours = super()._deserialize(value, *args, **kwargs)
@@ -114,6 +114,6 @@ class NotificationSettingsSchema(ConfigSchema):
 
 
 def notification_settings(config: Mapping[str, Any]) -> NotificationSettings:
-    """Raises: ConfigError, which names every key at fault."""
+    """Raises: ConfigError, which names every invalid key."""
     result: NotificationSettings = read(NotificationSettingsSchema(), config)
     return result

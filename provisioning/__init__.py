@@ -1,1 +1,1 @@
-"""Prepares a deployment for its first start: secrets, the broker's users, the database's user."""
+"""Prepares a deployment for its first start: secrets, broker users and the database user."""

@@ -1,6 +1,6 @@
 """`python -m provisioning --help`: the one-shot jobs of docker-compose.yml.
 
-Each may run again at any time, and after having been killed at any point.
+Each may be killed at any point and run again at any time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-# nameko's, when it reads the configuration; it is no news to whoever runs this.
+# nameko causes this warning when it reads the configuration; operators can't act on it.
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 from clinic import config  # noqa: E402
@@ -29,7 +29,7 @@ def main() -> None:
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--config", "path", default="config.yaml", show_default=True)
 def secrets(directory: Path, path: str) -> None:
-    """Generate what is missing, and write for each service below DIRECTORY what it may know."""
+    """Generate missing secrets, and write to DIRECTORY those that each service may read."""
     try:
         settings = config.settings(config.load(path))
     except ConfigError as error:
@@ -42,7 +42,7 @@ def secrets(directory: Path, path: str) -> None:
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--host", default="mongo", show_default=True)
 def database_user(directory: Path, host: str) -> None:
-    """Create the services' user of MongoDB, or give it the password that is in DIRECTORY."""
+    """Create the services' MongoDB user, or set its password to the one in DIRECTORY."""
     create_user(directory, host)
     click.echo("the database's user is ready")
 

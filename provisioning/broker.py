@@ -1,6 +1,6 @@
-"""RabbitMQ's definitions: users with hashed passwords, permissions, and the whole topology.
+"""RabbitMQ's definitions: users with hashed passwords, permissions and the topology.
 
-The broker imports them at each start, so that what a service may not declare is there before it.
+The broker imports them at each start, so that queues which a service may not declare exist.
 https://www.rabbitmq.com/docs/definitions
 """
 
@@ -32,11 +32,11 @@ from provisioning.broker_users import (
 )
 
 _VHOST = "/"
-_SALT_BYTES = 4  # as RabbitMQ has it
+_SALT_BYTES = 4  # RabbitMQ's format
 
 
 def definitions(settings: Settings, passwords: Mapping[str, str]) -> dict[str, Any]:
-    """Describe the broker of a deployment; `passwords` has one for each of `BROKER_USERS`."""
+    """Return the definitions of a broker; `passwords` has one for each of `BROKER_USERS`."""
     permissions = BROKER_USERS.items()
     return {
         "vhosts": [{"name": _VHOST}],
@@ -46,10 +46,10 @@ def definitions(settings: Settings, passwords: Mapping[str, str]) -> dict[str, A
             topic for name, granted in permissions for topic in _topic_permissions(name, granted)
         ],
         "exchanges": [
-            _exchange(each)
-            for each in (EVENTS, NOTIFICATIONS, Exchange(RPC_EXCHANGE, "topic", durable=True))
+            _exchange(exchange)
+            for exchange in (EVENTS, NOTIFICATIONS, Exchange(RPC_EXCHANGE, "topic", durable=True))
         ],
-        "queues": [_queue(each) for each in _queues(settings)],
+        "queues": [_queue(queue) for queue in _queues(settings)],
         "bindings": [
             _binding(EVENTS.name, STATE_CHANGED, NOTIFICATIONS.name, "exchange"),
             _binding(NOTIFICATIONS.name, "", EMAIL.name, "queue"),
@@ -69,7 +69,7 @@ def _user(name: str, password: str) -> dict[str, Any]:
         "name": name,
         "password_hash": password_hash(password),
         "hashing_algorithm": "rabbit_password_hashing_sha256",
-        "tags": [],  # no administrator, and not let into the management page
+        "tags": [],  # no access to the management page
     }
 
 

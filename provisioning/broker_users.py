@@ -1,10 +1,10 @@
-"""RabbitMQ's users, and what each may do: what its service really does, and nothing else.
+"""The users of RabbitMQ and their permissions: only what each service needs.
 
-RabbitMQ asks for `configure` to declare (and delete), `write` to publish and to bind to, `read` to
-consume, purge and bind from. Creating a queue that dead-letters asks for `read` on it as well. For
-a topic exchange there are permissions by routing key. The default exchange (`amq.default`) has
-none: whoever may publish there reaches every queue, but no RPC method, since those are chosen by
-the routing key, which is the queue's name then.
+RabbitMQ requires `configure` to declare and delete, `write` to publish and bind to, `read` to
+consume, purge and bind from. Declaring a queue that dead-letters also requires `read` on it. Topic
+exchanges have permissions by routing key. The default exchange (`amq.default`) has none: a user who
+may publish there reaches every queue, but no RPC method. The routing key selects the method, and
+there it is the queue's name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from clinic.messaging.topology import (
 
 RPC_EXCHANGE = "nameko-rpc"
 _DEFAULT_EXCHANGE = "amq.default"
-#: Names that the broker makes, for queues of one connection: replies of RPC arrive in them.
+#: RPC reply queues; the broker generates their names.
 _REPLY_QUEUE = r"amq\.gen-.*"
 #: The routing key of a reply: a UUID.
 _REPLY = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -37,8 +37,8 @@ _REPLY = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Regular expressions, each for a whole name. The `rpc_…` ones are about routing keys of the
-    exchange of RPC: those of requests that may be sent, and those that may be received."""
+    """Regular expressions for whole names. `rpc_write` and `rpc_read` match routing keys of the RPC
+    exchange that the user may send to and receive from."""
 
     configure: tuple[str, ...]
     write: tuple[str, ...]
@@ -56,7 +56,7 @@ def _names(*names: str) -> tuple[str, ...]:
 
 
 def _consumed(work: WorkQueue) -> tuple[str, ...]:
-    """The queues whose messages its consumer takes, or creates with dead-lettering."""
+    """Return the names of the work queue and of its retry queues."""
     return (*_names(work.name), rf"{re.escape(work.retry)}(\.[0-9]+s)?")
 
 
@@ -74,7 +74,7 @@ BROKER_USERS = {
     "gateway": Permissions(
         configure=(*_names(RPC_EXCHANGE), _REPLY_QUEUE),
         write=(*_PUBLISHED, _REPLY_QUEUE),
-        # Staff look at the dead letters of all.
+        # Staff inspect the dead letters of all services.
         read=(*_names(RPC_EXCHANGE, *(work.dead_letter for work in WORK_QUEUES)), _REPLY_QUEUE),
         rpc_write=(rf"{BOOKING_SERVICE}\.[a-z_]+", rf"{NOTIFICATION_ADMIN}\.[a-z_]+"),
     ),
@@ -107,5 +107,5 @@ BROKER_USERS = {
     ),
 }
 
-#: The only event that any of them publishes, or binds a queue for.
+#: The only event that services publish or bind.
 EVENT_KEYS = (STATE_CHANGED,)

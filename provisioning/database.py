@@ -1,4 +1,4 @@
-"""The services' user of MongoDB: it reads and writes their database, and nothing else."""
+"""The services' MongoDB user, which may only read and write their database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USER_PASSWORD_FILE = "user_password"  # noqa: S105 - the name of a file
 _ROOT = "root"
 _DATABASE = "clinic"
 _ANSWER_MILLISECONDS = 10_000
-#: A database that is started for the first time starts again once it has its first user.
+#: On its first start the database restarts once it has its first user.
 _PATIENCE_SECONDS = 120
 _PAUSE_SECONDS = 2
 _USER_EXISTS = 51003
@@ -25,14 +25,14 @@ _USER_EXISTS = 51003
 def create_user(directory: Path, host: str) -> None:
     """Create the user, or set its password and role. `directory` holds both passwords.
 
-    Raises: PyMongoError, when the database has not allowed it for two minutes.
+    Raises: PyMongoError, if it fails for two minutes.
     """
-    until = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             return _create_user(directory, host)
         except PyMongoError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Secrets in files: complete or absent, whatever ends the process that writes them."""
+"""Secret files, written atomically: after a crash a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-#: Of a generated secret; twice as many hexadecimal digits, which a URI can hold as they are.
+#: Size of a generated secret, stored as hexadecimal digits, which need no escaping in a URI.
 _SECRET_BYTES = 32
 
 
@@ -16,7 +16,7 @@ def read(file: Path) -> str:
 
 
 def generated(file: Path) -> str:
-    """Return the secret of a file, generated at the first call."""
+    """Return the secret in a file; generate it on the first call."""
     try:
         stored = read(file)
     except FileNotFoundError:
@@ -28,7 +28,7 @@ def generated(file: Path) -> str:
 
 
 def write(file: Path, text: str) -> None:
-    """Replace a file at once by one that only its owner can read."""
+    """Replace a file atomically; only its owner can read the new one."""
     unfinished = file.with_name(f".{file.name}.new")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
@@ -41,7 +41,7 @@ def write(file: Path, text: str) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Without this a power cut may take the new name back."""
+    """Sync the directory; otherwise a power failure may undo the rename."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

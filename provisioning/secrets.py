@@ -1,4 +1,4 @@
-"""Which secret is known to whom: one directory, and so one volume, for each who reads."""
+"""Distributes secrets: one directory, and thus one volume, per reader."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from provisioning.broker import definitions
 from provisioning.broker_users import BROKER_USERS
 from provisioning.database import USER, USER_PASSWORD_FILE
 
-#: Who makes the codes of the links in e-mails, and who accepts them.
+#: The notifier creates the link tokens in e-mails; the gateway accepts them.
 _LINK_SECRET_READERS = ("gateway", "notification_service")
 
 
 class SecretVolumes:
-    """The directories of a deployment; `environment` may name secrets that the operator has chosen.
+    """The directories of a deployment; `environment` may contain secrets chosen by the operator.
 
-    What is generated is kept in `generated`, which only this job reads. The other directories are
-    written anew each time, so a run that was interrupted is completed by the next.
+    Generated secrets are kept in `generated`, which only this job reads. Each run rewrites the
+    other directories, so it completes an interrupted one.
     """
 
     def __init__(self, directory: Path, settings: Settings, environment: Mapping[str, str]) -> None:
@@ -48,8 +48,8 @@ class SecretVolumes:
         passwords = {user: self._generated(f"rabbitmq_{user}") for user in BROKER_USERS}
         for user, password in passwords.items():
             self._write(user, "amqp_uri", f"amqp://{user}:{password}@rabbitmq:5672/")
-        described = json.dumps(definitions(self._settings, passwords), indent=1)
-        self._write("broker", "definitions.json", described)
+        text = json.dumps(definitions(self._settings, passwords), indent=1)
+        self._write("broker", "definitions.json", text)
 
     def _chosen_or_generated(self, variable: str) -> str:
         return self._environment.get(variable) or self._generated(variable.lower())

@@ -1,1 +1,1 @@
-"""The local runner: the whole clinic on one machine, without containers."""
+"""The local runner: the whole system on one machine, without containers."""

@@ -1,4 +1,4 @@
-"""Run the whole clinic on this machine until Ctrl-C or SIGTERM."""
+"""Runs the whole system on this machine until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from runner.startup_error import StartupError
 
 
 def main() -> str | None:
-    """The line to end with, when it was not asked to end."""
+    """Return an error message, or None after a requested stop."""
     if "MAKELEVEL" in os.environ:
-        # A killed make could not pass its end on to us.
+        # A killed make can't forward a signal.
         die_with_parent()
     try:
         run = Run(Settings.of(os.environ))
@@ -23,14 +23,14 @@ def main() -> str | None:
         run.forever()
     except Stopped:
         pass
-    except (StartupError, OSError) as problem:
-        return str(problem)
+    except (StartupError, OSError) as error:
+        return str(error)
     return None
 
 
 def _stop_on_signals(run: Run) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Under nohup a hang-up is ignored, and is to stay so.
+        # Under nohup SIGHUP is ignored and must stay so.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, run.request_stop)
 

@@ -14,38 +14,38 @@ _BROADCAST = IPv4Address("255.255.255.255")
 
 @dataclass(frozen=True)
 class Address:
-    """Where the gateway listens; `name` is the host name that it was given by, if it was."""
+    """Where the gateway listens; `name` is the host name in `HOST`, if it was one."""
 
     ip: IPv4Address | IPv6Address
     name: str | None = None
 
     @property
     def client_ip(self) -> str:
-        """Where a client on this machine connects to: a wildcard is no address to connect to."""
+        """The address for clients on this machine: loopback for a wildcard."""
         return str(_LOOPBACK[self.ip.version] if self.ip.is_unspecified else self.ip)
 
     @property
     def url_host(self) -> str:
-        """The same as it stands in a URL (RFC 3986, 3.2.2)."""
+        """The host part of a URL (RFC 3986, section 3.2.2)."""
         ip = f"[{self.client_ip}]" if self.ip.version == 6 else self.client_ip
         return self.name or ip
 
 
 def parse_address(host: str) -> Address:
-    """Read an IP address, in brackets or not, or resolve a host name, to IPv4 if it can be.
+    """Parse an IP address, optionally in brackets, or resolve a host name, preferably to IPv4.
 
-    Raises: Problem.
+    Raises: StartupError.
     """
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
-        return Address(_one_to_listen_on(bare, host))
+        return Address(_listen_address(bare, host))
     except ValueError:
-        ip = _one_to_listen_on(_resolved(host), host)
-    # `127.1` and `0` are resolved too, and no names.
+        ip = _listen_address(_resolved(host), host)
+    # `127.1` and `0` are resolved too, but are not names.
     return Address(ip, host if any(map(str.isalpha, host)) else None)
 
 
-def _one_to_listen_on(text: str, host: str) -> IPv4Address | IPv6Address:
+def _listen_address(text: str, host: str) -> IPv4Address | IPv6Address:
     ip = ip_address(text)
     if isinstance(ip, IPv6Address):
         if ip.scope_id is not None:
@@ -59,7 +59,7 @@ def _one_to_listen_on(text: str, host: str) -> IPv4Address | IPv6Address:
 def _resolved(name: str) -> str:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    # A name that no name server could have is not even looked up.
+    # UnicodeError: an invalid name, which is not even looked up.
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no host name"
         raise StartupError(

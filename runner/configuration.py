@@ -1,4 +1,4 @@
-"""Whether the services will be able to read their configuration."""
+"""Checks that the services can read their configuration."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from runner.startup_error import StartupError
 
 
 def require_configuration() -> GatewaySettings:
-    """Read it as each service will, and return the gateway's part; a `Problem` names what none of
-    them could start with."""
+    """Validate the configuration of all services and return the gateway's part.
+    Raises: StartupError."""
     path = os.environ.get("CLINIC_CONFIG") or "config.yaml"
     try:
         config = load(path)

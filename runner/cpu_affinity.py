@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from runner.server import Server
 
-#: Two that work at the same time. The first and the last: neighbours may be halves of one core.
+#: For two busy servers. The first and the last CPU: adjacent ones may share a core.
 DATABASE_PLACE, GATEWAY_PLACE = 0, -1
 
 
 def pinned(server: Server, place: int) -> Server:
-    """Keep a server of many threads, of which Python runs one at a time, on one CPU.
+    """Pin a multi-threaded Python server to one CPU; `place` selects it.
 
-    On several, its threads hand the interpreter over from CPU to CPU, and may spend as much time
-    on that as on their work. Different places are different CPUs, where there are enough. Where
-    there is one, or no program to do it, the server stays as it is.
+    Python runs one thread at a time. On several CPUs, handing the interpreter lock over may take
+    as much time as the work. Different places select different CPUs, if there are enough. With one
+    CPU, or without `taskset`, the server is not changed.
     """
     program = shutil.which("taskset")
     cpus = sorted(os.sched_getaffinity(0))

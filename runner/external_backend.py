@@ -10,21 +10,21 @@ from runner.startup_error import StartupError
 
 
 class Backend(Protocol):
-    """A broker or a database, whoever runs it."""
+    """A broker or a database, managed by the runner or external."""
 
     @property
     def uri(self) -> str: ...
 
     @property
     def servers(self) -> list[Server]:
-        """What has to run for it, in the order to start it."""
+        """The servers to run for it, in start order."""
         ...
 
     def is_ready(self) -> bool: ...
 
 
 class ExternalBackend:
-    """A backend somebody else runs: there is nothing to start, so it has to answer already."""
+    """A backend that already runs: there is nothing to start."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -35,10 +35,10 @@ class ExternalBackend:
 
 
 def given(variable: str, uri: str, connect: Callable[[str, float], None]) -> ExternalBackend:
-    """The backend a variable names; a `Problem` unless it lets us connect."""
+    """Return the backend that a variable names. Raises: StartupError if it can't be reached."""
     try:
         connect(uri, 5)
-    # Whatever a driver makes of a wrong URI, an absent server or a wrong password.
+    # Drivers raise various errors for a wrong URI, a missing server or a wrong password.
     except Exception as error:
         raise StartupError(
             f"{variable}: cannot connect to {_without_secrets(uri)}: {_reason(error)}"
@@ -47,12 +47,12 @@ def given(variable: str, uri: str, connect: Callable[[str, float], None]) -> Ext
 
 
 def _reason(error: Exception) -> str:
-    # pymongo goes on with its timeouts and all it knows of the servers.
+    # pymongo appends its timeouts and a server description.
     text = str(error).partition(" (configured timeouts")[0]
     return textwrap.shorten(text, 200, placeholder=" …") or type(error).__name__
 
 
 def _without_secrets(uri: str) -> str:
-    """Keep the address of each server of a list; `;` may also stand between options."""
-    each = re.split(r";(?=\w+://)", uri)
-    return ";".join(one.rpartition("@")[2].partition("?")[0] for one in each)
+    """Keep only the address of each server in a list; `;` may also separate options."""
+    nodes = re.split(r";(?=\w+://)", uri)
+    return ";".join(node.rpartition("@")[2].partition("?")[0] for node in nodes)

@@ -9,9 +9,9 @@ from runner.startup_error import StartupError
 
 
 def lock(directory: Path) -> IO[str]:
-    """Claim a run directory, creating it if need be, for as long as the returned file is open.
+    """Lock a run directory while the returned file is open. Create it if necessary.
 
-    A process that inherits the file holds the claim as well.
+    A process that inherits the file also holds the lock. Raises: StartupError.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = (directory / "lock").open("a+")

@@ -1,4 +1,4 @@
-"""Processes of ours, and that none of them outlives us."""
+"""Child processes, none of which may outlive the runner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ManagedProcess:
-    """A started server. It leads a process group, so nothing it spawned survives it."""
+    """A started server. It leads a process group, so `kill` also ends its children."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -34,21 +34,21 @@ class ManagedProcess:
         return self._process.poll() is None
 
     def stop(self, deadline_seconds: float = STOP_SECONDS) -> int:
-        """Ask it to end, insist after the deadline, and return its exit code."""
+        """Send SIGTERM, then SIGKILL after the deadline. Return its exit code."""
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(deadline_seconds)
         return self.kill()
 
     def kill(self) -> int:
-        """End it as a crash would, with all it spawned, and return its exit code."""
+        """Send SIGKILL to its process group. Return its exit code."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         return self._process.wait()
 
 
 def start(server: Server, log_file: Path | None = None) -> ManagedProcess:
-    """Start a server by itself; its output is appended to the log file, or goes where ours goes."""
+    """Start a server. Its output is appended to the log file, or inherits ours."""
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(log_file.open("ab")) if log_file else None
         process = subprocess.Popen(
@@ -64,32 +64,32 @@ def start(server: Server, log_file: Path | None = None) -> ManagedProcess:
 
 
 def die_with_parent() -> None:
-    """Have the kernel send SIGTERM to this process when the thread that started it ends."""
+    """Make the kernel send SIGTERM to this process when the thread that started it ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent dies, so that none gets away."""
+    """Become the parent of every descendant whose own parent dies."""
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def orphans(known_pid: int) -> list[psutil.Process]:
-    """The children we adopted: all but the one we started ourselves."""
+    """Return the adopted children: all except the one we started."""
     return [child for child in psutil.Process().children() if child.pid != known_pid]
 
 
 def descendants() -> list[psutil.Process]:
-    """All that lives below this process."""
+    """Return all descendants of this process."""
     return psutil.Process().children(recursive=True)
 
 
 def end(processes: list[psutil.Process], deadline_seconds: float) -> None:
-    """TERM to each, KILL to those still there after the deadline."""
+    """Send SIGTERM to all, then SIGKILL to those still alive after the deadline."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stubborn = psutil.wait_procs(processes, timeout=deadline_seconds)
-    for process in stubborn:
+    _, alive = psutil.wait_procs(processes, timeout=deadline_seconds)
+    for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(stubborn, timeout=deadline_seconds)
+    psutil.wait_procs(alive, timeout=deadline_seconds)

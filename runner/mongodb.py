@@ -16,11 +16,11 @@ from runner.server import Server
 
 
 class MongoServer:
-    """A server whose data and (while it is free) port live in one directory.
+    """A server with its data, and its port while that is free, in one directory.
 
-    `mongod` when the machine has it, else SecantusDB, which speaks the same protocol.
-    Their data is kept apart: neither reads the other's files. SecantusDB is written in Python, and
-    has its `place` among the CPUs; without one it may use all of them.
+    Uses `mongod` if installed, else SecantusDB, which has the same protocol. Their data is kept
+    apart, because their file formats differ. SecantusDB is written in Python: `place` pins it to a
+    CPU; None means no pinning.
     """
 
     def __init__(self, directory: Path, place: int | None = None) -> None:
@@ -45,11 +45,11 @@ class MongoServer:
 
     @property
     def servers(self) -> list[Server]:
-        """All that has to run, in the order to start it."""
+        """The servers to run, in start order."""
         return [self.server]
 
     def is_ready(self) -> bool:
-        """Whether it answers a client now."""
+        """Return whether it responds to a ping."""
         try:
             ping(self.uri, timeout_seconds=1)
         except PyMongoError:
@@ -68,7 +68,7 @@ class MongoServer:
 
 
 def ping(uri: str, timeout_seconds: float) -> None:
-    """Have the server answer once; raises what stood in the way."""
+    """Ping the server. Raises: PyMongoError."""
     milliseconds = int(timeout_seconds * 1000)
     client: MongoClient[dict[str, Any]] = MongoClient(
         uri,

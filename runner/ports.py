@@ -8,11 +8,11 @@ import random
 import socket
 from pathlib import Path
 
-# Below the ports Linux gives to outgoing connections: a client that keeps trying to reach a
-# restarting server there could otherwise be given that very port, and connect to itself.
+# Below Linux's ephemeral ports: a client that keeps trying to reach a restarting server could
+# otherwise get that very port for its own side, and connect to itself.
 LOCAL_PORTS = range(20_000, 32_768)
 
-#: A share of the ports is enough for one run of the tests.
+#: One share of the ports suffices for a test run.
 _SHARES = 32
 
 _given_out: set[int] = set()
@@ -20,27 +20,26 @@ _reserved: set[int] = set()
 
 
 def reserve(port: int) -> None:
-    """Keep a port that is not in use yet from being given to another server."""
+    """Reserve an unused port, so that no other server gets it."""
     _reserved.add(port)
 
 
 def free_port() -> int:
-    """A port nobody listens on; never the same one twice in the life of this process.
+    """Return a free port, a different one on each call.
 
-    Another process may look for one before anybody listens on this, so each begins with some of
-    its own.
+    Another process may search before this port is in use, so each process prefers its own share.
     """
     not_free = _given_out | _reserved
     candidates = [port for port in LOCAL_PORTS if port not in not_free]
-    mine = os.getpid() % _SHARES
-    candidates.sort(key=lambda port: (port % _SHARES != mine, random.random()))
+    share = os.getpid() % _SHARES
+    candidates.sort(key=lambda port: (port % _SHARES != share, random.random()))
     port = next(port for port in candidates if not is_taken(port))
     _given_out.add(port)
     return port
 
 
 def is_taken(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether somebody listens there. An address or a port that is not ours to use raises."""
+    """Return whether a port is in use. Raises: OSError if we may not use the address or port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,7 +53,7 @@ def is_taken(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def remembered_port(file: Path) -> int:
-    """The port this file names, while it is free; else a new one, and the file names that."""
+    """Return the port in a file while it is free; else store and return a new one."""
     try:
         port = int(file.read_text())
     except (FileNotFoundError, ValueError):

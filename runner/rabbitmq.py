@@ -1,4 +1,4 @@
-"""A private RabbitMQ node, made of the files of the Debian package."""
+"""A private RabbitMQ node that uses the files of the Debian package."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from runner.ports import remembered_port
 from runner.server import Server
 from runner.startup_error import StartupError
 
-# Not the wrappers on PATH: those switch to the package's own user, and need root for it.
+# Not the wrappers on PATH: those switch to the package's own user, which requires root.
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 
-# What the node keeps in memory and on disk is meant for a server of its own by default.
+# The default memory and disk limits assume a dedicated server.
 CONFIGURATION = """\
 disk_free_limit.absolute = 50MB
 raft.wal_max_size_bytes = 33554432
@@ -28,13 +28,13 @@ log.console = false
 
 
 class RabbitNode:
-    """A node whose data, name and (while they are free) ports live in one directory.
+    """A node with its data, its name, and its ports while they are free, in one directory.
 
-    It has an `epmd` of its own: the one Erlang would start by itself detaches and outlives it.
+    It has its own `epmd`: one started by Erlang would detach and outlive the node.
     """
 
     host = "127.0.0.1"
-    #: The user whom the configuration makes, as it stands in a URI.
+    #: The user created by the configuration, in URI form.
     credentials = "guest:guest"
     erlang_flags = "-start_epmd false"
 
@@ -58,17 +58,17 @@ class RabbitNode:
 
     @property
     def server(self) -> Server:
-        """The broker itself; it needs `epmd` to be running."""
+        """The broker itself; it requires a running `epmd`."""
         command = self._command([str(PROGRAMS / "rabbitmq-server")])
         return Server("rabbitmq", command, self._environment(), self.directory)
 
     @property
     def servers(self) -> list[Server]:
-        """All that has to run, in the order to start it."""
+        """The servers to run, in start order."""
         return [self.epmd, self.server]
 
     def is_ready(self) -> bool:
-        """Whether a client can log in now, which is later than when the port opens."""
+        """Return whether a client can log in, which is later than when the port opens."""
         try:
             connect(self.uri, timeout_seconds=2)
         except (OSError, AMQPError, OperationalError):
@@ -76,7 +76,7 @@ class RabbitNode:
         return True
 
     def ctl(self, *arguments: str) -> str:
-        """Run `rabbitmqctl` against this node and return what it printed."""
+        """Run `rabbitmqctl` against this node and return its output."""
         command = self._command([str(PROGRAMS / "rabbitmqctl"), "--quiet", *arguments])
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
         return subprocess.run(
@@ -89,7 +89,7 @@ class RabbitNode:
         ).stdout
 
     def _ports(self) -> tuple[int, int, int]:
-        """For AMQP, for Erlang's distribution and for epmd."""
+        """Return the ports for AMQP, for Erlang's distribution and for epmd."""
         amqp, distribution, epmd = (
             remembered_port(self.directory / f"{name}.port")
             for name in ("amqp", "distribution", "epmd")
@@ -102,7 +102,7 @@ class RabbitNode:
         return f"clinic-{token}@localhost"
 
     def _command(self, command: list[str]) -> list[str]:
-        """How a program of this node is started; a node may live elsewhere than we do."""
+        """Return the command line of a program; subclasses may run it elsewhere."""
         return command
 
     def _configuration(self) -> str:
@@ -126,12 +126,12 @@ class RabbitNode:
             "RABBITMQ_LOG_BASE": str(self.directory / "logs"),
             "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
-            # Settings of the machine's own broker are not ours.
+            # Don't use the settings of the machine's own broker.
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.directory / "advanced.config"),
             "RABBITMQ_CONF_ENV_FILE": str(self.directory / "rabbitmq-env.conf"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2",
-            # The start script then becomes the broker instead of waiting for it as its parent,
-            # where a SIGKILL would hit the script and leave the broker running.
+            # Makes the start script exec the broker. As its parent, the script would receive
+            # SIGKILL and leave the broker running.
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
@@ -144,13 +144,13 @@ class RabbitNode:
 
 
 def connect(uri: str, timeout_seconds: float) -> None:
-    """Log in to one of the brokers and out again; raises what stood in the way of the last one."""
+    """Log in to one of the broker nodes and disconnect. Raises: the error of the last node."""
     with Connection(uri, connect_timeout=timeout_seconds) as connection:
         connect_once(connection)
 
 
 def require_programs() -> None:
-    """Raises the line that tells what to install."""
+    """Raises: StartupError, which says what to install."""
     if not (PROGRAMS / "rabbitmq-server").exists() or shutil.which("epmd") is None:
         raise StartupError("RabbitMQ is missing: install rabbitmq-server, or set AMQP_URI")
 

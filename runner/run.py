@@ -38,11 +38,11 @@ Stop:  Ctrl-C
 
 
 class Stopped(Exception):
-    """Somebody asked for the end of the run."""
+    """The user requested the end of the run."""
 
 
 class Run:
-    """The clinic, from the first check until nothing of it runs any more."""
+    """A run of the whole system, from the first check until all processes have ended."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -51,11 +51,11 @@ class Run:
         self._terminal = Terminal()
 
     def request_stop(self, _signal: int, _frame: FrameType | None) -> None:
-        """A signal handler: only takes note, since it may interrupt anything."""
+        """A signal handler: only sets a flag, because it may interrupt anything."""
         self._stop_requested = True
 
     def forever(self) -> None:
-        """Never returns: `Stopped` or a `Problem` ends it, with every process gone."""
+        """Run until stopped; all processes have then ended. Raises: Stopped, StartupError."""
         has_staff_key = bool(require_configuration().staff_keys)
         self._require_port()
         with lock(self._settings.directory) as claim:
@@ -78,14 +78,14 @@ class Run:
     def _supervise(
         self, supervision: Supervision, claim: IO[str], broker: Backend, database: Backend
     ) -> None:
-        ready_by = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + DEADLINE_SECONDS
         _say(f"Starting; data and logs are in {self._settings.directory}\n")
         supervision.start(claim)
         try:
-            self._wait("MongoDB", database.is_ready, supervision, ready_by)
-            self._wait("RabbitMQ", broker.is_ready, supervision, ready_by)
+            self._wait("MongoDB", database.is_ready, supervision, deadline)
+            self._wait("RabbitMQ", broker.is_ready, supervision, deadline)
             supervision.start_services()
-            self._wait("/health/ready", self._is_healthy, supervision, ready_by)
+            self._wait("/health/ready", self._is_healthy, supervision, deadline)
             _say(self._welcome())
             while True:
                 self._tick(supervision)
@@ -93,12 +93,12 @@ class Run:
             supervision.stop()
 
     def _generate_staff_key(self) -> None:
-        """The services inherit it, so that it is on no command line and in no other file."""
+        """Pass the key by environment, so that it is on no command line and in no other file."""
         self._generated_key = staff_key(self._settings.directory)
         os.environ["GENERATED_STAFF_KEY"] = self._generated_key
 
     def _welcome(self) -> str:
-        """How to try it. Only a key that nobody has chosen is shown."""
+        """Return the usage text. Only a generated staff key is shown."""
         key = self._generated_key
         return READY.format(
             url=self._settings.url,
@@ -107,11 +107,11 @@ class Run:
         )
 
     def _wait(
-        self, what: str, is_ready: Callable[[], bool], supervision: Supervision, ready_by: float
+        self, what: str, is_ready: Callable[[], bool], supervision: Supervision, deadline: float
     ) -> None:
         while not is_ready():
             self._tick(supervision)
-            if time.monotonic() > ready_by:
+            if time.monotonic() > deadline:
                 logs = self._settings.directory / "logs"
                 raise StartupError(f"{what} was not ready in {DEADLINE_SECONDS} s; see {logs}")
 

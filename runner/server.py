@@ -6,9 +6,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Server:
-    """A program that stays in the foreground until it is told to stop.
+    """A program that runs in the foreground until it is stopped.
 
-    `environment` is added to the environment of whoever starts it.
+    `environment` is added to the environment of the process that starts it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The three services of the clinic, as programs to run."""
+"""The commands of the three services."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ ROOT = Path(__file__).resolve().parent.parent
 def services(
     host: str, port: int, amqp_uri: str, mongodb_uri: str, gateway_place: int | None = None
 ) -> list[Server]:
-    """The gateway listens on that address, and has its place among the CPUs; the other two are
-    reached through the broker alone, and have one thread each."""
+    """Return the servers of the three services. The gateway listens on `host` and `port`;
+    `gateway_place` pins it to a CPU. The others are single-threaded and only use the broker."""
     environment = {
         "AMQP_URI": amqp_uri,
         "MONGODB_URI": mongodb_uri,
-        # Ours come from there, and both would be one too many.
+        # Empty, because setting both forms of a variable is an error.
         "AMQP_URI_FILE": "",
         "MONGODB_URI_FILE": "",
-        # eventlet's own resolver ignores much of what the system's resolver honours.
+        # eventlet's own resolver ignores parts of the system's resolver configuration.
         "EVENTLET_NO_GREENDNS": "yes",
         "PYTHONUNBUFFERED": "1",
-        # That nameko imports pkg_resources and eventlet is no news to whoever runs this.
+        # Users can't act on nameko's imports of pkg_resources and eventlet.
         "PYTHONWARNINGS": "ignore:pkg_resources,ignore::Warning:nameko.cli.commands",
     }
     commands = {
@@ -34,7 +34,7 @@ def services(
         "booking_service": _nameko("booking_service.service"),
         "notification_service": _nameko("notification_service.service"),
     }
-    servers = {name: Server(name, each, environment, ROOT) for name, each in commands.items()}
+    servers = {name: Server(name, argv, environment, ROOT) for name, argv in commands.items()}
     if gateway_place is not None:
         servers["gateway"] = pinned(servers["gateway"], gateway_place)
     return list(servers.values())

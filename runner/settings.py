@@ -16,7 +16,7 @@ from runner.startup_error import StartupError
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says about a run; a variable that is empty counts as not set."""
+    """The settings of a run from the environment; an empty variable counts as unset."""
 
     address: Address
     port: int

@@ -1,4 +1,4 @@
-"""The staff key of a run directory, for whoever has not chosen one."""
+"""The generated staff key of a run directory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def staff_key(directory: Path) -> str:
-    """Return the key of a run directory, generated at the first call.
+    """Return the key of a run directory; generate it on the first call.
 
-    Only for who holds the lock of the directory. The file is complete or not there, whatever
-    ends this process, and no other user of the machine can read it.
+    The caller must hold the lock of the directory. After a crash the file is complete or absent.
+    Only its owner can read it.
     """
     file = directory / _NAME
     try:
@@ -31,7 +31,7 @@ def staff_key(directory: Path) -> str:
 def _generate(file: Path) -> str:
     key = secrets.token_hex(32)
     unfinished = file.with_name(f"{_NAME}.new")
-    unfinished.unlink(missing_ok=True)  # of a run that was killed, with any mode
+    unfinished.unlink(missing_ok=True)  # left by a killed run, with any mode
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as output:
         output.write(f"{key}\n")

@@ -1,4 +1,4 @@
-"""supervisord, which starts again whatever ends by itself."""
+"""supervisord, which restarts servers that end unexpectedly."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ stdout_logfile_backups=1
 
 
 class Supervision:
-    """Backends run from the start; services, once asked for, and they stop first."""
+    """Starts the backends first, the services on request, and stops the services first."""
 
     def __init__(self, directory: Path, backends: list[Server], services: list[Server]) -> None:
         (directory / "logs").mkdir(exist_ok=True)
@@ -88,24 +88,24 @@ class Supervision:
         self._configuration.write_text(text)
 
     def start(self, lock: IO[str]) -> None:
-        """Start the backends. The lock is held until supervisord, too, is gone."""
+        """Start the backends. The lock is held until supervisord has ended too."""
         adopt_orphans()
         self._process = subprocess.Popen(
             [_program("supervisord"), "-c", str(self._configuration)],
             cwd=self._directory,
-            # supervisord reads nothing from there, and it closes all but the standard files.
+            # supervisord does not read stdin, and closes all files but the standard ones.
             stdin=lock,
             stdout=subprocess.PIPE,
-            # Ctrl-C at the terminal is for the runner, which then stops all in its order.
+            # Only the runner receives Ctrl-C; it then stops everything in order.
             start_new_session=True,
-            # Safe, as no other thread runs yet.
+            # Safe, because no other thread runs yet.
             preexec_fn=die_with_parent,
         )
-        self._voice = threading.Thread(target=self._relay, daemon=True)
-        self._voice.start()
+        self._output_thread = threading.Thread(target=self._relay, daemon=True)
+        self._output_thread.start()
 
     def start_services(self) -> None:
-        """Returns when each has been tried; one that fails is tried again by supervisord."""
+        """Return once each service has been started; supervisord retries failed ones."""
         subprocess.run(
             [_program("supervisorctl"), "-c", str(self._configuration), "start", "services:*"],
             stdin=subprocess.DEVNULL,
@@ -119,22 +119,22 @@ class Supervision:
         return self._process.poll() is None
 
     def sweep(self) -> None:
-        """End what a crashed program left behind, before its successor meets it."""
+        """End the orphans of a crashed program before it is restarted."""
         end(orphans(self._process.pid), deadline_seconds=1)
 
     def stop(self) -> None:
-        """Stop everything, the services first, and leave no process."""
+        """Stop all processes, the services first."""
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(4 * STOP_SECONDS)
         end(descendants(), deadline_seconds=10)
         self._process.wait()
-        self._voice.join(timeout=1)
+        self._output_thread.join(timeout=1)
         if self._socket.parent != self._directory:
             shutil.rmtree(self._socket.parent, ignore_errors=True)
 
     def _relay(self) -> None:
-        """Through us, because supervisord opens its output anew, and may lack the right to."""
+        """Copy supervisord's output: it may lack the permission to reopen ours."""
         for line in self._process.stdout or ():
             with contextlib.suppress(OSError):
                 sys.stdout.buffer.write(line)
@@ -144,30 +144,31 @@ class Supervision:
 def configuration(
     backends: list[Server], services: list[Server], socket: Path, environment: Mapping[str, str]
 ) -> str:
-    """The text of supervisord.conf, for a supervisord that has this environment.
+    """Return the text of supervisord.conf, for a supervisord with this environment.
 
-    What a server only shares with it is not written down, so a password that came in as a
-    variable stays out of the file.
+    Variables that a server shares with it are omitted, so a password in the environment stays out
+    of the file.
     """
     head = HEAD.format(
         user="user=root" if os.geteuid() == 0 else "",
         socket=socket,
-        # The socket's mode is what protects it, but without one supervisord complains.
+        # The socket's mode protects it, but supervisord warns without a password.
         password=secrets.token_hex(),
         backends=",".join(backend.name for backend in backends),
         services=",".join(service.name for service in services),
     )
-    own = [
+    backend_sections = [
         _program_section(backend, environment, priority, autostart="true")
         | {"log": f"logs/{backend.name}.log", "log_bytes": "10MB"}
         for priority, backend in enumerate(backends)
     ]
-    ours = [
+    service_sections = [
         _program_section(service, environment, priority, autostart="false")
         | {"log": "/dev/fd/1", "log_bytes": "0"}
         for priority, service in enumerate(services)
     ]
-    return head + "".join(PROGRAM.format(**section) for section in own + ours)
+    sections = backend_sections + service_sections
+    return head + "".join(PROGRAM.format(**section) for section in sections)
 
 
 def _program_section(
@@ -183,17 +184,17 @@ def _program_section(
 
 
 def _command_line(server: Server, environment: Mapping[str, str]) -> str:
-    """The command behind `env`: supervisord's own `environment=` cannot hold every value."""
+    """Return the command with `env`: supervisord's `environment=` does not support all values."""
     new = [f"{k}={v}" for k, v in server.environment.items() if environment.get(k) != v]
     line = shlex.join(["env", f"--chdir={server.directory}", *new, *server.command])
-    # To supervisord a percent sign is an expansion, and a semicolon or hash after a blank a
-    # comment. Both are inside single quotes here, so quotes can come in between.
+    # supervisord expands a percent sign, and treats a semicolon or hash after a blank as a
+    # comment. Both are inside single quotes here, so quotes can be inserted between them.
     return re.sub(r"\s(?=[;#])", r"\g<0>''", line.replace("%", "%%"))
 
 
 def _socket(directory: Path) -> Path:
     path = directory / "supervisor.sock"
-    # The system's limit is 107 characters, and supervisord appends its process id at first.
+    # The system's limit is 107 characters, and supervisord first appends its process id.
     if re.fullmatch(r"[\w./-]{1,95}", str(path), re.ASCII):
         return path
     return Path(tempfile.mkdtemp(prefix="clinic-")) / "supervisor.sock"

@@ -4,10 +4,10 @@ import os
 
 
 class Terminal:
-    """The terminal this process was started from, if it was one.
+    """The terminal from which this process was started, if any.
 
-    Its end is a signal to the leader of the session only, and when that is `make`, as under
-    `ssh -t`, we would never hear of it.
+    Its end is signalled only to the session leader. If that is `make`, as under `ssh -t`, this
+    process receives no signal.
     """
 
     def __init__(self, descriptor: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The repository of bookings and what reads beside it: documents, transitions, queries.
+"""The repository of bookings: documents, transitions and queries.
 
-The only package that knows the collection `bookings`.
+The only package that uses the collection `bookings`.
 """

@@ -1,4 +1,4 @@
-"""The appointments of some days, for the agenda and the search of staff."""
+"""Queries for the staff's agenda and search."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_er
 
 _FIELDS = dict.fromkeys(("date", "patientName", "patientEmail", "status", "attention"), True)
 
-#: Comes after every digit and dash that an id may go on with.
+#: Sorts after every hexadecimal digit and dash of an id.
 _AFTER_ALL = "g"
 
 
@@ -34,33 +34,33 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """What was found, in order; `is_cut` when there is more than the limit."""
+    """The matches, in order; `is_cut` if there are more than the limit."""
 
     appointments: tuple[Appointment, ...]
     is_cut: bool
 
 
 class AppointmentQueries:
-    """Reads bookings of any status along an index, and never more than `limit`."""
+    """Reads at most `limit` bookings of any status, along an index."""
 
     def __init__(self, bookings: Collection[Document], protect: Protection = nullcontext) -> None:
         self._bookings = bookings
         self._protect = protect
 
     def between(self, first: datetime, end: datetime, limit: int) -> QueryResult:
-        """Return what begins between two instants, the second excluded, in order of time.
+        """Return the appointments from `first` until before `end`, in chronological order.
 
         Raises: DatabaseUnavailable.
         """
         found: list[Document] = []
         with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
             for begin, until in agenda_windows(first, end):
-                if (room := limit + 1 - len(found)) > 0:
-                    found += self._find("date", begin, until, room)
+                if (remaining := limit + 1 - len(found)) > 0:
+                    found += self._find("date", begin, until, remaining)
         return _found(found, limit)
 
     def of_reference(self, beginning: str, limit: int) -> QueryResult:
-        """Return the bookings whose id begins like that; a whole one is better read by itself.
+        """Return the bookings whose id starts with `beginning`; use `get` for a whole id.
 
         Raises: DatabaseUnavailable.
         """

@@ -1,4 +1,4 @@
-"""The composition root of the repository and its relay, for every process that writes bookings."""
+"""The composition root of the repository and its relay, for processes that write bookings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clinic.outbox.relay import Relay
 def create_repository(
     database: Database[Document], settings: Settings, *, has_breaker: bool = False
 ) -> tuple[BookingRepository, Relay]:
-    """Return the repository, whose messages leave through the relay once that is started."""
+    """Return the repository and the relay that sends its messages. The caller starts the relay."""
     declare = topology.declarer(settings)
     publisher = Publisher(settings.amqp_uri, declare, heartbeat_seconds=10)
     outbox = Outbox(

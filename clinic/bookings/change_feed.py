@@ -1,4 +1,4 @@
-"""The steps of all bookings, in the order in which the bookings took their latest."""
+"""The transitions of all bookings, ordered by each booking's latest transition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clinic.contracts.messages import BookingStateChanged
 from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, Document, database_errors
 from clinic.outbox.outbox import HAS_TRANSITIONS
 
-#: Bookings in one page; bounded so that no read takes the database long.
+#: Bookings per page; bounded so that no read occupies the database for long.
 PAGE = 500
 
 _FIELDS = {"history": True, "date": True, "updatedAt": True}
@@ -22,7 +22,7 @@ _FIELDS = {"history": True, "date": True, "updatedAt": True}
 
 @dataclass(frozen=True, slots=True)
 class BookingTransitions:
-    """What one booking has to tell: an event for each step, as it was when the step was taken."""
+    """The events of one booking, one per transition, each with the date at that time."""
 
     updated_at: datetime
     events: tuple[BookingStateChanged, ...]
@@ -30,23 +30,23 @@ class BookingTransitions:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Bookings, the one that was changed first in front; none up to `reached` is missing."""
+    """Bookings, least recently updated first; complete up to and including `reached`."""
 
     bookings: tuple[BookingTransitions, ...]
     reached: datetime
 
 
 class ChangeFeed:
-    """Reads bookings by the time of their latest step. Has to do without their patients."""
+    """Reads bookings by the time of their latest transition, without personal data."""
 
     def __init__(self, database: Database[dict[str, Any]], page: int = PAGE) -> None:
         self._bookings = database["bookings"]
         self._page = page
 
     def read(self, since: datetime, until: datetime) -> Page:
-        """Return the first page of what was changed between two instants, both included.
+        """Return the first page of the bookings updated between two instants, both included.
 
-        A page ends with an instant, so that none of the bookings which share one is left out.
+        Bookings that share an instant are never split between pages.
         Raises: DatabaseUnavailable.
         """
         with database_errors(SCAN_TIMEOUT_SECONDS):
@@ -63,13 +63,13 @@ class ChangeFeed:
 
 
 def _page(found: Sequence[Document], reached: datetime) -> Page:
-    return Page(tuple(_steps(each) for each in found), reached)
+    return Page(tuple(_transitions(each) for each in found), reached)
 
 
-def _steps(booking: Document) -> BookingTransitions:
+def _transitions(booking: Document) -> BookingTransitions:
     history = [documents.history_entry_from_document(row) for row in booking["history"]]
     events = [
         BookingStateChanged.in_history(booking["_id"], version, history, booking["date"])
-        for version in range(2, len(history) + 1)  # the first is the request: nobody is told of it
+        for version in range(2, len(history) + 1)  # version 1 is the request, which is not notified
     ]
     return BookingTransitions(booking["updatedAt"], tuple(events))

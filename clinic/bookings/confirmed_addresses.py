@@ -1,4 +1,4 @@
-"""E-mail addresses of which somebody has proved to read the mailbox, by their hashes."""
+"""E-mail addresses whose owner has proved access to the mailbox, stored as hashes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class ConfirmedAddresses:
         self._addresses = database["confirmed_addresses"]
 
     def add(self, address: str) -> None:
-        """Note that a code was used which only that mailbox was sent; again changes nothing."""
+        """Record that a code sent only to that mailbox was used. Idempotent."""
         first_use = {"$setOnInsert": {"confirmedAt": now()}}
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             self._addresses.update_one({"_id": address_hash(address)}, first_use, upsert=True)
 
     def contains(self, holder: str) -> bool:
-        """Whether the address with that hash is confirmed."""
+        """Return whether the address with the hash `holder` is confirmed."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             return self._addresses.find_one({"_id": holder}, {"_id": True}) is not None

@@ -1,4 +1,4 @@
-"""How a booking is laid out in MongoDB: camelCase names, and times as BSON dates."""
+"""Maps bookings to MongoDB documents: camelCase names, times as BSON dates."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def booking_to_document(booking: Booking, access: BookingCredentials) -> Documen
         "createdAt": booking.created_at,
         "updatedAt": booking.updated_at,
         "history": [history_entry_to_document(change) for change in booking.history],
-        "access": _of_access(access),
+        "access": _credentials_to_document(access),
     }
 
 
-def _of_access(access: BookingCredentials) -> Document:
+def _credentials_to_document(access: BookingCredentials) -> Document:
     secrets: Document = {"salt": access.salt, "tokenFingerprint": access.token_fingerprint}
-    if access.key_fingerprint is not None:  # absent, so that a sparse index leaves it out
+    if access.key_fingerprint is not None:  # omitted otherwise, so that the sparse index skips it
         secrets["keyFingerprint"] = access.key_fingerprint
         secrets["requestFingerprint"] = access.request_fingerprint
     return secrets

@@ -1,4 +1,4 @@
-"""The indexes of the collection of bookings."""
+"""The indexes of the collection `bookings`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clinic.domain.booking import Status
 from clinic.mongo.quota import quota_index
 from clinic.outbox.outbox import HAS_TRANSITIONS
 
-#: Stops double booking, and frees the seat when a booking is cancelled.
+#: Prevents double booking. A cancelled booking leaves the index, which frees its seat.
 _SEAT_INDEX = IndexModel(
     [("slot", ASCENDING), ("seat", ASCENDING)],
     name="one_confirmed_booking_per_seat",
@@ -20,7 +20,7 @@ _IDEMPOTENCY_INDEX = IndexModel(
     [("access.keyFingerprint", ASCENDING)],
     name="one_booking_per_key",
     unique=True,
-    sparse=True,  # and not partial: servers evaluate a filter for each document that is written
+    sparse=True,  # not partial: servers evaluate its filter for each document written
 )
 INDEXES = [
     _SEAT_INDEX,

@@ -1,4 +1,4 @@
-"""New bookings on their way into the database, and how many of them one address may have open."""
+"""Inserts new bookings within the quota of open bookings per e-mail address."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _HELD_FIELDS = {QUOTA_KEY: True, "status": True, "date": True}
 
 
 class NewBookings:
-    """A booking holds a unit of the quota of its address until it is rejected or cancelled. That of
-    an appointment that is over is released when it is needed. With `max_open` of None there is no
-    limit, and a booking holds none.
+    """A booking holds a unit of its address's quota until it is rejected or cancelled. The unit of
+    a past appointment is released when another booking needs it. With `max_open=None` there is no
+    quota.
     """
 
     def __init__(self, bookings: Collection[Document], max_open: int | None) -> None:
@@ -35,24 +35,24 @@ class NewBookings:
             return
         holder = address_hash(booking["patientEmail"])
         key = random_key(holder, self._max_open)
-        # Each round finds that others have taken units meanwhile; the caller bounds all of them.
+        # Each retry means that others have taken units meanwhile; the caller's timeout bounds it.
         while not self._insert(booking | {QUOTA_KEY: key}):
             held = self._held(holder)
             if booking["_id"] in {each["_id"] for each in held}:
-                return  # an earlier try of the driver had arrived
+                return  # an earlier attempt of the driver succeeded
             key = self._another_key(booking, held, holder, self._max_open)
 
     def _insert(self, booking: Document) -> bool:
-        """False when another booking holds its unit. Raises: IdempotencyKeyUsed."""
+        """Return False if another booking holds its quota unit. Raises: IdempotencyKeyUsed."""
         try:
             self._inserts.insert(booking)
         except DuplicateKeyError as error:
             clash = (error.details or {}).get("keyPattern", {})
             if QUOTA_KEY in clash:
                 return False
-            # Else our own random id is there: an earlier try of the driver had arrived.
+            # Otherwise our random id exists: an earlier attempt of the driver succeeded.
             if "keyFingerprint" in booking["access"] and "_id" not in clash:
-                raise IdempotencyKeyUsed("the key has made a booking before") from None
+                raise IdempotencyKeyUsed("a booking with this key exists") from None
         return True
 
     def _held(self, holder: str) -> list[Document]:
@@ -69,11 +69,11 @@ class NewBookings:
         key = free_key(holder, max_open, taken)
         if key is None:
             self._require_new_key(booking)
-            raise TooManyOpenBookings("the address has as many open bookings as it may have")
+            raise TooManyOpenBookings("the address has reached its limit of open bookings")
         return key
 
     def _release(self, over: Sequence[str]) -> None:
-        """Take their units from appointments that are over, unless they were moved meanwhile."""
+        """Release the units of past appointments, unless they were rescheduled meanwhile."""
         still_over = {
             "_id": {"$in": over},
             "status": Status.CONFIRMED.value,
@@ -82,13 +82,13 @@ class NewBookings:
         self._bookings.update_many(still_over, {"$unset": {QUOTA_KEY: ""}})
 
     def _require_new_key(self, booking: Document) -> None:
-        """A request that is repeated gets its booking, also when no other would be taken.
+        """Let a repeated request get its booking even when the quota is used up.
 
         Raises: IdempotencyKeyUsed.
         """
         used = booking["access"].get("keyFingerprint")
         if used and self._bookings.find_one({"access.keyFingerprint": used}, {"_id": True}):
-            raise IdempotencyKeyUsed("the key has made a booking before")
+            raise IdempotencyKeyUsed("a booking with this key exists")
 
 
 def _is_over(booking: Document) -> bool:

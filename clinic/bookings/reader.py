@@ -1,4 +1,4 @@
-"""Reads bookings. Whoever only reads them, such as a notifier, needs no outbox."""
+"""Reads bookings, without an outbox: for processes that only read, such as the notifier."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _WITHOUT_OUTBOX = {"outbox": False}
 
 
 class BookingReader:
-    """The bookings of the clinic, to read. Every method may raise DatabaseUnavailable.
+    """Reads bookings. Every method may raise DatabaseUnavailable.
 
     With `has_breaker`, calls fail at once while the database is down. Lists and searches have
-    circuit breakers of their own: a slow one must not stop what concerns a single booking.
+    their own circuit breakers: a slow search must not block operations on single bookings.
     """
 
     def __init__(self, database: Database[Document], *, has_breaker: bool = False) -> None:
@@ -42,7 +42,7 @@ class BookingReader:
             self._bookings.database.command("ping")
 
     def find_by_key(self, access: BookingCredentials) -> tuple[Booking, BookingCredentials]:
-        """Find the booking made under the same key.
+        """Find the booking created with the same idempotency key.
 
         Raises: IdempotencyConflict, BookingNotFound.
         """
@@ -50,7 +50,7 @@ class BookingReader:
             query = {"access.keyFingerprint": access.key_fingerprint}
             found = self._bookings.find_one(query, _WITHOUT_OUTBOX)
         if found is None:
-            raise BookingNotFound("no booking of that key")
+            raise BookingNotFound("no booking with this key")
         stored = documents.credentials_from_document(found["access"])
         if stored.request_fingerprint != access.request_fingerprint:
             raise IdempotencyConflict("the key was used for another request")
@@ -61,14 +61,14 @@ class BookingReader:
         return documents.booking_from_document(self._find(booking_id))
 
     def get_with_access(self, booking_id: str) -> tuple[Booking, BookingCredentials]:
-        """Return a booking and what is stored of its secrets. Raises: BookingNotFound."""
+        """Return a booking and its stored credentials. Raises: BookingNotFound."""
         found = self._find(booking_id)
         return documents.booking_from_document(found), documents.credentials_from_document(
             found["access"]
         )
 
     def access(self, booking_id: str) -> BookingCredentials:
-        """Return what is stored of a booking's secrets. Raises: BookingNotFound."""
+        """Return a booking's stored credentials. Raises: BookingNotFound."""
         return documents.credentials_from_document(self._find(booking_id)["access"])
 
     def list(self, listing: BookingsQuery) -> list[Booking]:
@@ -76,9 +76,9 @@ class BookingReader:
         page: list[Document] = []
         with self._protect_list(), database_errors(OPERATION_TIMEOUT_SECONDS):
             for query in page_filters(listing):
-                if room := listing.limit - len(page):
+                if remaining := listing.limit - len(page):
                     found = self._bookings.find(query, _WITHOUT_OUTBOX)
-                    page += found.sort(NEWEST_FIRST).limit(room)
+                    page += found.sort(NEWEST_FIRST).limit(remaining)
         return [documents.booking_from_document(each) for each in page]
 
     def taken_seats(self, slot: datetime) -> set[int]:
@@ -86,7 +86,7 @@ class BookingReader:
             return self._seat_reads.submit(slot)
 
     def taken_seats_between(self, first: datetime, last: datetime) -> dict[datetime, set[int]]:
-        """Return the taken seats of each slot, both ends included, that has one."""
+        """Map each slot from `first` to `last` that has taken seats to those seats."""
         taken: dict[datetime, set[int]] = {}
         confirmed = {"slot": {"$gte": first, "$lte": last}, "status": Status.CONFIRMED.value}
         with database_errors(OPERATION_TIMEOUT_SECONDS):
@@ -95,14 +95,14 @@ class BookingReader:
         return taken
 
     def _find(self, booking_id: str) -> Document:
-        """Raises: BookingNotFound, also for what is no id at all and must not become a query."""
-        known_as = canonical_id(booking_id)
-        if known_as is None:
-            raise BookingNotFound("that is not the id of a booking")
+        """Raises: BookingNotFound, also for an invalid id, which must not become a query."""
+        canonical = canonical_id(booking_id)
+        if canonical is None:
+            raise BookingNotFound("not a booking id")
         with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
-            found = self._reads.submit(known_as)
+            found = self._reads.submit(canonical)
         if found is None:
-            raise BookingNotFound(f"no booking {known_as}")
+            raise BookingNotFound(f"no booking {canonical}")
         return found
 
     def _read(self, ids: Sequence[str]) -> Sequence[Document | None]:

@@ -24,11 +24,11 @@ from clinic.outbox.outbox_message import OutboxMessage
 
 
 class BookingRepository(BookingReader):
-    """The bookings of the clinic, to read and to write.
+    """Reads and writes bookings.
 
-    What a write adds to a booking's `outbox` leaves through the relay of this process. Indexes are
-    created before the first write: without the unique one a seat could be given twice. An address
-    may have `max_open_bookings`; None means any number.
+    The relay of this process sends the messages that a write adds to the booking's `outbox`.
+    Indexes are created before the first write: without the unique one, a seat could be booked
+    twice. `max_open_bookings` limits the open bookings per address; None means no limit.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BookingRepository(BookingReader):
     def insert(self, booking: Booking, access: BookingCredentials) -> None:
         """Store a new booking together with the request to decide it.
 
-        Raises: IdempotencyKeyUsed when the key belongs to a stored booking (see `find_by_key`),
+        Raises: IdempotencyKeyUsed if a stored booking has the key (see `find_by_key`),
         TooManyOpenBookings, OutboxFull.
         """
         self.outbox.pending.ensure_capacity()
@@ -78,12 +78,12 @@ class BookingRepository(BookingReader):
                 raise ConcurrentModification(f"booking {transition.booking_id} has changed")
 
     def flag_for_review(self, booking_id: str, code: str) -> None:
-        """Ask for manual review of a pending booking that could not be decided."""
+        """Flag a pending booking that could not be decided for manual review."""
         attention = {"code": code, "at": now()}
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             self._bookings.update_one(
                 {"_id": booking_id, "status": Status.PENDING.value},
-                # Without its request in the outbox, only a replay asks for a decision again.
+                # Without the request in its outbox it is not republished; only a replay decides it.
                 {"$set": {"attention": attention, "outbox": []}},
             )
 
@@ -93,7 +93,7 @@ class BookingRepository(BookingReader):
 
     def _make_indexes(self, callers: Sequence[None]) -> Sequence[None]:
         if not self._has_indexes:
-            with database_errors():  # where many bookings are stored it takes its time
+            with database_errors():  # no timeout: it takes long on a large collection
                 self._bookings.create_indexes(INDEXES)
             self._has_indexes = True
         return callers

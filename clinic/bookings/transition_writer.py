@@ -1,4 +1,4 @@
-"""Steps of bookings on their way into the database; those that come at once share a write."""
+"""Writes transitions of bookings; concurrent transitions share a write."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from clinic.mongo.bulk_errors import bulk_write_errors
 from clinic.mongo.client import Document, database_errors
 from clinic.mongo.quota import QUOTA_KEY
 
-#: Of a booking that is not open any more.
+#: Final statuses; a booking in one of them is no longer open.
 _ENDS = frozenset({Status.REJECTED, Status.CANCELLED})
-#: Its address may have another.
+#: Releases the quota unit of a booking that is no longer open.
 _RELEASE_QUOTA: Document = {
     "$set": {
         QUOTA_KEY: {"$cond": [{"$in": ["$status", sorted(_ENDS)]}, "$$REMOVE", f"${QUOTA_KEY}"]}
@@ -31,102 +31,102 @@ _RELEASE_QUOTA: Document = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PendingTransition:
-    """`values` holds what the booking becomes: {"fields", "row", "event"}, and the date that it has
-    now: {"decidedOn"}."""
+    """`values` holds the new state {"fields", "row", "event"} and the expected date
+    {"decidedOn"}."""
 
     transition: Transition
     values: RawBSONDocument
-    mark: tuple[str, int]  #: of its outbox entry, and of no other
+    message_key: tuple[str, int]  #: identifies its outbox message
 
     @property
     def booking_id(self) -> str:
         return self.transition.booking_id
 
     @property
-    def before(self) -> Document:
-        """What the booking has to be like, or somebody else has moved it first."""
+    def expected_state(self) -> Document:
+        """The state that the stored booking must have; otherwise another writer was first."""
         return {
             "status": self.transition.change.previous,
             "version": self.transition.version - 1,
         }
 
     @property
-    def place(self) -> tuple[Any, ...]:
-        """What no two steps of one update may share."""
+    def conflict_key(self) -> tuple[Any, ...]:
+        """Two transitions with the same key can't share an update."""
         seat = self.transition.seat
         return (self.booking_id,) if seat is None else (self.transition.date, seat)
 
 
 class TransitionWriter:
-    """`answer_seconds` bounds each write, and not the wait for those before it: a line that is long
-    moves on, where a bound of its leader's own would fail all of it.
+    """`timeout_seconds` bounds each write, but not the wait for earlier writes: a deadline of the
+    leader would fail the whole queue, although a long queue makes progress.
     """
 
-    def __init__(self, bookings: Collection[Document], answer_seconds: float) -> None:
+    def __init__(self, bookings: Collection[Document], timeout_seconds: float) -> None:
         self._bookings = bookings
-        self._answer_seconds = answer_seconds
-        self._group: Batcher[_PendingTransition, bool] = Batcher(self._run)
+        self._timeout_seconds = timeout_seconds
+        self._batcher: Batcher[_PendingTransition, bool] = Batcher(self._run)
 
     def write(self, transition: Transition, event: Document) -> bool:
-        """Take the step, if the booking is as it was when that was decided; False if it is not.
+        """Apply the transition if the booking is unchanged since the decision; else return False.
 
-        `event` is the outbox entry that goes with it. Raises: DuplicateKeyError,
-        DatabaseUnavailable.
+        `event` is its outbox message. Raises: DuplicateKeyError, DatabaseUnavailable.
         """
-        # Encoded by its own writer, so that what can't be encoded fails nobody else.
+        # Encoded by its own caller, so that an encoding error fails no other transition.
         values = RawBSONDocument(bson.encode(_values(transition, event)))
-        return self._group.submit(_PendingTransition(transition, values, _message_key(event)))
+        return self._batcher.submit(_PendingTransition(transition, values, _message_key(event)))
 
-    def _run(self, steps: Sequence[_PendingTransition]) -> Sequence[bool | WriteError]:
-        with database_errors(self._answer_seconds):
-            alike = _compatible(steps)
-            taken = self._write_together(alike) if len(alike) > 1 else set()
-            rest = [step for step in steps if step not in taken]
-            faults = self._write_each(rest, taken) if rest else {}
-        return [faults.get(step, step in taken) for step in steps]
+    def _run(self, batch: Sequence[_PendingTransition]) -> Sequence[bool | WriteError]:
+        with database_errors(self._timeout_seconds):
+            compatible = _compatible(batch)
+            applied = self._write_together(compatible) if len(compatible) > 1 else set()
+            rest = [pending for pending in batch if pending not in applied]
+            errors = self._write_each(rest, applied) if rest else {}
+        return [errors.get(pending, pending in applied) for pending in batch]
 
-    def _write_together(self, steps: Sequence[_PendingTransition]) -> set[_PendingTransition]:
-        """Take what can be taken in one update, which costs half of one for each."""
-        ids = [step.booking_id for step in steps]
-        query = {"_id": {"$in": ids}, **steps[0].before}
+    def _write_together(self, batch: Sequence[_PendingTransition]) -> set[_PendingTransition]:
+        """Write all in one update, which halves the cost. Return the applied transitions."""
+        ids = [pending.booking_id for pending in batch]
+        query = {"_id": {"$in": ids}, **batch[0].expected_state}
         try:
-            moved = self._bookings.update_many(query, _update(steps)).modified_count
+            modified = self._bookings.update_many(query, _update(batch)).modified_count
         except DuplicateKeyError:
-            return self._taken(steps)  # it has stopped at the first seat that is gone
-        return set(steps) if moved == len(steps) else self._taken(steps)
+            return self._applied(batch)  # the update stopped at the first taken seat
+        return set(batch) if modified == len(batch) else self._applied(batch)
 
     def _write_each(
-        self, steps: Sequence[_PendingTransition], taken: set[_PendingTransition]
+        self, batch: Sequence[_PendingTransition], applied: set[_PendingTransition]
     ) -> dict[_PendingTransition, WriteError]:
-        """Add to `taken` what can be taken; return what the others were refused for."""
-        faults: dict[int, WriteError] = {}
+        """Add the applied transitions to `applied`; return the write errors of the others."""
+        errors: dict[int, WriteError] = {}
         updates = [
-            UpdateOne({"_id": step.booking_id, **step.before}, _update([step])) for step in steps
+            UpdateOne({"_id": pending.booking_id, **pending.expected_state}, _update([pending]))
+            for pending in batch
         ]
         try:
-            moved = self._bookings.bulk_write(updates, ordered=False).modified_count
+            modified = self._bookings.bulk_write(updates, ordered=False).modified_count
         except BulkWriteError as error:
-            moved, faults = (error.details or {})["nModified"], bulk_write_errors(error)
-        rest = [step for place, step in enumerate(steps) if place not in faults]
-        # The answer counts what was moved, and does not say which.
-        taken |= set(rest) if moved == len(rest) else self._taken(rest if moved else ())
-        return {steps[place]: fault for place, fault in faults.items()}
+            modified, errors = (error.details or {})["nModified"], bulk_write_errors(error)
+        rest = [pending for index, pending in enumerate(batch) if index not in errors]
+        # The result counts the modified bookings, but does not name them.
+        applied |= set(rest) if modified == len(rest) else self._applied(rest if modified else ())
+        return {batch[index]: error for index, error in errors.items()}
 
-    def _taken(self, steps: Iterable[_PendingTransition]) -> set[_PendingTransition]:
-        """Pick the steps whose outbox entries are in their bookings."""
-        ids = sorted({step.booking_id for step in steps})
+    def _applied(self, batch: Iterable[_PendingTransition]) -> set[_PendingTransition]:
+        """Select the transitions whose outbox messages are stored in their bookings."""
+        ids = sorted({pending.booking_id for pending in batch})
         found = self._bookings.find({"_id": {"$in": ids}}, {"outbox": True}) if ids else ()
-        marks = {_message_key(entry) for booking in found for entry in booking["outbox"]}
-        return {step for step in steps if step.mark in marks}
+        keys = {_message_key(message) for booking in found for message in booking["outbox"]}
+        return {pending for pending in batch if pending.message_key in keys}
 
 
-def _compatible(steps: Sequence[_PendingTransition]) -> list[_PendingTransition]:
-    """Pick those that can share an update with the first."""
-    places: dict[tuple[Any, ...], _PendingTransition] = {}
-    for step in steps:
-        if step.before == steps[0].before:
-            places.setdefault(step.place, step)
-    return list({step.booking_id: step for step in places.values()}.values())
+def _compatible(batch: Sequence[_PendingTransition]) -> list[_PendingTransition]:
+    """Select the transitions that can share an update with the first."""
+    by_key: dict[tuple[Any, ...], _PendingTransition] = {}
+    for pending in batch:
+        if pending.expected_state == batch[0].expected_state:
+            by_key.setdefault(pending.conflict_key, pending)
+    return list({pending.booking_id: pending for pending in by_key.values()}.values())
 
 
 def _values(transition: Transition, event: Document) -> Document:
@@ -136,10 +136,10 @@ def _values(transition: Transition, event: Document) -> Document:
         "reason": change.reason,
         "version": transition.version,
         "updatedAt": change.at,
-        "attention": None,  # what the system could not decide, somebody has
+        "attention": None,  # a transition resolves a manual review
     }
     if transition.seat is not None:
-        # The date changes when a booking is rescheduled, in the update that takes the new seat.
+        # A rescheduling changes the date in the same update that takes the new seat.
         fields |= {"date": transition.date, "slot": transition.date, "seat": transition.seat}
     return {
         "decidedOn": transition.decided_on,
@@ -149,25 +149,25 @@ def _values(transition: Transition, event: Document) -> Document:
     }
 
 
-def _update(steps: Sequence[_PendingTransition]) -> list[Document]:
-    """Write the update of bookings that are alike, each with the values of its own step."""
-    ids, values = [step.booking_id for step in steps], [step.values for step in steps]
-    mine = {"$arrayElemAt": [{"$literal": values}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}
-    # The request for a decision has served its purpose; an event may not have been sent yet.
-    is_decision = steps[0].transition.change.previous is Status.PENDING
+def _update(batch: Sequence[_PendingTransition]) -> list[Document]:
+    """Return one update pipeline that gives each booking the values of its own transition."""
+    ids, values = [pending.booking_id for pending in batch], [pending.values for pending in batch]
+    own = {"$arrayElemAt": [{"$literal": values}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}
+    # A decision removes its request from the outbox; events may still be unsent.
+    is_decision = batch[0].transition.change.previous is Status.PENDING
     kept = [] if is_decision else ["$outbox"]
-    grown = {
-        "history": {"$concatArrays": ["$history", ["$$step.row"]]},
-        "outbox": {"$concatArrays": [*kept, ["$$step.event"]]},
+    appended = {
+        "history": {"$concatArrays": ["$history", ["$$transition.row"]]},
+        "outbox": {"$concatArrays": [*kept, ["$$transition.event"]]},
     }
-    moved = {"$mergeObjects": ["$$ROOT", "$$step.fields", grown]}
-    # Who decides may not have read the booking: a message that is forged can't move its date.
-    is_as_decided = {"$eq": ["$date", "$$step.decidedOn"]}
-    booking = {"$cond": [is_as_decided, moved, "$$ROOT"]}
-    written: list[Document] = [{"$replaceWith": {"$let": {"vars": {"step": mine}, "in": booking}}}]
-    is_any_ended = any(step.transition.change.status in _ENDS for step in steps)
-    return [*written, _RELEASE_QUOTA] if is_any_ended else written
+    changed = {"$mergeObjects": ["$$ROOT", "$$transition.fields", appended]}
+    # An optimistic decision has not read the booking: a forged message must not change its date.
+    has_expected_date = {"$eq": ["$date", "$$transition.decidedOn"]}
+    booking = {"$cond": [has_expected_date, changed, "$$ROOT"]}
+    replacement = {"$let": {"vars": {"transition": own}, "in": booking}}
+    is_any_ended = any(pending.transition.change.status in _ENDS for pending in batch)
+    return [{"$replaceWith": replacement}, *([_RELEASE_QUOTA] if is_any_ended else [])]
 
 
-def _message_key(entry: Document) -> tuple[str, int]:
-    return entry["relay"], entry["number"]
+def _message_key(message: Document) -> tuple[str, int]:
+    return message["relay"], message["number"]

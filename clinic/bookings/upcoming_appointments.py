@@ -1,4 +1,4 @@
-"""The upcoming appointments, in the order of their slots."""
+"""The upcoming appointments, ordered by slot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Status, Transition
 from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, Document, database_errors
 
-#: Bookings in one page; bounded so that no read takes the database long.
+#: Bookings per page; bounded so that no read occupies the database for long.
 PAGE = 200
 
 _FIELDS = {"history": True, "version": True, "slot": True}
@@ -22,23 +22,23 @@ _FIELDS = {"history": True, "version": True, "slot": True}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Confirmed bookings, each by its latest event; none up to `reached` is missing."""
+    """The latest events of confirmed bookings; complete up to and including `reached`."""
 
     events: tuple[BookingStateChanged, ...]
     reached: datetime
 
 
 class UpcomingAppointments:
-    """Reads confirmed bookings along the index of the seats, without personal data."""
+    """Reads confirmed bookings along the seat index, without personal data."""
 
     def __init__(self, database: Database[dict[str, Any]], page: int = PAGE) -> None:
         self._bookings = database["bookings"]
         self._page = page
 
     def read(self, first: datetime, last: datetime) -> Page:
-        """Return the first page of what begins between two instants, both included.
+        """Return the first page of the appointments between two instants, both included.
 
-        A page ends with a slot, so that none of the bookings which share one is left out.
+        Bookings that share a slot are never split between pages.
         Raises: DatabaseUnavailable.
         """
         with database_errors(SCAN_TIMEOUT_SECONDS):

@@ -23,21 +23,21 @@ _HEADINGS = {
 }
 
 chosen = click.argument("ids", nargs=-1, metavar="[ID]...")
-by_error_code = click.option("--error-code", help="Only those with this error code.")
+by_error_code = click.option("--error-code", help="Only dead letters with this error code.")
 everything = click.option("--all", "all_of_them", is_flag=True, help="Every dead letter.")
-dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done without doing it.")
 
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """List dead letters, replay them, or drop them."""
+    """List, replay or drop dead letters."""
 
 
 @dead_letters.command("list")
 @by_error_code
 @click.pass_obj
 def list_letters(path: str, error_code: str | None) -> None:
-    """List them, oldest first in each queue."""
+    """List dead letters, oldest first in each queue."""
     with _opened(path) as queues:
         found = [
             dead_letter
@@ -54,7 +54,7 @@ def list_letters(path: str, error_code: str | None) -> None:
 @click.argument("id_")
 @click.pass_obj
 def show(path: str, id_: str) -> None:
-    """Show one with its headers and its body, which anybody may have written."""
+    """Show a dead letter with its headers and its (untrusted) body."""
     with _opened(path) as queues:
         dead_letter = next((each for each in queues.fetch_all() if each.id == id_), None)
         if dead_letter is None:
@@ -74,10 +74,10 @@ def show(path: str, id_: str) -> None:
 def replay(
     path: str, ids: tuple[str, ...], error_code: str | None, all_of_them: bool, dry_run: bool
 ) -> None:
-    """Publish them to their queues again, with a new first attempt.
+    """Publish dead letters to their queues again; attempts restart at 1.
 
     An interrupted run loses nothing: run it again. A message that is sent twice is processed once.
-    One that is too large to be read stays where it is.
+    A message that is too large to be read stays in its queue.
     """
     select = _selection(ids, error_code, all_of_them)
     with _opened(path) as queues:
@@ -95,7 +95,7 @@ def replay(
 @by_error_code
 @everything
 @dry_run
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @click.pass_obj
 def drop(
     path: str,
@@ -105,7 +105,7 @@ def drop(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Delete them permanently."""
+    """Delete dead letters permanently."""
     select = _selection(ids, error_code, all_of_them)
     if not (dry_run or yes):
         click.confirm("Dropped messages can't be recovered. Continue?", abort=True)
@@ -143,11 +143,11 @@ def _each(
 
 
 def _printable(body: bytes) -> str:
-    """Escape a foreign text, so that it can't control the terminal."""
+    """Escape untrusted text, so that it can't control the terminal."""
     text = body.decode("utf-8", "backslashreplace")
     return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
     )
 
 

@@ -1,1 +1,1 @@
-"""Batching and joins of threads and greenthreads. Knows nothing of bookings."""
+"""Request batching, periodic tasks and joins for threads and greenthreads."""

@@ -1,4 +1,4 @@
-"""Background work that is repeated until it is stopped."""
+"""Periodic background work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clinic.errors import TransientError
 
 logger = logging.getLogger(__name__)
 
-#: A pause is so many times longer than the run before it: long runs must not follow each other.
+#: The pause after a run, in multiples of its duration, so that long runs are not back to back.
 _REST_FACTOR = 10
 _LONGEST_REST_SECONDS = 600.0
 #: The shortest pause after a run that failed.
@@ -22,9 +22,9 @@ _RETRY_SECONDS = 1.0
 class PeriodicTask:
     """Calls `run` in a background thread, or greenthread where eventlet has patched `threading`.
 
-    It pauses for `interval_seconds` before each run, and longer after a long run, but never for
-    longer than `longest_rest_seconds` because of that. No error of `run` ends it. At its end it
-    calls `on_stop` in the same thread.
+    It pauses for `interval_seconds` before each run. After a long run it pauses longer, up to
+    `longest_rest_seconds`. Errors of `run` don't stop it. When stopped, it calls `on_stop` in the
+    same thread.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class PeriodicTask:
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 10) -> bool:
-        """End after the current run. False if it still runs after the timeout."""
+        """Stop after the current run. Return False if it still runs after the timeout."""
         self.finish()
         join(self._thread, timeout_seconds)
         return not self._thread.is_alive()
 
     def finish(self) -> None:
-        """End after the current run, which may call this itself."""
+        """Stop after the current run; `run` may call this itself."""
         self._stopping.set()
 
     def wait(self, seconds: float) -> bool:
-        """Pause within a run. True when the task is to stop."""
+        """Pause within a run. Return True if the task is stopping."""
         return self._stopping.wait(seconds)
 
     def _loop(self) -> None:

@@ -1,4 +1,4 @@
-"""Waits for threads, in the same way with and without eventlet."""
+"""Joins threads, with and without eventlet."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _POLL_SECONDS = 0.01
 
 
 def join(thread: threading.Thread, timeout_seconds: float) -> None:
-    """Wait until the thread has ended, or the timeout; not at all for one that was never started.
+    """Wait until the thread ends or the timeout expires; return at once if it never started.
 
-    `Thread.join` raises for the latter. On Python 3.13 that of eventlet's threads also raises
+    `Thread.join` raises for a thread that never started. On Python 3.13, eventlet's version raises
     eventlet's `Timeout` instead of returning.
     """
     deadline = time.monotonic() + timeout_seconds

@@ -1,1 +1,1 @@
-"""Fields and checks of settings. What is read, and from where, is in `clinic.config`."""
+"""Setting fields and their validation. `clinic.config` defines the settings themselves."""

@@ -1,4 +1,4 @@
-"""Fields of settings that limit something, and that `off` disables."""
+"""Fields for limits that `off` disables."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from marshmallow import ValidationError, fields
 from clinic.configuration.setting_text import plain_text
 
 OFF = "off"
-#: The claims of one address are read in one query.
+#: One query reads all claims of an address.
 _HIGHEST = 1000
 
 
 class OptionalLimit(fields.Field[int | None]):
-    """A whole number from 1, or `off`, which is None."""
+    """A whole number from 1, or `off`, which loads as None."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> int | None:
         if is_off(value):
@@ -28,7 +28,7 @@ class OptionalLimit(fields.Field[int | None]):
 
 
 def is_off(value: object) -> bool:
-    """Whether a limit is disabled. YAML reads an unquoted `off` as false.
+    """Return whether a limit is disabled. YAML reads an unquoted `off` as false.
 
     Raises: ValidationError.
     """

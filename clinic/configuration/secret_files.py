@@ -1,4 +1,4 @@
-"""Secrets that a file holds, as Compose and Kubernetes mount them: `LINK_SECRET_FILE` and so on."""
+"""Reads secrets from files, as Compose and Kubernetes mount them: `LINK_SECRET_FILE` etc."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clinic.configuration.setting_text import plain_text
 from clinic.errors import ConfigError
 
 _MAX_BYTES = 16_384
-#: Paths in the configuration; the file's key has _FILE or _file at its end.
+#: Paths in the configuration; the key of the file adds _FILE or _file.
 _SECRETS = (
     ("AMQP_URI",),
     ("MONGODB_CONNECTION_URL",),
@@ -28,17 +28,18 @@ _SECRETS = (
 
 
 def read_secret_files(config: MutableMapping[str, Any]) -> None:
-    """Put what the files hold where the secrets are read. Raises: ConfigError."""
+    """Replace the keys of secret files by the secrets, in place. Raises: ConfigError."""
     for *parents, key in _SECRETS:
         part: Any = config
         for each in parents:
             part = part.get(each)
-        if isinstance(part, MutableMapping):  # else its schema refuses it
+        if isinstance(part, MutableMapping):  # otherwise its schema rejects it
             _replace(part, ".".join([*parents, key]), key)
 
 
 def secret_of(environment: Mapping[str, str], name: str) -> str | None:
-    """Return what a variable holds, or the file that its other one names. Raises: ConfigError."""
+    """Return the secret in the variable `name`, or in the file that `{name}_FILE` names.
+    Raises: ConfigError."""
     value = _choose(name, environment.get(name), environment.get(f"{name}_FILE"))
     return value or None
 
@@ -60,9 +61,9 @@ def _choose(name: str, value: Any, file: Any) -> Any:
 
 
 def _content(path: Path) -> str:
-    """Return the text without the line end after it. Raises: ValidationError."""
+    """Return the text without its final line ends. Raises: ValidationError."""
     try:
-        # To open a pipe would wait for whoever writes to it.
+        # Opening a pipe would block until someone writes to it.
         if not stat.S_ISREG(path.stat().st_mode):
             raise ValidationError(f"{path} is not a file")
         with path.open("rb") as file:

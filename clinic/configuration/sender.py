@@ -1,4 +1,4 @@
-"""Whom e-mails come from: an address that every mail server takes, and a name for people."""
+"""The sender of e-mails: an address that every mail server accepts, and a display name."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Sender(NamedTuple):
 class SenderField(fields.Field[Sender]):
     """An address, or a name and an address: "Clínica Sol <citas@clinica.example>".
 
-    The part before the @ must be ASCII: any server on the way may lack SMTPUTF8 (RFC 6531). An
-    international domain is written as mail servers know it.
+    The local part must be ASCII, because any server on the way may lack SMTPUTF8 (RFC 6531). An
+    international domain is converted to its ASCII form.
     """
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Sender:
@@ -59,7 +59,7 @@ def _ascii_address(address: str) -> str:
 
 
 def _display_name(text: str) -> str:
-    """Take the quotes off that addresses need around a comma or a dot."""
+    """Remove the quotes that an address needs around a comma or a dot."""
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = re.sub(r"\\(.)", r"\1", text[1:-1]).strip()
     if len(text) > _MAX_NAME_LENGTH or "<" in text or ">" in text:

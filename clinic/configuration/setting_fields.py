@@ -1,4 +1,4 @@
-"""Fields of settings. Each takes the text of an environment variable, or what YAML made of it."""
+"""Setting fields. Each accepts the text of an environment variable, or its parsed YAML value."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from marshmallow import ValidationError, fields, validate
 
 from clinic.configuration.setting_text import is_host, plain_text, split_url
 
-#: 128 bits of hexadecimal digits are longer; whoever has a code could try shorter secrets out.
+#: 128 bits in hexadecimal are longer. Shorter secrets could be brute-forced from a token.
 SECRET_LENGTH = 16
-#: As in `clinic.messaging.topology`, which has them with their queues.
+#: The same as in `clinic.messaging.topology`, which defines the queues.
 WORK_QUEUE_NAMES = frozenset(
     {"booking_requests", "notification_service.email", "notification_service.webhook"}
 )
-#: In tzdata's list, but no place: "local time zone must be set".
+#: Listed in tzdata, but a placeholder: "local time zone must be set".
 _NO_ZONES = frozenset({"Factory"})
 
 
 class Text(fields.String):
-    """One line of text without quotes or blanks around it."""
+    """One line of text without surrounding quotes or blanks."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
         return plain_text(value)
 
 
 class WholeNumber(fields.Integer):
-    """Decimal digits, or a number of YAML. Python takes 1_000, and digits of any script, too."""
+    """ASCII digits or a YAML number. Python's `int` would also accept 1_000 and other scripts."""
 
     def __init__(self, low: int, high: int, **kwargs: Any) -> None:
         super().__init__(strict=True, validate=[validate.Range(low, high)], **kwargs)
@@ -45,7 +45,7 @@ class WholeNumber(fields.Integer):
 
 
 class Number(fields.Float):
-    """As a WholeNumber, with a decimal point if need be."""
+    """Like WholeNumber, but with an optional decimal point."""
 
     def __init__(self, low: float, high: float, **kwargs: Any) -> None:
         super().__init__(validate=[validate.Range(low, high)], **kwargs)
@@ -58,15 +58,15 @@ class Flag(fields.Boolean):
     """true or false, yes or no, on or off, 1 or 0."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        known = plain_text(value) if isinstance(value, str) else value
+        plain = plain_text(value) if isinstance(value, str) else value
         try:
-            return super()._deserialize(known, *args, **kwargs)
+            return super()._deserialize(plain, *args, **kwargs)
         except ValidationError:
             raise ValidationError("must be true or false") from None
 
 
 class Host(fields.Field[str]):
-    """A host name or an IP address, and nothing else."""
+    """A host name or an IP address, without a port."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
         if not is_host(plain_text(value)):
@@ -75,7 +75,7 @@ class Host(fields.Field[str]):
 
 
 class Zone(fields.Field[ZoneInfo]):
-    """The name of a zone in the IANA database; the system's files know others, such as right/..."""
+    """A zone name of the IANA database. System files have others too, such as right/..."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> ZoneInfo:
         if plain_text(value) not in _zone_names():
@@ -84,8 +84,8 @@ class Zone(fields.Field[ZoneInfo]):
 
 
 class PublicUrl(fields.Field[str]):
-    """Where patients reach the gateway, as "https://citas.clinica.example"; returned without a
-    slash at its end. The pages have no prefix, so neither has the URL."""
+    """Where patients reach the gateway: "https://citas.clinica.example". Loads without a trailing
+    slash. It must have no path, because the pages have no prefix."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
         url = split_url(plain_text(value), ("http", "https"))
@@ -97,7 +97,7 @@ class PublicUrl(fields.Field[str]):
 
 
 class SecretList(fields.Field[tuple[str, ...]]):
-    """Secrets separated by commas, the one in use first. A fault does not quote them."""
+    """Secrets separated by commas, the current one first. Errors never quote them."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[str, ...]:
         parts = [part.strip() for part in plain_text(value).split(",")]
@@ -110,7 +110,7 @@ class SecretList(fields.Field[tuple[str, ...]]):
 
 
 class DeclaredQueues(fields.Field[frozenset[str] | None]):
-    """`all`, which is None; `none`; or names of work queues, separated by commas."""
+    """`all` (loads as None), `none`, or names of work queues separated by commas."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> frozenset[str] | None:
         if value == "all":

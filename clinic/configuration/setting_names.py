@@ -1,11 +1,11 @@
-"""Which environment variable of `config.yaml` a setting comes from, for those who set it."""
+"""Maps settings to their environment variables, so that errors name what an operator sets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: By the path in the configuration; others are named like their path.
+#: Path in the configuration to variable, where the two differ.
 _VARIABLES = {
     "MONGODB_CONNECTION_URL": "MONGODB_URI",
     "MONGODB_CONNECTION_URL_FILE": "MONGODB_URI_FILE",
@@ -41,12 +41,12 @@ _VARIABLES = {
 
 
 def variable(path: str) -> str:
-    """Name the variable of a setting: SMTP_PORT of SMTP.port."""
+    """Return the variable of a setting: SMTP_PORT for SMTP.port."""
     return _VARIABLES.get(path, path)
 
 
 def fault_line(messages: Mapping[Any, Any]) -> str:
-    """Tell what marshmallow found, all in one line, with variables and paths."""
+    """Format marshmallow's messages as one line, with variables and paths."""
     return "; ".join(
         f"{_title(path)}: {' '.join(str(text).split())}" for path, text in _faults(messages)
     )
@@ -59,9 +59,9 @@ def _title(path: str) -> str:
 
 def _faults(messages: Mapping[Any, Any], parent: str = "") -> Iterator[tuple[str, str]]:
     for key, found in messages.items():
-        # marshmallow's names for the whole of a part, and for a value in a mapping.
+        # marshmallow's keys for an error of a whole schema, and for a value in a mapping.
         path = parent if key in ("_schema", "value") else f"{parent}.{key}".lstrip(".")
         if isinstance(found, Mapping):
             yield from _faults(found, path)
         else:
-            yield path or "the file", " ".join(str(each) for each in found)
+            yield path or "the file", " ".join(str(message) for message in found)

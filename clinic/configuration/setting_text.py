@@ -1,4 +1,4 @@
-"""What the text of a setting may be, wherever it comes from.
+"""Validates the text of settings, whatever their source.
 
 Compose's `env_file` and `docker run --env-file` keep quotes and blanks around a value, and a file
 from Windows leaves a carriage return at its end. None of them belongs to a value, so all are
@@ -15,14 +15,14 @@ from urllib.parse import SplitResult, urlsplit
 from marshmallow import ValidationError
 
 _QUOTES = "\"'"
-#: Control characters, and what Python makes of bytes that are no UTF-8.
+#: Control characters, and surrogates: Python decodes invalid UTF-8 to these.
 _UNUSABLE = frozenset({"Cc", "Cs"})
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _MAX_HOST_LENGTH = 253
 
 
 def plain_text(value: object) -> str:
-    """Return the value as it is. Raises: ValidationError, which never quotes it."""
+    """Return the value unchanged. Raises: ValidationError, which never quotes it."""
     if not isinstance(value, str):
         raise ValidationError("must be text")
     require_usable(value)
@@ -34,13 +34,13 @@ def plain_text(value: object) -> str:
 
 
 def require_usable(text: str) -> None:
-    """Raises: ValidationError for control characters, such as line ends, and for broken UTF-8."""
+    """Raises: ValidationError for control characters, such as line ends, and invalid UTF-8."""
     if any(unicodedata.category(character) in _UNUSABLE for character in text):
         raise ValidationError("must be UTF-8 without control characters or line ends")
 
 
 def is_host(text: str) -> bool:
-    """Whether it is an IP address or the ASCII form of a host name."""
+    """Return whether it is an IP address or a host name in ASCII form."""
     if is_address(text):
         return True
     labels = text.removesuffix(".").split(".")
@@ -56,14 +56,14 @@ def is_address(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether it can only be this machine, as far as its text says."""
+    """Return whether the host is this machine, judged by its text alone."""
     if is_address(host):
         return ipaddress.ip_address(host).is_loopback
     return host.lower().removesuffix(".") == "localhost"
 
 
 def split_url(text: str, schemes: tuple[str, ...]) -> SplitResult | None:
-    """Take a URL apart; None without a scheme of these, a host, or with a wrong port."""
+    """Split a URL; return None for another scheme, a missing host or an invalid port."""
     try:
         url = urlsplit(text)
         is_usable = url.scheme in schemes and is_host(url.hostname or "") and url.port != 0

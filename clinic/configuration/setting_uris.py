@@ -1,4 +1,4 @@
-"""Where broker and database are. A fault quotes no part of a URI: it may hold a password."""
+"""URIs of broker and database. Errors quote no part of a URI: it may hold a password."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pymongo.uri_parser import parse_uri
 from clinic.configuration.setting_text import plain_text, split_url
 
 _AMQP_SCHEMES = ("amqp", "amqps")
-#: kombu would take any other for an argument of its own. TLS has none: it always verifies.
+#: kombu treats any other option as its own argument. TLS has no options: it always verifies.
 _AMQP_OPTIONS = frozenset({"heartbeat", "login_method"})
 
 
 class AmqpUri(fields.Field[str]):
-    """One URI, or those of several nodes with a semicolon between them."""
+    """One URI, or the URIs of several nodes separated by semicolons."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
         for node in plain_text(value).split(";"):
@@ -29,7 +29,7 @@ class MongoUri(fields.Field[str]):
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
         text = plain_text(value)
         if text.startswith("mongodb+srv://"):
-            return text  # to parse it would ask the name server
+            return text  # parsing it would query DNS
         try:
             parse_uri(text)
         except (PyMongoError, ValueError):
@@ -48,4 +48,4 @@ def _require_node(node: str) -> None:
         )
     options = {name for name, _ in parse_qsl(urlsplit(node).query, keep_blank_values=True)}
     if not options <= _AMQP_OPTIONS:
-        raise ValidationError(f"knows no options but {' and '.join(sorted(_AMQP_OPTIONS))}")
+        raise ValidationError(f"supports only the options {' and '.join(sorted(_AMQP_OPTIONS))}")

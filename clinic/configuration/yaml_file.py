@@ -1,8 +1,8 @@
 """Reads YAML with `${VARIABLE:default}` as nameko does, without loading nameko.
 
-The gateway reads the same file as the services, and is no nameko process. nameko's rules: a default
-may hold variables, the value of a variable is taken as it is, and what comes out is read as YAML
-again unless the tag is `!raw_env_var`.
+The gateway reads the same file as the services, but does not use nameko. nameko's rules: defaults
+may contain variables; values of variables are not expanded again; the result is parsed as YAML
+unless the tag is `!raw_env_var`.
 """
 
 from __future__ import annotations

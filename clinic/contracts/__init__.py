@@ -1,1 +1,1 @@
-"""What crosses a wire: JSON in and out, message bodies, iCalendar, and the text of people."""
+"""Wire formats: JSON, message bodies, iCalendar, and validation of user-supplied text."""

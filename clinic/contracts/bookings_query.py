@@ -1,4 +1,4 @@
-"""The query of `GET /bookings/` and of `list_bookings`: filters, and the cursor of a page."""
+"""The query of `GET /bookings/` and `list_bookings`: filters and page cursor."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _MAX_CURSOR = 200
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-#: Ids break the tie between bookings of one millisecond.
+#: Ids break ties between bookings created in the same millisecond.
 NEWEST_FIRST = [("createdAt", -1), ("_id", -1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A keyset cursor: the list, newest first, continues after this booking.
+    """A keyset cursor: the list (newest first) continues after this booking.
 
-    `span` is the time that a page as dense as the last one spans.
+    `span` is the time range of a page as dense as the previous one.
     """
 
     created_at: datetime
@@ -42,14 +42,14 @@ class Position:
     @classmethod
     def after_page(cls, page: Sequence[Booking]) -> Position:
         distances = [newer.created_at - older.created_at for newer, older in pairwise(page)]
-        # Not the mean: one night or one holiday among them would make a page of days.
-        usual = median_high(distances) if distances else timedelta(0)
-        return cls(page[-1].created_at, page[-1].id, usual * len(page))
+        # Not the mean: a single night or holiday would inflate it to days.
+        typical = median_high(distances) if distances else timedelta(0)
+        return cls(page[-1].created_at, page[-1].id, typical * len(page))
 
 
 @dataclass(frozen=True, slots=True)
 class BookingsQuery:
-    """Which bookings to list. `date_from` and `date_to` bound the appointment, `to` excluded."""
+    """Filters of a list. Appointments start at `date_from` or later, and before `date_to`."""
 
     limit: int = DEFAULT_LIMIT
     after: Position | None = None
@@ -59,22 +59,22 @@ class BookingsQuery:
 
 
 class Cursor(fields.Field[Position]):
-    """An opaque position in the list, as `encode_cursor` writes it."""
+    """An opaque position in the list, written by `encode_cursor`."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Position:
         try:
             plain = base64.urlsafe_b64decode(_bounded_text(value)).decode("ascii")
             at, span, booking_id = plain.split(".", 2)
-            place = Position(_after_epoch(at), booking_id, _after_epoch(span) - _EPOCH)
-            if place.span < timedelta(0):
-                raise ValueError("a page reaches back")
-            return place
+            position = Position(_after_epoch(at), booking_id, _after_epoch(span) - _EPOCH)
+            if position.span < timedelta(0):
+                raise ValueError("negative span")
+            return position
         except (ValueError, OverflowError, AttributeError, binascii.Error):
             raise ValidationError("must be the cursor of a Link header") from None
 
 
 def _bounded_text(value: Any) -> bytes:
-    """Raises: ValueError for more than any cursor has, before it is decoded."""
+    """Raises: ValueError if it is longer than any cursor; checked before decoding."""
     text: bytes = value.encode("ascii")
     if len(text) > _MAX_CURSOR:
         raise ValueError("too long for a cursor")
@@ -112,12 +112,12 @@ def parse_bookings_query(query: Mapping[str, Any]) -> BookingsQuery:
 
 
 def _after_epoch(milliseconds: str) -> datetime:
-    """Raises: ValueError, OverflowError for what is no date."""
+    """Raises: ValueError or OverflowError, for an invalid date."""
     return _EPOCH + int(milliseconds) * _MILLISECOND
 
 
 def encode_cursor(page: Sequence[Booking]) -> str:
     """Encode the position after a page."""
-    place = Position.after_page(page)
-    at, span = (place.created_at - _EPOCH) // _MILLISECOND, place.span // _MILLISECOND
-    return base64.urlsafe_b64encode(f"{at}.{span}.{place.booking_id}".encode()).decode()
+    last = Position.after_page(page)
+    at, span = (last.created_at - _EPOCH) // _MILLISECOND, last.span // _MILLISECOND
+    return base64.urlsafe_b64encode(f"{at}.{span}.{last.booking_id}".encode()).decode()

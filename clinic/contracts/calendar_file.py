@@ -1,4 +1,4 @@
-"""An appointment as an iCalendar file (RFC 5545): letters carry it, and the page may offer it."""
+"""An appointment as an iCalendar file (RFC 5545), for e-mails and for download."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from icalendar import Calendar, Event, vCalAddress
 
 from clinic.domain.clock import now
 
-#: How a calendar program takes it: it adds or moves the appointment, removes it, or just has it.
+#: What a calendar program does: add or update the appointment, remove it, or only store it.
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
-#: The version of a booking when it is confirmed, which nothing in a calendar comes before.
+#: The version of a confirmed booking, the first that a calendar can contain.
 _FIRST_VERSION = 2
 
 
@@ -31,11 +31,11 @@ def calendar_file(
     attendee: str = "",
     stamp: datetime | None = None,
 ) -> bytes:
-    """Write one appointment. All files of a booking have one UID, and the latest version counts,
-    so that a calendar moves or removes what it has and shows nothing twice.
+    """Return the file of one appointment. All files of a booking share a UID and have increasing
+    sequence numbers, so that a calendar updates or removes its entry instead of duplicating it.
 
-    REQUEST and CANCEL need the addresses of organizer and attendee (RFC 5546). With a `stamp`
-    every copy is the same. Says when, and no more: calendars are synchronised and shared.
+    REQUEST and CANCEL need the addresses of organizer and attendee (RFC 5546). With a `stamp`,
+    every copy is identical. Contains no details but the time: calendars are synced and shared.
     """
     event = Event()
     event.add("uid", f"{booking_id}@{domain}")
@@ -49,7 +49,7 @@ def calendar_file(
     if url:
         event.add("url", url)
     _add_parties(event, organizer, attendee)
-    return _written(event, method)
+    return _to_bytes(event, method)
 
 
 def _add_parties(event: Event, organizer: str, attendee: str) -> None:
@@ -57,7 +57,7 @@ def _add_parties(event: Event, organizer: str, attendee: str) -> None:
         event.add("organizer", _mailto(organizer))
     if attendee:
         patient = _mailto(attendee)
-        # It was the patient who asked: nobody waits for a reply.
+        # The patient requested the appointment: no reply is needed.
         patient.params.update({"PARTSTAT": "ACCEPTED", "RSVP": "FALSE"})
         event.add("attendee", patient)
 
@@ -66,11 +66,11 @@ def _mailto(address: str) -> vCalAddress:
     return vCalAddress(f"mailto:{quote(address, safe='@+')}")
 
 
-def _written(event: Event, method: Method) -> bytes:
+def _to_bytes(event: Event, method: Method) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//Clinic booking//ES")
     calendar.add("version", "2.0")
     calendar.add("method", method)
     calendar.add_component(event)
-    written: bytes = calendar.to_ical()
-    return written
+    content: bytes = calendar.to_ical()
+    return content

@@ -1,4 +1,4 @@
-"""Dates as people say them, in a language and on the clocks of a zone."""
+"""Formats dates and times for people, in a language and a time zone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from babel.dates import format_date, format_time, get_timezone_location
 
 
 def format_moment(moment: datetime, language: str, zone: ZoneInfo) -> str:
-    """Say an instant as people do, weekday and zone included: "viernes, 11 de diciembre de 2026,
-    11:00 (Europe/Madrid)". In the hour that comes twice: "02:30 (UTC+02:00, Europe/Madrid)"."""
+    """Format an instant with weekday and zone: "viernes, 11 de diciembre de 2026, 11:00
+    (Europe/Madrid)". In a repeated hour: "02:30 (UTC+02:00, Europe/Madrid)"."""
     local = moment.astimezone(zone)
     day = format_date(local, "full", locale=language)
     places = ", ".join(part for part in (_ambiguous_offset(local), zone.key) if part)
@@ -18,19 +18,19 @@ def format_moment(moment: datetime, language: str, zone: ZoneInfo) -> str:
 
 
 def format_day(day: date, language: str) -> str:
-    """Say a day in full: "viernes, 11 de diciembre de 2026"."""
+    """Format a day in full: "viernes, 11 de diciembre de 2026"."""
     return format_date(day, "full", locale=language)
 
 
 def format_clock_time(moment: datetime, language: str, zone: ZoneInfo) -> str:
-    """Say what the clock shows: "11:00", and in the hour that comes twice "02:30 (UTC+02:00)"."""
+    """Format the local time: "11:00", or in a repeated hour "02:30 (UTC+02:00)"."""
     local = moment.astimezone(zone)
     offset = _ambiguous_offset(local)
     return f"{_clock(local, language)} ({offset})" if offset else _clock(local, language)
 
 
 def zone_city(zone: ZoneInfo, language: str) -> str:
-    """Name the place whose clocks are meant, as people there do: "Madrid", "Mexico City"."""
+    """Return the localized city of a zone: "Madrid", "Mexico City"."""
     return get_timezone_location(zone, locale=language, return_city=True)
 
 
@@ -39,6 +39,6 @@ def _clock(local: datetime, language: str) -> str:
 
 
 def _ambiguous_offset(local: datetime) -> str:
-    """Tell two instants apart at which the clock shows the same; "" where it shows it once."""
+    """Return the UTC offset of a local time that occurs twice; otherwise ""."""
     other = local.replace(fold=1 - local.fold)
     return f"UTC{local.isoformat()[-6:]}" if other.utcoffset() != local.utcoffset() else ""

@@ -1,4 +1,4 @@
-"""Reads an e-mail address: exactly one, in its normal form."""
+"""Parses and normalizes exactly one e-mail address."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from clinic.contracts.field_errors import invalid
 
 MAX_EMAIL = 254  #: RFC 5321, section 4.5.3.1.3, less the angle brackets
 MAX_LOCAL_PART = 64  #: RFC 5321, section 4.5.3.1.1
-#: Room for what was copied along. The length is checked before all else.
+#: Allows for surrounding characters that were copied along. Checked first.
 _MAX_INPUT = 2 * MAX_EMAIL
 
-#: The part before the @ as most people have it: in its normal form, whatever the rest is.
+#: A common local part, which is already in normal form.
 _PLAIN_LOCAL_PART = re.compile(r"[a-z0-9]+([._+-][a-z0-9]+)*", re.ASCII)
 _UNSEEN = r"[\s\p{Default_Ignorable_Code_Point}\p{Cf}]"
 _AROUND = regex.compile(rf"\A{_UNSEEN}+|{_UNSEEN}+\Z")
 _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]")
-#: What East Asian keyboards write for ASCII.
+#: Full-width forms, as East Asian keyboards write ASCII.
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 _ONE = "must be one e-mail address"
 
 
 def parse_email_address(text: str) -> str:
-    """Return the address with its domain in Unicode and lower case; `local@` stays as written.
+    """Return the address with its domain in lower-case Unicode; the local part stays as written.
 
     Raises: marshmallow.ValidationError with a `FieldMessage`.
     """
@@ -60,14 +60,14 @@ def _without_surroundings(text: str) -> str:
 def _normal_address(text: str) -> str:
     """Raises: EmailNotValidError."""
     local_part, _, domain = text.rpartition("@")
-    # What is not ASCII becomes longer on its way, and perhaps too long.
+    # The wire form of a non-ASCII address is longer, perhaps too long: only the full check sees it.
     is_plain = text.isascii() and _PLAIN_LOCAL_PART.fullmatch(local_part)
     return f"{local_part}@{_normal_domain(domain)}" if is_plain else _checked(text)
 
 
 @lru_cache(maxsize=1024)
 def _normal_domain(domain: str) -> str:
-    """Most patients have one of a few domains, and to check one is most of the work of an address.
+    """Cached: most patients use a few domains, and checking the domain is most of the work.
 
     Raises: EmailNotValidError.
     """
@@ -79,7 +79,7 @@ def _checked(address: str) -> str:
 
 
 def _fault_of(address: str) -> ValidationError:
-    """Tell what is wrong with an address that is refused, the plainest fault first."""
+    """Return the error of an invalid address, most obvious fault first."""
     local_part, _, domain = address.rpartition("@")
     faults = (
         ("email_invisible", "without invisible characters", _INVISIBLE.search(address)),

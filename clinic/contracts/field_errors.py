@@ -1,12 +1,12 @@
-"""What is wrong with a field of a request: a message for people, and a code for programs."""
+"""Errors of request fields: a message for people and a code for programs."""
 
 from __future__ import annotations
 
 from marshmallow import ValidationError
 
-#: Stands for a message that has no code of its own.
+#: The code of a message without its own code.
 INVALID = "invalid"
-#: What may be wrong with a name or an e-mail address.
+#: Errors of a name or an e-mail address.
 FIELD_ERROR_CODES = (
     "name_blank",
     "name_too_long",
@@ -28,9 +28,9 @@ FIELD_ERROR_CODES = (
 
 
 class FieldMessage(str):
-    """An English message with a stable code, by which pages find their translation.
+    """An English message with a stable code, which is the key of its translation.
 
-    It never quotes the value. It is a `str` since marshmallow collects messages as texts.
+    It never quotes the value. It is a `str` because marshmallow collects messages as strings.
     """
 
     code: str
@@ -42,7 +42,7 @@ class FieldMessage(str):
 
 
 def invalid(code: str, text: str) -> ValidationError:
-    """Make the error of a field. `code` is one of FIELD_ERROR_CODES."""
+    """Return the error of a field. `code` is one of FIELD_ERROR_CODES."""
     return ValidationError([FieldMessage(code, text)])
 
 

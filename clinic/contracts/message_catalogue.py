@@ -1,7 +1,7 @@
-"""Message catalogues: gettext's `.po` files, in the folder `locale` of a package.
+"""Message catalogues: gettext `.po` files in the folder `locale` of a package.
 
-A message id is a code, not an English sentence: most of them are also error codes, reasons or
-statuses of the API. Each language has a catalogue of its own.
+A message id is a code, not an English sentence; most ids are also error codes, reasons or statuses
+of the API. Each language has its own catalogue.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clinic.domain.reasons import DEFAULT_LANGUAGE, LANGUAGES
 
 
 class _UnknownMessages(NullTranslations):
-    """gettext falls back to the id of an unknown message, which would be shown to people."""
+    """Raises for an unknown message; gettext would show its id to users."""
 
     def gettext(self, message: str) -> NoReturn:
         raise KeyError(message)
@@ -43,6 +43,6 @@ def load_catalogue(package: str, language: str) -> Translations:
 
 
 def reason_text(code: str, language: str) -> str:
-    """Explain a code of `clinic.domain.reasons`, in Spanish where `language` has no catalogue."""
+    """Explain a code of `clinic.domain.reasons`, in Spanish if `language` has no catalogue."""
     known = language if language in LANGUAGES else DEFAULT_LANGUAGE
     return load_catalogue("clinic", known).gettext(code)

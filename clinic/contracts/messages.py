@@ -1,4 +1,4 @@
-"""What travels over the broker: ids, versions, states and times, and no personal data."""
+"""Messages on the broker: ids, versions, statuses and times, but no personal data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clinic.domain.booking import (
 from clinic.domain.clock import to_wire
 from clinic.errors import PoisonMessage
 
-#: Far above any message of ours; RabbitMQ itself would take 16 MiB.
+#: Far more than our messages need; RabbitMQ itself accepts 16 MiB.
 MAX_BODY_BYTES = 16 * 1024
 
 
@@ -51,7 +51,7 @@ class BookingRequested:
 
 @dataclass(frozen=True, slots=True)
 class BookingStateChanged:
-    """The fact that a booking took a step. `event_id` is "<bookingId>:<version>"."""
+    """The event of a transition. `event_id` is "<bookingId>:<version>"."""
 
     booking_id: str
     version: int
@@ -65,7 +65,7 @@ class BookingStateChanged:
     def of(cls, transition: Transition) -> Self:
         change = transition.change
         if change.previous is None:
-            raise ValueError("a request is no transition")
+            raise ValueError("a request is not a transition")
         return cls(
             booking_id=transition.booking_id,
             version=transition.version,
@@ -80,9 +80,9 @@ class BookingStateChanged:
     def in_history(
         cls, booking_id: str, version: int, history: Sequence[HistoryEntry], date: datetime
     ) -> Self:
-        """Make the event of a step that was taken; `date` is the booking's present one."""
-        then = date_at_version(version, history, date)
-        return cls.of(Transition(booking_id, then, version, history[version - 1]))
+        """Return the event of a past transition; `date` is the booking's current date."""
+        date_then = date_at_version(version, history, date)
+        return cls.of(Transition(booking_id, date_then, version, history[version - 1]))
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:
@@ -107,7 +107,7 @@ class BookingStateChanged:
 
     @property
     def is_rescheduling(self) -> bool:
-        """Whether it tells of another date, and of no other status."""
+        """Whether the date changed and the status did not."""
         return self.status is self.previous_status
 
     def to_body(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class BookingStateChanged:
 
 
 class Dispatch(Protocol):
-    """Stores a transition and dispatches its event, as nameko's `EventDispatcher` is called."""
+    """Stores a transition and dispatches its event. Called like nameko's `EventDispatcher`."""
 
     def __call__(self, event_type: str, event_data: Transition) -> None:
         """Raises: ConcurrentModification when the booking has changed, SeatTaken,
@@ -132,7 +132,7 @@ class Dispatch(Protocol):
 
 
 def decode(data: bytes) -> dict[str, Any]:
-    """Read a message body as a JSON object. Raises: PoisonMessage, without quoting the content."""
+    """Parse a message body as a JSON object. Raises: PoisonMessage, which never quotes it."""
     if len(data) > MAX_BODY_BYTES:
         raise PoisonMessage(f"the body has {len(data)} bytes, more than {MAX_BODY_BYTES}")
     try:
@@ -145,7 +145,7 @@ def decode(data: bytes) -> dict[str, Any]:
 
 
 class _Fields:
-    """Reads typed values of a body; a fault names the field and never its content."""
+    """Reads typed values of a body. Errors name the field, never its content."""
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self._body = body

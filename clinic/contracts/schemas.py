@@ -1,4 +1,4 @@
-"""The documented JSON of a booking: one place that reads it and one that writes it."""
+"""Parses and serializes the documented JSON of a booking."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from clinic.domain import reasons
 from clinic.domain.booking import Booking
 from clinic.domain.clock import now, to_wire
 
-#: Members of a booking that nobody sees without a credential.
+#: Members of a booking that require a credential.
 PERSONAL_FIELDS = frozenset({"patientName", "patientEmail"})
 
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-#: Clocks of any zone can show what lies between; in the first and last days some would overflow.
+#: Instants between these can be shown in any zone; outside, conversion may overflow.
 _EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 29, tzinfo=UTC)
-#: How many days of free slots one call may ask for.
+#: Maximum number of days of free slots per call.
 MAX_SLOT_DAYS = 31
 
 
 class PersonName(fields.String):
-    """A name as people write it: legible, not blank, at most `MAX_NAME` characters."""
+    """A legible, non-blank name of at most `MAX_NAME` characters."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         return parse_name(_text(value))
 
 
 class EmailAddress(fields.String):
-    """Exactly one address, in its normal form."""
+    """Exactly one address, loaded in its normal form."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         return parse_email_address(_text(value))
 
 
 class Instant(fields.Field[datetime]):
-    """An RFC 3339 date and time with an offset; read and kept as UTC in milliseconds."""
+    """An RFC 3339 date and time with an offset, loaded as UTC with millisecond precision."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
         text = _text(value)
@@ -62,7 +62,7 @@ class Instant(fields.Field[datetime]):
 
 
 class Day(fields.Field[date]):
-    """A day of the calendar, as 2026-12-01."""
+    """A calendar day such as 2026-12-01."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
         text = _text(value)
@@ -77,7 +77,7 @@ class Day(fields.Field[date]):
         return day
 
 
-# What the HTTP document tells of a field beside what its type and validators say.
+# Additions to the OpenAPI document that types and validators don't express.
 _NAME = {
     "description": "Legible, without control characters and without a web or e-mail address."
     " Blanks and invisible characters around it are removed.",
@@ -90,7 +90,7 @@ _EMAIL = {
 
 
 class BookingRequestSchema(Schema):
-    """{"patientName", "patientEmail", "date"}, and nothing else."""
+    """Exactly {"patientName", "patientEmail", "date"}."""
 
     class Meta:
         unknown = RAISE
@@ -110,7 +110,7 @@ class BookingRequestSchema(Schema):
 
 
 class ReschedulingSchema(Schema):
-    """{"date"}, and nothing else."""
+    """Exactly {"date"}."""
 
     class Meta:
         unknown = RAISE
@@ -127,7 +127,7 @@ class ReschedulingSchema(Schema):
 
 
 class CancellationSchema(Schema):
-    """{}: who asks is known, and with it the reason."""
+    """{}: the credentials determine the actor and the reason."""
 
     class Meta:
         unknown = RAISE
@@ -136,7 +136,7 @@ class CancellationSchema(Schema):
 
 
 class SlotsQuerySchema(Schema):
-    """{"date"}: a day of the clinic."""
+    """{"date"}: a local day of the clinic."""
 
     class Meta:
         unknown = RAISE
@@ -150,13 +150,13 @@ class SlotsQuerySchema(Schema):
 
 
 class SlotDaysSchema(SlotsQuerySchema):
-    """{"date", "days"}: some days of the clinic, from that one on."""
+    """{"date", "days"}: that many local days, starting at `date`."""
 
     days = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_SLOT_DAYS))
 
 
 class NearestSlotsSchema(Schema):
-    """{"date", "count", "notice_minutes"}: free slots near that date."""
+    """{"date", "count", "notice_minutes"}: the free slots nearest to a date."""
 
     class Meta:
         unknown = RAISE
@@ -177,9 +177,9 @@ _NEAREST_SLOTS = NearestSlotsSchema()
 
 
 def parse_booking(payload: Any, *, language: str, by: str) -> Booking:
-    """Read the documented body of `POST /book` into a pending booking.
+    """Parse the documented body of `POST /book` into a pending booking.
 
-    Raises: marshmallow.ValidationError with `{field: [messages]}`, never quoting the values.
+    Raises: marshmallow.ValidationError with `{field: [messages]}`, which never quotes values.
     """
     if language not in reasons.LANGUAGES:
         raise ValidationError({"language": [f"must be one of: {', '.join(reasons.LANGUAGES)}"]})
@@ -187,7 +187,7 @@ def parse_booking(payload: Any, *, language: str, by: str) -> Booking:
 
 
 def parse_rescheduling(payload: Any) -> datetime:
-    """Read `{"date"}`, the date that a booking shall be moved to. Raises: ValidationError."""
+    """Parse `{"date"}`, the new date of a booking. Raises: ValidationError."""
     moment: datetime = _RESCHEDULING.load(payload)["date"]
     return moment
 
@@ -198,13 +198,13 @@ def parse_cancellation(payload: Any) -> None:
 
 
 def parse_day(query: Mapping[str, Any]) -> date:
-    """Read `{"date"}`, a day of the clinic. Raises: ValidationError."""
+    """Parse `{"date"}`, a local day of the clinic. Raises: ValidationError."""
     day: date = _SLOTS_QUERY.load(query)["date"]
     return day
 
 
 def public_view(booking: Booking) -> dict[str, Any]:
-    """Write a booking as it is shown without a credential: without the patient's personal data."""
+    """Serialize a booking without personal data, for requests without a credential."""
     return {
         name: value
         for name, value in booking_to_json(booking).items()
@@ -213,13 +213,13 @@ def public_view(booking: Booking) -> dict[str, Any]:
 
 
 def read_days(query: Mapping[str, Any]) -> tuple[date, int]:
-    """Read `{"date", "days"}`: the first day, and how many. Raises: ValidationError."""
+    """Parse `{"date", "days"}` into the first day and their number. Raises: ValidationError."""
     found = _SLOT_DAYS.load(query)
     return found["date"], found["days"]
 
 
 def parse_nearest(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Read `{"date", "count", "notice_minutes"}` into {"date", "count", "notice": timedelta}.
+    """Parse `{"date", "count", "notice_minutes"}` into {"date", "count", "notice": timedelta}.
 
     Raises: ValidationError.
     """
@@ -228,7 +228,7 @@ def parse_nearest(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def booking_to_json(booking: Booking) -> dict[str, Any]:
-    """Write a booking as the documented flat object, for its patient and for staff."""
+    """Serialize a booking as the documented flat object, for its patient and for staff."""
     return {
         "id": booking.id,
         "status": booking.status.value,

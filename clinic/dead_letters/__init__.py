@@ -1,1 +1,1 @@
-"""Dead letters: how they are listed, sent again and dropped."""
+"""Dead letters: listing, replay and removal."""

@@ -1,4 +1,4 @@
-"""A dead letter. Anybody who can publish may have written its headers and its body."""
+"""A dead letter. Its headers and body are untrusted: anyone who can publish may write them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from clinic.messaging.headers import (
 from clinic.messaging.received_message import raw_body, unreadable_reason
 from clinic.messaging.topology import BOOKING_REQUESTS, WorkQueue
 
-#: Characters of a foreign text that are shown.
+#: Maximum number of characters shown of untrusted text.
 EXCERPT_LENGTH = 200
-#: Nobody has replayed a dead letter so often.
-_MANY = 1_000_000
+#: A higher replay count is not plausible.
+_MAX_REPLAYS = 1_000_000
 
 _ID = re.compile(r"[0-9a-f]{12}")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
@@ -44,12 +44,12 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """Twelve characters, unique in its queue and the same whenever it is fetched."""
+        """Twelve hexadecimal digits, unique in its queue and stable between fetches."""
         given = self.message.headers.get(DEAD_LETTER_ID_HEADER)
         if isinstance(given, str) and _ID.fullmatch(given):
             return given
-        seen = self.body or unreadable_reason(self.message).encode()
-        return hashlib.sha256(seen).hexdigest()[:12]
+        content = self.body or unreadable_reason(self.message).encode()
+        return hashlib.sha256(content).hexdigest()[:12]
 
     @property
     def body(self) -> bytes:
@@ -57,7 +57,7 @@ class DeadLetter:
 
     @property
     def error_code(self) -> str:
-        """A code; "delivery_limit" and the like where RabbitMQ itself dead-lettered the message."""
+        """An error code, or RabbitMQ's reason, such as "delivery_limit", if it dead-lettered it."""
         if unreadable_reason(self.message):
             return "rejected"
         given = self.message.headers.get(ERROR_CODE_HEADER) or self._death.get("reason")
@@ -70,7 +70,7 @@ class DeadLetter:
 
     @property
     def can_be_replayed(self) -> bool:
-        """Whether it has all of its body: one that is too large was not read."""
+        """False if its body was too large to be read."""
         return bool(self.body or not unreadable_reason(self.message))
 
     @property
@@ -83,7 +83,7 @@ class DeadLetter:
 
     @property
     def _death(self) -> Mapping[str, Any]:
-        """What RabbitMQ wrote when it dead-lettered the message; empty where a service did."""
+        """RabbitMQ's record of dead-lettering; empty if a service dead-lettered the message."""
         deaths = self.message.headers.get(DEATHS_HEADER)
         first = deaths[0] if isinstance(deaths, list) and deaths else None
         return first if isinstance(first, dict) else {}
@@ -94,12 +94,12 @@ class DeadLetter:
 
     @property
     def replay_count(self) -> int:
-        times = self.message.headers.get(REPLAY_COUNT_HEADER)
-        return times if type(times) is int and 0 <= times < _MANY else 0
+        count = self.message.headers.get(REPLAY_COUNT_HEADER)
+        return count if type(count) is int and 0 <= count < _MAX_REPLAYS else 0
 
     @property
     def booking_id(self) -> str | None:
-        """The booking it is about, or None for a message that is not ours."""
+        """The id of its booking, or None if the body is invalid."""
         kind = BookingRequested if self.work is BOOKING_REQUESTS else BookingStateChanged
         try:
             return kind.from_body(decode(self.body)).booking_id
@@ -108,13 +108,12 @@ class DeadLetter:
 
     @property
     def excerpt(self) -> str:
-        """The beginning of its body, without what can't be seen."""
+        """The start of its body, with unprintable characters replaced."""
         return _excerpt(self.body[: 4 * EXCERPT_LENGTH].decode("utf-8", "replace"))
 
     @property
     def headers_text(self) -> str:
-        """Its headers as JSON, if it has any that can be written so; values of other types as
-        Python shows them."""
+        """Its headers as JSON; values of other types as their Python `repr`."""
         headers = {str(name): value for name, value in self.message.headers.items()}
         try:
             return json.dumps(headers, default=repr, sort_keys=True)
@@ -122,11 +121,11 @@ class DeadLetter:
             RecursionError,
             TypeError,
             ValueError,
-        ):  # tables in tables, or other keys
+        ):  # nested tables, or unsortable keys
             return json.dumps({name: _text(value) for name, value in headers.items()})
 
     def to_dict(self) -> dict[str, str]:
-        """As texts: {"id", "queue", "errorCode", "errorMessage", "attempt", "replayCount",
+        """Return strings: {"id", "queue", "errorCode", "errorMessage", "attempt", "replayCount",
         "deadLetteredAt"}."""
         fields = {
             "id": self.id,
@@ -148,6 +147,6 @@ def _text(value: object) -> str:
 
 
 def _excerpt(text: str) -> str:
-    """Cut a foreign text; a character that can't be seen could move what stands around it."""
-    seen = "".join(each if each.isprintable() else "�" for each in text[: EXCERPT_LENGTH + 1])
-    return seen if len(seen) <= EXCERPT_LENGTH else seen[: EXCERPT_LENGTH - 1] + "…"
+    """Truncate untrusted text; an unprintable character could garble the text around it."""
+    shown = "".join(char if char.isprintable() else "�" for char in text[: EXCERPT_LENGTH + 1])
+    return shown if len(shown) <= EXCERPT_LENGTH else shown[: EXCERPT_LENGTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""The dead-letter queues: a person inspects, replays or drops what is in them."""
+"""The dead-letter queues, which operators inspect, replay or drop."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from clinic.messaging.headers import (
 from clinic.messaging.publisher_confirms import PublisherConfirms
 from clinic.messaging.topology import WORK_QUEUES, WorkQueue
 
-#: What a dead letter is marked with; its replayed copy begins anew.
-_MARKS = (
+#: Headers added to a dead letter; removed from its replayed copy, which starts afresh.
+_DEAD_LETTER_HEADERS = (
     ATTEMPT_HEADER,
     ORIGINAL_QUEUE_HEADER,
     ERROR_CODE_HEADER,
@@ -34,13 +34,13 @@ _MARKS = (
     DEAD_LETTERED_AT_HEADER,
     DEAD_LETTER_ID_HEADER,
 )
-#: With less time left nothing new is begun, so that the result can still be returned.
+#: No new operation starts with less time left, so that the result can still be returned.
 _RESERVE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterSnapshot:
-    """Dead letters of one queue, oldest first. `depth` also counts those that were not fetched."""
+    """Dead letters of one queue, oldest first. `depth` includes those not fetched."""
 
     work: WorkQueue
     depth: int
@@ -48,22 +48,22 @@ class DeadLetterSnapshot:
 
 
 class DeadLetterQueues:
-    """The dead-letter queues in one broker session. Every method may raise BrokerUnavailable."""
+    """Dead-letter queues in one broker session. Every method may raise BrokerUnavailable."""
 
     def __init__(self, session: BrokerSession, declared: Collection[WorkQueue]) -> None:
         self._session = session
         with session.deadline() as connection:
             self._channel = connection.default_channel
             self._channel.auto_decode = False
-            # Neither retry queues nor the webhook's binding: their settings are not known here.
+            # No retry queues and no webhook binding: their settings are unknown here.
             topology.declare(self._channel, works=declared)
             self._confirms = PublisherConfirms(connection.channel())
 
     @classmethod
     @contextmanager
     def opened(cls, settings: Settings, seconds: float = math.inf) -> Iterator[Self]:
-        """Connect for at most `seconds`. What was neither replayed nor dropped then returns to its
-        queue. Raises: BrokerUnavailable."""
+        """Connect for at most `seconds`. On exit, dead letters neither replayed nor dropped return
+        to their queues. Raises: BrokerUnavailable."""
         with broker_session(settings.amqp_uri, seconds) as session:
             yield cls(session, topology.declared_by(settings))
 
@@ -72,14 +72,14 @@ class DeadLetterQueues:
         return self._session.seconds_left > _RESERVE_SECONDS
 
     def snapshots(self, limit: int | None = None) -> list[DeadLetterSnapshot]:
-        """Fetch what is there now, at most `limit` of each queue, and fewer when the time is over.
+        """Fetch at most `limit` present dead letters of each queue; fewer if the time runs out.
 
-        The broker does not keep the order of messages that return.
+        The broker does not preserve the order of returned messages.
         """
         return [self._snapshot(work, limit) for work in WORK_QUEUES]
 
     def fetch_all(self) -> list[DeadLetter]:
-        """Fetch all of them."""
+        """Fetch all dead letters of all queues."""
         return [
             dead_letter for snapshot in self.snapshots() for dead_letter in snapshot.dead_letters
         ]
@@ -96,7 +96,7 @@ class DeadLetterQueues:
         )
 
     def fetch(self, work: WorkQueue, count: int | None = None) -> Iterator[DeadLetter]:
-        """Fetch one after the other, at most as many as are there now."""
+        """Fetch one at a time, at most `count` or as many as are in the queue now."""
         for _ in range(self._depth(work) if count is None else count):
             with self._session.deadline():
                 message = self._channel.basic_get(work.dead_letter)
@@ -110,23 +110,23 @@ class DeadLetterQueues:
         return int(found.message_count)
 
     def replay(self, dead_letter: DeadLetter) -> None:
-        """Publish it to its queue again, as if it were new.
+        """Publish a dead letter to its queue again, as a new message.
 
-        A crash before the ack leaves a copy behind; consumers are idempotent.
+        A crash before the ack leaves a duplicate; consumers are idempotent.
         """
-        times = {REPLAY_COUNT_HEADER: dead_letter.replay_count + 1}
-        copy = AmqpMessage.copy_of(dead_letter.message, dead_letter.work.name, times)
+        count = {REPLAY_COUNT_HEADER: dead_letter.replay_count + 1}
+        copy = AmqpMessage.copy_of(dead_letter.message, dead_letter.work.name, count)
         with self._session.deadline() as connection:
-            self._confirms.publish([copy.without_headers(_MARKS)])
+            self._confirms.publish([copy.without_headers(_DEAD_LETTER_HEADERS)])
             seconds = min(ANSWER_SECONDS, self._session.seconds_left)
             if self._confirms.wait(connection, seconds):
-                raise BrokerUnavailable(f"refused for {dead_letter.work.name}")
+                raise BrokerUnavailable(f"nacked or returned by {dead_letter.work.name}")
             dead_letter.message.ack()
 
     def drop(self, dead_letter: DeadLetter) -> None:
         with self._session.deadline():
             dead_letter.message.ack()
-        self._depth(dead_letter.work)  # an answer to this one says that the ack has arrived
+        self._depth(dead_letter.work)  # its reply proves that the ack has arrived
 
 
 def _age_order(dead_letter: DeadLetter) -> tuple[str, str]:

@@ -1,1 +1,1 @@
-"""The rules of a booking. Pure: it imports the standard library and itself."""
+"""The rules of a booking. Pure: imports only the standard library and itself."""

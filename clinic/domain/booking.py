@@ -1,4 +1,4 @@
-"""A booking and its state transitions. Pure: knows no framework, database or broker."""
+"""A booking and its state transitions. Pure: no framework, database or broker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"  #: final; the seat is free again
 
 
-#: Each causes an e-mail and a history entry, so a patient must not have any number of them.
+#: Each one adds an e-mail and a history entry, so the number must be bounded.
 MAX_RESCHEDULES = 50
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -36,13 +36,13 @@ ALLOWED_TRANSITIONS: dict[Status, frozenset[Status]] = {
 
 
 def is_booking_id(value: object) -> bool:
-    """Whether this is an id as we write them: a UUID, lower case, with dashes."""
+    """Return whether this is a canonical booking id: a lower-case UUID with dashes."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def canonical_id(value: object) -> str | None:
-    """Return an id as we write them, or None for what is none: RFC 9562, section 4, has it that on
-    input capitals mean the same."""
+    """Return the canonical form of a booking id, or None for an invalid id. Input is
+    case-insensitive (RFC 9562, section 4)."""
     if not isinstance(value, str) or len(value) > _ID_LENGTH:
         return None
     lower = value.lower()
@@ -53,8 +53,8 @@ def canonical_id(value: object) -> str | None:
 class HistoryEntry:
     """One entry of a booking's history; `previous` is None for the request itself.
 
-    The dates are set for a rescheduling only, which leads from `confirmed` to `confirmed`.
-    `key_id` identifies the staff key that was used, if any.
+    The dates are set only for a rescheduling, whose status stays `confirmed`. `key_id` identifies
+    the staff key, if one was used.
     """
 
     at: datetime
@@ -69,14 +69,14 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Why a person should look at a booking that the system could not decide."""
+    """Why a booking that the system could not decide needs a manual review."""
 
     code: str
     at: datetime
 
 
 class BookingState(Protocol):
-    """What a decision needs to know of a booking."""
+    """The part of a booking that a decision needs."""
 
     @property
     def id(self) -> str: ...
@@ -93,7 +93,7 @@ class BookingState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedRequest:
-    """A pending booking as a message describes it; it has not been read from the database."""
+    """A pending booking as described by a message, not read from the database."""
 
     id: str
     date: datetime
@@ -120,7 +120,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A legal transition, not stored yet; `date` and `version` are those after it."""
+    """An allowed transition, not stored yet; `date` and `version` are the new values."""
 
     booking_id: str
     date: datetime
@@ -141,7 +141,7 @@ class Transition:
 def create_booking(
     *, patient_name: str, patient_email: str, language: str, date: datetime, at: datetime, by: str
 ) -> Booking:
-    """Make a new pending booking with a random UUIDv4. `date` and `at` are aware UTC."""
+    """Return a new pending booking with a random UUIDv4. `date` and `at` are aware UTC."""
     return Booking(
         id=str(uuid.uuid4()),
         patient_name=patient_name,
@@ -157,19 +157,19 @@ def create_booking(
 
 
 def confirm(booking: BookingState, *, seat: int, at: datetime, by: str) -> Transition:
-    """Give the booking a seat of its slot, counted from 0. Raises: IllegalTransition."""
+    """Confirm the booking with a seat of its slot, counted from 0. Raises: IllegalTransition."""
     return _transition(booking, Status.CONFIRMED, reason=None, at=at, by=by, seat=seat)
 
 
 def reject(booking: BookingState, *, reason: str, at: datetime, by: str) -> Transition:
-    """Reject the booking for a code of `clinic.domain.reasons`. Raises: IllegalTransition."""
+    """Reject the booking with a code of `clinic.domain.reasons`. Raises: IllegalTransition."""
     return _transition(booking, Status.REJECTED, reason=reason, at=at, by=by)
 
 
 def cancel(
     booking: BookingState, *, reason: str, at: datetime, by: str, key_id: str | None = None
 ) -> Transition:
-    """Cancel the booking; its seat becomes free. Raises: IllegalTransition."""
+    """Cancel the booking, which frees its seat. Raises: IllegalTransition."""
     return _transition(booking, Status.CANCELLED, reason=reason, at=at, by=by, key_id=key_id)
 
 
@@ -182,7 +182,7 @@ def reschedule(
     by: str,
     key_id: str | None = None,
 ) -> Transition:
-    """Move a confirmed booking to a seat of another slot, and free the one it holds.
+    """Move a confirmed booking to a seat of another slot, which frees its old seat.
 
     Raises: IllegalTransition.
     """
@@ -201,7 +201,7 @@ def reschedule(
 
 
 def ensure_reschedulable(booking: Booking) -> None:
-    """Raises: IllegalTransition when the booking can't be moved to any date."""
+    """Raises: IllegalTransition if the booking can't be rescheduled to any date."""
     if booking.status is not Status.CONFIRMED:
         raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be moved")
     if sum(row.date is not None for row in booking.history) >= MAX_RESCHEDULES:
@@ -209,7 +209,7 @@ def ensure_reschedulable(booking: Booking) -> None:
 
 
 def apply_transition(booking: Booking, transition: Transition) -> Booking:
-    """Return the booking as it is once the transition is stored."""
+    """Return the booking with the transition applied."""
     change = transition.change
     return replace(
         booking,
@@ -225,9 +225,9 @@ def apply_transition(booking: Booking, transition: Transition) -> Booking:
 
 
 def date_at_version(version: int, history: Sequence[HistoryEntry], date: datetime) -> datetime:
-    """Return the date that a booking had at one of its versions; `date` is its present one."""
-    moved = (each.previous_date for each in history[version:] if each.previous_date is not None)
-    return next(moved, date)
+    """Return the date of a booking at an earlier version; `date` is its current date."""
+    dates = (row.previous_date for row in history[version:] if row.previous_date is not None)
+    return next(dates, date)
 
 
 def _transition(

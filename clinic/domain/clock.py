@@ -1,4 +1,4 @@
-"""The one clock of the house."""
+"""The current time and its wire format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the time as aware UTC in whole milliseconds, the most that MongoDB keeps."""
+    """Return the current time as aware UTC in whole milliseconds, MongoDB's precision."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

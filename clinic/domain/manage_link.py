@@ -1,7 +1,7 @@
-"""The code in a letter's link: it opens a booking as the manage token does, and is stored nowhere.
+"""The link token in an e-mail: gives the same access as the management token, but is not stored.
 
-Letters are written when nobody has the token any more, so the code is made anew each time, from a
-secret that gateway and notifier share and the booking's salt.
+When an e-mail is composed, the management token is no longer known. The link token is therefore
+derived from the booking's salt and a secret shared by gateway and notifier.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Sequence
 
 
 def link_code(secret: str, booking_id: str, salt: bytes) -> str:
-    """Return the 43-character URL-safe code of a booking."""
+    """Return the 43-character URL-safe link token of a booking."""
     signed = f"manage:{booking_id}:".encode() + salt
     digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def is_link_code(given: str, secrets: Sequence[str], booking_id: str, salt: bytes) -> bool:
-    """Whether one of the secrets has made that code; takes as long for each wrong one.
+    """Return whether the code was derived from one of the secrets. Compares in constant time.
 
-    While a secret is replaced there are two: the first makes the codes, and both are accepted.
+    During a rotation there are two secrets: the first derives new codes, and both are accepted.
     """
     codes = [link_code(secret, booking_id, salt) for secret in secrets]
     return True in [hmac.compare_digest(given.encode(), code.encode()) for code in codes]

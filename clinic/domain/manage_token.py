@@ -1,8 +1,8 @@
-"""The secret that lets a patient manage a booking. Only its fingerprint is stored.
+"""The management token of a booking. Only its hash is stored.
 
-A client that repeats a POST under the same Idempotency-Key must get the same answer, so the token
-is derived from that key and a stored random salt: recomputable by whoever sends the key again,
-not by whoever reads the database.
+A client that repeats a POST with the same Idempotency-Key must get the same response. The token is
+therefore derived from that key and a stored random salt: a client that sends the key again can
+obtain it, a reader of the database can't.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BookingCredentials:
-    """What is stored of a booking's secrets; the last two only when the client sent a key."""
+    """A booking's stored credentials; the last two are set only if the client sent a key."""
 
     salt: bytes
     token_fingerprint: str
@@ -24,14 +24,14 @@ class BookingCredentials:
     request_fingerprint: str | None = None
 
     def is_opened_by(self, token: str) -> bool:
-        """Whether that is the booking's token; takes as long for each wrong one."""
+        """Return whether this is the booking's token. Compares in constant time."""
         return hmac.compare_digest(fingerprint(token), self.token_fingerprint)
 
 
 def create_credentials(
     idempotency_key: str | None = None, request: bytes = b""
 ) -> tuple[str, BookingCredentials]:
-    """Make a booking's token and what to store of it. `request` tells one body from another."""
+    """Return a new token and its stored credentials. `request` is the body, hashed to compare."""
     salt = secrets.token_bytes(32)
     if idempotency_key is None:
         token = _text(secrets.token_bytes(32))
@@ -44,12 +44,12 @@ def create_credentials(
 
 
 def derive_credentials(salt: bytes, secret: str) -> str:
-    """Return the 43-character URL-safe token that belongs to a salt and an Idempotency-Key."""
+    """Derive the 43-character URL-safe token from a salt and an Idempotency-Key."""
     return _text(hmac.digest(salt, secret.encode(), "sha256"))
 
 
 def fingerprint(secret: str) -> str:
-    """Hash a token or key for storage; enough for 256 random bits, not for passwords."""
+    """Hash a token or key for storage. Safe for 256 random bits, not for passwords."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

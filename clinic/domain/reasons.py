@@ -12,7 +12,7 @@ CANCELLED_BY_CLINIC = "cancelled_by_clinic"
 PRACTITIONER_UNAVAILABLE = "practitioner_unavailable"
 CLINIC_CLOSED = "clinic_closed"
 
-#: Reasons for which the clinic may cancel a booking. The first one gives no details.
+#: Reasons for a cancellation by the clinic. The first gives no details.
 BY_CLINIC = (CANCELLED_BY_CLINIC, PRACTITIONER_UNAVAILABLE, CLINIC_CLOSED)
 
 LANGUAGES = ("es", "en")

@@ -1,1 +1,1 @@
-"""RabbitMQ: topology, connections, publishing with confirms, checks of what arrives. No nameko."""
+"""RabbitMQ without nameko: topology, connections, publisher confirms, checks of received frames."""

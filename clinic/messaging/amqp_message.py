@@ -1,4 +1,4 @@
-"""A message on its way to the broker."""
+"""An outgoing message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clinic.messaging.received_message import portable_headers, raw_body
 
 @dataclass(frozen=True, slots=True)
 class AmqpMessage:
-    """A message to publish; `body` is sent as it is."""
+    """A message to publish; `body` is sent unchanged."""
 
     exchange: str
     routing_key: str
@@ -24,7 +24,7 @@ class AmqpMessage:
 
     @classmethod
     def copy_of(cls, message: Received, queue: str, headers: Mapping[str, Any]) -> Self:
-        """Copy a received message for a queue, its body as it came, with headers added."""
+        """Copy a received message for a queue: the same body, with `headers` added."""
         return cls(
             exchange="",
             routing_key=queue,

@@ -15,13 +15,13 @@ from clinic.errors import BrokerUnavailable
 from clinic.messaging.connection import connect_once, set_socket_timeout
 from clinic.messaging.frame_checks import TRANSPORT_OPTIONS
 
-#: For a page; the gateway answers within three seconds.
+#: For a page: the gateway responds within three seconds.
 SESSION_TIMEOUT_SECONDS = 2.5
-#: How long each node of the broker may take to accept a connection.
+#: The connect timeout for each broker node.
 CONNECT_SECONDS = 5
-#: How long the broker may take to answer one request.
+#: The timeout of one request to the broker.
 ANSWER_SECONDS = 10
-#: How long the close handshake may take; fetched messages are requeued either way.
+#: The timeout of the close handshake; fetched messages are requeued either way.
 _CLOSE_SECONDS = 0.5
 
 _BROKER_ERRORS = (AMQPError, OperationalError, OSError)
@@ -30,17 +30,17 @@ _BROKER_ERRORS = (AMQPError, OperationalError, OSError)
 class BrokerSession:
     """One connection, used until its first error or its deadline."""
 
-    def __init__(self, connection: Connection, until: float) -> None:
+    def __init__(self, connection: Connection, deadline: float) -> None:
         self._connection = connection
-        self._until = until
+        self._deadline = deadline
 
     @property
     def seconds_left(self) -> float:
-        return self._until - time.monotonic()
+        return self._deadline - time.monotonic()
 
     @contextmanager
     def deadline(self) -> Iterator[Connection]:
-        """Bound the time of each request in the block. Raises: BrokerUnavailable."""
+        """Bound each request in the block by the deadline. Raises: BrokerUnavailable."""
         with _broker_errors():
             if self.seconds_left <= 0:
                 raise TimeoutError("the session has timed out")
@@ -50,12 +50,12 @@ class BrokerSession:
 
 @contextmanager
 def broker_session(amqp_uri: str, seconds: float = math.inf) -> Iterator[BrokerSession]:
-    """Connect for at most `seconds`. Messages without an ack are requeued afterwards.
+    """Connect for at most `seconds`. On exit, unacknowledged messages are requeued.
 
     Raises: BrokerUnavailable.
     """
-    until = time.monotonic() + seconds
-    # A third: there may be two nodes of a cluster that are of no use before one that is.
+    deadline = time.monotonic() + seconds
+    # A third: two unusable cluster nodes may come before a usable one.
     connection = Connection(
         amqp_uri,
         connect_timeout=min(CONNECT_SECONDS, seconds / 3),
@@ -64,10 +64,10 @@ def broker_session(amqp_uri: str, seconds: float = math.inf) -> Iterator[BrokerS
     try:
         with _broker_errors():
             connect_once(connection)
-        yield BrokerSession(connection, until)
+        yield BrokerSession(connection, deadline)
         with suppress(*_BROKER_ERRORS):
             set_socket_timeout(connection, _CLOSE_SECONDS)
-            connection.release()  # else the broker would notice later
+            connection.release()  # otherwise the broker requeues only when it notices
     finally:
         connection.collect()
 

@@ -1,4 +1,4 @@
-"""How connections to the broker are opened and bounded in time."""
+"""Opens broker connections and sets their timeouts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from clinic.messaging import tls  # noqa: F401 - from here on, every amqps:// co
 
 
 def connect_once(connection: Connection) -> None:
-    """Try each of the brokers that the connection knows once. Raises: what the last one said."""
+    """Try each broker node of the connection once. Raises: the error of the last one."""
     last = max(len(connection.alt) - 1, 0)
     connection.ensure_connection(max_retries=last, interval_start=0, interval_step=0)
 
 
 def set_socket_timeout(connection: Connection, seconds: float) -> None:
-    """Let no read or write on an open connection wait longer: a broker may freeze at any point.
+    """Bound each read and write on an open connection: a broker may freeze at any point.
 
-    The options of kombu and py-amqp for that have no effect on the sockets of eventlet.
+    The timeout options of kombu and py-amqp have no effect on eventlet's sockets.
     """
     connection.connection.transport.sock.settimeout(seconds)

@@ -1,8 +1,8 @@
-"""Frames from the broker, checked before anything is made of them.
+"""Checks frames from the broker before py-amqp and kombu decode them.
 
-Whoever may publish chooses the properties, headers and size of a message. py-amqp raises where it
-can't decode them, which ends the consumer: the message is delivered again, and ends the next one.
-kombu inflates a compressed body before anybody has seen its size.
+Any publisher chooses the properties, headers and size of a message. If py-amqp can't decode them,
+it raises, which ends the consumer; the message is redelivered and ends the next one. kombu
+decompresses a body before its size can be checked.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from amqp import Connection, Message, spec
 from amqp.method_framing import frame_handler
 from amqp.serialization import decode_properties_basic
 
-#: Present on a message that can't be used, with the reason; other headers may be missing.
+#: Set on an unreadable message, with the reason; other headers may be missing.
 UNREADABLE_HEADER = "x-unreadable"
-#: RabbitMQ's own, written when it dead-letters a message and read when it does so again.
+#: RabbitMQ's own header, written when it dead-letters a message and read when it does so again.
 DEATHS_HEADER = "x-death"
-#: Larger bodies are skipped as they arrive. The largest message of ours, the free slots of some
-#: days, has 50 kB; RabbitMQ takes 128 MiB.
+#: Larger bodies are skipped as they arrive. Our largest message, the free slots of several days,
+#: has 50 kB; RabbitMQ accepts 128 MiB.
 MAX_RECEIVED_BYTES = 1024 * 1024
 
 _METHOD, _HEADER, _BODY = 1, 2, 3
-#: Class, weight and size of the body stand before the properties.
+#: Offset of the properties, after class, weight and body size.
 _PROPERTIES_AT = 12
 _HAS_TYPE, _HAS_ENCODING, _HAS_HEADERS = 1 << 15, 1 << 14, 1 << 13
-#: What stands before the names of exchange and routing key: ids, tags and flags.
+#: The ids of the methods that contain the names of exchange and routing key.
 _DELIVER, _GET_OK = pack(">HH", *spec.Basic.Deliver), pack(">HH", *spec.Basic.GetOk)
 _KEPT = ("content_type", "content_encoding", "correlation_id", "reply_to")
 
@@ -36,22 +36,22 @@ OnFrame = Callable[[Frame], bool]
 
 
 def checked_frames(connection: Connection, callback: Callable[..., Any]) -> OnFrame:
-    """Handle frames as py-amqp does, which takes this as `frame_handler`."""
+    """Return a checking `frame_handler` for py-amqp."""
     return _Frames(frame_handler(connection, callback)).handle
 
 
-#: For every connection that consumes; kombu hands them on to py-amqp.
+#: For every consuming connection; kombu passes them to py-amqp.
 TRANSPORT_OPTIONS = {"frame_handler": checked_frames}
 
 
 class _Frames:
     def __init__(self, handle: OnFrame) -> None:
         self._handle = handle
-        #: Bytes that are still to come of a body that is skipped, by channel.
+        #: Remaining bytes of a skipped body, by channel.
         self._skipped: dict[int, int] = {}
 
     def handle(self, frame: Frame) -> bool:
-        """Say whether a method or a message was complete."""
+        """Return whether the frame completed a method or a message."""
         kind, channel, payload = frame
         if kind == _METHOD:
             return self._handle((kind, channel, _with_readable_names(payload)))
@@ -84,13 +84,13 @@ class _Frames:
 def _is_decodable(payload: bytes) -> bool:
     try:
         decode_properties_basic(payload, _PROPERTIES_AT)
-    except Exception:  # whatever the decoder did not expect: codecs, dates, depth
+    except Exception:  # anything the decoder does not expect: encodings, dates, depth
         return False
     return True
 
 
 def _properties(payload: bytes) -> dict[str, Any]:
-    """Return what can be decoded of them, so that a request can be answered."""
+    """Return the decodable properties, so that a request can get a reply."""
     for readable in (payload, _without_headers(payload)):
         if _is_decodable(readable):
             return dict(decode_properties_basic(readable, _PROPERTIES_AT)[0])
@@ -98,7 +98,7 @@ def _properties(payload: bytes) -> dict[str, Any]:
 
 
 def _without_headers(payload: bytes) -> bytes:
-    """Leave the table of headers out, which stands behind content type and encoding."""
+    """Remove the header table, which follows content type and encoding."""
     (flags,) = unpack_from(">H", payload, _PROPERTIES_AT)
     if not flags & _HAS_HEADERS:
         return payload
@@ -116,17 +116,17 @@ def _headers(payload: bytes) -> dict[str, Any]:
 
 
 def _unreadable(payload: bytes, reason: str, *, size: int) -> bytes:
-    """Make the header frame of a message that says why it can't be used."""
+    """Return the header frame of an unreadable message, with the reason as a header."""
     kept = {name: value for name, value in _properties(payload).items() if name in _KEPT}
     headers = {UNREADABLE_HEADER: reason}
     if DEATHS_HEADER.encode() in payload:
-        headers[DEATHS_HEADER] = ""  # that it was there decides who dead-letters the message
+        headers[DEATHS_HEADER] = ""  # its presence decides who dead-letters the message
     message = Message(application_headers=headers, **kept)
     return pack(">HxxQ", spec.Basic.CLASS_ID, size) + bytes(message._serialize_properties())
 
 
 def _with_readable_names(payload: bytes) -> bytes:
-    """Replace what py-amqp could not decode in the names of exchange and routing key."""
+    """Replace exchange and routing key names that py-amqp can't decode."""
     start = _names_at(payload)
     if not start or payload[start:].isascii():
         return payload
@@ -136,7 +136,7 @@ def _with_readable_names(payload: bytes) -> bytes:
 
 
 def _names_at(payload: bytes) -> int:
-    """Return where they begin; 0 in a method that has none."""
+    """Return the offset of the names; 0 for a method without names."""
     method = payload[:4]
     if method == _DELIVER:
         return 4 + 1 + payload[4] + 8 + 1
@@ -152,5 +152,5 @@ def _readable(name: bytes) -> bytes:
     try:
         name.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        name = name.decode("ascii", "replace").encode("ascii", "replace")  # no longer than it was
+        name = name.decode("ascii", "replace").encode("ascii", "replace")  # not longer than before
     return bytes((len(name),)) + name

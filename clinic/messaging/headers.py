@@ -1,11 +1,11 @@
-"""The AMQP headers that more than one package reads or writes."""
+"""AMQP headers that several packages read or write."""
 
-#: In nameko's context data, so that every handler finds it there.
+#: Part of nameko's context data, where every handler finds it.
 REQUEST_ID_HEADER = "nameko.request_id"
-#: On requests that may have been published before.
+#: Set on requests that may have been published before.
 POSSIBLE_DUPLICATE_HEADER = "x-possible-duplicate"
-#: On dead letters: the code and the message of the error, where the message came from, since when,
-#: and the id by which staff and commands name it.
+#: Set on dead letters: error code and message, original queue, time, and the id that staff and
+#: commands use.
 ERROR_CODE_HEADER = "x-error-code"
 ERROR_MESSAGE_HEADER = "x-error-message"
 ORIGINAL_QUEUE_HEADER = "x-original-queue"

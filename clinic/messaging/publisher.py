@@ -1,4 +1,4 @@
-"""Publishes with confirms, many messages at a time, and trusts no connection that saw an error."""
+"""Publishes batches of messages with confirms. Never reuses a connection after an error."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from clinic.messaging.publisher_confirms import PublisherConfirms
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 2
-#: What a broker is given to tell the consumers of a deleted queue that it is gone. RabbitMQ 3.10
-#: takes them over, and delivers nothing to them, if it is declared again before that.
+#: The time for the broker to notify the consumers of a deleted queue. If the queue is declared
+#: again sooner, RabbitMQ 3.10 keeps them attached but delivers nothing to them.
 ROUTE_SECONDS = 1
 
 _BROKER_ERRORS = (AMQPError, OperationalError, OSError)
@@ -31,11 +31,11 @@ Result = TypeVar("Result")
 
 
 class Publisher:
-    """One connection, opened when first needed; safe to share between threads or greenthreads.
+    """One connection, opened on first use; safe to share between threads or greenthreads.
 
-    `declare` is called with the channel of every new connection, so that queues which vanished
-    with a broker are there again before anything is sent to them. `heartbeat_seconds` obliges the
-    owner to call `keep_alive`.
+    `declare` is called with the channel of every new connection, so that queues lost by a broker
+    exist again before messages are sent to them. With `heartbeat_seconds` the owner must call
+    `keep_alive`.
     """
 
     def __init__(
@@ -57,82 +57,82 @@ class Publisher:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the last contact with the broker went well."""
+        """Whether the last operation on the broker succeeded."""
         return self._confirms is not None
 
     def publish(self, messages: Sequence[AmqpMessage]) -> list[AmqpMessage]:
-        """Return once the broker has answered for every message, with those that it refused.
+        """Publish and wait for all confirms. Return the messages that were nacked or returned.
 
-        Raises: BrokerUnavailable. Any of them may have arrived all the same, so consumers must
-        bear duplicates.
+        Raises: BrokerUnavailable. Any message may have arrived nevertheless, so consumers must be
+        idempotent.
         """
-        asked_at = time.monotonic()
+        called_at = time.monotonic()
         with self._lock:
-            if self._failed_at > asked_at:
-                raise BrokerUnavailable("it failed whoever was first in this line")
+            if self._failed_at > called_at:
+                raise BrokerUnavailable("the broker failed while this call was waiting")
             return self._deliver(messages)
 
     def publish_one(self, message: AmqpMessage) -> None:
-        """Raises: BrokerUnavailable, also when the broker refuses the message."""
+        """Raises: BrokerUnavailable, also if the message is nacked or returned."""
         if self.publish([message]):
-            raise BrokerUnavailable(f"refused for {message.routing_key}")
+            raise BrokerUnavailable(f"nacked or returned by {message.routing_key}")
 
     def depth(self, queue: str) -> int:
-        """Count the messages that wait in a queue. Raises: BrokerUnavailable."""
+        """Count the ready messages in a queue. Raises: BrokerUnavailable."""
 
         def count(_confirms: PublisherConfirms) -> int:
             channel = self._connection.default_channel
             return int(channel.queue_declare(queue, passive=True).message_count)
 
         with self._lock:
-            return self._guarded(count)
+            return self._run(count)
 
     def keep_alive(self) -> None:
-        """Answer the broker's heartbeats, or connect. Call it every second.
+        """Exchange heartbeats with the broker, or connect. Call it every second.
 
         Raises: BrokerUnavailable.
         """
         with self._lock:
-            self._guarded(self._beat)
+            self._run(self._exchange_heartbeats)
 
     def close(self) -> None:
         with self._lock:
             self._discard()
 
     def _deliver(self, messages: Sequence[AmqpMessage]) -> list[AmqpMessage]:
-        """Send on the open connection; what that can't do, once more on a new one."""
+        """Send on the open connection; retry once on a new connection."""
         if self._confirms is None:
             return self._send(messages)
         try:
-            refused = self._send(messages)
+            nacked = self._send(messages)
         except BrokerUnavailable:
-            logger.info("the broker's connection had died, trying a new one")
+            logger.info("broker connection lost, reconnecting")
             return self._send(messages)
-        if refused and self._confirms.had_unroutable:
-            self._discard()  # a new connection declares the queue that is missing
+        if nacked and self._confirms.had_unroutable:
+            self._discard()  # a new connection declares the missing queue
             time.sleep(ROUTE_SECONDS)
-            return self._send(refused)
-        return refused
+            return self._send(nacked)
+        return nacked
 
     def _send(self, messages: Sequence[AmqpMessage]) -> list[AmqpMessage]:
         def publish_and_wait(confirms: PublisherConfirms) -> list[AmqpMessage]:
             confirms.publish(messages)
             return confirms.wait(self._connection, self._timeout_seconds)
 
-        return self._guarded(publish_and_wait)
+        return self._run(publish_and_wait)
 
-    def _beat(self, _confirms: PublisherConfirms) -> None:
+    def _exchange_heartbeats(self, _confirms: PublisherConfirms) -> None:
         try:
             self._connection.drain_events(timeout=0.001)
         except TimeoutError:
             self._connection.heartbeat_check()
 
-    def _guarded(self, action: Callable[[PublisherConfirms], Result]) -> Result:
+    def _run(self, action: Callable[[PublisherConfirms], Result]) -> Result:
         try:
             return action(self._confirms or self._connect())
         except _BROKER_ERRORS as error:
             self._discard()
-            self._connection.maybe_switch_next()  # a node may let us in and be of no use
+            self._connection.maybe_switch_next()  # an unusable node may accept connections
             self._failed_at = time.monotonic()
             raise BrokerUnavailable(f"{type(error).__name__} from the broker") from error
 
@@ -145,6 +145,6 @@ class Publisher:
         return self._confirms
 
     def _discard(self) -> None:
-        """Drop the socket without a farewell, which would wait on a broker that is frozen."""
+        """Close the socket without a close handshake, which would block on a frozen broker."""
         self._confirms = None
         self._connection.collect()

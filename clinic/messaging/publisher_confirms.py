@@ -1,4 +1,4 @@
-"""The broker's answers to what was published on one channel."""
+"""Publisher confirms of one channel."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _PERSISTENT = 2
 
 
 class PublisherConfirms:
-    """Keeps which message has which delivery tag; py-amqp's own wait does not compare them."""
+    """Maps delivery tags to messages; py-amqp's own wait does not compare tags."""
 
     def __init__(self, channel: StdChannel) -> None:
         self._channel = channel
         self._last_tag = 0
         self._waiting: dict[int, AmqpMessage] = {}
-        self._refused: list[AmqpMessage] = []
+        self._nacked: list[AmqpMessage] = []
         self.had_unroutable = False
-        channel.auto_decode = False  # a returned message is told by its bytes
+        channel.auto_decode = False  # a returned message is identified by its bytes
         channel.confirm_select()
-        channel.events["basic_ack"].add(self._settle)
-        channel.events["basic_nack"].add(self._refuse)
-        channel.events["basic_return"].add(self._return)
+        channel.events["basic_ack"].add(self._on_ack)
+        channel.events["basic_nack"].add(self._on_nack)
+        channel.events["basic_return"].add(self._on_return)
 
     def publish(self, messages: Sequence[AmqpMessage]) -> None:
-        """Raises: whatever the connection raises; nothing is known of any of them then."""
+        """Raises: any connection error; the outcome of all messages is then unknown."""
         for message in messages:
             self._last_tag += 1
             self._waiting[self._last_tag] = message
@@ -39,9 +39,9 @@ class PublisherConfirms:
             )
 
     def wait(self, connection: Connection, timeout_seconds: float) -> list[AmqpMessage]:
-        """Return what was refused of all that was published since the last call.
+        """Return the nacked or returned messages of all published since the last call.
 
-        Raises: TimeoutError and whatever the connection raises; nothing is known then.
+        Raises: TimeoutError and any connection error; the outcome is then unknown.
         """
         deadline = time.monotonic() + timeout_seconds
         while self._waiting:
@@ -49,23 +49,25 @@ class PublisherConfirms:
             if remaining <= 0:
                 raise TimeoutError("no confirm in time")
             connection.drain_events(timeout=remaining)
-        refused, self._refused = self._refused, []
-        return refused
+        nacked, self._nacked = self._nacked, []
+        return nacked
 
-    def _settle(self, tag: int, multiple: bool) -> None:
-        for settled in self._tags(tag, multiple):
-            del self._waiting[settled]
+    def _on_ack(self, tag: int, multiple: bool) -> None:
+        for acked in self._tags(tag, multiple):
+            del self._waiting[acked]
 
-    def _refuse(self, tag: int, multiple: bool) -> None:
-        self._refused += [self._waiting.pop(settled) for settled in self._tags(tag, multiple)]
+    def _on_nack(self, tag: int, multiple: bool) -> None:
+        self._nacked += [self._waiting.pop(nacked) for nacked in self._tags(tag, multiple)]
 
-    def _return(self, _error: Exception, exchange: str, routing_key: str, message: Message) -> None:
-        """Note a message without a route. Its confirm follows, and says that it was taken."""
+    def _on_return(
+        self, _error: Exception, exchange: str, routing_key: str, message: Message
+    ) -> None:
+        """Record an unroutable message. A positive confirm follows it."""
         self.had_unroutable = True
-        lost = (exchange, routing_key, message.body)
+        returned = (exchange, routing_key, message.body)
         for waiting in self._waiting.values():
-            if (waiting.exchange, waiting.routing_key, waiting.body) == lost:
-                self._refused.append(waiting)
+            if (waiting.exchange, waiting.routing_key, waiting.body) == returned:
+                self._nacked.append(waiting)
                 return
 
     def _tags(self, tag: int, multiple: bool) -> list[int]:

@@ -1,4 +1,4 @@
-"""How much lies in the queues of the house, and who consumes it."""
+"""Message and consumer counts of all queues."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from clinic.messaging.topology import (
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
-    """One queue at one moment; without numbers if there is no such queue."""
+    """The counts of one queue; None if it does not exist."""
 
     name: str
     messages: int | None = None
@@ -34,7 +34,7 @@ class QueueCount:
 class QueueStatistics:
     """A work queue with its retry queues, by their delay in seconds, and its dead letters.
 
-    `is_on` says whether somebody ought to consume it.
+    `is_on` says whether it should have consumers.
     """
 
     requests: QueueCount
@@ -44,42 +44,40 @@ class QueueStatistics:
 
     @property
     def is_deserted(self) -> bool:
-        """Whether nobody takes what somebody ought to take."""
+        """Whether it has no consumers but needs one."""
         return not self.requests.consumers and bool(self.is_on or self.requests.messages)
 
 
 class QueueMonitor:
-    """The queues of one broker. They are only asked for, never declared: a session changes nothing.
+    """Reads the queues of one broker. Queues are declared passively: a session changes nothing.
 
-    Safe to share between threads: who comes while somebody looks shares the session after that.
+    Safe to share between threads: callers that arrive during a session share the next one.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._amqp_uri = settings.amqp_uri
         self._delays = _delays(settings)
         self._is_on = {BOOKING_REQUESTS: True, EMAIL: True, WEBHOOK: settings.has_webhook}
-        self._looks: Batcher[None, list[QueueStatistics]] = Batcher(self._answer)
+        self._reads: Batcher[None, list[QueueStatistics]] = Batcher(self._read)
 
     def flows(self) -> list[QueueStatistics]:
         """Raises: BrokerUnavailable."""
-        return self._looks.submit(None)
+        return self._reads.submit(None)
 
-    def _answer(
-        self, askers: Sequence[None]
-    ) -> Sequence[list[QueueStatistics] | BrokerUnavailable]:
-        """One session for all of them, also when it fails."""
+    def _read(self, callers: Sequence[None]) -> Sequence[list[QueueStatistics] | BrokerUnavailable]:
+        """Read once for all callers; an error is shared too."""
         try:
             with broker_session(self._amqp_uri, SESSION_TIMEOUT_SECONDS) as session:
                 flows = [self._flow(session, work) for work in self._delays]
         except BrokerUnavailable as error:
-            return [error] * len(askers)
-        return [flows] * len(askers)
+            return [error] * len(callers)
+        return [flows] * len(callers)
 
     def _flow(self, session: BrokerSession, work: WorkQueue) -> QueueStatistics:
         tiers = {delay: _count(session, work.retry_name(delay)) for delay in self._delays[work]}
         return QueueStatistics(
             requests=_count(session, work.name),
-            # Another process may know of no webhook, and have made none of its tiers.
+            # The other processes may have no webhook configured and declare none of its tiers.
             retries={delay: tier for delay, tier in tiers.items() if tier.messages is not None},
             dead=_count(session, work.dead_letter),
             is_on=self._is_on[work],
@@ -87,18 +85,18 @@ class QueueMonitor:
 
 
 def _delays(settings: Settings) -> dict[WorkQueue, list[int]]:
-    """The delays of each work queue's tiers, in order, as `topology.declare` makes them."""
-    given = {
+    """Return the sorted delays of each work queue's tiers, as `topology.declare` declares them."""
+    configured = {
         BOOKING_REQUESTS: settings.retry_delays_seconds,
         EMAIL: settings.retry_delays_seconds,
         WEBHOOK: settings.webhook_retry.delays_seconds,
     }
-    return {work: sorted({PLAIN_RETRY_SECONDS, *delays}) for work, delays in given.items()}
+    return {work: sorted({PLAIN_RETRY_SECONDS, *delays}) for work, delays in configured.items()}
 
 
 def _count(session: BrokerSession, queue: str) -> QueueCount:
     with session.deadline() as connection:
-        channel: StdChannel = connection.channel()  # the broker closes it if there is no such queue
+        channel: StdChannel = connection.channel()  # the broker closes it if the queue is missing
         try:
             found = channel.queue_declare(queue, passive=True)
         except NotFound:

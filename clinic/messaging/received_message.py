@@ -1,4 +1,4 @@
-"""What is read of a message from the broker: its body, and the headers that may travel on."""
+"""Reads a received message: its body and the headers that a copy may keep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clinic.contracts.messages import decode
 from clinic.errors import UnreadableMessage
 from clinic.messaging.frame_checks import DEATHS_HEADER, UNREADABLE_HEADER
 
-#: Headers that the broker writes on delivery, and that mean nothing on another message.
+#: Headers that the broker adds on delivery; meaningless on another message.
 _DELIVERY_HEADERS = frozenset(
     {"x-delivery-count", DEATHS_HEADER, "x-first-death-exchange", "x-first-death-queue"}
     | {"x-first-death-reason", "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason"}
@@ -18,14 +18,14 @@ _DELIVERY_HEADERS = frozenset(
 _REASON_LENGTH = 200
 _MAX_NAME_LENGTH = 100
 _MAX_TEXT_LENGTH = 500
-#: With as many of the longest ones there is still room in a frame for those that are added.
+#: This many headers of maximum length still leave room in a frame for added ones.
 _MAX_HEADERS = 40
 
 
 def decode_message(message: Message) -> dict[str, Any]:
-    """Read the body as a JSON object.
+    """Parse the body as a JSON object.
 
-    Raises: UnreadableMessage, PoisonMessage, without quoting the content.
+    Raises: UnreadableMessage, PoisonMessage; neither quotes the content.
     """
     if reason := unreadable_reason(message):
         raise UnreadableMessage(reason)
@@ -33,21 +33,21 @@ def decode_message(message: Message) -> dict[str, Any]:
 
 
 def unreadable_reason(message: Message) -> str:
-    """Say why a message can't be used at all; empty for one that can be looked into."""
+    """Return why a message is unreadable; "" for a readable one."""
     return str(message.headers.get(UNREADABLE_HEADER, ""))[:_REASON_LENGTH]
 
 
 def raw_body(message: Message) -> bytes:
-    """Return the body as it travelled; its channel must have `auto_decode` off."""
+    """Return the undecoded body; its channel must have `auto_decode` off."""
     body = message.body
     return body.encode() if isinstance(body, str) else bytes(body)
 
 
 def portable_headers(message: Message) -> dict[str, Any]:
-    """Return the headers that a copy of the message keeps: short texts, whole numbers and truths.
+    """Return the headers that a copy keeps: short strings, integers and booleans.
 
-    py-amqp decodes others which it can't encode again, or not so that RabbitMQ accepts them; and
-    many or long ones would not fit into the copy's frame with what is added.
+    py-amqp decodes other types that it can't encode again, or encodes them so that RabbitMQ
+    rejects them. Too many or too long headers would not fit into the copy's frame.
     """
     kept = {name: value for name, value in message.headers.items() if _is_portable(name, value)}
     return dict(list(kept.items())[:_MAX_HEADERS])

@@ -1,11 +1,10 @@
-"""TLS to the broker that verifies the certificate's authority and its name, for every connection of
-the process.
+"""TLS to the broker that verifies the certificate's authority and host name, on every connection.
 
-kombu verifies the authority alone, unless each connection is given options; nameko makes
-connections of its own, and one set of options can't name each node of a cluster. So the scheme
-itself gets another transport: its name is looked up when a connection is made.
+By default kombu verifies only the authority. Connection options don't help: nameko opens its own
+connections, and one set of options can't name each node of a cluster. Therefore this module
+replaces the transport of the scheme, which kombu looks up for each new connection.
 
-The authorities are those of OpenSSL: the system's, or the file that SSL_CERT_FILE names.
+The trusted authorities are OpenSSL's: the system's, or those in the file SSL_CERT_FILE.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from kombu.transport.pyamqp import Connection, SSLTransport
 
 class _AbruptTlsSocket(TlsSocket):
     def _shutdown_transport(self) -> None:
-        """Say no goodbye: a broker that is frozen would not answer it. AMQP has frames, so that
-        nobody takes the end of a connection for the end of a message."""
+        """Skip the TLS shutdown, which would block on a frozen broker. AMQP frames messages, so
+        the end of a connection is never mistaken for the end of a message."""
 
 
 class _Connection(Connection):
-    def Transport(  # noqa: N802 - py-amqp's name for what makes its socket
+    def Transport(  # noqa: N802 - py-amqp's name for its socket factory
         self, host: str, connect_timeout: float, ssl: Any, *timeouts: Any, **options: Any
     ) -> TlsSocket:
         read_timeout, write_timeout = timeouts
@@ -50,7 +49,7 @@ class VerifyingTransport(SSLTransport):
         try:
             return super().establish_connection()
         finally:
-            self.client.hostname = name  # it has made 127.0.0.1 of localhost
+            self.client.hostname = name  # it was changed from localhost to 127.0.0.1
 
 
 TRANSPORT_ALIASES["amqps"] = f"{__name__}:{VerifyingTransport.__name__}"

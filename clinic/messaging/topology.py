@@ -1,8 +1,7 @@
-"""Every exchange and queue of the house, declared in one place by whoever connects.
+"""All exchanges and queues; every connecting process declares them.
 
-Names and arguments are part of the contract. Queue arguments can't be changed on a live broker
-(406), so a retry queue carries its delay in its name and every queue is a quorum queue from the
-first day.
+Names and arguments are part of the contract. The arguments of an existing queue can't be changed
+(406), so a retry queue has its delay in its name, and every queue is a quorum queue.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ BOOKING_SERVICE = "booking_service"
 NOTIFICATION_ADMIN = "notification_admin"
 STATE_CHANGED = "booking_state_changed"
 
-#: A retry queue of this delay has the documented plain name; others carry their delay.
+#: The retry queue with this delay has the documented plain name; the names of others add it.
 PLAIN_RETRY_SECONDS = 10
 
-#: Deliveries, not attempts: a message that takes its process down this often is dead-lettered.
+#: Deliveries, not attempts: a message that crashes its consumer this often is dead-lettered.
 _DELIVERY_LIMIT = 20
-#: RabbitMQ 4 drops a message after 20 deliveries unless told otherwise, and a person may look at
-#: a dead letter more often than that; 3.x knows no "unlimited".
+#: RabbitMQ 4 drops a message after 20 deliveries by default, and each fetch of a dead letter counts
+#: as a delivery. RabbitMQ 3 has no "unlimited".
 _DEAD_LETTER_DELIVERY_LIMIT = 1_000_000
 
 #: What nameko declares for `EventDispatcher` and `@event_handler("booking_service", ...)`.
@@ -49,12 +48,12 @@ class WorkQueue:
         return f"{self.retry}.{delay_seconds}s"
 
     def queue(self) -> Queue:
-        """The queue to consume from. Its own dead-lettering catches what kills its consumers."""
+        """The queue to consume. The broker dead-letters messages that crash its consumers."""
         arguments = {"x-delivery-limit": _DELIVERY_LIMIT}
         return _quorum(self.name, arguments, exchange=self.source, dead_letter_to=self.dead_letter)
 
     def queues(self, delays_seconds: Iterable[int]) -> list[Queue]:
-        """All queues in an order in which each finds its dead-letter target declared."""
+        """All queues, each after its dead-letter target."""
         limit = {"x-delivery-limit": _DEAD_LETTER_DELIVERY_LIMIT}
         tiers = [self._tier(delay) for delay in sorted({PLAIN_RETRY_SECONDS, *delays_seconds})]
         return [_quorum(self.dead_letter, limit), self.queue(), *tiers]
@@ -71,7 +70,7 @@ EMAIL = WorkQueue(
     "notification_service.email.dead_letter",
     source=NOTIFICATIONS,
 )
-#: Hangs on the fanout only while the webhook is on; see `declare`.
+#: Bound to the fanout only while the webhook is enabled; see `declare`.
 WEBHOOK = WorkQueue(
     "notification_service.webhook",
     "notification_service.webhook.retry",
@@ -82,7 +81,7 @@ _OF_NOTIFICATIONS = frozenset({EMAIL, WEBHOOK})
 
 
 def declarer(settings: Settings) -> Callable[[StdChannel], None]:
-    """Return what declares everything on a new channel, as the settings say."""
+    """Return a function that declares everything on a new channel, according to the settings."""
     return partial(
         declare,
         delays_seconds=settings.retry_delays_seconds,
@@ -92,7 +91,7 @@ def declarer(settings: Settings) -> Callable[[StdChannel], None]:
 
 
 def declared_by(settings: Settings) -> list[WorkQueue]:
-    """The work queues that a process of these settings declares."""
+    """Return the work queues that a process with these settings declares."""
     chosen = settings.declared_queues
     return [work for work in WORK_QUEUES if chosen is None or work.name in chosen]
 
@@ -105,11 +104,10 @@ def declare(
 ) -> None:
     """Declare `works` and their exchanges, idempotently. Delays add retry tiers to the plain one.
 
-    Queues come before anything can reach the fanout, so that no event meets one without queues and
-    is dropped, or one with a queue too few. The webhook's queue is always there, so that its dead
-    letters can be looked at. It is bound if `webhook_delays_seconds` is not None, and never
-    unbound here: a process that was not told of the webhook must not take it away from one that
-    was.
+    The fanout is bound to the events last: no event can reach it before its queues exist. The
+    webhook's queue always exists, so that its dead letters can be inspected. It is bound if
+    `webhook_delays_seconds` is not None, and never unbound here: a process without a configured
+    webhook must not disable it for the others.
     """
     has_notifications = not _OF_NOTIFICATIONS.isdisjoint(works)
     if works:
@@ -127,11 +125,11 @@ def declare(
 
 
 def unbind_webhook(channel: StdChannel) -> None:
-    """Take the webhook's queue off the fanout: bound and read by nobody, it would grow for ever.
+    """Unbind the webhook's queue: without a consumer, a bound queue would grow forever.
 
-    What is in it stays.
+    Its messages remain.
     """
-    declare(channel, works=_OF_NOTIFICATIONS)  # one that is not there can't be unbound
+    declare(channel, works=_OF_NOTIFICATIONS)  # a missing queue can't be unbound
     WEBHOOK.queue()(channel).unbind_from(NOTIFICATIONS)
 
 

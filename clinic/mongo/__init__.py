@@ -1,1 +1,1 @@
-"""How the system talks to MongoDB: the client, batched writes, quotas. Knows no bookings."""
+"""MongoDB access independent of bookings: client, batched writes, quotas."""

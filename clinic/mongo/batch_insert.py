@@ -1,4 +1,4 @@
-"""New documents of one collection; those that come at once share an insert."""
+"""Inserts documents into one collection; concurrent inserts share an operation."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from clinic.mongo.client import Document, database_errors
 class BatchInserter:
     def __init__(self, collection: Collection[Document]) -> None:
         self._collection = collection
-        self._group: Batcher[RawBSONDocument, None] = Batcher(self._run)
+        self._batcher: Batcher[RawBSONDocument, None] = Batcher(self._run)
 
     def insert(self, document: Document) -> None:
-        """Return once this document is stored, whatever becomes of the others in its group.
+        """Return once this document is stored, independent of the others in its batch.
 
         Raises: DuplicateKeyError, DatabaseUnavailable.
         """
-        # Encoded by its own writer, so that what can't be encoded fails nobody else.
-        self._group.submit(RawBSONDocument(bson.encode(document)))
+        # Encoded by its own caller, so that an encoding error fails no other insert.
+        self._batcher.submit(RawBSONDocument(bson.encode(document)))
 
     def _run(self, documents: Sequence[RawBSONDocument]) -> Sequence[WriteError | None]:
-        faults: dict[int, WriteError] = {}
+        errors: dict[int, WriteError] = {}
         try:
             with database_errors():
                 self._collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            faults = bulk_write_errors(error)
-        return [faults.get(place) for place in range(len(documents))]
+            errors = bulk_write_errors(error)
+        return [errors.get(index) for index in range(len(documents))]

@@ -1,4 +1,4 @@
-"""What a write of several documents says about each of them."""
+"""Splits the error of a bulk write into the errors of its documents."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _DUPLICATE_KEY = 11000
 
 
 def bulk_write_errors(error: BulkWriteError) -> dict[int, WriteError]:
-    """Say of each refused document, by its place, what a write of it alone would have raised.
+    """Map the index of each failed document to the error that a single write would raise.
 
-    Raises: DatabaseUnavailable when what was written is not durable yet.
+    Raises: DatabaseUnavailable if the writes are not durable yet.
     """
     details: Mapping[str, Any] = error.details or {}
     if details.get("writeConcernErrors"):
         raise DatabaseUnavailable("stored, but not durably yet") from None
-    return {fault["index"]: _to_error(fault) for fault in details["writeErrors"]}
+    return {item["index"]: _to_error(item) for item in details["writeErrors"]}
 
 
-def _to_error(fault: Mapping[str, Any]) -> WriteError:
-    kind = DuplicateKeyError if fault["code"] == _DUPLICATE_KEY else WriteError
-    # The operation itself holds personal data, and errors are logged.
-    details = {name: value for name, value in fault.items() if name != "op"}
-    return kind(fault["errmsg"], fault["code"], details)
+def _to_error(item: Mapping[str, Any]) -> WriteError:
+    kind = DuplicateKeyError if item["code"] == _DUPLICATE_KEY else WriteError
+    # The operation contains personal data, and errors are logged.
+    details = {name: value for name, value in item.items() if name != "op"}
+    return kind(item["errmsg"], item["code"], details)

@@ -1,4 +1,4 @@
-"""The connection to MongoDB, and what it means when that fails."""
+"""The MongoDB connection string, and the classification of driver errors."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from clinic.errors import ConfigError, DatabaseUnavailable
 
 Document = dict[str, Any]
 
-#: Needed for the promises; options of the URL can't weaken them.
+#: Required by the guarantees; options of the URL can't weaken them.
 _DURABILITY = {"w": "majority", "journal": "true", "tz_aware": "true"}
-#: Used where the URL says nothing. No operation may hang: the gateway answers within 3 s.
+#: Defaults for options missing in the URL. No operation may hang: the gateway responds within 3 s.
 _DEFAULTS = {
     "serverSelectionTimeoutMS": "2000",
     "connectTimeoutMS": "2000",
@@ -42,23 +42,23 @@ _UNAVAILABLE = (
     WriteConcernError,
 )
 
-#: A refusal that has to do with the server's state or our credentials, and not with what was asked:
-#: Unauthorized, AuthenticationFailed, AtlasError, OutOfDiskSpace, Interrupted and its kin,
-#: ShutdownInProgress, PrimarySteppedDown.
+#: Errors caused by the server's state or our credentials, not by the operation: Unauthorized,
+#: AuthenticationFailed, AtlasError, OutOfDiskSpace, Interrupted (four codes), ShutdownInProgress,
+#: PrimarySteppedDown.
 _UNAVAILABLE_CODES = frozenset({13, 18, 8000, 14031, 11600, 11601, 11602, 91, 189})
 
 DATABASE_NAME = "clinic"
 
-#: How long one question may take: the gateway answers within 3 seconds.
+#: The timeout of one operation: the gateway responds within 3 seconds.
 OPERATION_TIMEOUT_SECONDS = 2.5
-#: How long a search in the background may take, where much has piled up.
+#: The timeout of a background scan, which may read a large backlog.
 SCAN_TIMEOUT_SECONDS = 30
 
 
 def durable_uri(uri: str) -> str:
-    """Complete a MongoDB URL with durable writes, aware times and bounded waits.
+    """Add durable writes, aware datetimes and timeouts to a MongoDB URL.
 
-    Raises: ConfigError, without quoting the URL, which may hold a password.
+    Raises: ConfigError, which never quotes the URL: it may contain a password.
     """
     try:
         given = {name.lower() for name in parse_uri(uri, validate=False)["options"]}
@@ -73,9 +73,9 @@ def durable_uri(uri: str) -> str:
 
 @contextmanager
 def database_errors(seconds: float | None = None) -> Iterator[None]:
-    """Turn "can't reach it" and "don't know whether it was written" into DatabaseUnavailable.
+    """Convert connection errors and unknown write outcomes to DatabaseUnavailable.
 
-    `seconds` bounds all that is asked for in the block, the driver's own second tries included.
+    `seconds` bounds all operations in the block, including the driver's own retries.
     """
     try:
         with pymongo.timeout(seconds) if seconds else nullcontext():
@@ -83,8 +83,8 @@ def database_errors(seconds: float | None = None) -> Iterator[None]:
     except _UNAVAILABLE as error:
         raise DatabaseUnavailable(type(error).__name__) from error
     except PyMongoError as error:
-        refused = isinstance(error, OperationFailure) and error.code in _UNAVAILABLE_CODES
-        if refused or error.timeout or error.has_error_label("RetryableWriteError"):
+        is_server_state = isinstance(error, OperationFailure) and error.code in _UNAVAILABLE_CODES
+        if is_server_state or error.timeout or error.has_error_label("RetryableWriteError"):
             raise DatabaseUnavailable(type(error).__name__) from error
         raise
 

@@ -1,1 +1,1 @@
-"""Entrypoints, dependency providers and the container. The only package of `clinic` with nameko."""
+"""Entrypoints, dependency providers and container: the only package of `clinic` with nameko."""

@@ -1,21 +1,21 @@
-"""Notices a consumer that its broker has forgotten."""
+"""Detects a consumer to which the broker no longer delivers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-#: Between two looks at the queue; the second one that finds messages waiting decides.
+#: The interval between queue checks; two in a row with waiting messages trigger a reconnect.
 LOOK_SECONDS = 10.0
-#: A silence after which the consumer begins anew, whatever the queue looks like.
+#: Without deliveries for this long the consumer reconnects, whatever the queue contains.
 RENEW_SECONDS = 600.0
 
 
 class ConsumerWatchdog:
-    """Nothing is in hand and nothing comes, though messages wait; or nothing comes for long.
+    """Triggers when an idle consumer receives nothing although messages wait, or for too long.
 
-    RabbitMQ 3.10 does that to the consumers of a quorum queue which is deleted and at once declared
-    again: it takes them over, counts messages as delivered to them, and delivers none.
+    If a quorum queue is deleted and declared again at once, RabbitMQ 3.10 keeps its consumers,
+    counts messages as delivered to them, and delivers none.
     """
 
     def __init__(self, look_seconds: float | None = None, renew_seconds: float | None = None):
@@ -24,12 +24,12 @@ class ConsumerWatchdog:
         self.begin()
 
     def begin(self) -> None:
-        """Note that a message has come, or that the consumer is new."""
+        """Reset after a delivery or for a new consumer."""
         self._since = self._looked = time.monotonic()
         self._is_suspected = False
 
     def is_certain(self, is_idle: bool, count_waiting: Callable[[], int]) -> bool:
-        """Say whether to begin anew. `count_waiting` is asked of the broker once in a while."""
+        """Return whether to reconnect. Calls `count_waiting`, a broker request, occasionally."""
         now = time.monotonic()
         if not is_idle:
             self.begin()

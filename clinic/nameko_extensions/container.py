@@ -1,4 +1,4 @@
-"""Where `nameko run` hands us the configuration: before it has started anything."""
+"""The service container, which validates the configuration before nameko starts anything."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from clinic.errors import ConfigError
 
 
 class ClinicContainer(ServiceContainer):
-    """Ends the process with one line if a setting is wrong.
+    """Exits with a one-line message if a setting is invalid.
 
-    A service names what it reads beside the common settings, if anything, in `read_settings`.
+    A service may name the function that reads its own settings in `read_settings`.
     """
 
     def __init__(self, service_cls: Any, config: dict[str, Any]) -> None:

@@ -17,16 +17,16 @@ from clinic.observability.logs import is_request_id, request_id
 
 
 class RequestId(DependencyProvider):
-    """Lets the log lines of a worker carry the request id that came with its call or message."""
+    """Adds the request id of a call or message to the log lines of its worker."""
 
     def worker_setup(self, worker_ctx: WorkerContext) -> None:
-        given = worker_ctx.data.get("request_id")
-        request_id.set(str(given) if is_request_id(given) else "")
+        value = worker_ctx.data.get("request_id")
+        request_id.set(str(value) if is_request_id(value) else "")
 
 
 class ContextFlag(DependencyProvider):
-    """Injects what the consumer knows of a message: `is_replay` (a person has replayed it) or
-    `is_repeated` (it may have been handled before)."""
+    """Injects a flag of the message: `is_replay` (replayed from the dead letters) or
+    `is_repeated` (may have been handled before)."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,24 +36,24 @@ class ContextFlag(DependencyProvider):
 
 
 class DatabaseProvider(MongoDatabase):
-    """nameko-mongodb's provider, configured by its connection URL alone.
+    """nameko-mongodb's provider, configured only by its connection URL.
 
-    It opens no connection until it is used, so a service can start before its database.
+    It connects on first use, so a service can start before its database.
     """
 
     def bind(self, container: ServiceContainer, attr_name: str = "database") -> Any:
-        """Bind to a service or, without a name, as a part of another extension."""
+        """Bind to a service or, without a name, to another extension."""
         return super().bind(container, attr_name)
 
     def setup(self) -> None:
-        # Where nameko-mongodb reads it, and only there.
+        # The only place where nameko-mongodb reads it.
         uri = self.container.config["MONGODB_CONNECTION_URL"]
         self.container.config["MONGODB_CONNECTION_URL"] = durable_uri(uri)
         super().setup()
         self.database = self.client.get_default_database(DATABASE_NAME)
 
     def stop(self) -> None:
-        if self.client:  # a second SIGTERM stops everything a second time
+        if self.client:  # a second SIGTERM calls stop again
             super().stop()
 
 
@@ -69,9 +69,9 @@ class BookingReaderProvider(DatabaseProvider):
 
 
 class RepositoryExtension(SharedExtension, DatabaseProvider):
-    """The bookings of a container and the relay of their outbox, shared by its providers.
+    """The booking repository and relay of a container, shared by its providers.
 
-    Set up before any worker starts; nameko gives no order among the extensions before that.
+    Set up before any worker starts; nameko does not define the order of extensions before that.
     """
 
     repository: BookingRepository

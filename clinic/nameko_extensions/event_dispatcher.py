@@ -12,17 +12,17 @@ from clinic.nameko_extensions.dependency_providers import RepositoryExtension
 
 
 class OutboxEventDispatcher(EventDispatcher):
-    """Injects `dispatch(event_type, event_data)`, as nameko's dispatcher does.
+    """Injects `dispatch(event_type, event_data)`, like nameko's dispatcher.
 
-    It stores the transition of a booking and its event in one update. The relay then publishes the
-    event to nameko's exchange for this service, in nameko's format. So there is no event without
-    its transition, no transition without its event, and no broker to wait for.
+    It stores a transition and its event in one update. The relay then publishes the event to
+    nameko's exchange for this service, in nameko's format. Therefore an event and its transition
+    never exist without each other, and the caller never waits for the broker.
     """
 
     shared = RepositoryExtension()
 
     def setup(self) -> None:
-        """Open no connection to the broker; the relay has one."""
+        """Skip nameko's broker connection; the relay has its own."""
 
     def get_dependency(self, worker_ctx: WorkerContext) -> Dispatch:
         repository = self.shared.repository

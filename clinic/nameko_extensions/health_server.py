@@ -1,4 +1,4 @@
-"""A port beside a nameko service where Prometheus and health checks look in."""
+"""Serves metrics and health of a nameko service over HTTP."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class HealthServer(DependencyProvider):
-    """Serves /metrics and /health/ready on `MONITOR: {host, port}`; port 0 means not at all.
+    """Serves /metrics and /health/ready on `MONITOR: {host, port}`; port 0 disables it.
 
-    A service is ready while it consumes. Whether its database answers shows in the metrics: the
-    messages that meet a fault of it go round again, and restarting helps nobody.
+    A service is ready while it consumes. A database outage does not make it unready, because its
+    messages are retried and a restart would not help; the metrics show it.
     """
 
     queue_consumer = GracefulQueueConsumer()
@@ -33,7 +33,7 @@ class HealthServer(DependencyProvider):
         address = self.container.config.get("MONITOR") or {}
         if not address.get("port"):
             return
-        # Two services that share a port would each answer some of the scrapes.
+        # With reuse_port, two services on one port would each receive some of the scrapes.
         listener = eventlet.listen((address["host"], address["port"]), reuse_port=False)
         self._server = self.container.spawn_managed_thread(
             lambda: self._serve(listener), identifier="monitor"

@@ -30,20 +30,20 @@ logger = logging.getLogger(__name__)
 
 #: The longest pause between two connection attempts.
 MAX_RECONNECT_SECONDS = 5
-#: How long the broker may take to answer a request on an open connection.
+#: The timeout of a request on an open connection.
 ANSWER_SECONDS = 10
 
 
 class _Stopping(Exception):
-    """The service shall end while the broker is unavailable."""
+    """The service is stopping while the broker is unavailable."""
 
 
 class GracefulQueueConsumer(QueueConsumer):
     """A queue consumer that stays connected until the messages in flight are acknowledged.
 
-    nameko's own closes the connection as soon as its consumers are cancelled: on SIGTERM every
-    message in flight is requeued and handled a second time. It also waits forever for a lost
-    broker, even after it was told to stop.
+    nameko's own consumer disconnects as soon as its consumers are cancelled: on SIGTERM every
+    message in flight is requeued and handled twice. It also waits forever for a lost broker, even
+    while stopping.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class GracefulQueueConsumer(QueueConsumer):
         self._pending_remove_providers: dict[Any, Event] = {}
         self._unregistered: dict[Any, Event] = {}
         self._watchdog = ConsumerWatchdog()
-        #: Open connections that were lost.
+        #: The number of lost connections.
         self._broken = 0
 
     @property
@@ -61,7 +61,7 @@ class GracefulQueueConsumer(QueueConsumer):
         return bool(self.should_stop or self._unregistered)
 
     def start(self) -> None:
-        """Connect, unless no entrypoint of the service consumes: one may be disabled."""
+        """Connect, unless the service has no enabled consumer."""
         if self._providers_registered:
             super().start()
 
@@ -71,7 +71,7 @@ class GracefulQueueConsumer(QueueConsumer):
         self._stop_waiting_for_the_start()
 
     def stop(self) -> None:
-        """Stop cleanly before the first connection; nameko would kill the thread and log that."""
+        """Stop cleanly before the first connection, when nameko would kill the thread."""
         if not self._providers_registered:
             return
         if not self._consumers_ready.ready():
@@ -85,7 +85,7 @@ class GracefulQueueConsumer(QueueConsumer):
 
     @contextmanager
     def establish_connection(self) -> Iterator[Connection]:
-        """Connect as kombu does, but stop waiting for the broker when the service stops."""
+        """Connect like kombu, but stop waiting for the broker when the service stops."""
         self.is_consuming = False
         self._leave_if_stopping()
         with self.create_connection() as connection:
@@ -100,11 +100,11 @@ class GracefulQueueConsumer(QueueConsumer):
                 yield connection
             except Exception:
                 self._broken += 1
-                connection.collect()  # the close handshake would wait for an answer
+                connection.collect()  # a close handshake could block
                 raise
 
     def create_connection(self) -> Connection:
-        """Begin with the node after the one that failed: it may accept connections all the same."""
+        """Start with the node after the failed one, which may still accept connections."""
         connection = super().create_connection()
         connection.transport_options |= TRANSPORT_OPTIONS
         for _ in range(self._broken % max(len(connection.alt), 1)):
@@ -112,17 +112,17 @@ class GracefulQueueConsumer(QueueConsumer):
         return connection
 
     def on_connection_error(self, error: Exception, interval: float) -> None:
-        """Log no URI: nameko hides only the first password of a list."""
+        """Log without the URI: nameko masks only the first password of a list."""
         logger.warning("Error connecting to broker (%s), trying again in %s s", error, interval)
 
     def _leave_if_stopping(self) -> None:
-        """Give up while disconnected: the broker has requeued what was in flight."""
+        """Stop while disconnected; the broker has requeued the messages in flight."""
         if self._is_stopping:
             self._release_pending()
             raise _Stopping
 
     def unregister_provider(self, provider: Any) -> None:
-        """Accept a second call: a second SIGTERM waits for what the first has begun."""
+        """Accept a second call: a second SIGTERM waits for the first one's shutdown."""
         if provider in self._unregistered:
             self._unregistered[provider].wait()
             return
@@ -136,16 +136,16 @@ class GracefulQueueConsumer(QueueConsumer):
         super().on_consume_ready(*args, **kwargs)
 
     def on_iteration(self) -> None:
-        # kombu does it between messages only, which is too rare when each takes long.
+        # kombu does this only between messages, which is too rare if they take long.
         self._open_connection.heartbeat_check()
         self._cancel_consumers_if_requested()
         if not self._consumers and not self._in_flight:
             self.should_stop = True
         if self._watchdog.is_certain(not self._in_flight, self._count_waiting):
-            raise ConnectionResetError("nothing is delivered any more")
+            raise ConnectionResetError("the broker has stopped delivering")
 
     def _count_waiting(self) -> int:
-        """Count the waiting messages. Raises: ConnectionResetError when a queue is gone."""
+        """Count the ready messages. Raises: ConnectionResetError if a queue is gone."""
         try:
             return sum(
                 consumer.channel.queue_declare(provider.queue.name, passive=True).message_count
@@ -155,7 +155,7 @@ class GracefulQueueConsumer(QueueConsumer):
             raise ConnectionResetError(str(error)) from None
 
     def _cancel_consumers_if_requested(self) -> None:
-        """Cancel as nameko does, but let nobody wait forever when the connection breaks."""
+        """Cancel like nameko, but without waiting forever if the connection breaks."""
         for provider in list(self._pending_remove_providers):
             self._consumers.pop(provider).cancel()
         self._release_pending()
@@ -168,14 +168,14 @@ class GracefulQueueConsumer(QueueConsumer):
     def get_consumers(
         self, consumer_cls: type[KombuConsumer], channel: StdChannel
     ) -> list[KombuConsumer]:
-        """Pass providers the undecoded message: (None, message). kombu would ack what it can't
-        decode.
+        """Pass providers the undecoded message: (None, message). kombu would ack a message that
+        it can't decode.
 
         Called on every new connection, so the topology survives a broker that lost it.
         """
         topology.declarer(config.settings(self.container.config))(channel)
-        channel.auto_decode = False  # a dead letter keeps its bytes, whatever they claim to be
-        self._in_flight.clear()  # the broker has them back
+        channel.auto_decode = False  # a dead letter keeps its bytes, whatever their content type
+        self._in_flight.clear()  # the broker has requeued them
         consumers = super().get_consumers(consumer_cls, channel)
         for provider, consumer in self._consumers.items():
             consumer.on_message = partial(self.handle_message, provider, None)
@@ -187,11 +187,11 @@ class GracefulQueueConsumer(QueueConsumer):
         super().handle_message(provider, body, message)
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
-        """Reject what kombu can't read; it would log it and ack."""
+        """Reject a message that kombu can't decode; kombu would log and ack it."""
         self.reject_message(message, exc)
 
     def reject_message(self, message: Message, error: Exception) -> None:
-        """Have the broker dead-letter it as it is."""
+        """Let the broker dead-letter the message unchanged."""
         logger.error("rejected an unreadable message: %s", error_code(error))
         self._settle(Message.reject, message)
 
@@ -205,7 +205,7 @@ class GracefulQueueConsumer(QueueConsumer):
         try:
             settle(message)
         except OSError:
-            # Unhandled, this would end the process. The broker redelivers the message.
-            logger.warning("connection lost while settling a message")
+            # If raised, this would end the process. The broker redelivers the message.
+            logger.warning("connection lost during ack, reject or requeue")
         finally:
             self._in_flight.discard(message)

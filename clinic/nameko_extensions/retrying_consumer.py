@@ -1,4 +1,4 @@
-"""Consumes a work queue with nameko, settling each message once its outcome is safe."""
+"""Consumes a work queue with nameko. Acks each message only once its outcome is safe."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ from clinic.observability.metrics import DEAD_LETTERS, MESSAGES_CONSUMED
 
 logger = logging.getLogger(__name__)
 
-_MARKS_OF_DUPLICATES = frozenset({ATTEMPT_HEADER, REPLAY_COUNT_HEADER, POSSIBLE_DUPLICATE_HEADER})
+_DUPLICATE_HEADERS = frozenset({ATTEMPT_HEADER, REPLAY_COUNT_HEADER, POSSIBLE_DUPLICATE_HEADER})
 
 
 class Outcome(StrEnum):
-    """What becomes of a message; a label of `clinic_messages_consumed_total`."""
+    """The outcome of a message; a label of `clinic_messages_consumed_total`."""
 
     ACKED = "acked"
-    DEFERRED = "deferred"  #: waits in a retry queue; this run is not counted as an attempt
-    RETRIED = "retried"  #: waits in a retry queue for its next attempt
+    DEFERRED = "deferred"  #: in a retry queue; this run does not count as an attempt
+    RETRIED = "retried"  #: in a retry queue for its next attempt
     DEAD_LETTERED = "dead_lettered"
     REQUEUED = "requeued"  #: its outcome could not be made safe
 
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
-    """A received message; the argument is None for one that could not be decoded."""
+    """A received message; `argument` is None if it could not be decoded."""
 
     message: Message
     argument: Any = None
@@ -65,13 +65,12 @@ class _Delivery:
 
 
 class RetryingConsumer(Consumer):
-    """An entrypoint that decodes a message, runs the method, and then acks, retries or
-    dead-letters.
+    """An entrypoint that decodes a message, runs the method, then acks, retries or dead-letters.
 
-    `decode` turns a body into the method's argument or raises PoisonMessage. `policy` picks the
+    `decode` converts a body to the method's argument or raises PoisonMessage. `policy` selects the
     retry policy from the settings, and `is_enabled` whether to consume at all. `on_dead_letter`
-    names a method of the service that is called for a message which was decoded and is
-    dead-lettered: `(argument, code)`.
+    names a method of the service, called with `(argument, code)` when a decoded message is
+    dead-lettered.
     """
 
     queue_consumer = GracefulQueueConsumer()
@@ -134,8 +133,8 @@ class RetryingConsumer(Consumer):
         return result, exc_info
 
     def _handle_undecodable(self, message: Message, error: Exception) -> None:
-        """Have the broker dead-letter an unreadable message unchanged, unless it has an `x-death`
-        header: one that RabbitMQ 3.10 can't read ends its process that dead-letters for all queues.
+        """Let the broker dead-letter an unreadable message unchanged, unless it has an `x-death`
+        header: an invalid one crashes RabbitMQ 3.10's dead-lettering process for all queues.
         """
         if isinstance(error, UnreadableMessage) and DEATHS_HEADER not in message.headers:
             self.queue_consumer.reject_message(message, error)
@@ -158,8 +157,8 @@ class RetryingConsumer(Consumer):
         error: BaseException | None,
         service: object = None,
     ) -> None:
-        """Ack once the outcome is safe. Otherwise the message stays in its queue, whose delivery
-        limit bounds how often."""
+        """Ack once the outcome is safe. Otherwise requeue; the queue's delivery limit bounds how
+        often."""
         message = delivery.message
         try:
             self._make_safe(delivery, outcome, error, service)
@@ -187,7 +186,7 @@ class RetryingConsumer(Consumer):
                 delay_seconds = self.policy.delay_seconds(delivery.attempt)
                 self._retry(delivery.message, delivery.attempt + 1, delay_seconds)
             case Outcome.DEAD_LETTERED, BaseException():
-                # In this order: the service may take the message for settled when it comes back.
+                # In this order: after a redelivery, the service may treat the message as done.
                 self._dead_letter(delivery.message, error)
                 if self.on_dead_letter and service is not None:
                     getattr(service, self.on_dead_letter)(delivery.argument, error_code(error))
@@ -197,7 +196,7 @@ class RetryingConsumer(Consumer):
         self._republish(queue, message, {ATTEMPT_HEADER: attempt})
 
     def _dead_letter(self, message: Message, error: BaseException) -> None:
-        """Put the original bytes where a person can look at them, with the error."""
+        """Copy the original bytes to the dead-letter queue, with the error as headers."""
         code = error_code(error)
         headers = {
             ERROR_CODE_HEADER: code,
@@ -220,8 +219,8 @@ class RetryingConsumer(Consumer):
 class RetryingEventHandler(RetryingConsumer, EventHandler):
     """nameko's `event_handler(source_service, event_type)`, with retries and dead letters.
 
-    The queue has its documented name instead of nameko's, and receives the events through the
-    fanout exchange `booking_notifications`, which is bound to the exchange of the source service.
+    The queue has its documented name instead of nameko's. It receives events through the fanout
+    exchange `booking_notifications`, which is bound to the source service's exchange.
     """
 
     def __init__(self, source_service: str, event_type: str, work: WorkQueue, **kwargs: Any):
@@ -237,7 +236,7 @@ handle_event_with_retry = RetryingEventHandler.decorator
 
 
 def _context(message: Message) -> dict[str, Any]:
-    """What a worker sees of the headers; nameko would take all of them, and pass them on."""
+    """Return the context of a worker; nameko would copy all headers and pass them on."""
     request_id = message.headers.get(REQUEST_ID_HEADER)
     return {
         "request_id": request_id if is_request_id(request_id) else "",
@@ -247,6 +246,6 @@ def _context(message: Message) -> dict[str, Any]:
 
 
 def _is_repeated(message: Message) -> bool:
-    """Whether this message, or a copy of it, may have been handled before."""
-    is_marked = not _MARKS_OF_DUPLICATES.isdisjoint(message.headers)
-    return is_marked or bool(message.delivery_info.get("redelivered"))
+    """Return whether this message, or a copy of it, may have been handled before."""
+    has_header = not _DUPLICATE_HEADERS.isdisjoint(message.headers)
+    return has_header or bool(message.delivery_info.get("redelivered"))

@@ -1,4 +1,4 @@
-"""nameko's `@rpc`, for requests that anybody may have written: none of them ends the process."""
+"""nameko's `@rpc` for untrusted requests: none of them can end the process."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
 class GracefulRpcConsumer(RpcConsumer):
-    """Answers each request once, also one that can't be read, and acknowledges it in any case.
+    """Replies once to each request, even an unreadable one, and always acks it.
 
-    RPC queues have no delivery limit and no dead letters, so what nameko would leave unacknowledged
-    is delivered for ever.
+    RPC queues have no delivery limit and no dead-letter queue: requests that nameko leaves
+    unacknowledged would be redelivered forever.
     """
 
     queue_consumer = GracefulQueueConsumer()
 
     def unregister_provider(self, provider: Any) -> None:
-        """Bear being told twice, as `GracefulQueueConsumer` does."""
+        """Accept a second call, like `GracefulQueueConsumer`."""
         if provider in self._unregistering_providers:
             self._unregistered_from_queue_consumer.wait()
             return
@@ -57,7 +57,7 @@ class GracefulRpcConsumer(RpcConsumer):
             self.handle_result(message, None, sys.exc_info())
 
     def get_provider_for_method(self, routing_key: str) -> GracefulRpc:
-        """Raises: MethodNotFound, without the name: it may be any text, of any length."""
+        """Raises: MethodNotFound, without the untrusted name."""
         try:
             provider: GracefulRpc = super().get_provider_for_method(routing_key)
         except MethodNotFound:
@@ -67,12 +67,12 @@ class GracefulRpcConsumer(RpcConsumer):
     def handle_result(
         self, message: Message, result: Any, exc_info: ExcInfo | tuple[Any, ...] | None
     ) -> Any:
-        # nameko answers in the format of the request, whatever that claims to be.
+        # nameko replies in the content type of the request, which may be unknown.
         message.properties["content_type"] = _JSON
         try:
             return super().handle_result(message, result, exc_info)
         except Exception as error:
-            # Run again it might book again, so a reply that can't be sent is given up.
+            # A second run might book twice, so a reply that can't be sent is dropped.
             logger.warning("could not send an RPC reply", extra={"code": error_code(error)})
             self.queue_consumer.ack_message(message)
             return result, exc_info
@@ -84,8 +84,8 @@ class GracefulRpc(Rpc):
     def handle_message(self, body: tuple[list[Any], dict[str, Any]], message: Message) -> None:
         """Run the method. Raises: IncorrectSignature.
 
-        Of the headers it sees the request id only: nameko would take all of them for its own
-        context, and fail on those of another type.
+        Its context contains only the request id: nameko would copy all headers and fail on those of
+        an unexpected type.
         """
         args, kwargs = body
         self.check_signature(args, kwargs)
@@ -108,14 +108,14 @@ rpc = GracefulRpc.decorator
 def _require_first_delivery(message: Message) -> None:
     """Raises: ServiceUnavailable.
 
-    The process that had it before may have died of it, or done what it asks for.
+    The previous process may have crashed because of the request, or may have executed it.
     """
     if message.delivery_info.get("redelivered"):
-        raise ServiceUnavailable("the process that had this request is gone")
+        raise ServiceUnavailable("the process that received this request is gone")
 
 
 def _arguments(message: Message) -> tuple[list[Any], dict[str, Any]]:
-    """Read `args` and `kwargs`. Raises: MalformedRequest, without quoting the content."""
+    """Return `args` and `kwargs`. Raises: MalformedRequest, which never quotes the content."""
     if message.content_type != _JSON:
         raise MalformedRequest(f"content_type is not {_JSON}")
     if (message.content_encoding or "utf-8").lower() not in _UTF_8:

@@ -1,6 +1,6 @@
-"""`python -m clinic.observability.health_check URL`: exits with 0 if URL answers 200 in time.
+"""`python -m clinic.observability.health_check URL`: exits with 0 if the URL returns 2xx in time.
 
-For the health checks of containers, which run it every few seconds: it imports nothing else.
+Containers run it every few seconds, so it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ SECONDS = 3
 
 
 def check_health(url: str) -> str | None:
-    """Say what is wrong, or None."""
+    """Return the error, or None."""
     try:
-        with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 - our own address
-            answer.read()
+        with urllib.request.urlopen(url, timeout=SECONDS) as reply:  # noqa: S310 - our own address
+            reply.read()
     except (OSError, urllib.error.URLError) as error:
         return str(error)
     return None

@@ -1,4 +1,4 @@
-"""What log lines carry besides their sentence: ids and codes that follow a booking around."""
+"""Log formats, and the structured fields of log records: ids and codes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import lru_cache
 
 from pythonjsonlogger.json import JsonFormatter
 
-#: The HTTP request that all of this began with; empty for what began by itself.
+#: The HTTP request that caused the current work; empty for background work.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-#: What code of ours attaches to a record, in the order of the line. None is personal data but the
-#: address of a client, which security events have: docs/how-to/operate.md says why.
+#: The fields that our code adds to a record, in the order of the line. The only personal data is
+#: the client address of security events; docs/how-to/operate.md explains why.
 FIELDS = (
     "event",
     "booking_id",
@@ -27,19 +27,19 @@ FIELDS = (
     "request_id",
 )
 
-#: How lines may be written: for a terminal, or as JSON for a program that collects them.
+#: Log formats: for a terminal, or JSON for log collectors.
 FORMATS = ("line", "json")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def is_request_id(text: object) -> bool:
-    """Whether a foreign value may be taken for a request id, and so get into the logs."""
+    """Return whether an untrusted value is a valid request id that may be logged."""
     return isinstance(text, str) and _REQUEST_ID.fullmatch(text) is not None
 
 
 class RequestIdFilter(logging.Filter):
-    """Stamps each record with the request id of the work at hand."""
+    """Adds the current request id to each record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         current = request_id.get()
@@ -49,7 +49,7 @@ class RequestIdFilter(logging.Filter):
 
 
 class ExpectedErrorFilter(logging.Filter):
-    """Cuts the traceback that nameko logs even for an error which its entrypoint expects."""
+    """Removes the traceback that nameko logs even for expected errors of an entrypoint."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "nameko.containers" and record.levelno == logging.WARNING:
@@ -58,7 +58,7 @@ class ExpectedErrorFilter(logging.Filter):
 
 
 def formatter(kind: str) -> logging.Formatter:
-    """Make what `LOG_FORMAT` asks for; what it may ask for, `clinic.config` checks afterwards."""
+    """Return the formatter for `LOG_FORMAT`, which `clinic.config` validates later."""
     if kind != "json":
         return LineFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     return JsonFormatter(
@@ -69,18 +69,18 @@ def formatter(kind: str) -> logging.Formatter:
 
 
 class LineFormatter(logging.Formatter):
-    """For a terminal: appends the known fields of a record as `name=value`."""
+    """For a terminal: appends the fields of a record as `name=value`."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         second, millisecond = divmod(int(record.created * 1000), 1000)
         return f"{_clock(second)},{millisecond:03}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        told = [f"{name}={getattr(record, name)}" for name in FIELDS if hasattr(record, name)]
-        return " ".join([super().formatMessage(record), *told])
+        fields = [f"{name}={getattr(record, name)}" for name in FIELDS if hasattr(record, name)]
+        return " ".join([super().formatMessage(record), *fields])
 
 
 @lru_cache(maxsize=1)
 def _clock(second: int) -> str:
-    """What the clock of this machine shows; many lines have the same second."""
+    """Format a second in local time. Cached, because many lines share a second."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))

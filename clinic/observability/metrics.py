@@ -1,4 +1,4 @@
-"""What Prometheus may ask of each process. Labels hold codes and names, never ids or people."""
+"""The Prometheus metrics of each process. Labels are codes and names, never ids or people."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ DEAD_LETTERS = Counter(
 )
 #: outcome: sent, failed, superseded, suppressed, postponed, duplicate.
 NOTIFICATIONS = Counter(
-    "clinic_notifications_total", "Notifications by what became of them.", ["channel", "outcome"]
+    "clinic_notifications_total", "Notifications by outcome.", ["channel", "outcome"]
 )
 EVENTS_REPUBLISHED = Counter(
     "clinic_events_republished_total",
-    "Events published again since the broker lost them.",
+    "Events published again because the broker lost them.",
     ["queue"],
 )
 MANUAL_RESENDS = Counter(
     "clinic_notifications_resent_total",
-    "Notifications that a person wanted to be sent again.",
+    "Notifications that staff resent.",
     ["channel"],
 )
 POSSIBLE_DUPLICATES = Counter(
     "clinic_notifications_possible_duplicates_total",
-    "Notifications sent again because their first sender died before it wrote down the outcome.",
+    "Notifications sent again because their first sender died before it recorded the outcome.",
     ["channel"],
 )

@@ -14,21 +14,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _OrphanedRelay:
-    """A dead relay whose messages we send. We scan twice: a write may outlive its writer."""
+    """A dead relay whose messages we send. We scan twice: a write may finish after its process."""
 
     checkpoint: Checkpoint
     second_scan_at: float
     found: set[str] = field(default_factory=set)
-    #: The last sequence number of ours that one of its messages got.
+    #: The highest of our sequence numbers assigned to its messages.
     last_number: int = 0
     is_scanned: bool = False
 
 
 class OrphanRecovery:
-    """Moves the unsent messages of a dead relay into our own pending messages.
+    """Adds the unsent messages of a dead relay to our own pending messages.
 
-    Until they are sent we renew the takeover. If we die meanwhile, its heartbeat times out again
-    and another process takes over.
+    We renew the takeover until they are sent. If we die first, the relay's heartbeat times out
+    again and another process takes over.
     """
 
     def __init__(self, outbox: Outbox, timeout_seconds: float) -> None:
@@ -37,7 +37,7 @@ class OrphanRecovery:
         self._orphans: dict[str, _OrphanedRelay] = {}
 
     def take_over(self) -> bool:
-        """Take over from one dead relay. False when there is none. Raises: DatabaseUnavailable."""
+        """Take over one dead relay. Return False if there is none. Raises: DatabaseUnavailable."""
         checkpoint = self._outbox.relays.take_over(self._outbox.relay_id)
         if checkpoint is None:
             return False
@@ -47,7 +47,7 @@ class OrphanRecovery:
         return True
 
     def maintain(self) -> None:
-        """Renew the takeovers, and delete relays whose messages are all sent.
+        """Renew the takeovers, and delete the relays whose messages are all sent.
 
         Raises: DatabaseUnavailable.
         """

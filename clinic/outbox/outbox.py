@@ -1,4 +1,4 @@
-"""The transactional outbox: each message is stored in the document of the booking it is about."""
+"""The transactional outbox: each message is stored in the document of its booking."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from clinic.outbox.outbox_message import OutboxMessage
 from clinic.outbox.pending_messages import PendingMessages
 from clinic.outbox.relay_registry import Checkpoint, RelayRegistry
 
-#: Matches bookings that have events; a new one only has its request.
+#: Matches bookings with events; a new booking has only its request.
 HAS_TRANSITIONS: Document = {"version": {"$gt": 1}}
-#: A transition carries the time of the decision and is stored some moments later.
+#: Clocks differ, and a transition has the time of its decision but is stored later.
 _CLOCK_SKEW_ALLOWANCE = timedelta(seconds=60)
 
 
 class Outbox:
-    """The outbox messages of all bookings, as one process writes and reads them.
+    """Writes and reads the outbox messages of bookings, for one process.
 
-    Each names the relay that sends it and its sequence number there. Sent messages are not marked:
-    the relay stores one checkpoint. Events stay as a record; the decision removes a request, which
-    is published again after `republish_seconds` in case the broker has lost it.
+    Each message has the id of the relay that sends it and a sequence number of that relay. Sent
+    messages are not marked: the relay stores one checkpoint. Events stay as a record. A decision
+    removes its request; until then the request is republished after `republish_seconds`, in case
+    the broker has lost it.
     """
 
     def __init__(
@@ -53,12 +54,12 @@ class Outbox:
 
     @contextmanager
     def writing(self, message: OutboxMessage) -> Iterator[Document]:
-        """Yield the message as the document to store within the block.
+        """Yield the message's document, which the caller stores within the block.
 
         Raises: DatabaseUnavailable.
         """
         if not self._is_registered:
-            self.save_checkpoint()  # so that recovery finds what we write if we die
+            self.save_checkpoint()  # so that recovery finds our messages if we die
         number = self.pending.register(message)
         try:
             yield message.to_document(self.relay_id, number)
@@ -89,13 +90,13 @@ class Outbox:
             raise
 
     def claim_overdue(self, limit: int) -> list[OutboxMessage]:
-        """Claim requests that were published long ago, so that no other process publishes them
-        again too.
+        """Claim undecided requests published more than `republish_seconds` ago, so that only this
+        process republishes them.
 
         Raises: DatabaseUnavailable.
         """
         long_ago = {"$lte": now() - self._republish_after}
-        # There is an index on the former two.
+        # An index covers the first two.
         overdue = {
             "status": Status.PENDING.value,
             "createdAt": long_ago,
@@ -103,20 +104,21 @@ class Outbox:
         }
         claim = secrets.token_hex(8)
         with database_errors(SCAN_TIMEOUT_SECONDS):
-            ids = [each["_id"] for each in self._bookings.find(overdue, {"_id": True}).limit(limit)]
+            found = self._bookings.find(overdue, {"_id": True}).limit(limit)
+            ids = [booking["_id"] for booking in found]
             if not ids:
                 return []
-            marks = {"lastRequestedAt": now(), "claim": claim}
-            self._bookings.update_many({"_id": {"$in": ids}, **overdue}, {"$set": marks})
-            mine = {"_id": {"$in": ids}, "claim": claim}
+            fields = {"lastRequestedAt": now(), "claim": claim}
+            self._bookings.update_many({"_id": {"$in": ids}, **overdue}, {"$set": fields})
+            claimed = {"_id": {"$in": ids}, "claim": claim}
             return [
-                OutboxMessage.of_document(found["_id"], entry)
-                for found in self._bookings.find(mine, {"outbox": True})
-                for entry in found["outbox"]
+                OutboxMessage.of_document(booking["_id"], message)
+                for booking in self._bookings.find(claimed, {"outbox": True})
+                for message in booking["outbox"]
             ]
 
     def count_overdue(self, limit: int) -> int:
-        """Count the bookings that are not decided so long after they were made, up to `limit`.
+        """Count the bookings undecided for more than `republish_seconds`, up to `limit`.
 
         Raises: DatabaseUnavailable.
         """
@@ -150,7 +152,7 @@ class Outbox:
         yield from self._bookings.find(events, {"outbox": True}).sort("updatedAt", 1)
 
     def _find_stored(self, messages: dict[int, OutboxMessage]) -> set[int]:
-        """Return the sequence numbers of those that are stored."""
+        """Return the sequence numbers of the stored messages."""
         ids = list({message.booking_id for message in messages.values()})
         with database_errors():
             found = list(self._bookings.find({"_id": {"$in": ids}}, {"outbox": True}))

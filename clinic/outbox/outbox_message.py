@@ -1,4 +1,4 @@
-"""One message that a booking has to send."""
+"""A message in the outbox of a booking."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ BOOKING_REQUESTED = "booking_requested"
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """`event_id` is "<bookingId>:<version>", `type` names the route.
+    """`event_id` is "<bookingId>:<version>"; `type` determines the route.
 
-    It remembers the request that it began with, so that whoever handles it can log that too. It
-    `is_repeated` when it may have been sent before.
+    `request_id` identifies the HTTP request that caused it, for the logs of its consumers.
+    `is_repeated` if it may have been sent before.
     """
 
     booking_id: str
@@ -41,7 +41,7 @@ class OutboxMessage:
 
     @classmethod
     def of_document(cls, booking_id: str, document: Document) -> OutboxMessage:
-        """Read what was stored: nobody knows any more whether it was sent."""
+        """Read a stored message, which may have been sent already."""
         return cls(
             booking_id,
             document["eventId"],
@@ -52,7 +52,7 @@ class OutboxMessage:
         )
 
     def to_document(self, relay_id: str, number: int) -> Document:
-        """Lay the entry out for the database, with who is to send it."""
+        """Return the document to store, with the relay that is to send it."""
         return {
             "eventId": self.event_id,
             "type": self.type,
@@ -63,17 +63,17 @@ class OutboxMessage:
         }
 
     def to_queue(self, name: str) -> AmqpMessage:
-        """Make what the relay would send, but for one queue: other subscribers miss nothing."""
+        """Return the message addressed to one queue, so that no other subscriber receives it."""
         return replace(self.to_message(), exchange="", routing_key=name)
 
     def to_message(self) -> AmqpMessage:
         body = strict_json.dumps(self.body)
-        # As nameko sends its context data: handlers find it in theirs.
+        # Like nameko's context data, where handlers find it.
         headers: dict[str, Any] = {REQUEST_ID_HEADER: self.request_id} if self.request_id else {}
         if self.type == BOOKING_REQUESTED:
             if self.is_repeated:
                 headers[POSSIBLE_DUPLICATE_HEADER] = True
             return AmqpMessage("", BOOKING_REQUESTS.name, body, headers)
-        # What nameko's EventDispatcher of booking_service would send.
+        # The same as nameko's EventDispatcher of booking_service.
         headers["nameko.call_id_stack"] = [f"{BOOKING_SERVICE}.{STATE_CHANGED}.{self.event_id}"]
         return AmqpMessage(EVENTS.name, STATE_CHANGED, body, headers)

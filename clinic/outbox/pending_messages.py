@@ -1,4 +1,4 @@
-"""The messages that one process has written and the broker has not taken yet."""
+"""The messages that one process has written and the broker has not confirmed yet."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from clinic.domain.clock import now
 from clinic.errors import OutboxFull
 from clinic.outbox.outbox_message import OutboxMessage
 
-#: The longest delay before a message that the broker refused is published again.
+#: The longest delay before a nacked message is published again.
 MAX_BACKOFF_SECONDS = 600
-#: Lookups that do not find a message before it counts as never stored.
+#: After this many lookups without a result a message counts as never stored.
 MAX_LOOKUPS = 2
 
 
 class PendingState(Enum):
     REGISTERED = auto()  #: its writer is storing it
-    READY = auto()  #: stored, to be sent
-    SENDING = auto()  #: the broker has not answered yet
-    REFUSED = auto()  #: by the broker; waits before it is READY again
+    READY = auto()  #: stored, ready to be sent
+    SENDING = auto()  #: not confirmed yet
+    NACKED = auto()  #: nacked or returned by the broker; waits before it is READY again
     IN_DOUBT = auto()  #: unknown whether it was stored; waits before it is looked up
-    LOOKED_UP = auto()  #: the database is being asked
+    LOOKED_UP = auto()  #: a lookup in the database is running
 
 
-#: From each state a message may also be discarded: it was sent, or it was never stored.
+#: A sent or never stored message may also be discarded from any state.
 _TRANSITIONS = {
     PendingState.REGISTERED: {PendingState.READY, PendingState.IN_DOUBT},
     PendingState.READY: {PendingState.SENDING},
-    PendingState.SENDING: {PendingState.READY, PendingState.REFUSED},
-    PendingState.REFUSED: {PendingState.READY},
+    PendingState.SENDING: {PendingState.READY, PendingState.NACKED},
+    PendingState.NACKED: {PendingState.READY},
     PendingState.IN_DOUBT: {PendingState.LOOKED_UP},
     PendingState.LOOKED_UP: {PendingState.READY, PendingState.IN_DOUBT},
 }
@@ -50,10 +50,10 @@ class PendingMessage:
 
 
 class PendingMessages:
-    """Gives each message a sequence number and keeps it until it is sent.
+    """Assigns each message a sequence number and keeps it until it is sent.
 
-    `take` and `take_in_doubt` are for one thread, all else is for any thread, or greenthread where
-    eventlet has patched `threading`. A message is in the queue of its state, if that has one.
+    One thread calls `take` and `take_in_doubt`; other methods are safe for threads, and for
+    greenthreads where eventlet has patched `threading`. A message is in its state's queue, if any.
     """
 
     def __init__(self, limit: int, delay_seconds: float) -> None:
@@ -63,7 +63,7 @@ class PendingMessages:
         self._last_number = 0
         self._pending: dict[int, PendingMessage] = {}
         self._ready: deque[int] = deque()
-        self._refused: deque[tuple[float, int]] = deque()
+        self._nacked: deque[tuple[float, int]] = deque()
         self._in_doubt: deque[tuple[float, int]] = deque()
         self._wake_up = threading.Event()
 
@@ -72,23 +72,23 @@ class PendingMessages:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is ready to be sent now."""
+        """Whether no message is ready to be sent."""
         return not self._ready
 
     def ensure_capacity(self) -> None:
-        """Raises: OutboxFull, so that memory stays bounded however long the broker is down."""
+        """Raises: OutboxFull, which bounds the memory while the broker is down."""
         if len(self._pending) >= self._limit:
-            raise OutboxFull(f"{self._limit} messages wait for the broker")
+            raise OutboxFull(f"{self._limit} messages are waiting for the broker")
 
     def register(self, message: OutboxMessage) -> int:
-        """Return its sequence number."""
+        """Register a message that is about to be stored. Return its sequence number."""
         with self._lock:
             self._last_number += 1
             self._pending[self._last_number] = PendingMessage(message)
             return self._last_number
 
     def enqueue_stored(self, message: OutboxMessage) -> int:
-        """Register a message that is stored already."""
+        """Register a message that is already stored. Return its sequence number."""
         number = self.register(message)
         self.mark_stored(number)
         return number
@@ -101,21 +101,21 @@ class PendingMessages:
             self._wake_up.set()
 
     def mark_in_doubt(self, number: int) -> None:
-        """Have it looked up after a delay: the database may still be writing it."""
+        """Schedule a lookup after a delay: the database may still be writing the message."""
         with self._lock:
             self._move(number, PendingState.IN_DOUBT)
             self._in_doubt.append((time.monotonic() + self._delay_seconds, number))
 
     def discard(self, numbers: Sequence[int]) -> None:
-        """Drop messages that are sent or were never stored."""
+        """Remove messages that are sent or were never stored."""
         with self._lock:
             for number in numbers:
                 self._pending.pop(number, None)
 
     def take(self, limit: int, timeout_seconds: float) -> dict[int, OutboxMessage]:
-        """Wait until a message is ready; return them in the order in which they became so."""
+        """Wait until a message is ready; return at most `limit`, in the order they became ready."""
         with self._lock:
-            for number in _due(self._refused):
+            for number in _due(self._nacked):
                 self._move(number, PendingState.READY)
                 self._ready.append(number)
         if not self._ready:
@@ -131,8 +131,8 @@ class PendingMessages:
             return {number: self._move(number, PendingState.LOOKED_UP) for number in numbers}
 
     def record_missing(self, numbers: Sequence[int]) -> None:
-        """Look it up once more, then discard it: the first lookup may have reached a database that
-        was recovering while the write arrived."""
+        """Look missing messages up once more before discarding them: at the first lookup the
+        database may not have finished the write, while it was recovering."""
         for number in numbers:
             pending = self._pending[number]
             pending.failed_lookups += 1
@@ -142,28 +142,28 @@ class PendingMessages:
                 self.discard([number])
 
     def requeue(self, numbers: Sequence[int]) -> None:
-        """Send them again, before all others: the broker has not answered."""
+        """Make unconfirmed messages ready again, ahead of all others."""
         with self._lock:
             for number in reversed(numbers):
                 self._move(number, PendingState.READY)
                 self._ready.appendleft(number)
 
     def back_off(self, numbers: Sequence[int]) -> None:
-        """Publish refused messages again after a delay that doubles each time: what one queue
-        refuses must not flood the others."""
+        """Make nacked messages ready after a delay that doubles each time, so that a queue that
+        rejects them does not slow down the others."""
         with self._lock:
             for number in numbers:
-                self._move(number, PendingState.REFUSED)
+                self._move(number, PendingState.NACKED)
                 pending = self._pending[number]
                 delay = self._delay_seconds * 2 ** min(pending.nacks, 20)
                 pending.nacks += 1
-                self._refused.append((time.monotonic() + min(delay, MAX_BACKOFF_SECONDS), number))
+                self._nacked.append((time.monotonic() + min(delay, MAX_BACKOFF_SECONDS), number))
 
     def wake(self) -> None:
         self._wake_up.set()
 
     def committed_offset(self) -> int:
-        """Return the sequence number up to which every message is sent or discarded."""
+        """Return the highest sequence number up to which all messages are sent or discarded."""
         with self._lock:
             return next(iter(self._pending), self._last_number + 1) - 1
 
@@ -173,7 +173,7 @@ class PendingMessages:
         return first.since if first else None
 
     def _move(self, number: int, state: PendingState) -> OutboxMessage:
-        """Raises: ValueError for a transition that there is not, which would be a bug."""
+        """Raises: ValueError for an invalid transition, which would be a bug."""
         pending = self._pending[number]
         if state not in _TRANSITIONS[pending.state]:
             raise ValueError(f"a pending message can't go from {pending.state} to {state}")

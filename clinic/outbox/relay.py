@@ -1,4 +1,4 @@
-"""Publishes outbox messages: those of this process, and those of relays that are dead."""
+"""Publishes the outbox messages of this process and of dead relays."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from clinic.outbox.outbox_message import OutboxMessage
 
 logger = logging.getLogger(__name__)
 
-#: Messages published together.
+#: Messages per publish.
 BATCH = 100
-#: With so many requests in the queue none is published again: those are waiting, not lost.
+#: At this queue depth no request is republished: requests are waiting, not lost.
 MAX_QUEUE_DEPTH = 500
 _TICK_SECONDS = 1.0
-#: Between two checkpoints while messages are sent. If we die, the last ones are sent twice.
+#: The interval of checkpoints while sending. After a crash, messages sent since the last checkpoint
+#: are sent twice.
 _CHECKPOINT_INTERVAL_SECONDS = 0.25
-#: So that one late heartbeat does not make others take over.
+#: So that one late heartbeat does not trigger a takeover.
 _HEARTBEATS_PER_TIMEOUT = 4
 
 
 class Relay:
-    """Publishes in the background; no writer waits for it.
+    """Publishes in the background; writers do not wait for it.
 
-    Whatever fails here, the messages are still in the database, and another process takes them over
-    when this one has died.
+    After any failure the messages are still in the database. If this process dies, another one
+    takes them over.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Relay:
         self._next_recovery = self._next_heartbeat = self._next_checkpoint = time.monotonic()
         self._saved_offset = -1
         self._has_more = False
-        # It waits for messages within a run, and so neither between two of them.
+        # No interval: a run itself waits for messages.
         self._task = PeriodicTask("outbox relay", self._run, 0, 0, on_stop=self._shut_down)
 
     @property
@@ -59,7 +60,7 @@ class Relay:
         self._task.start()
 
     def stop(self, timeout_seconds: float = 10) -> None:
-        """Send what is ready, then end. Gives up after the timeout."""
+        """Send the ready messages, then stop. Give up after the timeout."""
         self._task.finish()
         self._pending.wake()
         if self._task.stop(timeout_seconds):
@@ -70,11 +71,11 @@ class Relay:
             self._send_ready()
             self._recover_when_due()
         except BaseException:
-            self._next_recovery = time.monotonic()  # at once when it works again
+            self._next_recovery = time.monotonic()  # at once after recovery
             self._has_more = False
             raise
         finally:
-            self._save_checkpoint()  # also a heartbeat, which an outage of the broker must not stop
+            self._save_checkpoint()  # also a heartbeat, which must continue during a broker outage
 
     def _send_ready(self) -> None:
         timeout = 0 if self._has_more else min(_TICK_SECONDS, self._recovery_interval_seconds)
@@ -85,21 +86,21 @@ class Relay:
 
     def _send(self, pending: dict[int, OutboxMessage]) -> None:
         try:
-            messages = {number: each.to_message() for number, each in pending.items()}
-            refused = self._publisher.publish(list(messages.values()))
-            again = [number for number, message in messages.items() if message in refused]
-            self._pending.discard(sorted(messages.keys() - set(again)))
+            messages = {number: message.to_message() for number, message in pending.items()}
+            rejected = self._publisher.publish(list(messages.values()))
+            nacked = [number for number, message in messages.items() if message in rejected]
+            self._pending.discard(sorted(messages.keys() - set(nacked)))
         except BaseException:
             self._pending.requeue(list(pending))
             raise
-        if again:
-            logger.error("the broker refused messages", extra={"count": len(again)})
-            self._pending.back_off(again)
+        if nacked:
+            logger.error("the broker refused messages", extra={"count": len(nacked)})
+            self._pending.back_off(nacked)
 
     def _recover_when_due(self) -> None:
         if time.monotonic() < self._next_recovery or self._task.is_stopping:
             return
-        self._publisher.keep_alive()  # take over nothing while the broker is unavailable
+        self._publisher.keep_alive()  # don't take over while the broker is unavailable
         self._outbox.resolve_in_doubt()
         overdue = self._claim_overdue()
         for message in overdue:
@@ -116,7 +117,7 @@ class Relay:
         return self._outbox.claim_overdue(BATCH)
 
     def _save_checkpoint(self) -> None:
-        """Soon after it has changed, and in any case often enough as a heartbeat."""
+        """Save the checkpoint soon after a change, and regularly as a heartbeat."""
         moment, offset = time.monotonic(), self._pending.committed_offset()
         has_changed = offset != self._saved_offset and moment >= self._next_checkpoint
         if not has_changed and moment < self._next_heartbeat:
@@ -130,7 +131,7 @@ class Relay:
         )
 
     def _shut_down(self) -> None:
-        """Send what is ready. While disconnected, leave the rest to orphan recovery."""
+        """Send the ready messages. While disconnected, leave the rest to orphan recovery."""
         try:
             while not (self._pending.is_idle or self._task.is_failing):
                 self._send_ready()

@@ -1,5 +1,4 @@
-"""The checkpoint and the heartbeat of each relay: one small document instead of a mark on each
-message."""
+"""The checkpoint and heartbeat of each relay: one small document, instead of marking messages."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """All messages up to `committed_offset` are sent. No unsent one was written before
+    """All messages up to `committed_offset` are sent. All unsent messages were written at or after
     `scan_from`."""
 
     relay_id: str
@@ -31,9 +30,8 @@ class Checkpoint:
 class RelayRegistry:
     """The relays of all processes. Every method may raise DatabaseUnavailable.
 
-    A relay that has sent no heartbeat for `timeout_seconds` is presumed dead, and another process
-    takes over its messages. If it is alive after all, they are sent twice; consumers are
-    idempotent.
+    A relay without a heartbeat for `timeout_seconds` is presumed dead, and another process takes
+    over its messages. If it is alive after all, they are sent twice; consumers are idempotent.
     """
 
     def __init__(self, database: Database[dict[str, Any]], timeout_seconds: float) -> None:
@@ -41,7 +39,7 @@ class RelayRegistry:
         self._timeout = timedelta(seconds=timeout_seconds)
 
     def save_checkpoint(self, checkpoint: Checkpoint, *, is_leaving: bool = False) -> None:
-        """Store it with a heartbeat. Unsent messages of a relay that is leaving can be taken over
+        """Store a checkpoint and a heartbeat. With `is_leaving`, unsent messages can be taken over
         at once."""
         if is_leaving and not checkpoint.pending_count:
             self.deregister(checkpoint.relay_id)
@@ -60,8 +58,8 @@ class RelayRegistry:
             self._relays.delete_one({"_id": relay_id})
 
     def take_over(self, successor: str) -> Checkpoint | None:
-        """Take over from a relay whose heartbeat timed out, by compare-and-set; None when there is
-        none or another process was first. The others see a live relay while it is renewed."""
+        """Take over a relay whose heartbeat timed out, by compare-and-set. Return None if there is
+        none or another process was first. While renewed, the relay looks alive to others."""
         stale = {
             "_id": {"$ne": successor},
             "lastHeartbeatAt": {"$lte": now() - self._timeout},
@@ -81,13 +79,13 @@ class RelayRegistry:
             self._relays.update_many(ours, {"$set": {"lastHeartbeatAt": now()}})
 
     def prune(self, successor: str, relay_ids: Sequence[str]) -> None:
-        """Delete relays that we took over, unless they are alive after all."""
+        """Delete the relays that we took over, unless they are alive after all."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             ours = {"_id": {"$in": list(relay_ids)}, "takenOverBy": successor}
             self._relays.delete_many(ours)
 
     def count_pending(self) -> tuple[int, float]:
-        """Count the unsent messages and return the age of the oldest in seconds, 0 for none."""
+        """Return the number of unsent messages and the age of the oldest in seconds, or 0."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             found = list(self._relays.find({"pendingCount": {"$gt": 0}}))
         oldest = [relay["oldestPendingAt"] for relay in found if relay["oldestPendingAt"]]
@@ -95,7 +93,7 @@ class RelayRegistry:
         return sum(relay["pendingCount"] for relay in found), max(ages, default=0.0)
 
     def count_live_and_stale(self) -> tuple[int, int]:
-        """Count the relays with a heartbeat, and those presumed dead that left messages."""
+        """Return the number of live relays, and of those presumed dead with unsent messages."""
         fields = {"lastHeartbeatAt": True, "takenOverBy": True}
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             found = list(self._relays.find({}, fields))

@@ -1,1 +1,1 @@
-"""Calls to nameko services without nameko, with a deadline."""
+"""RPC calls to nameko services, without nameko and with a deadline."""

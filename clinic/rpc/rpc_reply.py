@@ -1,4 +1,4 @@
-"""What a service has answered to an RPC call: a result, or an error to raise here."""
+"""Reads the reply to an RPC call: a result, or an error to raise."""
 
 from __future__ import annotations
 
@@ -9,45 +9,44 @@ from clinic.contracts import strict_json
 from clinic.errors import ClinicError, ServiceUnavailable, TransientError
 
 
-def said(service: str) -> str:
-    """Name a service as people do."""
+def display_name(service: str) -> str:
     return service.replace("_", " ")
 
 
 def read_reply(reply: bytes, service: str) -> Any:
-    """Return the result of `{"result", "error"}`.
+    """Return the result of the reply `{"result", "error"}`.
 
-    Raises: the error that it holds; ServiceUnavailable if it is no reply at all.
+    Raises: the error in the reply; ServiceUnavailable for an invalid reply.
     """
     try:
-        answer = strict_json.loads(reply)
-        result, error = answer["result"], answer["error"]
-        known = _error(error, service) if error else None
+        body = strict_json.loads(reply)
+        result, failure = body["result"], body["error"]
+        error = _error(failure, service) if failure else None
     except (strict_json.InvalidJson, KeyError, TypeError):
-        raise ServiceUnavailable(f"the {service} has sent no reply that can be read") from None
-    if known:
-        raise known
+        raise ServiceUnavailable(f"the {service} has sent an unreadable reply") from None
+    if error:
+        raise error
     return result
 
 
-def _error(told: dict[str, Any], service: str) -> Exception:
-    """Make the error that the service has raised. Of a foreign one nothing but its name is told:
-    its text could hold anything.
+def _error(failure: dict[str, Any], service: str) -> Exception:
+    """Return the error that the service raised. An error that is not a ClinicError keeps only its
+    name, because its text may contain personal data.
 
-    Raises: KeyError, TypeError for what is no error.
+    Raises: KeyError, TypeError for an invalid error.
     """
-    known = _ERRORS.get(told["exc_path"])
-    if known is None:
-        return RuntimeError(f"{str(told['exc_type'])[:100]} in the {service}")
-    if issubclass(known, TransientError):
-        return ServiceUnavailable(f"the {service} has raised {known.code}")
-    return known(*told["exc_args"])
+    error_class = _ERRORS.get(failure["exc_path"])
+    if error_class is None:
+        return RuntimeError(f"{str(failure['exc_type'])[:100]} in the {service}")
+    if issubclass(error_class, TransientError):
+        return ServiceUnavailable(f"the {service} has raised {error_class.code}")
+    return error_class(*failure["exc_args"])
 
 
 def _tree(root: type[ClinicError]) -> Iterator[type[ClinicError]]:
     yield root
-    for each in root.__subclasses__():
-        yield from _tree(each)
+    for subclass in root.__subclasses__():
+        yield from _tree(subclass)
 
 
-_ERRORS = {f"{each.__module__}.{each.__qualname__}": each for each in _tree(ClinicError)}
+_ERRORS = {f"{error.__module__}.{error.__qualname__}": error for error in _tree(ClinicError)}

@@ -1,1 +1,1 @@
-"""How a notification leaves: e-mail over SMTP, the webhook, or the log."""
+"""Notification channels: e-mail over SMTP, the webhook, or the log."""

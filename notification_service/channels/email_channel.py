@@ -1,4 +1,4 @@
-"""What a channel is, and two of e-mail: a mail server, or the log where none is configured."""
+"""The channel protocol and the e-mail channels: a mail server, or the log if none is set."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from notification_service.email.outgoing_email import OutgoingEmail
 
 logger = logging.getLogger(__name__)
 
-#: How long a mail server may take for all of it together.
+#: The timeout for sending one e-mail, from connect to close.
 SEND_SECONDS = 180
 
 Content = TypeVar("Content", contravariant=True)
 
 
 class Channel(Protocol[Content]):
-    """Sends to an `audience`. `longest_send_seconds` bounds `send`: after that its process is
-    presumed dead."""
+    """Sends to an `audience`. `longest_send_seconds` bounds `send`: later, its process is presumed
+    dead."""
 
     @property
     def longest_send_seconds(self) -> float: ...
@@ -41,8 +41,8 @@ class Channel(Protocol[Content]):
     def audience(self) -> str: ...
 
     def send(self, content: Content, /) -> None:
-        """Raises: ChannelUnavailable (try later), PoisonMessage (never), DeliveryOutcomeUnknown (it
-        may have been sent), or another error that counts as an attempt."""
+        """Raises: ChannelUnavailable (retry later), PoisonMessage (never retry),
+        DeliveryOutcomeUnknown (may have been sent), or another error that counts as an attempt."""
 
 
 class LogChannel:
@@ -71,18 +71,18 @@ class SmtpChannel:
     sender_name: str = ""
 
     def send(self, email: OutgoingEmail) -> None:
-        """Hand the e-mail to the mail server; a return means that the server has accepted it."""
+        """Send an e-mail. Returns only if the mail server has accepted it."""
         message = self._message(email)
         try:
             with Timeout(SEND_SECONDS, TimeoutError("the mail server is too slow")):
                 self._transmit(message)
         except smtplib.SMTPRecipientsRefused as error:
-            (reply,) = error.recipients.values()  # an e-mail has one
+            (reply,) = error.recipients.values()  # there is one recipient
             raise rcpt_refusal(*reply) from None
         except smtplib.SMTPDataError as error:
             raise data_refusal(error.smtp_code, error.smtp_error) from None
         except (smtplib.SMTPException, OSError) as error:
-            # Also when it rejects us: the configuration is wrong, and not the e-mail.
+            # A failed login too: the configuration is wrong, not the e-mail.
             raise ChannelUnavailable(f"{type(error).__name__} from the mail server") from None
 
     def _transmit(self, message: EmailMessage) -> None:
@@ -92,7 +92,7 @@ class SmtpChannel:
                 server.login(self.username, self.password or "")
             server.send_message(message)
         finally:
-            # Taken is taken: how the farewell goes changes nothing.
+            # The e-mail is accepted, whatever happens to QUIT.
             with suppress(smtplib.SMTPException, OSError):
                 server.quit()
             server.close()
@@ -106,24 +106,24 @@ class SmtpChannel:
         message["Message-ID"] = f"<{email.message_key}@{self.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"  # for Exchange, which ignores the standard one
-        # Not every server on the way takes 8-bit bodies.
+        # Not every mail server accepts 8-bit bodies.
         message.set_content(email.content.text, cte="quoted-printable")
         message.add_alternative(email.content.html, subtype="html", cte="quoted-printable")
         if email.invitation:
             _add_invitation(message, email.invitation)
         _set_boundaries(message, email.message_key)
-        # Headers about the content that are there earlier move into its first part.
+        # Set last: earlier content headers would move into the first part.
         message["Content-Language"] = email.language
         return message
 
 
 def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:
-    """Add the file twice, as Google does: Gmail, Outlook and Apple's mail take the last alternative
-    for an invitation; other programs show the attachment. As text/calendar that one would be an
-    invitation once more to Outlook."""
+    """Add the file twice, like Google: Gmail, Outlook and Apple Mail treat the last alternative as
+    an invitation; other programs show the attachment. The attachment is not text/calendar, because
+    Outlook would show it as a second invitation."""
     try:
         file = invitation.file()
-    except Exception:  # the text says all that matters
+    except Exception:  # the text contains everything important
         event_id = invitation.event.event_id
         logger.exception("e-mail without its calendar file", extra={"event_id": event_id})
         return
@@ -137,7 +137,7 @@ def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:
 
 
 def _set_boundaries(message: EmailMessage, message_key: str) -> None:
-    """Python would choose them at random; this way every copy of an e-mail is the same."""
+    """Derive the boundaries from the message key, so that all copies of an e-mail are identical."""
     digest = hashlib.sha256(message_key.encode()).hexdigest()
     for number, part in enumerate(message.walk()):
         if part.is_multipart():

@@ -1,6 +1,6 @@
 """HTTP connections that wait for the final response (RFC 9110, section 15.2).
 
-http.client skips 100 and takes 102 and 103 for the end.
+http.client skips 100, but treats 102 and 103 as final.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import http.client
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-#: A server that goes on for longer has nothing to say.
+#: A server that sends more interim responses is broken.
 _MAX_INTERIM = 100
-_SWITCHING_PROTOCOLS = 101  #: final, and an answer to a question that we have not asked
+_SWITCHING_PROTOCOLS = 101  #: final, although we never request an upgrade
 
 
 class _FinalResponse(http.client.HTTPResponse):
     def begin(self) -> None:
-        """Read as far as the header of the final response. Raises: HTTPException."""
+        """Read up to the headers of the final response. Raises: HTTPException."""
         for _ in range(_MAX_INTERIM):
             super().begin()
             if not 100 <= self.status < 200 or self.status == _SWITCHING_PROTOCOLS:

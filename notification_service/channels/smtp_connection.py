@@ -1,4 +1,4 @@
-"""Connections to a mail server: their encryption, and credentials in any script."""
+"""Connections to a mail server, with encryption and non-ASCII credentials."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 
 from clinic.errors import DeliveryOutcomeUnknown
 
-#: How long one reply of a mail server may take, and its verdict on a whole message (RFC 5321,
-#: section 4.5.3.2.6, would grant it ten minutes).
+#: The timeouts for a reply, and for the final reply to a message (RFC 5321, section 4.5.3.2.6,
+#: recommends ten minutes).
 REPLY_SECONDS = 20
 VERDICT_SECONDS = 120
-#: PLAIN has one response and LOGIN two; who asks for more is broken.
+#: PLAIN needs one response and LOGIN two; a server that asks for more is broken.
 _MAX_CHALLENGES = 3
 
 
 class Tls(StrEnum):
-    """How a connection is encrypted: from its first byte, on the server's offer, or not at all."""
+    """Encryption of a connection: from the first byte, after STARTTLS, or none."""
 
     IMPLICIT = "implicit"
     STARTTLS = "starttls"
@@ -29,17 +29,17 @@ class Tls(StrEnum):
 
 
 class MailServer(smtplib.SMTP):
-    """A connection that tells "not sent" from "perhaps sent"."""
+    """A connection that distinguishes "not sent" from "possibly sent"."""
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        """Raises: DeliveryOutcomeUnknown when the verdict on the message is lost or late."""
+        """Raises: DeliveryOutcomeUnknown if the final reply is lost or late."""
         if self.sock:
             self.sock.settimeout(VERDICT_SECONDS)
         try:
             return super().data(msg)
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             if isinstance(error, smtplib.SMTPResponseException):
-                raise  # an answer is an answer
+                raise  # the server has replied
             raise DeliveryOutcomeUnknown("the mail server gave no verdict on the e-mail") from None
 
     def auth(
@@ -49,23 +49,23 @@ class MailServer(smtplib.SMTP):
         *,
         initial_response_ok: bool = True,
     ) -> tuple[int, bytes]:
-        """Send credentials in UTF-8, as RFC 4616 has it; smtplib encodes them in ASCII only."""
+        """Send credentials in UTF-8 (RFC 4616); smtplib supports only ASCII."""
         first = authobject() if initial_response_ok else None
         command = mechanism if first is None else f"{mechanism} {_base64(first)}"
         code, reply = self.docmd("AUTH", command)
         for count in range(_MAX_CHALLENGES):
             if code != 334:
                 break
-            # smtplib's LOGIN sends first the user and then the password by it.
+            # smtplib's LOGIN uses it to send first the user, then the password.
             self._auth_challenge_count = count + 1 + (first is not None)
             response = authobject(base64.b64decode(reply)) or ""
             code, reply = self.docmd(_base64(response))
-        if code not in (235, 503):  # 503: it knows us already
+        if code not in (235, 503):  # 503: already authenticated
             raise smtplib.SMTPAuthenticationError(code, reply)
         return code, reply
 
     def auth_cram_md5(self, challenge: Any = None) -> Any:
-        """RFC 2195, which says nothing of other scripts: UTF-8, as for the others."""
+        """RFC 2195 defines no encoding: use UTF-8, like the other mechanisms."""
         if challenge is None:
             return None
         digest = hmac.new(self.password.encode(), challenge, "md5").hexdigest()
@@ -73,11 +73,11 @@ class MailServer(smtplib.SMTP):
 
 
 class TlsMailServer(MailServer, smtplib.SMTP_SSL):
-    """A connection that is encrypted from its first byte (RFC 8314)."""
+    """A connection encrypted from its first byte (RFC 8314)."""
 
 
 def connect(host: str, port: int, tls: Tls) -> MailServer:
-    """Connect; nothing that follows is in the clear unless that was asked for.
+    """Connect, with the required encryption established on return.
 
     Certificates and host names are verified. Raises: SMTPException, OSError.
     """

@@ -1,4 +1,4 @@
-"""How e-mails go out, as `config.yaml` says."""
+"""The SMTP settings of `config.yaml`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SmtpSchema(ConfigSchema):
 
 
 def _chosen_tls(smtp: dict[str, Any], starttls: bool | None) -> Tls:
-    """What is set, else what the port stands for, else STARTTLS for all but this machine."""
+    """Return SMTP_TLS if set, else what the port implies, else STARTTLS unless on loopback."""
     tls: Tls | None = smtp["tls"]
     if tls:
         return tls

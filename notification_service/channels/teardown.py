@@ -13,8 +13,8 @@ class ChannelTeardown:
     """Unbinds the channel's queue and deletes its watermark: once, in the background, as soon as
     broker and database are available.
 
-    `publisher` unbinds the queue whenever it connects. Without its watermark the channel sends
-    nothing about the time in which it was disabled, when it is enabled again.
+    `publisher` unbinds the queue whenever it connects. Because the watermark is deleted, a channel
+    that is enabled again sends no events from the time when it was disabled.
     """
 
     def __init__(self, publisher: Publisher, watermark: Watermark) -> None:

@@ -1,4 +1,4 @@
-"""Posts the events of bookings to a webhook endpoint."""
+"""Posts booking events to a webhook endpoint."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ from clinic.errors import ChannelUnavailable, WebhookRejected, WebhookServerErro
 from notification_service.channels.final_response import ConnectionPool, SecureConnectionPool
 from notification_service.channels.webhook_signature import sign
 
-#: How long an endpoint may take to accept a connection, for each read, and for all together.
+#: Timeouts of an endpoint: to accept a connection, for each read, and in total.
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10
 SEND_SECONDS = 20
 
-#: Statuses about the endpoint and not about the event: a timeout, too early, too much traffic, or
-#: a proxy whose server is unavailable.
-_NOT_NOW = frozenset({408, 425, 429, 502, 503, 504})
+#: Statuses that concern the endpoint, not the event: a timeout, too early, too much traffic, or a
+#: proxy with an unavailable server.
+_UNAVAILABLE = frozenset({408, 425, 429, 502, 503, 504})
 
 _system_socket = patcher.original("socket")
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookChannel:
-    """Posts events to one URL. Any of `secrets` proves to the endpoint who sent them."""
+    """Posts events to one URL, signed with each of `secrets`."""
 
     longest_send_seconds: ClassVar[float] = SEND_SECONDS
     audience: ClassVar[str] = "webhook endpoint"
 
-    url: Url = field(repr=False)  # its path may be a secret, too
+    url: Url = field(repr=False)  # its path may be secret
     secrets: tuple[str, ...] = field(repr=False)
     tls: ssl.SSLContext = field(
         default_factory=ssl.create_default_context, repr=False, compare=False
     )
 
     def send(self, content: BookingStateChanged) -> None:
-        """Post the event; a return means that the endpoint has answered 2xx.
+        """Post an event. Returns only if the endpoint has responded with 2xx.
 
-        Raises: ChannelUnavailable (also when the event may have arrived: its id is the same each
-        time), WebhookRejected; what counts as an attempt: WebhookServerError.
+        Raises: ChannelUnavailable (even if the event may have arrived: its id stays the same),
+        WebhookRejected. WebhookServerError counts as an attempt.
         """
         body = strict_json.dumps(content.to_body())
-        # No TimeoutError: urllib3 would take it for its own, and we would go on to another address.
+        # Not a TimeoutError: urllib3 would handle it, and we would try another address.
         too_slow = ChannelUnavailable("the endpoint is too slow")
         try:
             with Timeout(SEND_SECONDS, too_slow):
                 status = self._post(body, self._headers(content, body))
         except (HTTPError, OSError) as error:
-            # Also when we don't trust its certificate: that is no event's fault.
+            # An untrusted certificate too: the event is not the cause.
             raise ChannelUnavailable(f"{type(error).__name__} from the endpoint") from None
         _raise_for_status(status)
 
@@ -77,24 +77,24 @@ class WebhookChannel:
         }
 
     def _post(self, body: bytes, headers: dict[str, str]) -> int:
-        """Post to the first address that accepts a connection. Returns the status."""
+        """Post to the first address that accepts a connection. Return the status."""
         for address in _addresses(self._host, self.url.port):
             with suppress(ConnectTimeoutError), closing(self._pool(address)) as pool:
-                return self._ask(pool, body, headers)
+                return self._request(pool, body, headers)
         raise ConnectionError("no address of the endpoint accepts a connection")
 
-    def _ask(self, pool: HTTPConnectionPool, body: bytes, headers: dict[str, str]) -> int:
-        answer = pool.urlopen(
+    def _request(self, pool: HTTPConnectionPool, body: bytes, headers: dict[str, str]) -> int:
+        response = pool.urlopen(
             "POST",
             self.url.request_uri,
             body=body,
             headers=headers,
-            retries=False,  # ours are in the queue
-            redirect=False,  # a signed event goes where it was meant to go, or nowhere
+            retries=False,  # the queue retries
+            redirect=False,  # never send a signed event to another URL
             preload_content=False,
         )
-        answer.close()  # unread: only the status counts, and a body could be endless
-        return answer.status
+        response.close()  # unread: only the status counts, and a body could be endless
+        return response.status
 
     def _pool(self, address: str) -> HTTPConnectionPool:
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
@@ -110,16 +110,16 @@ class WebhookChannel:
 
     @property
     def _host(self) -> str:
-        return (self.url.host or "").strip("[]")  # around an address of IPv6
+        return (self.url.host or "").strip("[]")  # of an IPv6 address
 
 
 def as_in_history(booking: Booking, event: BookingStateChanged) -> BookingStateChanged:
-    """Return the event as the booking tells it: we sign what we know, and no message's word."""
+    """Return the event from the booking's history: we sign verified data, not a message."""
     return BookingStateChanged.in_history(booking.id, event.version, booking.history, booking.date)
 
 
 def _addresses(host: str, port: int | None) -> list[str]:
-    """Look a host up in a thread: the system's resolver would stop all else in the process."""
+    """Resolve a host in a thread: the system's resolver would block the whole process."""
     found = tpool.execute(_system_socket.getaddrinfo, host, port, type=SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
@@ -127,7 +127,7 @@ def _addresses(host: str, port: int | None) -> list[str]:
 def _raise_for_status(status: int) -> None:
     if 200 <= status < 300:
         return
-    answered = f"the endpoint answered {status}"
-    if status in _NOT_NOW:
-        raise ChannelUnavailable(answered)
-    raise WebhookServerError(answered) if status >= 500 else WebhookRejected(answered)
+    reason = f"the endpoint answered {status}"
+    if status in _UNAVAILABLE:
+        raise ChannelUnavailable(reason)
+    raise WebhookServerError(reason) if status >= 500 else WebhookRejected(reason)

@@ -1,4 +1,4 @@
-"""Signs webhooks, so that an endpoint can detect forged and replayed ones."""
+"""Signs webhook requests, so that an endpoint can detect forged and replayed ones."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 
 def sign(body: bytes, timestamp: int, secrets: Sequence[str]) -> str:
-    """Return `v1=<hex>`, once for each secret and separated by commas.
+    """Return one `v1=<hex>` per secret, separated by commas.
 
-    While a secret is replaced there are two, and an endpoint accepts either signature.
+    During a rotation there are two secrets, and an endpoint accepts either signature.
     """
     signed = f"{timestamp}.".encode() + body
     return ",".join(f"v1={_digest(secret, signed)}" for secret in secrets)

@@ -1,1 +1,1 @@
-"""What an e-mail says, to whom it goes, and how many one address gets."""
+"""E-mails: content, recipient address and quota."""

@@ -1,4 +1,4 @@
-"""An e-mail address on its way out: into a log, and to a mail server."""
+"""Formats an e-mail address for logs and for mail servers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from email_validator import validate_email
 
 
 def mask(address: str) -> str:
-    """Hide who it is and leave enough to tell two addresses of a test apart: j***@e***.com."""
+    """Mask an address, but keep test addresses distinguishable: j***@e***.com."""
     local, _, domain = address.rpartition("@")
     name, _, ending = domain.rpartition(".")
     return f"{local[:1]}***@{name[:1]}***.{ending}"
 
 
 def to_ascii(address: str) -> str:
-    """Write an international domain as mail servers know it."""
+    """Convert an international domain to its ASCII form."""
     checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)
     return checked.ascii_email or address

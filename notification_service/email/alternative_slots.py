@@ -1,4 +1,4 @@
-"""Free slots near the one that a patient could not have, as the booking service knows them."""
+"""Free slots near a rejected one, from the booking service."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from clinic.domain.clock import to_wire
 
 logger = logging.getLogger(__name__)
 
-#: How many slots an e-mail names.
+#: Number of slots in an e-mail.
 COUNT = 3
-#: How long the booking service is waited for.
+#: Timeout of the call to the booking service.
 TIMEOUT_SECONDS = 1.5
-#: An e-mail is not read at once.
+#: Patients don't read an e-mail at once.
 NOTICE_MINUTES = 60
 
 
@@ -26,13 +26,13 @@ class Rpc(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AlternativeSlots:
-    """Asks the booking service over RPC."""
+    """Calls the booking service over RPC."""
 
     rpc: Rpc
 
     def near(self, date: datetime) -> list[datetime]:
-        """Return the nearest free slots in order of time, or none if they are not known in time: an
-        e-mail without them is better than no e-mail."""
+        """Return the nearest free slots in chronological order. Return none after an error or the
+        timeout: an e-mail without them is better than no e-mail."""
         try:
             found = self.rpc.call(
                 "list_nearest_slots",
@@ -42,6 +42,6 @@ class AlternativeSlots:
                 notice_minutes=NOTICE_MINUTES,
             )
             return [datetime.fromisoformat(slot).astimezone(UTC) for slot in found]
-        except Exception as error:  # whatever is wrong there, the e-mail is sent
+        except Exception as error:  # the e-mail is sent in any case
             logger.warning("free slots are not known", extra={"code": type(error).__name__})
             return []

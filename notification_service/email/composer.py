@@ -1,4 +1,4 @@
-"""Composes e-mails: the text, the link to the booking, and a calendar file."""
+"""Composes e-mails: text, link to the booking, and calendar file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from notification_service.email.content import ManageLink, compose, compose_remi
 from notification_service.email.invitation import Invitation
 from notification_service.email.outgoing_email import OutgoingEmail
 
-#: Calendars are shared with colleagues and family: no more than this.
+#: No details, because calendars are shared with colleagues and family.
 _SUMMARIES = {"es": "Cita", "en": "Appointment"}
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Makes the links by which patients manage their bookings."""
+    """Creates the links with which patients manage their bookings."""
 
     public_url: str
     secret: str = field(repr=False)
@@ -38,10 +38,10 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class EmailComposer:
-    """E-mails show times in the clinic's `zone`; an appointment lasts `slot`. Links and free slots
-    that are None are left out.
+    """E-mails show times in the clinic's `zone`; an appointment lasts `slot`. With None for `links`
+    or `free_slots`, e-mails omit them.
 
-    All copies of an e-mail are the same except for the free slots, which are current.
+    All copies of an e-mail are identical, except for the current free slots.
     """
 
     sender: str
@@ -73,7 +73,7 @@ class EmailComposer:
 
     def _alternatives(self, event: BookingStateChanged) -> list[datetime]:
         is_rejected = event.status is Status.REJECTED
-        # Near a day that can't be booked yet, nothing is free.
+        # No slot is free near a day beyond the booking window.
         if self.free_slots is None or not is_rejected or event.reason == reasons.TOO_FAR:
             return []
         return self.free_slots.near(event.date)
@@ -87,7 +87,7 @@ class EmailComposer:
 
 
 def _method(event: BookingStateChanged) -> Method | None:
-    """What a calendar shall do; a booking that was never confirmed is in none."""
+    """Return the calendar action, or None for a booking that no calendar contains."""
     if event.status is Status.CONFIRMED:
         return "REQUEST"
     was_confirmed = event.previous_status is Status.CONFIRMED

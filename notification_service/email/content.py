@@ -1,4 +1,4 @@
-"""The words of a notification: subject, plain text and HTML, in the patient's language."""
+"""The content of an e-mail: subject, plain text and HTML, in the patient's language."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class EmailContent:
 
 @dataclass(frozen=True, slots=True)
 class ManageLink:
-    """Where a patient sees, moves and cancels a booking; `code` is the end of `url`, for those who
-    can't open it."""
+    """Where a patient views, reschedules and cancels a booking. `code` is the end of `url`, for
+    patients who can't open the link."""
 
     url: str
     code: str
@@ -51,14 +51,14 @@ def compose(
 ) -> EmailContent:
     """Compose the text about an event.
 
-    It says no more than time, outcome and reference: an appointment is health data. `alternatives`
-    are free slots near the requested one.
+    It contains only time, outcome and reference, because an appointment is health data.
+    `alternatives` are free slots near the requested one.
     """
     before = date_at_version(event.version - 1, booking.history, booking.date)
     return _fill(
         "rescheduled" if event.is_rescheduling else event.status,
         booking,
-        # As it was then: the booking may have been rescheduled since.
+        # The event's date: the booking may have been rescheduled since.
         when=format_moment(event.date, booking.language, zone),
         before=format_moment(before, booking.language, zone) if event.is_rescheduling else "",
         reason=reason_text(event.reason, booking.language) if event.reason else "",
@@ -76,7 +76,7 @@ def compose_reminder(
 
 
 def _fill(name: str, booking: Booking, *, link: ManageLink | None, **words: Any) -> EmailContent:
-    """Fill a template. The subject is its first line, and an empty line ends a paragraph."""
+    """Render a template. Its first line is the subject; empty lines separate paragraphs."""
     template = _TEMPLATES.get_template(f"{booking.language}/{name}.txt")
     filled = template.render(
         name=booking.patient_name,

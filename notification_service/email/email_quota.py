@@ -1,8 +1,8 @@
-"""How many e-mails strangers may have the clinic send to one address.
+"""Limits the e-mails that strangers can cause the clinic to send to one address.
 
-Whoever asks for an appointment chooses the address. Until somebody has used the code of an e-mail,
-which proves that the mailbox was read, that address receives no more than the limit in a rolling
-day of the e-mails that requests of patients cause.
+Anyone can request an appointment for any address. Using the code of an e-mail proves access to the
+mailbox. Until then, patients' requests cause at most `limit` e-mails to that address in any 24
+hours.
 """
 
 from __future__ import annotations
@@ -34,59 +34,59 @@ _DECISIONS = frozenset({Status.CONFIRMED, Status.REJECTED})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """A new row of the delivery log, and the unit of the quota that it takes."""
+    """A new row of the delivery log and the quota unit that it takes."""
 
     row: RawBSONDocument
     unit: RawBSONDocument
 
 
-#: What the row and the unit were refused for.
-_Faults = tuple[WriteError | None, WriteError | None]
+#: The write errors of the row and of the unit.
+_Errors = tuple[WriteError | None, WriteError | None]
 
 
 class EmailQuota:
-    """A unit is a document beside the rows: {"_id": "<hash>/<number>", "row", "takenAt"}.
+    """A unit is a document in the same collection: {"_id": "<hash>/<number>", "row", "takenAt"}.
 
-    It goes with its row in one insert, so that a usual e-mail costs no operation more, and an index
-    on the rows, which would make each outcome dearer, is not needed.
+    One insert writes both row and unit, so most e-mails need no further operation. The quota needs
+    no index on the rows, which would slow down recording outcomes.
     """
 
     def __init__(self, database: Database[dict[str, Any]], limit: int) -> None:
         self._rows = database["notifications"]
-        self._pairs: Batcher[_Pair, _Faults] = Batcher(self._insert_pairs)
+        self._pairs: Batcher[_Pair, _Errors] = Batcher(self._insert_pairs)
         self._confirmed = ConfirmedAddresses(database)
         self._limit = limit
 
     def insert(self, row: Document, holder: str) -> bool:
-        """Insert a row and take a unit of the address with that hash.
+        """Insert a row and take a unit of the address with the hash `holder`.
 
-        Returns whether there was one, or need not be. Raises: DuplicateKeyError when there is such
-        a row already, DatabaseUnavailable.
+        Return whether a unit was free or the address is confirmed. Raises: DuplicateKeyError if the
+        row exists, DatabaseUnavailable.
         """
         unit = _unit(random_key(holder, self._limit), row)
         pair = _Pair(RawBSONDocument(bson.encode(row)), RawBSONDocument(bson.encode(unit)))
-        row_fault, unit_fault = self._pairs.submit(pair)
-        if row_fault:
-            if unit_fault is None:
-                self._rows.delete_one(unit)  # an event that comes again takes no other
-            raise row_fault
-        if unit_fault is None:
+        row_error, unit_error = self._pairs.submit(pair)
+        if row_error:
+            if unit_error is None:
+                self._rows.delete_one(unit)  # a redelivered event takes no second unit
+            raise row_error
+        if unit_error is None:
             return True
-        if not isinstance(unit_fault, DuplicateKeyError):
-            raise unit_fault
+        if not isinstance(unit_error, DuplicateKeyError):
+            raise unit_error
         return self._confirmed.contains(holder) or self._take_another(row, holder)
 
     def _take_another(self, row: Document, holder: str) -> bool:
-        """False when all units are taken. Each round finds that others took some meanwhile."""
+        """Return False if all units are taken. Retries if others take units meanwhile."""
         while True:
             a_day_ago = now() - PERIOD
             taken = list(self._rows.find({"_id": {"$gte": f"{holder}/", "$lt": f"{holder}0"}}))
-            old = [each for each in taken if each["takenAt"] <= a_day_ago]
+            old = [unit for unit in taken if unit["takenAt"] <= a_day_ago]
             if old and self._take_over(old[0], row):
                 return True
             if old:
                 continue
-            key = free_key(holder, self._limit, {each["_id"] for each in taken})
+            key = free_key(holder, self._limit, {unit["_id"] for unit in taken})
             if key is None:
                 return False
             if self._take(key, row):
@@ -100,29 +100,29 @@ class EmailQuota:
         return True
 
     def _take_over(self, old: Document, row: Document) -> bool:
-        mine = {"$set": {"row": row["_id"], "takenAt": now()}}
-        return self._rows.update_one(old, mine).modified_count == 1
+        renewed = {"$set": {"row": row["_id"], "takenAt": now()}}
+        return self._rows.update_one(old, renewed).modified_count == 1
 
-    def _insert_pairs(self, pairs: Sequence[_Pair]) -> Sequence[_Faults]:
-        documents = [each for pair in pairs for each in (pair.row, pair.unit)]
-        faults: dict[int, WriteError] = {}
+    def _insert_pairs(self, pairs: Sequence[_Pair]) -> Sequence[_Errors]:
+        documents = [document for pair in pairs for document in (pair.row, pair.unit)]
+        errors: dict[int, WriteError] = {}
         try:
             with database_errors():
                 self._rows.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            faults = bulk_write_errors(error)
-        return [(faults.get(2 * n), faults.get(2 * n + 1)) for n in range(len(pairs))]
+            errors = bulk_write_errors(error)
+        return [(errors.get(2 * n), errors.get(2 * n + 1)) for n in range(len(pairs))]
 
 
 def limited_address(booking: Booking, event: BookingStateChanged) -> str | None:
-    """Return the hash of the address if the step that it is told of was caused by a patient.
+    """Return the hash of the address if a patient caused the transition, otherwise None.
 
-    What the clinic does itself is always told: nobody may use up the quota of a patient so that she
-    hears nothing of an appointment that was called off.
+    Changes by the clinic are not limited: nobody may use up a patient's quota so that the patient
+    is not notified of a cancelled appointment.
     """
-    step = booking.history[event.version - 1]
-    is_decision = step.previous is Status.PENDING and step.status in _DECISIONS
-    cause = booking.history[0] if is_decision else step
+    change = booking.history[event.version - 1]
+    is_decision = change.previous is Status.PENDING and change.status in _DECISIONS
+    cause = booking.history[0] if is_decision else change
     return address_hash(booking.patient_email) if cause.by == _PATIENT else None
 
 

@@ -1,4 +1,4 @@
-"""An appointment for the patient's calendar program."""
+"""The calendar invitation of an e-mail."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from notification_service.email.address import to_ascii
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """`method` is what a calendar is to do with the appointment, which lasts `slot`.
+    """`method` tells a calendar what to do with the appointment, which lasts `slot`.
 
-    Writing the file takes longer than composing the e-mail, so only the channel that sends it does.
+    Creating the file takes longer than composing the e-mail, so only a channel that sends it does.
     """
 
     method: Method
@@ -25,7 +25,7 @@ class Invitation:
     attendee: str
 
     def file(self) -> bytes:
-        """Write the iCalendar file. All copies are the same."""
+        """Return the iCalendar file. All copies are identical."""
         return calendar_file(
             self.event.booking_id,
             self.event.version,

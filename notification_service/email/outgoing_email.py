@@ -11,8 +11,8 @@ from notification_service.email.invitation import Invitation
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEmail:
-    """An e-mail with its recipient. `message_key` is the same for every copy; the
-    Message-ID is made of it."""
+    """An e-mail with its recipient. `message_key` is the same for all copies and determines the
+    Message-ID."""
 
     recipient: str
     message_key: str

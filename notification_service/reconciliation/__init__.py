@@ -1,1 +1,1 @@
-"""Finds changes whose notification was lost, and has them published again."""
+"""Finds transitions whose event was lost, and republishes them."""

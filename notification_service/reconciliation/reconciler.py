@@ -1,4 +1,4 @@
-"""Compares the bookings with the delivery log, and republishes the events that were lost."""
+"""Compares bookings with the delivery log and republishes lost events."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ logger = logging.getLogger(__name__)
 
 #: How long an event without an outcome blocks the watermark.
 GIVE_UP_AFTER = timedelta(hours=48)
-#: Events that are claimed and published at once.
+#: Events claimed and published together.
 BATCH = 100
-#: With so many messages in the queue nothing is added to it.
+#: At this queue depth no event is republished.
 MAX_QUEUE_DEPTH = 500
 _TICK_SECONDS = 1.0
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Reconciler:
-    """A periodic task of each notifier; the delivery log keeps two from republishing one event.
+    """A periodic task of each notifier. Claims in the delivery log prevent duplicate republishing.
 
-    An event is lost when for `settle_delay_seconds` it had neither an outcome nor a lease. It is
-    published to `queue` again. The very first run looks back by `look_back`. Whatever fails here, a
-    later run finds it again.
+    An event counts as lost after `settle_delay_seconds` without an outcome or a lease, and is
+    republished to `queue`. The very first run looks back by `look_back`. After any failure, a later
+    run finds the event again.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Reconciler:
         self._look_back = look_back
         self._settle_delay = timedelta(seconds=settle_delay_seconds)
         interval_seconds = min(max(settle_delay_seconds / 10, 1.0), 60.0)
-        # The first run waits as well: a notifier that was down drains its queue first.
+        # The first run waits too, so that a notifier that was down drains its queue first.
         self._task = PeriodicTask(
             "reconciliation", self._run, interval_seconds, settle_delay_seconds
         )
@@ -69,11 +69,11 @@ class Reconciler:
         try:
             self.run_once()
         finally:
-            self._publisher.close()  # there is nothing to send for most of the time
+            self._publisher.close()  # rarely needed
 
     def run_once(self) -> None:
-        """Check all events after the watermark. Raises: DatabaseUnavailable, BrokerUnavailable; the
-        watermark then stays below what was not checked."""
+        """Check all events after the watermark. Raises: DatabaseUnavailable, BrokerUnavailable. On
+        an error, the watermark stays before the unchecked events."""
         until = now() - self._settle_delay
         since = self._watermark.read() or self._begin()
         blocking: datetime | None = None
@@ -85,14 +85,14 @@ class Reconciler:
             since = page.reached + _MILLISECOND
 
     def _begin(self) -> datetime:
-        """Store where the first run begins: it may find nothing that is old enough."""
-        beginning = now() - self._look_back
-        self._watermark.advance(beginning)
-        return beginning
+        """Store where the first run starts, because it may find no event that is old enough."""
+        start = now() - self._look_back
+        self._watermark.advance(start)
+        return start
 
     def _review(self, bookings: Sequence[BookingTransitions]) -> datetime | None:
-        """Republish what was lost. Return when the first booking without an outcome was changed,
-        unless that is too long ago."""
+        """Republish lost events. Return the update time of the first booking with an event without
+        an outcome, ignoring those older than GIVE_UP_AFTER."""
         records = self._delivery_log.find_records(
             [event for booking in bookings for event in booking.events]
         )
@@ -103,7 +103,7 @@ class Reconciler:
             if not _is_final(records.get(event.event_id))
         ]
         idle_since = now() - self._settle_delay
-        # One that is still in an outbox is then published twice; consumers are idempotent.
+        # An event that is still in an outbox is published twice; consumers are idempotent.
         lost = [
             event
             for _, event in without_outcome
@@ -117,14 +117,14 @@ class Reconciler:
             if not self._wait_for_capacity():
                 return
             batch = lost[start : start + BATCH]
-            # Claimed first: after a crash before they are published, a later run finds them.
+            # Claimed first: after a crash before publishing, a later run finds them.
             if claimed := self._delivery_log.claim_for_republish(batch, idle_since):
                 self._publish(claimed)
 
     def _wait_for_capacity(self) -> bool:
-        """Wait until the queue is short: in a long one, what waits looks lost.
+        """Wait until the queue is short: in a long queue, waiting events look lost.
 
-        Nothing is claimed while the broker is unavailable. False when the service stops.
+        Return False if the task is stopping. Raises: BrokerUnavailable, before anything is claimed.
         """
         while self._publisher.depth(self._queue) >= MAX_QUEUE_DEPTH:
             if self._task.wait(_TICK_SECONDS):
@@ -133,13 +133,13 @@ class Reconciler:
 
     def _publish(self, events: Sequence[BookingStateChanged]) -> None:
         messages = [OutboxMessage.of_change(event).to_queue(self._queue) for event in events]
-        refused = self._publisher.publish(messages)
+        nacked = self._publisher.publish(messages)
         for event in events:
             logger.info("event republished", extra={"event_id": event.event_id})
         logger.warning("lost events republished", extra={"count": len(events)})
         EVENTS_REPUBLISHED.labels(self._queue).inc(len(events))
-        if refused:
-            logger.error("the broker refused messages", extra={"count": len(refused)})
+        if nacked:
+            logger.error("the broker refused messages", extra={"count": len(nacked)})
 
 
 def _is_final(record: DeliveryRecord | None) -> bool:

@@ -1,4 +1,4 @@
-"""Reminds patients of upcoming appointments: once for each version of a booking."""
+"""Reminds patients of upcoming appointments, once per version of a booking."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from notification_service.email.outgoing_email import OutgoingEmail
 
 logger = logging.getLogger(__name__)
 
-#: Later than this before the appointment, a reminder is useless.
+#: Closer to the appointment than this, a reminder is useless.
 CUTOFF = timedelta(hours=1)
-#: A patient who was notified so shortly before the reminder is due gets none.
+#: A patient who was notified this shortly before a reminder is due gets no reminder.
 RECENT = timedelta(hours=3)
-#: Reminders in one run; the rest wait for the next one.
+#: Reminders per run; the rest wait for the next run.
 MAX_PER_RUN = 500
-#: After so many reminders in a record that the mail server did not accept, the run ends.
+#: After this many consecutive reminders that the mail server did not accept, the run ends.
 MAX_CONSECUTIVE_FAILURES = 10
-#: Tries with an unknown outcome: each may have sent a copy, or have killed its notifier.
+#: Attempts with an unknown outcome: each may have sent a copy or crashed its notifier.
 MAX_UNKNOWN_OUTCOMES = 3
 
 _INTERVAL_SECONDS = 60.0
@@ -42,11 +42,11 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Reminders:
-    """A periodic task of each notifier; the delivery log keeps two from sending the same reminder.
+    """A periodic task of each notifier. Claims in the delivery log prevent duplicate reminders.
 
-    A reminder is due from `before` until `CUTOFF` before its appointment, whatever was down in
-    between. It is claimed, its booking is read, it is sent, and the outcome is recorded. A crash on
-    the way leaves a lease; another notifier continues when that has expired.
+    A reminder is due from `before` until `CUTOFF` before its appointment, whatever outage happens
+    in between. Each is claimed, its booking is read, it is sent, and its outcome is recorded. After
+    a crash, another notifier continues when the lease has expired.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class Reminders:
         self._task.stop()
 
     def run_once(self) -> None:
-        """Send the reminders that are due, earliest appointment first. Raises: DatabaseUnavailable,
-        and ChannelUnavailable when the mail server accepts nothing."""
+        """Send the due reminders, earliest appointment first. Raises: DatabaseUnavailable, and
+        ChannelUnavailable if the mail server accepts none of them."""
         failures = 0
         for count, (event, record) in enumerate(self._due()):
             if count >= MAX_PER_RUN or self._task.is_stopping:
@@ -96,7 +96,7 @@ class Reminders:
             records = self._delivery_log.find_records(wanted)
             for event in wanted:
                 record = records.get(event.event_id)
-                # What was postponed waits for the end of its lease: others come first meanwhile.
+                # A postponed reminder waits until its lease expires, which lets others go first.
                 if record is None or record.is_stale(at):
                     yield event, record
             since = page.reached + _MILLISECOND
@@ -105,7 +105,8 @@ class Reminders:
         return event.occurred_at > event.date - self._before - RECENT
 
     def _remind(self, event: BookingStateChanged, record: DeliveryRecord | None) -> State | None:
-        """Claim the reminder, send it and record the outcome. None if it was not ours to send."""
+        """Claim a reminder, send it and record the outcome. Return None without a claim or if the
+        outcome is unknown."""
         try:
             claim = self._delivery_log.claim(event)
         except LeaseHeld:
@@ -115,7 +116,7 @@ class Reminders:
         try:
             state = self._final_state(event, record) or self._send(event)
         except DeliveryOutcomeUnknown:
-            # It stays under its lease, so that the next try knows that it may send a duplicate.
+            # Keep the lease, so that the next attempt knows that it may send a duplicate.
             return None
         except TransientError:
             self._delivery_log.record_outcome(claim, State.POSTPONED)

@@ -728,7 +728,7 @@ def test_who_asks_while_somebody_looks_shares_the_next_look(
     threads = [threading.Thread(target=queues.flows) for _ in range(10)]
     for each in threads:
         each.start()
-    eventually(lambda: len(queues._looks._queue) == 9)
+    eventually(lambda: len(queues._reads._queue) == 9)
     may_look.set()
     for each in threads:
         each.join()

@@ -85,7 +85,7 @@ def test_what_was_refused_comes_back_each_time_later(backlog: PendingMessages) -
     for _ in range(3):
         assert _wait_for(backlog) == number
         backlog.back_off([number])
-        pauses.append(backlog._refused[0][0] - time.monotonic())
+        pauses.append(backlog._nacked[0][0] - time.monotonic())
     assert pauses[0] <= 0.05 < pauses[1] <= 0.1 < pauses[2] <= 0.2
 
 

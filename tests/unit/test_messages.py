@@ -96,7 +96,7 @@ def test_both_messages_name_the_version_they_are_about() -> None:
 def test_a_request_is_no_event() -> None:
     booking = make_booking()
     transition = steps.Transition(booking.id, booking.date, 1, booking.history[0])
-    with pytest.raises(ValueError, match="no transition"):
+    with pytest.raises(ValueError, match="not a transition"):
         BookingStateChanged.of(transition)
 
 
