@@ -32,7 +32,7 @@ class OpeningIntervalField(fields.Field[OpeningInterval]):
         try:
             return OpeningInterval.parse(value)
         except (ValueError, AttributeError):
-            raise ValidationError(f"{value!r} is not a span like 08:00-20:00") from None
+            raise ValidationError(f"{value!r} is not an interval like 08:00-20:00") from None
 
 
 class DelayField(fields.Field[tuple[float, float]]):
@@ -45,22 +45,22 @@ class DelayField(fields.Field[tuple[float, float]]):
         except ValidationError:
             raise ValidationError(f"{value!r:.80} is not a delay like 2-5") from None
         if not 0 <= delay[0] <= delay[1] < 3600:
-            raise ValidationError(f"{value!r} is not a rising range within the hour")
+            raise ValidationError(f"{value!r} is not an ascending range below 3600")
         return delay
 
 
-def _follow_each_other(spans: Sequence[OpeningInterval]) -> None:
+def _require_ascending(spans: Sequence[OpeningInterval]) -> None:
     """Overlapping intervals would list a slot twice. Raises: ValidationError."""
     for earlier, later in pairwise(spans):
         if earlier.closes is None or later.opens < earlier.closes:
-            raise ValidationError("spans of a day must follow each other")
+            raise ValidationError("intervals of a day must be in order, without overlap")
 
 
 class CalendarSchema(ConfigSchema):
     timezone = Zone(load_default=ZoneInfo("UTC"))
     opening_hours = fields.Dict(
         keys=fields.String(validate=validate.OneOf(_WEEKDAYS)),
-        values=fields.List(OpeningIntervalField(), validate=_follow_each_other),
+        values=fields.List(OpeningIntervalField(), validate=_require_ascending),
         required=True,
     )
     slot_minutes = WholeNumber(1, 24 * 60, load_default=30)

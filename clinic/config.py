@@ -39,7 +39,7 @@ class OutboxSettings:
 
 
 _OUTBOX = OutboxSettings()
-_OUTBOX_FIELDS = [each.name for each in dataclass_fields(OutboxSettings)]
+_OUTBOX_FIELDS = [item.name for item in dataclass_fields(OutboxSettings)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def load(path: str) -> dict[str, Any]:
         reason = " ".join(str(error).split())  # YAML errors span several lines
         raise ConfigError(reason) from None
     if not isinstance(config, dict):
-        raise ConfigError("it holds no settings")
+        raise ConfigError("the file contains no settings")
     prepare(config)
     return config
 

@@ -56,7 +56,7 @@ class WebhookUrl(fields.Field[Url]):
         if url.auth or url.fragment:
             raise ValidationError("must have no user, no password and no #fragment")
         if url.scheme == "http" and not is_loopback(url.host.strip("[]")):
-            raise ValidationError("must be https, but for this machine itself")
+            raise ValidationError("must be https, unless the host is this machine")
         return url
 
 
@@ -69,7 +69,7 @@ class WebhookSchema(ConfigSchema):
         if data["url"] is None:
             return None
         if not data["secrets"]:
-            raise ValidationError("is needed to sign what goes to the url", "secret")
+            raise ValidationError("is required to sign webhook requests", "secret")
         return WebhookChannel(**data)
 
 

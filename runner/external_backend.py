@@ -34,7 +34,7 @@ class ExternalBackend:
         return True
 
 
-def given(variable: str, uri: str, connect: Callable[[str, float], None]) -> ExternalBackend:
+def external(variable: str, uri: str, connect: Callable[[str, float], None]) -> ExternalBackend:
     """Return the backend that a variable names. Raises: StartupError if it can't be reached."""
     try:
         connect(uri, 5)

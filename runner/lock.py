@@ -19,10 +19,10 @@ def lock(directory: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
-        owner = file.read().strip()
+        pid = file.read().strip()
         file.close()
         raise StartupError(
-            f"{directory} is in use by another run, started as process {owner}"
+            f"{directory} is in use by another run, started as process {pid}"
         ) from None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")

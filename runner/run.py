@@ -11,7 +11,7 @@ from typing import IO
 from runner import mongodb, rabbitmq
 from runner.configuration import require_configuration
 from runner.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE
-from runner.external_backend import Backend, given
+from runner.external_backend import Backend, external
 from runner.lock import lock
 from runner.mongodb import MongoServer
 from runner.ports import is_taken, reserve
@@ -147,13 +147,13 @@ class Run:
 
     def _broker(self) -> Backend:
         if self._settings.amqp_uri:
-            return given("AMQP_URI", self._settings.amqp_uri, rabbitmq.connect)
+            return external("AMQP_URI", self._settings.amqp_uri, rabbitmq.connect)
         rabbitmq.require_programs()
         return RabbitNode(self._settings.directory / "rabbitmq")
 
     def _database(self) -> Backend:
         if self._settings.mongodb_uri:
-            return given("MONGODB_URI", self._settings.mongodb_uri, mongodb.ping)
+            return external("MONGODB_URI", self._settings.mongodb_uri, mongodb.ping)
         return MongoServer(self._settings.directory / "mongodb", DATABASE_PLACE)
 
 

@@ -74,7 +74,7 @@ class AppointmentQueries:
 
 
 def _found(found: list[Document], limit: int) -> QueryResult:
-    return QueryResult(tuple(_appointment(each) for each in found[:limit]), len(found) > limit)
+    return QueryResult(tuple(_appointment(row) for row in found[:limit]), len(found) > limit)
 
 
 def _appointment(found: Document) -> Appointment:

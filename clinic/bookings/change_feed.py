@@ -54,7 +54,7 @@ class ChangeFeed:
             if len(found) < self._page:
                 return _page(found, until)
             last = found[-1]["updatedAt"]
-            before = [each for each in found if each["updatedAt"] < last]
+            before = [booking for booking in found if booking["updatedAt"] < last]
             return _page([*before, *self._find(last)], last)
 
     def _find(self, updated_at: Any, limit: int = 0) -> list[Document]:
@@ -63,7 +63,7 @@ class ChangeFeed:
 
 
 def _page(found: Sequence[Document], reached: datetime) -> Page:
-    return Page(tuple(_transitions(each) for each in found), reached)
+    return Page(tuple(_transitions(booking) for booking in found), reached)
 
 
 def _transitions(booking: Document) -> BookingTransitions:

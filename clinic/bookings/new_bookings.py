@@ -38,7 +38,7 @@ class NewBookings:
         # Each retry means that others have taken units meanwhile; the caller's timeout bounds it.
         while not self._insert(booking | {QUOTA_KEY: key}):
             held = self._held(holder)
-            if booking["_id"] in {each["_id"] for each in held}:
+            if booking["_id"] in {document["_id"] for document in held}:
                 return  # an earlier attempt of the driver succeeded
             key = self._another_key(booking, held, holder, self._max_open)
 
@@ -62,10 +62,10 @@ class NewBookings:
         self, booking: Document, held: Sequence[Document], holder: str, max_open: int
     ) -> str:
         """Raises: TooManyOpenBookings, IdempotencyKeyUsed."""
-        over = [each["_id"] for each in held if _is_over(each)]
+        over = [document["_id"] for document in held if _is_over(document)]
         if over:
             self._release(over)
-        taken = {each[QUOTA_KEY] for each in held if each["_id"] not in over}
+        taken = {document[QUOTA_KEY] for document in held if document["_id"] not in over}
         key = free_key(holder, max_open, taken)
         if key is None:
             self._require_new_key(booking)

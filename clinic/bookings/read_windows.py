@@ -26,14 +26,14 @@ _AGENDA_WINDOW = timedelta(days=8)
 
 def page_filters(query: BookingsQuery) -> Iterator[dict[str, Any]]:
     """Yield filters to run in turn until the page is full. Each one uses an index."""
-    wanted: dict[str, Any] = {}
+    conditions: dict[str, Any] = {}
     if query.status:
-        wanted["status"] = query.status.value
+        conditions["status"] = query.status.value
     bounds = {"$gte": query.date_from, "$lt": query.date_to}
     if dates := {name: date for name, date in bounds.items() if date}:
-        wanted["date"] = dates
+        conditions["date"] = dates
     for created in _created(query.after, is_bounded=bool(dates)):
-        yield wanted | created
+        yield conditions | created
 
 
 def agenda_windows(first: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -65,7 +65,7 @@ def _created(after: Position | None, *, is_bounded: bool) -> Iterator[dict[str, 
 def _windows(after: Position | None) -> list[timedelta]:
     span = after.span if after else timedelta(0)
     near = [span * times for times in _LOOK_BACK_SPANS] if span else []
-    return [*near, *(each for each in _LOOK_BACK if each > span * _LOOK_BACK_SPANS[-1])]
+    return [*near, *(window for window in _LOOK_BACK if window > span * _LOOK_BACK_SPANS[-1])]
 
 
 def _condition(created: dict[str, datetime]) -> dict[str, Any]:

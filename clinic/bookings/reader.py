@@ -79,7 +79,7 @@ class BookingReader:
                 if remaining := listing.limit - len(page):
                     found = self._bookings.find(query, _WITHOUT_OUTBOX)
                     page += found.sort(NEWEST_FIRST).limit(remaining)
-        return [documents.booking_from_document(each) for each in page]
+        return [documents.booking_from_document(document) for document in page]
 
     def taken_seats(self, slot: datetime) -> set[int]:
         with database_errors(OPERATION_TIMEOUT_SECONDS):
@@ -90,8 +90,8 @@ class BookingReader:
         taken: dict[datetime, set[int]] = {}
         confirmed = {"slot": {"$gte": first, "$lte": last}, "status": Status.CONFIRMED.value}
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            for each in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
-                taken.setdefault(each["slot"], set()).add(each["seat"])
+            for row in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
+                taken.setdefault(row["slot"], set()).add(row["seat"])
         return taken
 
     def _find(self, booking_id: str) -> Document:
@@ -110,13 +110,13 @@ class BookingReader:
             if len(ids) == 1:
                 return [self._bookings.find_one({"_id": ids[0]})]
             found = self._bookings.find({"_id": {"$in": sorted(set(ids))}})
-            by_id = {each["_id"]: each for each in found}
-        return [by_id.get(each) for each in ids]
+            by_id = {document["_id"]: document for document in found}
+        return [by_id.get(booking_id) for booking_id in ids]
 
     def _read_seats(self, slots: Sequence[datetime]) -> Sequence[set[int]]:
         confirmed = {"slot": {"$in": sorted(set(slots))}, "status": Status.CONFIRMED.value}
         taken: dict[datetime, set[int]] = {}
         with database_errors():
-            for each in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
-                taken.setdefault(each["slot"], set()).add(each["seat"])
+            for row in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
+                taken.setdefault(row["slot"], set()).add(row["seat"])
         return [taken.get(slot, set()) for slot in slots]

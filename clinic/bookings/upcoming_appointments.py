@@ -46,7 +46,7 @@ class UpcomingAppointments:
             if len(found) < self._page:
                 return _page(found, last)
             reached = found[-1]["slot"]
-            before = [each for each in found if each["slot"] < reached]
+            before = [booking for booking in found if booking["slot"] < reached]
             return _page([*before, *self._find(reached)], reached)
 
     def _find(self, slot: Any, limit: int = 0) -> list[Document]:
@@ -55,7 +55,7 @@ class UpcomingAppointments:
 
 
 def _page(found: Sequence[Document], reached: datetime) -> Page:
-    return Page(tuple(_latest(each) for each in found), reached)
+    return Page(tuple(_latest(booking) for booking in found), reached)
 
 
 def _latest(booking: Document) -> BookingStateChanged:

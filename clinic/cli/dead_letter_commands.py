@@ -56,7 +56,7 @@ def list_letters(path: str, error_code: str | None) -> None:
 def show(path: str, id_: str) -> None:
     """Show a dead letter with its headers and its (untrusted) body."""
     with _opened(path) as queues:
-        dead_letter = next((each for each in queues.fetch_all() if each.id == id_), None)
+        dead_letter = next((found for found in queues.fetch_all() if found.id == id_), None)
         if dead_letter is None:
             raise click.ClickException(f"there is no dead letter {id_}")
         for name, value in dead_letter.to_dict().items():

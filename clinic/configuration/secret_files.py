@@ -31,8 +31,8 @@ def read_secret_files(config: MutableMapping[str, Any]) -> None:
     """Replace the keys of secret files by the secrets, in place. Raises: ConfigError."""
     for *parents, key in _SECRETS:
         part: Any = config
-        for each in parents:
-            part = part.get(each)
+        for parent in parents:
+            part = part.get(parent)
         if isinstance(part, MutableMapping):  # otherwise its schema rejects it
             _replace(part, ".".join([*parents, key]), key)
 
@@ -53,7 +53,7 @@ def _choose(name: str, value: Any, file: Any) -> Any:
     if file in (None, ""):
         return value
     if value not in (None, ""):
-        raise ConfigError(f"{name} and {name}_FILE are both set; one of them is enough")
+        raise ConfigError(f"{name} and {name}_FILE are both set; set only one of them")
     try:
         return _content(Path(plain_text(file)))
     except ValidationError as error:

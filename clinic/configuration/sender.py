@@ -63,5 +63,5 @@ def _display_name(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = re.sub(r"\\(.)", r"\1", text[1:-1]).strip()
     if len(text) > _MAX_NAME_LENGTH or "<" in text or ">" in text:
-        raise ValidationError(f"must have {_MAX_NAME_LENGTH} characters at most in its name")
+        raise ValidationError(f"must have at most {_MAX_NAME_LENGTH} characters in its name")
     return text

@@ -70,7 +70,7 @@ class Host(fields.Field[str]):
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
         if not is_host(plain_text(value)):
-            raise ValidationError("must be a host name or an IP address, in ASCII and without port")
+            raise ValidationError("must be an ASCII host name or an IP address, without a port")
         return str(value)
 
 
@@ -92,7 +92,7 @@ class PublicUrl(fields.Field[str]):
         if url is None or "@" in url.netloc or "?" in value or "#" in value:
             raise ValidationError("must be like https://citas.clinica.example")
         if url.path.strip("/"):
-            raise ValidationError("must have no path: the pages need a host name of their own")
+            raise ValidationError("must have no path: the pages need their own host name")
         return f"{url.scheme}://{url.netloc}"
 
 
@@ -103,9 +103,9 @@ class SecretList(fields.Field[tuple[str, ...]]):
         parts = [part.strip() for part in plain_text(value).split(",")]
         secrets = tuple(plain_text(part) for part in parts if part)
         if not secrets:
-            raise ValidationError("must have a secret between its commas")
+            raise ValidationError("must contain at least one secret")
         if any(len(secret) < SECRET_LENGTH for secret in secrets):
-            raise ValidationError(f"must have {SECRET_LENGTH} characters at least in each secret")
+            raise ValidationError(f"must have at least {SECRET_LENGTH} characters in each secret")
         return secrets
 
 

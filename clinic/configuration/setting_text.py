@@ -1,8 +1,8 @@
 """Validates the text of settings, whatever their source.
 
 Compose's `env_file` and `docker run --env-file` keep quotes and blanks around a value, and a file
-from Windows leaves a carriage return at its end. None of them belongs to a value, so all are
-rejected, in secrets too: they would be wrong without a trace.
+from Windows leaves a carriage return at its end. All of these are rejected, in secrets too, where
+they would be hard to notice.
 """
 
 from __future__ import annotations

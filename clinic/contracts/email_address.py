@@ -36,7 +36,7 @@ def parse_email_address(text: str) -> str:
         raise _too_long()
     address = _without_surroundings(text)
     if not address:
-        raise invalid("email_blank", f"{_ONE}, and not blank")
+        raise invalid("email_blank", "must not be blank")
     if len(address) > MAX_EMAIL:
         raise _too_long()
     try:
@@ -81,19 +81,19 @@ def _checked(address: str) -> str:
 def _fault_of(address: str) -> ValidationError:
     """Return the error of an invalid address, most obvious fault first."""
     local_part, _, domain = address.rpartition("@")
-    faults = (
+    errors = (
         ("email_invisible", "without invisible characters", _INVISIBLE.search(address)),
         ("email_display_name", "without a name and angle brackets", regex.search("[<>]", address)),
-        ("email_no_at", "and has no @", "@" not in address),
+        ("email_no_at", "with an @", "@" not in address),
         ("email_several", "not several", "@" in local_part),
         ("email_spaces", "without blanks", regex.search(r"\s", address)),
         ("email_not_ascii", "with ASCII characters before the @", not local_part.isascii()),
-        ("email_domain", "and what follows the @ is no domain", not _is_domain(domain)),
+        ("email_domain", "with a valid domain after the @", not _is_domain(domain)),
     )
-    for code, text, is_found in faults:
+    for code, text, is_found in errors:
         if is_found:
             return invalid(code, f"{_ONE}, {text}")
-    return invalid("email_invalid", f"{_ONE}, and what precedes the @ is not valid")
+    return invalid("email_invalid", f"{_ONE}, with a valid part before the @")
 
 
 def _is_domain(domain: str) -> bool:

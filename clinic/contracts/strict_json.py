@@ -51,10 +51,10 @@ def dumps(value: Any) -> bytes:
 def _is_too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [inner for each in level for inner in _inner_values(each)]
+        level = [inner for item in level for inner in _inner_values(item)]
         if not level:
             return False
-    return any(isinstance(each, list | dict) for each in level)
+    return any(isinstance(item, list | dict) for item in level)
 
 
 def _inner_values(value: Any) -> Iterable[Any]:

@@ -45,9 +45,9 @@ class DeadLetter:
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits, unique in its queue and stable between fetches."""
-        given = self.message.headers.get(DEAD_LETTER_ID_HEADER)
-        if isinstance(given, str) and _ID.fullmatch(given):
-            return given
+        value = self.message.headers.get(DEAD_LETTER_ID_HEADER)
+        if isinstance(value, str) and _ID.fullmatch(value):
+            return value
         content = self.body or unreadable_reason(self.message).encode()
         return hashlib.sha256(content).hexdigest()[:12]
 
@@ -60,13 +60,13 @@ class DeadLetter:
         """An error code, or RabbitMQ's reason, such as "delivery_limit", if it dead-lettered it."""
         if unreadable_reason(self.message):
             return "rejected"
-        given = self.message.headers.get(ERROR_CODE_HEADER) or self._death.get("reason")
-        return given if isinstance(given, str) and _CODE.fullmatch(given) else "unknown"
+        value = self.message.headers.get(ERROR_CODE_HEADER) or self._death.get("reason")
+        return value if isinstance(value, str) and _CODE.fullmatch(value) else "unknown"
 
     @property
     def error_message(self) -> str:
-        given = self.message.headers.get(ERROR_MESSAGE_HEADER)
-        return _excerpt(unreadable_reason(self.message) or _text(given))
+        value = self.message.headers.get(ERROR_MESSAGE_HEADER)
+        return _excerpt(unreadable_reason(self.message) or _text(value))
 
     @property
     def can_be_replayed(self) -> bool:
@@ -75,11 +75,11 @@ class DeadLetter:
 
     @property
     def dead_lettered_at(self) -> str:
-        given = self.message.headers.get(DEAD_LETTERED_AT_HEADER)
+        value = self.message.headers.get(DEAD_LETTERED_AT_HEADER)
         dead_at = self._death.get("time")
-        if not given and isinstance(dead_at, datetime):
+        if not value and isinstance(dead_at, datetime):
             return to_wire(dead_at.replace(tzinfo=UTC))
-        return _excerpt(_text(given))
+        return _excerpt(_text(value))
 
     @property
     def _death(self) -> Mapping[str, Any]:

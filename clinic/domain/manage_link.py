@@ -19,10 +19,10 @@ def link_code(secret: str, booking_id: str, salt: bytes) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def is_link_code(given: str, secrets: Sequence[str], booking_id: str, salt: bytes) -> bool:
+def is_link_code(submitted: str, secrets: Sequence[str], booking_id: str, salt: bytes) -> bool:
     """Return whether the code was derived from one of the secrets. Compares in constant time.
 
     During a rotation there are two secrets: the first derives new codes, and both are accepted.
     """
     codes = [link_code(secret, booking_id, salt) for secret in secrets]
-    return True in [hmac.compare_digest(given.encode(), code.encode()) for code in codes]
+    return True in [hmac.compare_digest(submitted.encode(), code.encode()) for code in codes]

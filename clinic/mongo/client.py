@@ -61,12 +61,12 @@ def durable_uri(uri: str) -> str:
     Raises: ConfigError, which never quotes the URL: it may contain a password.
     """
     try:
-        given = {name.lower() for name in parse_uri(uri, validate=False)["options"]}
+        configured = {name.lower() for name in parse_uri(uri, validate=False)["options"]}
     except (InvalidURI, ValueError) as error:
         raise ConfigError(f"MONGODB_CONNECTION_URL: {type(error).__name__}") from None
     scheme, netloc, path, query, _ = urlsplit(uri)
     kept = [part for part in query.split("&") if part and not _is_durability(part)]
-    defaults = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
+    defaults = {name: value for name, value in _DEFAULTS.items() if name.lower() not in configured}
     options = "&".join([*kept, urlencode(_DURABILITY | defaults)])
     return urlunsplit((scheme, netloc, path or "/", options, ""))
 

@@ -183,10 +183,10 @@ class PendingMessages:
 
 def _due(delayed: deque[tuple[float, int]]) -> list[int]:
     """Remove the numbers that are due; the others keep their order."""
-    moment = time.monotonic()
-    due = [number for due_at, number in delayed if due_at <= moment]
+    current_time = time.monotonic()
+    due = [number for due_at, number in delayed if due_at <= current_time]
     for _ in range(len(delayed)):
         due_at, number = delayed.popleft()
-        if due_at > moment:
+        if due_at > current_time:
             delayed.append((due_at, number))
     return due

@@ -118,16 +118,16 @@ class Relay:
 
     def _save_checkpoint(self) -> None:
         """Save the checkpoint soon after a change, and regularly as a heartbeat."""
-        moment, offset = time.monotonic(), self._pending.committed_offset()
-        has_changed = offset != self._saved_offset and moment >= self._next_checkpoint
-        if not has_changed and moment < self._next_heartbeat:
+        current_time, offset = time.monotonic(), self._pending.committed_offset()
+        has_changed = offset != self._saved_offset and current_time >= self._next_checkpoint
+        if not has_changed and current_time < self._next_heartbeat:
             return
         self._outbox.save_checkpoint()
         self._recovery.maintain()
         self._saved_offset = offset
         self._next_checkpoint, self._next_heartbeat = (
-            moment + _CHECKPOINT_INTERVAL_SECONDS,
-            moment + self._heartbeat_seconds,
+            current_time + _CHECKPOINT_INTERVAL_SECONDS,
+            current_time + self._heartbeat_seconds,
         )
 
     def _shut_down(self) -> None:

@@ -42,7 +42,7 @@ class SmtpSchema(ConfigSchema):
     ) -> tuple[Channel[OutgoingEmail], str]:
         sender: Sender = data["sender"]
         if sender.name and data["sender_name"]:
-            raise ValidationError("is in SMTP_SENDER already", "sender_name")
+            raise ValidationError("is already in SMTP_SENDER", "sender_name")
         data["sender_name"] = data["sender_name"] or sender.name
         data["sender"] = sender.address
         data["tls"] = _chosen_tls(data, data.pop("starttls"))

@@ -75,7 +75,7 @@ def compose_reminder(
     return _fill("reminder", booking, when=when, link=link)
 
 
-def _fill(name: str, booking: Booking, *, link: ManageLink | None, **words: Any) -> EmailContent:
+def _fill(name: str, booking: Booking, *, link: ManageLink | None, **values: Any) -> EmailContent:
     """Render a template. Its first line is the subject; empty lines separate paragraphs."""
     template = _TEMPLATES.get_template(f"{booking.language}/{name}.txt")
     filled = template.render(
@@ -83,7 +83,7 @@ def _fill(name: str, booking: Booking, *, link: ManageLink | None, **words: Any)
         reference=booking.id,
         link=link,
         language=booking.language,
-        **words,
+        **values,
     )
     subject, *paragraphs = re.split(r"\n{2,}", filled.strip())
     html = _TEMPLATES.get_template("mail.html").render(

@@ -157,5 +157,5 @@ def _first_blocking(
     for booking, event in without_outcome:
         if booking.updated_at > too_old:
             return booking.updated_at
-        logger.error("no outcome for two days, given up", extra={"event_id": event.event_id})
+        logger.error("no outcome for two days, event abandoned", extra={"event_id": event.event_id})
     return None

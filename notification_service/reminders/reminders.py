@@ -92,9 +92,9 @@ class Reminders:
         since, until = at, at + self._before
         while since <= until:
             page = self._upcoming.read(since, until)
-            wanted = [event for event in page.events if not self._was_recently_notified(event)]
-            records = self._delivery_log.find_records(wanted)
-            for event in wanted:
+            events = [event for event in page.events if not self._was_recently_notified(event)]
+            records = self._delivery_log.find_records(events)
+            for event in events:
                 record = records.get(event.event_id)
                 # A postponed reminder waits until its lease expires, which lets others go first.
                 if record is None or record.is_stale(at):
@@ -132,9 +132,7 @@ class Reminders:
             logger.warning("too late for a reminder", extra={"event_id": event.event_id})
             return State.FAILED
         if record and record.ambiguous >= MAX_UNKNOWN_OUTCOMES - 1:
-            logger.warning(
-                "unknown whether a reminder was sent", extra={"event_id": event.event_id}
-            )
+            logger.warning("reminder outcome unknown", extra={"event_id": event.event_id})
             return State.FAILED
         return None
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from runner import mongodb, rabbitmq
-from runner.external_backend import given
+from runner.external_backend import external
 from runner.ports import free_port
 from runner.startup_error import StartupError
 
@@ -20,7 +20,7 @@ def test_a_server_nobody_answers_at_is_one_line_without_the_password(variable, s
         connect(uri, 0.3)
 
     with pytest.raises(StartupError, match=f"^{variable}: cannot connect to {address}: ") as caught:
-        given(variable, uri, impatient)
+        external(variable, uri, impatient)
 
     assert len(str(caught.value).splitlines()) == 1
     assert "refused" in str(caught.value).lower()
@@ -29,7 +29,7 @@ def test_a_server_nobody_answers_at_is_one_line_without_the_password(variable, s
 
 def test_a_uri_that_is_none_is_one_line():
     with pytest.raises(StartupError, match=r"^MONGODB_URI: cannot connect to nonsense: "):
-        given("MONGODB_URI", "nonsense", mongodb.ping)
+        external("MONGODB_URI", "nonsense", mongodb.ping)
 
 
 def test_options_of_a_uri_are_not_shown():
@@ -37,7 +37,7 @@ def test_options_of_a_uri_are_not_shown():
         raise ConnectionRefusedError("refused")
 
     with pytest.raises(StartupError, match=r"^MONGODB_URI: cannot connect to h/db: refused$"):
-        given("MONGODB_URI", "mongodb://u:p@h/db?tlsCertificateKeyFilePassword=x", refuse)
+        external("MONGODB_URI", "mongodb://u:p@h/db?tlsCertificateKeyFilePassword=x", refuse)
 
 
 def test_each_node_of_a_list_is_shown_without_its_password():
@@ -45,10 +45,10 @@ def test_each_node_of_a_list_is_shown_without_its_password():
         raise ConnectionRefusedError("refused")
 
     with pytest.raises(StartupError, match=r"^AMQP_URI: cannot connect to a:1/;b:2/: refused$"):
-        given("AMQP_URI", "amqp://u:secret@a:1/;amqp://u:secret@b:2/", refuse)
+        external("AMQP_URI", "amqp://u:secret@a:1/;amqp://u:secret@b:2/", refuse)
 
 
 def test_nothing_is_started_for_a_server_that_answers():
-    backend = given("AMQP_URI", "amqp://elsewhere/", lambda *_: None)
+    backend = external("AMQP_URI", "amqp://elsewhere/", lambda *_: None)
 
     assert (backend.uri, backend.servers, backend.is_ready()) == ("amqp://elsewhere/", [], True)

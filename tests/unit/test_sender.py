@@ -69,5 +69,5 @@ def test_the_name_may_stand_in_a_variable_of_its_own() -> None:
 
 
 def test_two_names_are_one_too_many() -> None:
-    with pytest.raises(ConfigError, match=r"^SMTP_SENDER_NAME .*SMTP_SENDER already"):
+    with pytest.raises(ConfigError, match=r"^SMTP_SENDER_NAME .*already in SMTP_SENDER"):
         channel(sender="Sol <citas@clinica.example>", sender_name="Luna")
