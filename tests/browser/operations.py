@@ -186,7 +186,7 @@ def dead_letters_are_mended_with_the_keyboard(browser: Browser, clinic: Clinic) 
         dead_lettered(clinic, "check_unavailable"),
         on_page(browser, clinic.url, SPANISH, LETTERS) as visitor,
     ):
-        for button in (".causes button", ".letter button", ".letter a.danger"):
+        for button in (".error-codes button", ".dead-letter button", ".dead-letter a.danger"):
             visitor.tab_to(button)
         visitor.page.keyboard.press("Enter")
         visitor.wait_for(SPANISH.drop_title)

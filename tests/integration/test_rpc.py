@@ -202,13 +202,13 @@ def test_what_is_wrong_with_a_service_is_told_by_its_name(
 ) -> None:
     desk, at_desk = container_factory(Desk, config), RpcPool(amqp_uri, NOTIFICATION_ADMIN)
     desk.start()
-    with pytest.raises(ServiceUnavailable, match="the notification desk has raised database_"):
+    with pytest.raises(ServiceUnavailable, match="the notification admin has raised database_"):
         call(at_desk, "fail")
-    with pytest.raises(RuntimeError, match="in the notification desk"):
+    with pytest.raises(RuntimeError, match="in the notification admin"):
         call(at_desk, "no_such_method")
     for each in (desk, service):
         each.stop()
-    with pytest.raises(ServiceUnavailable, match="no notification desk is running"):
+    with pytest.raises(ServiceUnavailable, match="no notification admin is running"):
         call(at_desk, "echo", value=1)
     with pytest.raises(ServiceUnavailable, match="no booking service is running"):
         call(pool, "echo", value=1)

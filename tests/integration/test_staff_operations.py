@@ -310,7 +310,7 @@ def test_one_letter_is_replayed_as_if_it_were_new(
     assert {name for name in message.headers if name != "x-delivery-count"} == {"x-replay-count"}
     assert ids(staff.get(LETTERS).text) == [kept]
     (record,) = caplog.records
-    assert (record.event, record.letter_id, record.code) == (  # type: ignore[attr-defined]
+    assert (record.event, record.dead_letter_id, record.code) == (  # type: ignore[attr-defined]
         "dead_letter_replayed_by_staff",
         id_,
         "check_unavailable",
@@ -519,7 +519,7 @@ def test_one_at_a_time_looks_and_the_next_is_told_so(
     staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = park(amqp_uri)
-    monkeypatch.setattr(inspection_lock, "LINE_SECONDS", 0.2)
+    monkeypatch.setattr(inspection_lock, "ACQUIRE_TIMEOUT_SECONDS", 0.2)
     room = staff.app.config["INSPECTION_LOCK"]
     with room.session(10):
         answer, seconds = _timed(lambda: staff.get(LETTERS))
