@@ -1,1 +1,1 @@
-"""The REST API of the clinic."""
+"""The HTTP gateway: the JSON API and the web pages of the clinic."""

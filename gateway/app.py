@@ -1,4 +1,4 @@
-"""Puts the Flask application together."""
+"""Creates the Flask application."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from gateway.http.redirects import restore_fragment
 from gateway.limits import failed_attempts
 from gateway.limits.rate_limits import limit_requests
 from gateway.openapi.routes import documents
-from gateway.patient_pages.booking_form import asking, welcome
-from gateway.patient_pages.booking_page import appointment
-from gateway.patient_pages.reschedule_page import moving
+from gateway.patient_pages.booking_form import booking_form, booking_form_post
+from gateway.patient_pages.booking_page import booking_page
+from gateway.patient_pages.reschedule_page import reschedule
 from gateway.rpc_clients.free_slots import FreeSlots
 from gateway.server.request_body import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
 from gateway.staff_pages.inspection_lock import InspectionLock
 from gateway.web.static_files import assets
 
-error_pages.register(welcome, asking, appointment, moving)
+error_pages.register(booking_form, booking_form_post, booking_page, reschedule)
 
 
 def create_app(
@@ -49,13 +49,14 @@ def create_app(
     shared: Settings | None = None,
     readers: RpcPool | None = None,
 ) -> Flask:
-    """`shared` says where the broker is whose queues staff look at; without it they can't.
+    """Create the application.
 
-    `readers` calls the booking service for those who only look, so that many of them keep nobody
-    from a change; without it they share the other calls.
+    `shared` has the broker settings for the dead-letter and queue pages, which don't work without.
+    `readers` is the RPC pool for reading free slots, so that readers can't delay changes. It
+    defaults to `booking_service`.
     """
     app = Flask(__name__, static_folder=None)
-    app.url_map.merge_slashes = False  # a path with too many is unknown, and redirects nobody
+    app.url_map.merge_slashes = False  # extra slashes: 404, no redirect
     app.config.update(
         PROVIDE_AUTOMATIC_OPTIONS=False,
         BOOKINGS=store,
@@ -83,31 +84,31 @@ def create_app(
 
 
 def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySettings) -> None:
-    """Register what every request passes, whichever view answers it."""
+    """Register the hooks that run for every request, whichever view handles it."""
     failed_attempts.register(app, settings.failed_attempts_limit)
     app.url_value_preprocessor(_canonicalize_ids)
     instrumentation.register(app)
     problem_details.register(app)
-    error_pages.register_for_people(app)
+    error_pages.register_fallback(app)
     app.before_request(restore_fragment)
 
 
 def _register_views(app: Flask, store: BookingRepository) -> None:
-    pages = (welcome, asking, appointment, moving, assets)
-    for each in (bookings, listing, changes, slots, health, documents, *pages):
-        app.register_blueprint(each)
+    pages = (booking_form, booking_form_post, booking_page, reschedule, assets)
+    for blueprint in (bookings, listing, changes, slots, health, documents, *pages):
+        app.register_blueprint(blueprint)
     metrics.register(app, store.outbox)
     staff_site.register(app, store)
 
 
 def _resolve_client(app: Flask, proxies: int) -> None:
-    """Tell each request who its client is and whether it came over TLS."""
+    """Take the client's address and scheme from the headers of trusted proxies."""
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=proxies)  # type: ignore[method-assign]
     app.wsgi_app = ClientAddressMiddleware(app.wsgi_app, proxies)  # type: ignore[method-assign]
 
 
 def _canonicalize_ids(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Whatever the path has, views, links and answers have the canonical id."""
-    if values and (found := canonical_id(values.get("booking_id"))):
-        values["booking_id"] = found
+    """Replace the id in the path by its canonical form, for views, links and responses."""
+    if values and (booking_id := canonical_id(values.get("booking_id"))):
+        values["booking_id"] = booking_id

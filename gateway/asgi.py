@@ -1,9 +1,9 @@
-"""What `python -m gateway` serves: the application behind its ASGI adapter."""
+"""The ASGI application that `python -m gateway` serves by default."""
 
 from gateway.server.asgi_adapter import AsgiAdapter
 from gateway.wsgi import app as application
 
-#: Requests at once; those beyond wait for a thread.
+#: Requests handled at the same time; further requests wait for a thread.
 THREADS = 128
 
 app = AsgiAdapter(application, THREADS)

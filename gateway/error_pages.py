@@ -1,4 +1,4 @@
-"""What a page says when it can't be what was asked for."""
+"""HTML error pages."""
 
 from __future__ import annotations
 
@@ -10,88 +10,90 @@ from werkzeug.exceptions import HTTPException
 from clinic.errors import ClinicError
 from gateway.auth.staff_sessions import HOME
 from gateway.http import problem_details
-from gateway.http.problem_details import RETRY_AFTER_SECONDS, status_of
+from gateway.http.problem_details import RETRY_AFTER_SECONDS, http_status_of
 from gateway.http.redirects import is_api, nearest_address
-from gateway.patient_pages.booking_form import asking, form_page
+from gateway.patient_pages.booking_form import booking_form_post, form_page
 from gateway.patient_pages.form_fields import Form
 from gateway.staff_pages.staff_rendering import staff_page
 from gateway.web.rendering import page
 
 logger = logging.getLogger(__name__)
 
-#: The texts for a status; anything else is a fault of ours.
-_REFUSALS = {404: "not_found", 429: "too_many", 503: "unavailable"}
-_REFUSALS |= dict.fromkeys((400, 408, 413, 414, 415, 417, 431), "unreadable")
+#: The message key of each status. Any other status is an internal error.
+_ERROR_KEYS = {404: "not_found", 429: "too_many", 503: "unavailable"}
+_ERROR_KEYS |= dict.fromkeys((400, 408, 413, 414, 415, 417, 431), "unreadable")
 
-#: Characters in Accept. A long list takes long to read, and no browser sends one.
+#: Characters in Accept. A longer header is slow to parse, and no browser sends one.
 _MAX_ACCEPT = 1000
-_KINDS = ("application/problem+json", "application/json", "text/html")
+_MEDIA_TYPES = ("application/problem+json", "application/json", "text/html")
 
 
 def register(*blueprints: Blueprint) -> None:
-    for each in blueprints:
-        each.register_error_handler(ClinicError, _refused)
-        each.register_error_handler(HTTPException, _http)
-        each.register_error_handler(Exception, _unexpected)
+    """Render the errors of these blueprints as pages."""
+    for blueprint in blueprints:
+        blueprint.register_error_handler(ClinicError, _handle_clinic_error)
+        blueprint.register_error_handler(HTTPException, _handle_http_error)
+        blueprint.register_error_handler(Exception, _handle_unexpected_error)
 
 
-def register_for_people(app: Flask) -> None:
-    """Show a page to people, wherever no blueprint answers; programs get their problem."""
-    app.register_error_handler(HTTPException, _unrouted)
+def register_fallback(app: Flask) -> None:
+    """Handle errors outside any blueprint: browsers get a page, API clients problem details."""
+    app.register_error_handler(HTTPException, _handle_unrouted)
 
 
-def _unrouted(error: HTTPException) -> Response:
-    nearest = nearest_address() if error.code == 404 else None
-    return nearest or _told_in_general(error)
+def _handle_unrouted(error: HTTPException) -> Response:
+    redirect = nearest_address() if error.code == 404 else None
+    return redirect or _negotiated_error(error)
 
 
-def _told_in_general(error: HTTPException) -> Response:
-    if is_api(request.path) or not _prefers_a_page():
+def _negotiated_error(error: HTTPException) -> Response:
+    if is_api(request.path) or not _accepts_html():
         return problem_details.http_problem(error)
-    refusal = "no_page" if error.code in (404, 405) else _REFUSALS.get(error.code or 500, "wrong")
-    return _with_headers(page("refusal.html", error.code or 500, refusal=refusal), error)
+    status = error.code or 500
+    key = "no_page" if status in (404, 405) else _ERROR_KEYS.get(status, "wrong")
+    return _with_headers(page("error.html", status, error_key=key), error)
 
 
-def _prefers_a_page() -> bool:
-    """Browsers name text/html when they go to an address; programs that take anything don't."""
+def _accepts_html() -> bool:
+    """Browsers name text/html when they navigate; API clients that accept anything don't."""
     accepted = request.headers.get("Accept", "")
     if len(accepted) > _MAX_ACCEPT or "text/html" not in accepted.lower():
         return False
-    return request.accept_mimetypes.best_match(_KINDS) == "text/html"
+    return request.accept_mimetypes.best_match(_MEDIA_TYPES) == "text/html"
 
 
-def _refused(error: ClinicError) -> Response:
-    status = status_of(error)
+def _handle_clinic_error(error: ClinicError) -> Response:
+    status = http_status_of(error)
     if status not in (404, 429, 503):
-        return _unexpected(error)
-    answer = _page(status)
+        return _handle_unexpected_error(error)
+    response = _page(status)
     if status == 503:
-        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return answer
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
-def _http(error: HTTPException) -> Response:
+def _handle_http_error(error: HTTPException) -> Response:
     return _with_headers(_page(error.code or 500), error)
 
 
-def _with_headers(answer: Response, error: HTTPException) -> Response:
-    told = problem_details.TELLING_HEADERS
-    answer.headers.extend([pair for pair in error.get_headers() if pair[0] in told])
-    return answer
+def _with_headers(response: Response, error: HTTPException) -> Response:
+    passed = problem_details.PASSED_HEADERS
+    response.headers.extend([pair for pair in error.get_headers() if pair[0] in passed])
+    return response
 
 
-def _unexpected(error: Exception) -> Response:
+def _handle_unexpected_error(error: Exception) -> Response:
     logger.error("unexpected error", exc_info=error)
     return _page(500)
 
 
 def _page(status: int) -> Response:
-    """Who has filled in the form keeps it: it can be sent again as it is. Who was at a booking is
-    led back to it."""
-    refusal = _REFUSALS.get(status, "wrong")
-    if request.blueprint == asking.name and status in (429, 503):
-        return form_page(Form.of(request.form), status, trouble=refusal)
+    """Keep what the patient entered in the booking form, ready to be sent again. Errors of a
+    booking's pages link back to the booking."""
+    error_key = _ERROR_KEYS.get(status, "wrong")
+    if request.blueprint == booking_form_post.name and status in (429, 503):
+        return form_page(Form.of(request.form), status, error_key=error_key)
     if request.path.startswith(HOME):
-        return staff_page("refusal.html", status, refusal=refusal)
-    way_back = (request.view_args or {}) if status != 404 else {}
-    return page("refusal.html", status, refusal=refusal, **way_back)
+        return staff_page("error.html", status, error_key=error_key)
+    booking_id = (request.view_args or {}) if status != 404 else {}
+    return page("error.html", status, error_key=error_key, **booking_id)

@@ -1,4 +1,4 @@
-"""What the gateway reads of `config.yaml`."""
+"""The settings that the gateway reads from `config.yaml`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEFAULT_SMTP = {"sender": Sender(DEFAULT_SENDER)}
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """What the pages say of the clinic's calendar; the rest of it the booking service knows."""
+    """The part of the calendar that pages show; the booking service has all of it."""
 
     zone: ZoneInfo = _UTC
     slot: timedelta = timedelta(minutes=30)
@@ -31,9 +31,9 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`staff_api_keys` are the operator's; while there are none, `generated_staff_keys` are
-    accepted instead. `domain` is the clinic's, as in the address that its letters come from.
-    Without `link_secrets` the codes of letters open nothing. A limit of None is off."""
+    """`staff_api_keys` come from the operator; `generated_staff_keys` apply only without them.
+    `domain` is that of the sender address of e-mails. Without `link_secrets`, no link code of an
+    e-mail is valid. A limit of None disables it."""
 
     staff_api_keys: frozenset[str] = field(default=frozenset(), repr=False)
     rate_limit: str | None = None
@@ -47,22 +47,22 @@ class GatewaySettings:
 
     @property
     def staff_keys(self) -> frozenset[str]:
-        """The keys in force."""
+        """The keys that are accepted."""
         return self.staff_api_keys or self.generated_staff_keys
 
     @property
     def is_list_restricted(self) -> bool:
-        """Whether `GET /bookings/` requires a staff key: the operator has chosen one."""
+        """Whether `GET /bookings/` requires a staff key: only if the operator set one."""
         return bool(self.staff_api_keys)
 
     @property
     def is_published_securely(self) -> bool:
-        """Whether patients and staff reach the gateway over TLS, by its published address."""
+        """Whether the public URL of the gateway is https."""
         return urlsplit(self.public_url).scheme == "https"
 
 
 class Keys(SecretList):
-    """Keys separated by commas; an HTTP header can carry printable ASCII only."""
+    """Keys separated by commas, in printable ASCII: an HTTP header has to carry them."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[str, ...]:
         keys = super()._deserialize(value, *args, **kwargs)
@@ -109,6 +109,6 @@ class GatewaySettingsSchema(ConfigSchema):
 
 
 def gateway_settings(config: Mapping[str, Any]) -> GatewaySettings:
-    """Raises: ConfigError, which names every key at fault."""
+    """Raises: ConfigError, which lists every invalid key."""
     result: GatewaySettings = read(GatewaySettingsSchema(), config)
     return result

@@ -1,4 +1,4 @@
-"""The staff's pages: which there are, and what all of them are behind."""
+"""Registers the staff pages, their sign-in, CSRF protection and error pages."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from gateway.staff_pages.login import login
 from gateway.staff_pages.queues_page import queues
 from gateway.staff_pages.staff_booking import booking
 from gateway.staff_pages.staff_rendering import staff_page
-from gateway.staff_search.search_page import finding, search
+from gateway.staff_search.search_page import search
 
-elsewhere = Blueprint("staff_elsewhere", __name__, url_prefix=staff_sessions.HOME)
+unknown_pages = Blueprint("staff_unknown_pages", __name__, url_prefix=staff_sessions.HOME)
 
 
-@elsewhere.get("/<path:unknown>")
+@unknown_pages.get("/<path:unknown>")
 def show(unknown: str) -> Response:
-    """Say it as the other pages do, to those who may know what there is."""
-    nearest = nearest_address()
-    if nearest is None:
+    """Redirect or answer 404 only after sign-in, so that others can't probe for pages."""
+    redirect = nearest_address()
+    if redirect is None:
         raise NotFound
-    return nearest
+    return redirect
 
 
-def _stale(_error: CSRFError) -> Response:
+def _handle_csrf_error(_error: CSRFError) -> Response:
     log_security_event(SecurityEvent.CSRF_REJECTED, key_id=session.get("key_id"))
-    return staff_page("refusal.html", 400, refusal="stale_form")
+    return staff_page("error.html", 400, error_key="stale_form")
 
 
-#: Those that ask for a session, and for a form of it.
-PAGES = (agenda, search, finding, booking, dead_letters, queues, elsewhere)
+#: The pages that require a session, and its CSRF token in every form.
+PAGES = (agenda, search, booking, dead_letters, queues, unknown_pages)
 
-staff_sessions.guard_door(login)
-staff_sessions.guard(*PAGES)
+staff_sessions.protect_sign_in(login)
+staff_sessions.require_sign_in(*PAGES)
 error_pages.register(login, *PAGES)
-for _each in (login, *PAGES):
-    _each.register_error_handler(CSRFError, _stale)
+for _blueprint in (login, *PAGES):
+    _blueprint.register_error_handler(CSRFError, _handle_csrf_error)
 
 
 def register(app: Flask, store: BookingRepository) -> None:
     staff_sessions.register(app, store)
     app.register_blueprint(login)
-    for each in PAGES:
-        app.register_blueprint(each)
+    for blueprint in PAGES:
+        app.register_blueprint(blueprint)

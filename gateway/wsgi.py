@@ -1,4 +1,4 @@
-"""The application, for any WSGI server; `gateway.asgi` serves it best."""
+"""The WSGI application, for any WSGI server. Prefer `gateway.asgi` in production."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from gateway.settings import gateway_settings
 
 logger = logging.getLogger(__name__)
 
-#: Calls at once for those who only look.
+#: Concurrent RPC calls that only read free slots.
 READERS = 16
 
 
 def start(config: dict[str, Any]) -> Flask:
-    """Connect what the application needs; neither database nor broker must be there yet.
+    """Create the application and its connections. Database and broker may still be down.
 
     Raises: ConfigError.
     """
@@ -41,7 +41,7 @@ def start(config: dict[str, Any]) -> Flask:
         client.get_default_database(DATABASE_NAME), read, has_breaker=True
     )
     relay.start()
-    # Granian's workers are processes of multiprocessing, which runs no atexit handlers.
+    # Granian starts workers with multiprocessing, which runs no atexit handlers.
     Finalize(None, logging.shutdown, exitpriority=0)
     Finalize(None, relay.stop, exitpriority=1)
     booking_service = RpcPool(read.amqp_uri, BOOKING_SERVICE)

@@ -1,4 +1,4 @@
-"""The documented calls about one booking: ask for it, read it."""
+"""`POST /book` and `GET /booking/{id}`."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ logger = logging.getLogger(__name__)
 bookings = Blueprint("bookings", __name__)
 
 
-#: A key that is shorter could be guessed, and the token had by whoever guesses the request too.
+#: A shorter key could be guessed, and with it the token of a request that can be guessed too.
 _SAFE_KEY = 16
-#: How long such a key may be used to repeat its request: enough for a client's retries.
+#: How long a shorter key may repeat its request: enough for the retries of a client.
 _SHORT_KEY_PERIOD = timedelta(minutes=10)
 
 
 def content(booking: Booking) -> bytes:
-    """What tells one request from another, however its JSON is written."""
+    """Return what identifies the request, independent of how its JSON is written."""
     return dumps([booking.patient_name, booking.patient_email, to_wire(booking.date)])
 
 
 def accept(booking: Booking, content: bytes, key: str | None) -> tuple[Booking, str]:
-    """Store the booking, or find the one that the same key has made before; return its token too.
+    """Store the booking, or find the one that this idempotency key created; return its token too.
 
     Raises: IdempotencyConflict, TooManyOpenBookings, OutboxFull, DatabaseUnavailable.
     """
@@ -46,21 +46,21 @@ def accept(booking: Booking, content: bytes, key: str | None) -> tuple[Booking, 
         _bookings().insert(booking, access)
     except IdempotencyKeyUsed:
         booking, stored = _bookings().find_by_key(access)
-        _require_valid(key or "", booking)
+        _require_reusable(key or "", booking)
         return booking, derive_credentials(stored.salt, key or "")
     logger.info("booking accepted", extra={"booking_id": booking.id})
     return booking, token
 
 
-def _require_valid(key: str, booking: Booking) -> None:
-    """Raises: IdempotencyConflict for a short key after its period."""
+def _require_reusable(key: str, booking: Booking) -> None:
+    """Raises: IdempotencyConflict for a short key that has expired."""
     if len(key) < _SAFE_KEY and now() - booking.created_at > _SHORT_KEY_PERIOD:
-        raise IdempotencyConflict("the key is too short to be used for so long")
+        raise IdempotencyConflict("a key this short has expired")
 
 
 @bookings.post("/book")
 def book() -> Response:
-    """Accept a request: it is stored, and will be decided whatever happens next."""
+    """Store a booking request; the booking service decides it in the background."""
     booking = parse_booking(json_body(), language=language(), by="patient")
     key = idempotency_key()
     booking, token = accept(booking, content(booking) if key else b"", key)
@@ -70,18 +70,18 @@ def book() -> Response:
 
 @bookings.get("/booking/<booking_id>")
 def read(booking_id: str) -> Response:
-    """Show a booking; its patient's name and address only to its patient and to staff."""
+    """Return a booking, with name and e-mail address only for its patient and staff."""
     token = presented_token()
     if token is None:
-        return _answer(_bookings().get(booking_id), public_view, "public")
-    return _answer(opened_booking(booking_id, token), booking_to_json, "full")
+        return _conditional(_bookings().get(booking_id), public_view, "public")
+    return _conditional(opened_booking(booking_id, token), booking_to_json, "full")
 
 
-def _answer(booking: Booking, write: Callable[[Booking], dict[str, Any]], kind: str) -> Response:
-    answer = json_response(write(booking))
-    answer.set_etag(f"{booking.version}.{int(booking.attention is not None)}.{kind}")
-    answer.make_conditional(request)
-    return answer
+def _conditional(booking: Booking, to_json: Callable[[Booking], Any], variant: str) -> Response:
+    response = json_response(to_json(booking))
+    response.set_etag(f"{booking.version}.{int(booking.attention is not None)}.{variant}")
+    response.make_conditional(request)
+    return response
 
 
 def _bookings() -> BookingRepository:

@@ -1,4 +1,4 @@
-"""The documented call that lists all bookings, a page at a time."""
+"""`GET /bookings`, page by page."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ listing = Blueprint("listing", __name__)
 @listing.get("/bookings")
 @listing.get("/bookings/")
 def read_all() -> Response:
-    """Without a staff key list bookings without personal data, unless the list requires one."""
+    """List bookings, with personal data only for staff. The list may be for staff only."""
     is_restricted = current_app.config["IS_LIST_RESTRICTED"]
     key_id = require_staff() if is_restricted else staff_key_id()
     parameters = query()
-    wanted = parse_bookings_query(parameters)
-    # One more than asked for, to know whether there is a next page.
-    found = current_app.config["BOOKINGS"].list(replace(wanted, limit=wanted.limit + 1))
-    page = found[: wanted.limit]
-    write = booking_to_json if key_id else public_view
-    answer = json_response([write(booking) for booking in page])
+    bookings_query = parse_bookings_query(parameters)
+    # One extra row shows whether there is a next page.
+    limit = bookings_query.limit
+    found = current_app.config["BOOKINGS"].list(replace(bookings_query, limit=limit + 1))
+    page = found[:limit]
+    serialize = booking_to_json if key_id else public_view
+    response = json_response([serialize(booking) for booking in page])
     if len(found) > len(page):
-        following = urlencode(parameters | {"after": encode_cursor(page)})
-        answer.headers["Link"] = f'</bookings/?{following}>; rel="next"'
-    return answer
+        next_query = urlencode(parameters | {"after": encode_cursor(page)})
+        response.headers["Link"] = f'</bookings/?{next_query}>; rel="next"'
+    return response

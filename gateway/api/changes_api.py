@@ -1,4 +1,4 @@
-"""Cancel a booking, or move it to another date: the booking service does it, and is waited for."""
+"""Cancel or reschedule a booking, by a synchronous call of the booking service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from clinic.contracts.schemas import parse_cancellation, parse_rescheduling
 from clinic.domain.clock import to_wire
 from clinic.domain.reasons import CANCELLED_BY_CLINIC, CANCELLED_BY_PATIENT
-from clinic.rpc.rpc_client import deadline
+from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.auth.actor import Actor, ActorRole, authorize
 from gateway.http.requests import json_body, optional_json_body
 from gateway.http.responses import json_response
@@ -18,43 +18,44 @@ from gateway.rpc_clients.booking_service import change
 
 changes = Blueprint("changes", __name__, url_prefix="/booking/<booking_id>")
 
-#: What each party's cancelling is called.
+#: The reason code of a cancellation, by actor.
 REASONS = {ActorRole.PATIENT: CANCELLED_BY_PATIENT, ActorRole.STAFF: CANCELLED_BY_CLINIC}
 
 
 @changes.post("/cancel")
 def cancel(booking_id: str) -> Response:
-    until = deadline()
+    deadline = rpc_deadline()
     actor = authorize(booking_id)
     parse_cancellation(optional_json_body())
-    cancelled = cancel_for(actor, booking_id, REASONS[actor.party], until=until)
+    cancelled = cancel_for(actor, booking_id, REASONS[actor.party], deadline=deadline)
     return json_response(cancelled)
 
 
 @changes.post("/reschedule")
 def reschedule(booking_id: str) -> Response:
-    until = deadline()
+    deadline = rpc_deadline()
     actor = authorize(booking_id)
     date = to_wire(parse_rescheduling(json_body()))
-    return json_response(reschedule_for(actor, booking_id, date, until=until))
+    return json_response(reschedule_for(actor, booking_id, date, deadline=deadline))
 
 
-def cancel_for(actor: Actor, booking_id: str, reason: str, *, until: float) -> dict[str, Any]:
-    """Have the booking service cancel it, and return the booking. Raises: what the service does."""
-    cancelled = _call("cancel_booking", actor, until, booking_id=booking_id, reason=reason)
+def cancel_for(actor: Actor, booking_id: str, reason: str, *, deadline: float) -> dict[str, Any]:
+    """Return the cancelled booking. Raises: IllegalTransition, ConcurrentModification,
+    ServiceUnavailable."""
+    cancelled = _call("cancel_booking", actor, deadline, booking_id=booking_id, reason=reason)
     _log_by_staff(SecurityEvent.BOOKING_CANCELLED, actor, booking_id)
     return cancelled
 
 
-def reschedule_for(actor: Actor, booking_id: str, date: str, *, until: float) -> dict[str, Any]:
-    """Have the booking service move it, and return the booking. Raises: what the service does."""
-    moved = _call("reschedule_booking", actor, until, booking_id=booking_id, date=date)
+def reschedule_for(actor: Actor, booking_id: str, date: str, *, deadline: float) -> dict[str, Any]:
+    """Return the rescheduled booking. Raises: as `cancel_for`, and SlotUnavailable."""
+    rescheduled = _call("reschedule_booking", actor, deadline, booking_id=booking_id, date=date)
     _log_by_staff(SecurityEvent.BOOKING_RESCHEDULED, actor, booking_id)
-    return moved
+    return rescheduled
 
 
-def _call(method: str, actor: Actor, until: float, **arguments: str) -> dict[str, Any]:
-    changed: dict[str, Any] = change(method, until=until, **arguments, **actor.to_arguments())
+def _call(method: str, actor: Actor, deadline: float, **arguments: str) -> dict[str, Any]:
+    changed: dict[str, Any] = change(method, deadline=deadline, **arguments, **actor.to_arguments())
     return changed
 
 

@@ -1,4 +1,4 @@
-"""`GET /metrics` for Prometheus: the metrics of this process, and those of the outbox."""
+"""`GET /metrics` for Prometheus: metrics of this process and of the outbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ metrics = Blueprint("metrics", __name__)
 
 
 class OutboxCollector(Collector):
-    """Asks the database for the outbox's backlog when, and only when, somebody scrapes."""
+    """Queries the database for the outbox backlog, only during a scrape."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -26,7 +26,7 @@ class OutboxCollector(Collector):
         try:
             backlog, oldest = self._outbox.relays.count_pending()
         except DatabaseUnavailable:
-            return  # absent is what Prometheus expects of a value that is not known
+            return  # Prometheus convention: omit a value that is unknown
         yield GaugeMetricFamily("clinic_outbox_backlog", "Messages not yet sent.", value=backlog)
         yield GaugeMetricFamily(
             "clinic_outbox_oldest_seconds", "Age of the oldest message not yet sent.", value=oldest

@@ -1,4 +1,4 @@
-"""The free starts of a day, which the booking service knows."""
+"""`GET /slots`: the free slots of a day, from the booking service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from clinic.contracts.schemas import parse_day
 from clinic.domain.clock import to_wire
-from clinic.rpc.rpc_client import deadline
+from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.http.requests import query
 from gateway.http.responses import json_response
 from gateway.rpc_clients.booking_service import free_slots
@@ -16,6 +16,6 @@ slots = Blueprint("slots", __name__)
 
 @slots.get("/slots")
 def read() -> Response:
-    until = deadline()
+    deadline = rpc_deadline()
     day = parse_day(query())
-    return json_response([to_wire(start) for start in free_slots().fresh_starts(day, 1, until)])
+    return json_response([to_wire(start) for start in free_slots().fresh_starts(day, 1, deadline)])

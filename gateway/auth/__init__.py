@@ -1,1 +1,1 @@
-"""Who is asking, and what they may do: staff keys, sessions, booking cookies, security log."""
+"""Authentication and authorization: staff keys, sessions, booking tokens and cookies."""

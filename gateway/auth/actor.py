@@ -1,4 +1,4 @@
-"""Who asks for a booking to be shown or changed: its patient, or the clinic's staff."""
+"""Authorizes access to one booking, by its patient or by staff."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from gateway.limits.failed_attempts import count_failed_attempt
 
 logger = logging.getLogger(__name__)
 
-#: Stands in for the secrets of a booking that there is not: nobody knows its token.
+#: Compared with the token when the booking doesn't exist, so that the check takes as long.
 _DECOY_CREDENTIALS = create_credentials()[1]
 
 
 class ActorRole(StrEnum):
-    """The values are what the history says of who did it."""
+    """The values are stored in the booking's history."""
 
     PATIENT = "patient"
     STAFF = "staff"
@@ -35,22 +35,21 @@ class ActorRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`key_id` tells which of the staff's keys it was."""
+    """`key_id` identifies the staff key; None for the patient."""
 
     party: ActorRole
     key_id: str | None = None
 
     def to_arguments(self) -> dict[str, str]:
-        """What the booking service is told of who asks."""
+        """Return the arguments that tell the booking service who makes the change."""
         key = {"key_id": self.key_id} if self.key_id else {}
         return {"by": self.party.value} | key
 
 
 def authorize(booking_id: str) -> Actor:
-    """Tell by the bearer token who asks; a patient may have it from a letter's link.
+    """Return the holder of the request's bearer token.
 
-    Raises: Unauthorized without one; Forbidden for one that opens nothing, whether there is such a
-    booking or not; BookingNotFound for staff only; TooManyRequests; DatabaseUnavailable.
+    Raises: Unauthorized without a token, and as `credential_holder`.
     """
     token = presented_token()
     if not token:
@@ -59,36 +58,36 @@ def authorize(booking_id: str) -> Actor:
 
 
 def credential_holder(booking_id: str, token: str) -> Actor:
-    """Tell whose token that is.
+    """Return the holder of a staff key, or of the manage token or link code of the booking.
 
-    Raises: Forbidden for one that opens nothing, whether there is such a booking or not;
-    BookingNotFound for staff only; TooManyRequests; DatabaseUnavailable.
+    Raises: Forbidden for an invalid token, whether or not the booking exists; BookingNotFound for
+    staff only; TooManyRequests; DatabaseUnavailable.
     """
-    return _opened(booking_id, token)[1]
+    return _authorized(booking_id, token)[1]
 
 
 def opened_booking(booking_id: str, token: str) -> Booking:
-    """Return the booking to whoever may see its personal data.
+    """Return the booking if the token allows to see its personal data.
 
-    Raises: Unauthorized for a token that opens nothing, whether there is such a booking or not;
-    BookingNotFound for staff only; TooManyRequests; DatabaseUnavailable.
+    Raises: Unauthorized for an invalid token, whether or not the booking exists; BookingNotFound
+    for staff only; TooManyRequests; DatabaseUnavailable.
     """
     try:
-        return _opened(booking_id, token)[0]
+        return _authorized(booking_id, token)[0]
     except Forbidden:
         raise unauthorized() from None
 
 
-def _opened(booking_id: str, token: str) -> tuple[Booking, Actor]:
+def _authorized(booking_id: str, token: str) -> tuple[Booking, Actor]:
     """Raises: as `credential_holder`."""
     key_id = staff_keys().key_id(token)
     booking, access = _find(booking_id)
     is_token, is_code = _matches(token, booking_id, access)
     if key_id and booking is None:
-        raise BookingNotFound("that is not the id of a booking")
+        raise BookingNotFound("no booking has that id")
     if booking is None or not (key_id or is_token or is_code):
-        told = {"booking_id": booking.id} if booking else {}
-        count_failed_attempt(SecurityEvent.CREDENTIAL_REJECTED, **told)
+        logged = {"booking_id": booking.id} if booking else {}
+        count_failed_attempt(SecurityEvent.CREDENTIAL_REJECTED, **logged)
         raise Forbidden
     if is_code:
         _confirm_address(booking)
@@ -96,12 +95,12 @@ def _opened(booking_id: str, token: str) -> tuple[Booking, Actor]:
 
 
 def _confirm_address(booking: Booking) -> None:
-    """The code was sent to that mailbox and nowhere else, so somebody reads it."""
+    """The code is sent to that mailbox only, so its owner reads it."""
     addresses: ConfirmedAddresses = current_app.config["CONFIRMED_ADDRESSES"]
     try:
         addresses.add(booking.patient_email)
     except DatabaseUnavailable:
-        logger.warning("an address was not confirmed", extra={"booking_id": booking.id})
+        logger.warning("e-mail address not recorded as confirmed", extra={"booking_id": booking.id})
 
 
 def _find(booking_id: str) -> tuple[Booking | None, BookingCredentials]:
@@ -115,7 +114,7 @@ def _find(booking_id: str) -> tuple[Booking | None, BookingCredentials]:
 def _matches(token: str, booking_id: str, access: BookingCredentials) -> tuple[bool, bool]:
     """Whether it is the manage token, and whether it is the link code.
 
-    Both are tried in any case: how long it takes tells nobody which of them fits.
+    Always checks both, so that the time taken does not reveal which one matches.
     """
     secrets = current_app.config["LINK_SECRETS"]
     return access.is_opened_by(token), is_link_code(token, secrets, booking_id, access.salt)

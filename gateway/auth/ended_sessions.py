@@ -1,5 +1,5 @@
-"""The staff's sessions that were ended before their time. A signed cookie stays good until its end,
-so what was signed out is remembered until then, for all processes and across restarts."""
+"""Staff sessions that were signed out. A signed cookie stays valid until it expires, so MongoDB
+keeps the ended ones until then, for all processes and across restarts."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, database_errors
 
 
 class EndedSessions:
-    """Every method may raise DatabaseUnavailable."""
+    """Raises: DatabaseUnavailable from every method."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._ended = database["ended_staff_sessions"]
 
     def add(self, session_id: str, expires_at: datetime) -> None:
-        """End a session; again changes nothing. MongoDB drops it when its cookie has expired."""
+        """End a session; idempotent. MongoDB deletes the record when the cookie expires."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             self._ended.create_index(
                 [("expiresAt", ASCENDING)], name="expiry", expireAfterSeconds=0
             )
-            with suppress(DuplicateKeyError):  # ended twice at once
+            with suppress(DuplicateKeyError):  # ended twice at the same time
                 self._ended.replace_one({"_id": session_id}, {"expiresAt": expires_at}, upsert=True)
 
     def has(self, session_id: str) -> bool:

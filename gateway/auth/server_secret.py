@@ -1,4 +1,4 @@
-"""A secret of this installation: random, kept in the database, shared by all gateways."""
+"""A random secret of this installation, stored in MongoDB and shared by all gateways."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _BYTES = 32
 
 
 def server_secret(database: Database[dict[str, Any]]) -> bytes:
-    """Return it; who comes first generates it. Raises: DatabaseUnavailable."""
+    """Return the secret; the first gateway generates it. Raises: DatabaseUnavailable."""
     stored = database["server_secrets"]
     with database_errors(OPERATION_TIMEOUT_SECONDS):
         if found := stored.find_one({"_id": _ID}):
             return bytes(found["value"])
-        with suppress(DuplicateKeyError):  # another gateway was quicker
+        with suppress(DuplicateKeyError):  # another gateway was first
             stored.insert_one({"_id": _ID, "value": secrets.token_bytes(_BYTES)})
         return bytes(stored.find_one({"_id": _ID})["value"])  # type: ignore[index]

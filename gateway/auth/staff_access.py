@@ -1,4 +1,4 @@
-"""What only the clinic's staff may see."""
+"""Checks the staff key of API requests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gateway.limits.failed_attempts import count_failed_attempt
 
 
 def require_staff() -> str:
-    """Return the id of the staff key. Raises: Unauthorized without one, also where there are no
-    keys at all."""
+    """Return the id of the request's staff key. Raises: Unauthorized without a valid key;
+    TooManyRequests."""
     key_id = staff_key_id()
     if key_id is None:
         raise unauthorized()
@@ -22,9 +22,9 @@ def require_staff() -> str:
 
 
 def staff_key_id() -> str | None:
-    """Return the id of the staff key that came with the request, None where no credential did.
+    """Return the id of the request's staff key, or None without a credential.
 
-    Raises: Unauthorized for any other credential, TooManyRequests after too many.
+    Raises: Unauthorized for any other credential; TooManyRequests after too many of them.
     """
     token = presented_token()
     if token is None:

@@ -1,4 +1,4 @@
-"""The keys of the clinic's staff: recognised, named by an id, and part of what signs sessions."""
+"""The staff keys: their ids, and the secrets derived from them that sign sessions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import cache
 
 from gateway.http.requests import is_any
 
-#: Some 40 ms for each key, once. Who reads logs and histories knows the ids of keys, and could try
-#: words on them at home: each try costs them as much.
+#: About 40 ms per key, once. Key ids appear in logs and histories; the cost slows down offline
+#: guessing of the keys behind them.
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
 
 class StaffKeys:
-    """The keys in force; there may be none, and then nobody is staff."""
+    """The accepted keys. Without any, nobody can sign in."""
 
     def __init__(self, keys: Iterable[str]) -> None:
         self._derived = {key: _derive(key) for key in sorted(keys)}
@@ -24,8 +24,10 @@ class StaffKeys:
         return bool(self._derived)
 
     def key_id(self, token: str) -> str | None:
-        """Return the id of the key that the token is: 8 hexadecimal digits, the same in every
-        process and after every start. None for what is no key."""
+        """Return the id of this key, or None if it is not one of the keys.
+
+        An id has 8 hexadecimal digits and is the same in every process and after restarts.
+        """
         found = [key for key in self._derived if is_any(token, frozenset({key}))]
         return _id(self._derived[found[0]]) if found else None
 
@@ -33,10 +35,10 @@ class StaffKeys:
         return key_id in {_id(derived) for derived in self._derived.values()}
 
     def signing_secrets(self, server_secret: bytes) -> list[str]:
-        """Return one secret for each key, in an order that all processes share.
+        """Return one secret per key, in the same order in all processes.
 
-        A key that is taken away takes its sessions along; without the server's own secret nothing
-        that is signed tells anything of a key.
+        Removing a key invalidates its sessions. The server secret keeps signed cookies from
+        revealing anything about the keys.
         """
         return [
             hmac.new(server_secret, derived, hashlib.sha256).hexdigest()

@@ -1,13 +1,14 @@
-"""Who has signed in to the staff's pages: a signed cookie for `/staff`, and nowhere else.
+"""Staff sessions, in a signed cookie for `/staff` only.
 
-Signing out ends the session for every copy of the cookie. Where the database can't be asked for
-that, nobody is let in.
+Signing out ends the session for every copy of the cookie. While the database is unavailable, this
+can't be checked and nobody gets access.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -28,26 +29,26 @@ from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.web.rendering import page
 
 HOME = "/staff"
-#: A working day. It does not grow by being used.
+#: Maximum age of a session, a working day; use does not extend it.
 LIFETIME = timedelta(hours=8)
-#: Who does nothing for so long has left the desk.
+#: A session ends after this time without use.
 MAX_IDLE = timedelta(minutes=30)
 
-#: How exactly it is known when a session was used last: the cookie is set anew for each change.
-_SEEN_AGAIN_AFTER = timedelta(minutes=1)
+#: Resolution of the time of last use; each update sets the cookie again.
+_SEEN_RESOLUTION = timedelta(minutes=1)
 
-_OURS = re.compile(rf"{HOME}([/?][\x21-\x7e]*)?")
-_FROM_ELSEWHERE = frozenset({"cross-site", "same-site"})
+_STAFF_ADDRESS = re.compile(rf"{HOME}([/?][\x21-\x7e]*)?")
+_OTHER_SITES = frozenset({"cross-site", "same-site"})
 
 
 class StaffSessions(SecureCookieSessionInterface):
-    """Opens sessions for the staff's pages only: nobody else pays for them."""
+    """Opens sessions for staff pages only; other requests skip the cost."""
 
     salt = "staff-session"
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         is_staff = request.path == HOME or request.path.startswith(f"{HOME}/")
-        can_verify = is_staff and bool(app.config["STAFF_KEYS"]) and _has_secrets(app)
+        can_verify = is_staff and bool(app.config["STAFF_KEYS"]) and _load_secrets(app)
         return super().open_session(app, request) if can_verify else None
 
     def get_cookie_secure(self, app: Flask) -> bool:
@@ -65,12 +66,12 @@ def register(app: Flask, store: BookingRepository) -> None:
         SESSION_COOKIE_PATH=HOME,
         SESSION_COOKIE_SAMESITE="Strict",
         PERMANENT_SESSION_LIFETIME=LIFETIME,
-        WTF_CSRF_TIME_LIMIT=None,  # a form is good for as long as its session
+        WTF_CSRF_TIME_LIMIT=None,  # a form stays valid as long as its session
     )
 
 
-def _has_secrets(app: Flask) -> bool:
-    """Have what signs sessions: the database keeps it, and it is asked once."""
+def _load_secrets(app: Flask) -> bool:
+    """Load the signing secrets once. Returns False while the database is unavailable."""
     if app.secret_key is None:
         try:
             secret = server_secret(app.config["DATABASE"])
@@ -82,64 +83,66 @@ def _has_secrets(app: Flask) -> bool:
     return True
 
 
-def guard(*blueprints: Blueprint) -> None:
-    """Let only those in who have signed in, and only forms of our own."""
-    for each in blueprints:
-        for check in (_require_keys, _arrive, _authenticate, _require_session, _require_token):
-            each.before_request(check)
+def require_sign_in(*blueprints: Blueprint) -> None:
+    """Require a session for these pages, and a CSRF token for their forms."""
+    for blueprint in blueprints:
+        _protect(blueprint, _require_session)
 
 
-def guard_door(door: Blueprint) -> None:
-    """The same for the pages where one signs in and out."""
-    for check in (_require_keys, _arrive, _authenticate, _require_token):
-        door.before_request(check)
+def protect_sign_in(blueprint: Blueprint) -> None:
+    """Require a CSRF token, but no session, for signing in and out."""
+    _protect(blueprint)
+
+
+def _protect(blueprint: Blueprint, *session_checks: Callable[[], AnyResponse | None]) -> None:
+    checks = (_require_keys, _continue_from_other_site, _authenticate, *session_checks)
+    for check in (*checks, _require_csrf_token):
+        blueprint.before_request(check)
 
 
 def sign_in(key: str) -> str | None:
-    """Begin a session for one of the staff keys, and end the one before; return the key's id.
+    """Start a session with a staff key and end the current one; return the key's id.
 
-    The cookie holds nothing that opens another. Returns None for what is no key.
-    Raises: DatabaseUnavailable.
+    Returns None for an unknown key. The cookie holds no secret. Raises: DatabaseUnavailable.
     """
     key_id = staff_keys().key_id(key)
     if key_id is None:
         return None
     if is_signed_in():
         _end()
-    begun = now()
+    started_at = now()
     session.clear()
     session.update(
         id=secrets.token_urlsafe(16),
         key_id=key_id,
-        until=int((begun + LIFETIME).timestamp()),
-        seen=int(begun.timestamp()),
+        until=int((started_at + LIFETIME).timestamp()),
+        seen=int(started_at.timestamp()),
     )
     return key_id
 
 
 def sign_out() -> None:
-    """End the session for all copies of its cookie. Raises: DatabaseUnavailable, and then it goes
-    on: the person has to know."""
+    """End the session for all copies of its cookie. Raises: DatabaseUnavailable; the session then
+    stays open."""
     if is_signed_in():
         _end()
     session.clear()
 
 
 def is_signed_in() -> bool:
-    """What `_authenticate` has found out of this request."""
-    found: bool = g.get("is_signed_in", False)
-    return found
+    """Whether `_authenticate` found a valid session for this request."""
+    return bool(g.get("is_signed_in", False))
 
 
 def signed_in_key_id() -> str:
-    """Return the id of the key that has opened the session of who is signed in."""
+    """Return the id of the staff key that started the session."""
     key_id: str = session["key_id"]
     return key_id
 
 
-def is_ours(address: str) -> bool:
-    """Whether somebody may be led there after signing in: never out of the staff's pages."""
-    return _OURS.fullmatch(address) is not None
+def is_staff_address(address: str) -> bool:
+    """Whether it is a staff address, and safe to redirect to after signing in."""
+    return _STAFF_ADDRESS.fullmatch(address) is not None
 
 
 def _require_keys() -> Response | None:
@@ -147,7 +150,7 @@ def _require_keys() -> Response | None:
 
 
 def _authenticate() -> None:
-    """Find out whether the session is in its time, its key in force, and nobody has ended it.
+    """Check that the session has not expired or ended, and that its key is still accepted.
 
     Raises: DatabaseUnavailable.
     """
@@ -155,59 +158,60 @@ def _authenticate() -> None:
         raise DatabaseUnavailable("no session can be verified")
     g.is_signed_in = _is_in_time() and staff_keys().is_current(session["key_id"]) and _is_open()
     if g.is_signed_in:
-        _note_use()
+        _record_use()
 
 
 def _is_in_time() -> bool:
-    moment = now().timestamp()
-    is_in_use = session.get("seen", 0) + MAX_IDLE.total_seconds() > moment
-    return bool(is_in_use and session.get("until", 0) > moment)
+    timestamp = now().timestamp()
+    is_in_use = session.get("seen", 0) + MAX_IDLE.total_seconds() > timestamp
+    return bool(is_in_use and session.get("until", 0) > timestamp)
 
 
 def _is_open() -> bool:
-    """Raises: DatabaseUnavailable."""
+    """Whether nobody has signed out of the session. Raises: DatabaseUnavailable."""
     if not _ended_sessions().has(session["id"]):
         return True
     log_security_event(SecurityEvent.SESSION_REJECTED, key_id=signed_in_key_id())
     return False
 
 
-def _note_use() -> None:
-    """A page that fetches itself again is not used by anybody."""
-    moment = int(now().timestamp())
-    is_by_a_script = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
-    if not is_by_a_script and moment - session["seen"] >= _SEEN_AGAIN_AFTER.total_seconds():
-        session["seen"] = moment
+def _record_use() -> None:
+    """Count navigation only: a page that polls by script does not keep a session alive."""
+    timestamp = int(now().timestamp())
+    is_navigation = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    if is_navigation and timestamp - session["seen"] >= _SEEN_RESOLUTION.total_seconds():
+        session["seen"] = timestamp
 
 
 def _end() -> None:
     _ended_sessions().add(session["id"], datetime.fromtimestamp(session["until"], UTC))
 
 
-def _arrive() -> Response | None:
-    """Let who follows a link of another site come from here: only then is the cookie sent.
+def _continue_from_other_site() -> Response | None:
+    """Answer a link from another site with a page that reloads the address from this site.
 
-    It would be asked to sign in otherwise, and that form's cookie would end the session.
+    Only then does the browser send the `SameSite=Strict` cookie. Without it, the sign-in form would
+    appear, and its cookie would replace the session.
     """
-    comes_from_elsewhere = request.headers.get("Sec-Fetch-Site") in _FROM_ELSEWHERE
-    if request.method != "GET" or not comes_from_elsewhere:
+    is_from_other_site = request.headers.get("Sec-Fetch-Site") in _OTHER_SITES
+    if request.method != "GET" or not is_from_other_site:
         return None
-    return page("staff/arrival.html", address=_address())
+    return page("staff/cross_site_interstitial.html", address=_address())
 
 
 def _require_session() -> AnyResponse | None:
     if is_signed_in():
         return None
-    wanted = {"next": _address()} if request.method == "GET" else {}
-    return redirect(f"{HOME}/login?{urlencode(wanted)}".removesuffix("?"))
+    query = {"next": _address()} if request.method == "GET" else {}
+    return redirect(f"{HOME}/login?{urlencode(query)}".removesuffix("?"))
 
 
-def _require_token() -> None:
-    """Raises: CSRFError for a form that this session was not given."""
+def _require_csrf_token() -> None:
+    """Raises: CSRFError for a form without the CSRF token of this session."""
     if request.method != "POST":
         return
-    if request.headers.get("Sec-Fetch-Site") in _FROM_ELSEWHERE:
-        raise CSRFError("it was sent by another site")
+    if request.headers.get("Sec-Fetch-Site") in _OTHER_SITES:
+        raise CSRFError("another site sent the form")
     try:
         validate_csrf(request.form.get("csrf_token"))
     except ValidationError as error:

@@ -1,1 +1,1 @@
-"""What all views share: requests, responses, errors, instrumentation."""
+"""Shared by all views: requests, responses, errors and instrumentation."""

@@ -1,4 +1,4 @@
-"""The address of the client: as it is for logs, and as the key by which limits count."""
+"""The address of the client, for logs and as the key of rate limits."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from flask import request
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: What stands for a client whose address nobody knows, as behind a Unix socket.
+#: Stands for a client without an address, for example behind a Unix socket.
 UNKNOWN = "unknown"
 
-#: RFC 6052: IPv4 clients of a network that translates addresses.
+#: RFC 6052: IPv4 clients behind a NAT64 gateway.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: Providers assign at least so much to one customer (RFC 6177), who may use any address of it.
+#: Providers assign at least a /64 to one customer (RFC 6177), who may use any address in it.
 _IPV6_PREFIX = 64
-#: The longest address, a zone id as long as an interface's name, brackets and a port.
+#: The longest address, plus a zone id (an interface name), brackets and a port.
 _MAX_LENGTH = 80
 
 
 class ClientAddressMiddleware:
     """Sets `REMOTE_ADDR` to the plain address of the client.
 
-    Each of the `trusted_proxies` in front appends the address of its peer to `X-Forwarded-For`, so
-    the client is that many members from the end; members before it are the client's own words.
-    Where that member is missing or no address, the address of the connection stays.
+    Each of the `trusted_proxies` appends the address of its peer to `X-Forwarded-For`. The client
+    is therefore that many members from the end; it may have forged the members before. If that
+    member is missing or invalid, the address of the connection applies.
     """
 
     def __init__(self, application: WSGIApplication, trusted_proxies: int) -> None:
@@ -45,7 +45,7 @@ class ClientAddressMiddleware:
     def _forwarded(self, header: str) -> IPv4Address | IPv6Address | None:
         if not (self._trusted_proxies and header):
             return None
-        # No list of quoted strings: a quotation mark of the client's would hide what follows it.
+        # Don't parse quoted strings: a forged quotation mark would hide the members after it.
         members = [member for member in header.split(",") if not member.isspace() and member]
         if len(members) < self._trusted_proxies:
             return None
@@ -53,18 +53,18 @@ class ClientAddressMiddleware:
 
 
 def client_address() -> str:
-    """The address of the client of this request, for logs. It is personal data."""
+    """Return the client's address, for logs. It is personal data."""
     return request.remote_addr or UNKNOWN
 
 
 def client_key() -> str:
-    """The key by which all limits count the client of this request."""
+    """Return the key of this client for all rate limits."""
     return limit_key(client_address())
 
 
 @lru_cache(maxsize=4096)
 def limit_key(address: str) -> str:
-    """An IPv4 address, or the /64 network of an IPv6 address."""
+    """Return an IPv4 address as it is, and of an IPv6 address its /64 network."""
     parsed = parse_address(address)
     if parsed is None:
         return UNKNOWN
@@ -74,10 +74,9 @@ def limit_key(address: str) -> str:
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an address as proxies write it, with or without brackets, quotation marks, a port, a
-    zone id.
+    """Parse an address, which may have brackets, quotation marks, a port or a zone id.
 
-    An IPv4 address within an IPv6 address becomes IPv4. None for what is no address.
+    Returns IPv4 for an IPv4 address embedded in IPv6, and None for an invalid address.
     """
     return _parse(text) if len(text) <= _MAX_LENGTH else None
 
@@ -94,7 +93,7 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _candidates(text: str) -> Iterator[str]:
-    """What of the text may be the address, the likeliest first."""
+    """Yield the parts of the text that may be the address, the likeliest first."""
     if text.startswith("["):
         yield text[1:].partition("]")[0]
     else:

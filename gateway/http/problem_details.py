@@ -1,4 +1,4 @@
-"""Every refusal as `application/problem+json` (RFC 9457)."""
+"""Error responses as `application/problem+json` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -32,18 +32,19 @@ from clinic.errors import (
 from gateway.http.requests import language
 from gateway.http.status_names import code_of_status, title_of
 from gateway.locale.messages import field_texts
-from gateway.server.wsgi_environ import REFUSAL
+from gateway.server.wsgi_environ import HEAD_ERROR
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
-#: How long a client waits to hear that there is no room. To find that out takes no time, and who
-#: asks again at once would keep the interpreter from others for seconds.
+#: Delay before the response that the outbox is full. Without it, clients that retry at once would
+#: keep the interpreter busy for seconds.
 PAUSE_SECONDS = 0.05
 
-TELLING_HEADERS = frozenset({"Accept-Encoding", "Allow", "Retry-After", "WWW-Authenticate"})
+#: The headers of an HTTPException that its response keeps.
+PASSED_HEADERS = frozenset({"Accept-Encoding", "Allow", "Retry-After", "WWW-Authenticate"})
 
-#: The only place that maps an error of the house to HTTP; anything else of ours is a 500.
+#: The only mapping of ClinicErrors to HTTP; any other one is a 500.
 _STATUS: dict[type[ClinicError], HTTPStatus] = {
     InvalidBooking: HTTPStatus.BAD_REQUEST,
     BookingNotFound: HTTPStatus.NOT_FOUND,
@@ -61,7 +62,7 @@ _TITLES = {
     InvalidBooking: "The request has invalid values",
     BookingNotFound: "There is no such booking",
     IllegalTransition: "The state of the booking does not allow that",
-    ConcurrentModification: "The booking was changed by somebody else at the same time",
+    ConcurrentModification: "Somebody else changed the booking at the same time",
     SlotUnavailable: "The booking can't be moved to that date",
     ResendRejected: "That can't be sent again, or not now",
     TooManyOpenBookings: "The e-mail address has as many open bookings as one may have",
@@ -81,43 +82,45 @@ def problem(
     headers: Mapping[str, str] | None = None,
     reason: str | None = None,
 ) -> Response:
-    """Build an answer. `code` is stable; `errors` maps each field at fault to its messages, of
-    which those with codes of their own are also explained in the client's language;
-    `reason` is a code of `clinic.domain.reasons`, whose text is said in the client's language."""
+    """Build an error response with a stable `code`.
+
+    `errors` maps each invalid field to its messages; those with codes are also explained in the
+    client's language. `reason` is a code of `clinic.domain.reasons`, and is translated too.
+    """
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "code": code}
     if errors:
-        body |= _described(errors)
+        body |= _error_members(errors)
     if reason:
         body |= {"reason": reason, "reasonText": reason_text(reason, language())}
-    answer = Response(strict_json.dumps(body), status=status, mimetype="application/problem+json")
-    answer.headers.extend(dict(headers or {}))
-    return answer
+    response = Response(strict_json.dumps(body), status=status, mimetype="application/problem+json")
+    response.headers.extend(dict(headers or {}))
+    return response
 
 
-def _described(errors: Mapping[str, Any]) -> dict[str, Any]:
-    codes = {field: [code_of(each) for each in said] for field, said in errors.items()}
+def _error_members(errors: Mapping[str, Any]) -> dict[str, Any]:
+    codes = {field: [code_of(message) for message in errors[field]] for field in errors}
     texts = field_texts([code for each in codes.values() for code in each], language())
     detail = {"detail": " ".join(texts)} if texts else {}
     return detail | {"errors": errors, "errorCodes": codes}
 
 
 def register(app: Flask) -> None:
-    app.before_request(_refuse_unread)
-    app.register_error_handler(ValidationError, _invalid)
-    app.register_error_handler(strict_json.InvalidJson, _malformed)
-    app.register_error_handler(ClinicError, _refused)
+    app.before_request(_raise_head_error)
+    app.register_error_handler(ValidationError, _handle_validation_error)
+    app.register_error_handler(strict_json.InvalidJson, _handle_invalid_json)
+    app.register_error_handler(ClinicError, _handle_clinic_error)
     app.register_error_handler(HTTPException, http_problem)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, _handle_unexpected_error)
 
 
-def _refuse_unread() -> None:
-    """Raises: HTTPException for a request whose head was refused before it came here."""
-    refusal: HTTPException | None = request.environ.get(REFUSAL)
-    if refusal is not None:
-        raise refusal
+def _raise_head_error() -> None:
+    """Raises: HTTPException for an invalid request head, which `wsgi_environ` has found."""
+    error: HTTPException | None = request.environ.get(HEAD_ERROR)
+    if error is not None:
+        raise error
 
 
-def _invalid(error: ValidationError) -> Response:
+def _handle_validation_error(error: ValidationError) -> Response:
     return problem(
         400,
         "invalid_request",
@@ -126,19 +129,19 @@ def _invalid(error: ValidationError) -> Response:
     )
 
 
-def _malformed(error: strict_json.InvalidJson) -> Response:
+def _handle_invalid_json(error: strict_json.InvalidJson) -> Response:
     return problem(400, "malformed_json", f"The body is not JSON: {error}")
 
 
-def status_of(error: ClinicError) -> HTTPStatus:
-    """Return the HTTP status of one of our errors."""
+def http_status_of(error: ClinicError) -> HTTPStatus:
+    """Return the HTTP status of an error; 500 for one without a mapping."""
     return _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _refused(error: ClinicError) -> Response:
-    status = status_of(error)
+def _handle_clinic_error(error: ClinicError) -> Response:
+    status = http_status_of(error)
     if status not in _STATUS.values():
-        return _unexpected(error)
+        return _handle_unexpected_error(error)
     if isinstance(error, OutboxFull):
         time.sleep(PAUSE_SECONDS)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
@@ -148,10 +151,10 @@ def _refused(error: ClinicError) -> Response:
 
 def http_problem(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
-    headers = {name: value for name, value in error.get_headers() if name in TELLING_HEADERS}
+    headers = {name: value for name, value in error.get_headers() if name in PASSED_HEADERS}
     return problem(status, code_of_status(status), title_of(status), headers=headers)
 
 
-def _unexpected(error: Exception) -> Response:
+def _handle_unexpected_error(error: Exception) -> Response:
     logger.error("unexpected error", exc_info=error)
     return problem(500, "internal_error", "Something went wrong on our side")

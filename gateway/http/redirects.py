@@ -1,4 +1,4 @@
-"""Addresses that are nearly one of ours: where they lead."""
+"""Redirects for addresses that are almost correct."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import quote
 from flask import Response, request
 from flask.globals import request_ctx
 
-#: A page of a booking with its code behind an escaped number sign: some mail filters rewrite links,
-#: once or twice, and the code arrives here instead of staying in the browser.
+#: A booking's page with its code after an escaped number sign. Some mail filters escape links, even
+#: twice; the browser then sends the code to the server instead of keeping it.
 _ESCAPED_FRAGMENT = re.compile(r"(/cita/[0-9A-Za-z-]{1,64})(?:#|%23)([\w-]{1,128})", re.ASCII)
 
-#: Paths that programs call: they get problem documents only, whatever they accept.
+#: Paths of the API: their errors are always problem details, whatever the client accepts.
 _API = re.compile(r"/(book|booking|bookings|slots|health|metrics|openapi\.json|static)(/.*)?")
 
 
@@ -21,7 +21,7 @@ def is_api(path: str) -> bool:
 
 
 def restore_fragment() -> Response | None:
-    """Send the code back to where it belongs, the browser. It is written nowhere on its way."""
+    """Redirect an escaped code back into the fragment. Must run before the address is logged."""
     path = request.environ["PATH_INFO"]
     if "#" not in path and "%23" not in path:
         return None
@@ -32,8 +32,8 @@ def restore_fragment() -> Response | None:
 
 
 def nearest_address() -> Response | None:
-    """Lead an unknown path to the one without a slash at its end, or with its first part in small
-    letters, if there is one for that method."""
+    """Redirect an unknown path without its trailing slash, or with its first segment in lower
+    case, if that path exists for the method; else return None."""
     path = request.path
     for candidate in _candidates(path):
         is_known = request_ctx.url_adapter and request_ctx.url_adapter.test(candidate)

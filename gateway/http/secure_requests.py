@@ -1,4 +1,4 @@
-"""Whether browsers reach the gateway over TLS, and what cookies are called and marked then."""
+"""Whether browsers use TLS, and the cookie names that follow from it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from flask import current_app, request
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: For a year (RFC 6797). Other hosts of the clinic's domain are not ours to speak for.
+#: One year (RFC 6797). No `includeSubDomains`: other hosts of the domain are not ours.
 STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000")
 
 
 def is_secure() -> bool:
-    """Whether the request, or the address that the operator publishes, is https."""
+    """Whether the request or the published address uses https."""
     return is_https(request.environ, current_app.config["IS_PUBLISHED_SECURELY"])
 
 
 def is_https(environ: WSGIEnvironment, is_published_securely: bool) -> bool:
-    """The same outside of a request. A trusted proxy may have said how its client came."""
+    """Like `is_secure`, outside a request context. A trusted proxy may have set the scheme."""
     return is_published_securely or environ.get("wsgi.url_scheme") == "https"
 
 
 def host_cookie(name: str) -> str:
-    """Return the name of a cookie for all paths: browsers take `__Host-` from this host over TLS
-    only."""
+    """Return the name of a cookie for all paths. Over TLS it has the prefix `__Host-`, which
+    browsers accept from this host only."""
     return f"__Host-{name}" if is_secure() else name
 
 
 def path_cookie(name: str) -> str:
-    """The same for a cookie with a path, which `__Host-` does not allow."""
+    """Return the name of a cookie with a path, which `__Host-` does not allow."""
     return f"__Secure-{name}" if is_secure() else name

@@ -1,7 +1,7 @@
-"""Security events in the log, under names that stay, for whoever watches or has to find out later.
+"""Logs security events under stable names, for monitoring and investigation.
 
-Each has the address of the client, the id of the staff key where one is known, and the request id.
-No event holds a token, a key or what somebody typed.
+Each event has the client address, the request id and, if known, the id of the staff key. No event
+contains a token, a key or user input.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _WARNINGS = frozenset(
 
 
 def log_security_event(event: SecurityEvent, *, key_id: str | None = None, **fields: Any) -> None:
-    """Log an event of the request at hand. `fields` are of `clinic.observability.logs.FIELDS`."""
+    """Log an event of this request; `fields` are among `clinic.observability.logs.FIELDS`."""
     attached = fields | {"event": event.value, "client_address": client_address()}
     if key_id:
         attached["key_id"] = key_id

@@ -1,5 +1,4 @@
-"""The names of HTTP statuses. Python 3.13 has others than 3.11 for 413 and 422; these are the same
-for every version."""
+"""Names of HTTP statuses, from werkzeug: Python 3.13 renamed 413 and 422."""
 
 from __future__ import annotations
 
@@ -7,10 +6,10 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 
 def title_of(status: int) -> str:
-    """As in "Request Entity Too Large"."""
+    """Return the name, such as "Request Entity Too Large"."""
     return HTTP_STATUS_CODES[status]
 
 
 def code_of_status(status: int) -> str:
-    """As in `request_entity_too_large`: the code of an error that has no code of its own."""
+    """Return the code of an error without its own, such as `request_entity_too_large`."""
     return title_of(status).lower().replace(" ", "_")

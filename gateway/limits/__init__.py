@@ -1,1 +1,1 @@
-"""Limits on what one client may do in a time."""
+"""Rate limits per client."""

@@ -1,4 +1,4 @@
-"""Limits that clients reach, in the log."""
+"""Logs clients that exceed a limit."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _CLIENTS = 1024
 
 
 class BreachLog:
-    """Logs a client that reaches a limit once a minute: its log must not grow as it asks."""
+    """Logs each client and limit once a minute, so that requests can't flood the log."""
 
     def __init__(self) -> None:
         self._logged: TTLCache[tuple[str, str], bool] = TTLCache(_CLIENTS, _PERIOD_SECONDS)
         self._lock = threading.Lock()
 
     def add(self, limit: str) -> None:
-        """Note that the client of this request has reached that limit."""
-        who = (client_key(), limit)
+        """Record that the client of this request has exceeded that limit."""
+        key = (client_key(), limit)
         with self._lock:
-            is_known = who in self._logged
-            self._logged.setdefault(who, True)
+            is_known = key in self._logged
+            self._logged.setdefault(key, True)
         if not is_known:
             log_security_event(SecurityEvent.RATE_LIMITED)

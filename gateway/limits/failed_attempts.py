@@ -1,9 +1,8 @@
-"""Wrong keys, tokens and codes, counted for each client in the memory of this process.
+"""Counts invalid keys, tokens and codes per client, in the memory of this process.
 
-Only failures count, and a credential is looked at before its client's count: the right one gets in
-however many wrong ones came from the same address, which may be a proxy's that everybody shares.
-Keys and codes are too long to be guessed at the rate that a server answers. The limit spares the
-log, and tells the operator who is trying.
+Only failures count, and after the check: a valid credential works despite any number of failures
+from its address, which may be a shared proxy's. Keys and codes are too long to be guessed over
+HTTP; the limit keeps the log short and alerts the operator.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from gateway.limits.breach_log import BreachLog
 
 
 class FailedAttempts:
-    """With a `rate` of None there is no limit."""
+    """Limits the failures of each client; a `rate` of None disables it."""
 
     def __init__(self, rate: str | None) -> None:
         self._limits = parse_many(rate) if rate else []
         self._counts = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def count(self, client: str) -> None:
-        """Raises: TooManyRequests when the client has no failure left."""
+        """Raises: TooManyRequests when the client exceeds the rate."""
         for limit in self._limits:
             if not self._counts.hit(limit, client):
                 raise TooManyRequests(retry_after=self._seconds_left(limit, client))
@@ -46,7 +45,7 @@ def register(app: Flask, rate: str | None) -> None:
 
 
 def count_failed_attempt(event: SecurityEvent, **fields: Any) -> None:
-    """Count and log a wrong credential; `fields` are those of the log. Raises: TooManyRequests."""
+    """Count and log an invalid credential. Raises: TooManyRequests."""
     attempts: FailedAttempts = current_app.config["FAILED_ATTEMPTS"]
     try:
         attempts.count(client_key())

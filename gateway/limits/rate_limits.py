@@ -1,4 +1,4 @@
-"""How often one client may ask for something, counted in the memory of this process."""
+"""Limits the rate of bookings and changes per client, in the memory of this process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from clinic.configuration.limit_fields import OFF, is_off
 from gateway.http.client_address import client_key
 from gateway.limits.breach_log import BreachLog
 
-#: What is counted together. Changes have a count of their own: who guesses at codes keeps nobody
-#: at that address from booking.
+#: The views that share one count. Changes have their own, so that guessing codes does not keep
+#: others at the same address from booking.
 _SCOPES = {
     "bookings": ("bookings.book", "asking.ask"),
     "changes": ("changes.cancel", "changes.reschedule", "appointment.cancel", "moving.move"),
@@ -23,7 +23,7 @@ _SCOPES = {
 
 
 class Rate(fields.Field[str | None]):
-    """A rate like 60/minute, or several like 5/second;100/hour; `off` is None."""
+    """A rate like 60/minute, or several like 5/second;100/hour; None for `off`."""
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str | None:
         if is_off(value):
@@ -34,7 +34,7 @@ class Rate(fields.Field[str | None]):
 
 
 def limit_requests(app: Flask, rate: str) -> None:
-    """Answer 429 to clients that ask more often; programs and pages are counted together."""
+    """Answer 429 to clients that exceed the rate, over the API and the pages together."""
     breaches = BreachLog()
     limiter = Limiter(
         client_key,
@@ -52,7 +52,7 @@ def limit_requests(app: Flask, rate: str) -> None:
 
 
 def _amounts(rate: str) -> Sequence[int]:
-    """The requests that each rate allows; none for what is no rate."""
+    """Return the requests that each rate allows; an empty list for an invalid rate."""
     try:
         return [item.amount for item in parse_many(rate)]
     except ValueError:

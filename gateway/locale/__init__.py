@@ -1,1 +1,1 @@
-"""The words of the pages, in English and Spanish."""
+"""The messages of the pages, in English and Spanish."""

@@ -1,4 +1,4 @@
-"""The messages of pages and errors, from `en.po` and `es.po` beside this module."""
+"""Messages of pages and errors, from `en.po` and `es.po` in this directory."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def translate(message_id: str, language: str) -> str:
 
 
 def field_texts(codes: list[str], language: str) -> list[str]:
-    """Explain those codes that have a message, each once, in order."""
+    """Return the messages of those codes that have one, without duplicates, in order."""
     return [translate(code, language) for code in dict.fromkeys(codes) if code in FIELD_ERROR_CODES]

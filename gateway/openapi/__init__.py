@@ -1,1 +1,1 @@
-"""The HTTP contract as an OpenAPI 3.1 document, and as a page to read."""
+"""The HTTP API as an OpenAPI 3.1 document and as an HTML page."""

@@ -1,4 +1,4 @@
-"""The headers, parameters and credentials that operations name."""
+"""Components of the document: headers, parameters and security schemes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gateway.http.requests import IDEMPOTENCY_KEY
 
 EXAMPLE_ID = "0b6f3a52-9d0e-4f0b-8b1a-2f1f6a0e7c11"
 
-#: By the name of the component, as `APISpec.components.parameter` takes them.
+#: By component name, in the form of `APISpec.components.parameter`.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "BookingId": {
         "name": "id",
@@ -21,28 +21,28 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Chosen by the client. The same key with the same content, however it"
-        " is written, answers with the first booking and its token; a key of fewer than 16"
-        " characters does so for 10 minutes. A refused request leaves its key free.",
+        "description": "Chosen by the client. A repeated key with the same content returns the"
+        " first booking and its token. A key of fewer than 16 characters expires after 10"
+        " minutes. A rejected request does not use up its key.",
         "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
     },
     "AcceptLanguage": {
         "name": "Accept-Language",
         "in": "header",
-        "description": "Picks `es` (default) or `en` for the reason's text and the letters.",
+        "description": "Selects `es` (default) or `en` for `reasonText` and for e-mails.",
         "schema": {"type": "string"},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "A known ETag: answers 304 without a body while it holds.",
+        "description": "A known ETag. The response is 304 without a body while it is current.",
         "schema": {"type": "string"},
     },
     "RequestId": {
         "name": "X-Request-ID",
         "in": "header",
-        "description": "1 to 64 of `A-Z a-z 0-9 . _ -`, found again in the logs of all services."
-        " Anything else is replaced.",
+        "description": "1 to 64 of `A-Z a-z 0-9 . _ -`. Appears in the logs of all services. The"
+        " gateway replaces an invalid value.",
         "schema": {"type": "string"},
     },
 }
@@ -58,16 +58,16 @@ def _header(description: str, *, required: bool = True, **schema: Any) -> dict[s
 
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": _header(
-        "The name of the request, given or made up.", pattern=r"^[A-Za-z0-9._-]{1,64}$"
+        "The id of the request, received or generated.", pattern=r"^[A-Za-z0-9._-]{1,64}$"
     ),
     "Location": _header("The path of the booking.", format="uri-reference"),
-    "ETag": _header("Changes with what is answered."),
-    "Cache-Control": _header("How long it may be kept."),
+    "ETag": _header("Identifies this version of the response."),
+    "Cache-Control": _header("How long the response may be cached."),
     "Link": _header(
-        'The next page, as `<path>; rel="next"`; not there on the last one.', required=False
+        'The next page, as `<path>; rel="next"`; absent on the last page.', required=False
     ),
-    "Allow": _header("The methods of the path."),
-    "Retry-After": _header("Seconds to wait before the next try.", pattern=r"^\d+$"),
+    "Allow": _header("The methods that the path supports."),
+    "Retry-After": _header("Seconds to wait before a retry.", pattern=r"^\d+$"),
     "WWW-Authenticate": _header("`Bearer`."),
 }
 
@@ -78,11 +78,11 @@ SCHEMES: dict[str, dict[str, Any]] = {
     PATIENT: {
         "type": "http",
         "scheme": "bearer",
-        "description": "The `manageToken` of the booking, or the code of its link in an e-mail.",
+        "description": "The `manageToken` of the booking, or the code of the link in an e-mail.",
     },
     STAFF: {
         "type": "http",
         "scheme": "bearer",
-        "description": "A key of the clinic's staff.",
+        "description": "A staff key.",
     },
 }

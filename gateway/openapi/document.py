@@ -1,4 +1,4 @@
-"""Writes the OpenAPI document of the table of operations."""
+"""Builds the OpenAPI document from the table of operations."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from gateway.openapi.operation import Operation, Response
 from gateway.openapi.operations import TAGS, operations
 from gateway.openapi.response_schemas import ProblemSchema
 
-VERSION = "0.1.0"  #: that of pyproject.toml, which the image has not
+VERSION = "0.1.0"  #: as in pyproject.toml, which the image lacks
 
 _DESCRIPTION = """\
-Takes appointment requests, decides each one some seconds later, and tells the patient by e-mail.
+Accepts appointment requests, decides them in the background and notifies patients by e-mail.
 
-Every refusal is `application/problem+json` (RFC 9457) with a stable `code`. An unknown path is
-refused with 404, and a wrong method with 405 and the right ones in `Allow`. HEAD answers as GET
-does, without the body. Dates are RFC 3339, and UTC with `Z` in answers.
+Every error is `application/problem+json` (RFC 9457) with a stable `code`. An unknown path gets 404.
+An unsupported method gets 405, with the supported ones in `Allow`. HEAD is supported wherever GET
+is. Dates are RFC 3339; responses use UTC with `Z`.
 """
 
-#: What JSON Schema can say of the fields of the house; they check more than that.
+#: JSON Schema of the custom fields, whose validation is stricter.
 _KEYWORDS: dict[type[fields.Field[Any]], dict[str, Any]] = {
     PersonName: {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
     EmailAddress: {"type": "string", "format": "email", "maxLength": MAX_EMAIL},
@@ -53,10 +53,10 @@ class _Plugin(MarshmallowPlugin):
 
 @cache
 def document(*, is_list_restricted: bool) -> dict[str, Any]:
-    """Build the document once for each kind of gateway: some list bookings for staff only."""
+    """Return the document, built once per setting. A restricted list is for staff only."""
     spec = _specification()
     _add_components(spec)
-    _add_refusals(spec)
+    _add_error_responses(spec)
     for operation in operations(is_list_restricted=is_list_restricted):
         _add_schemes(spec, operation.access)
         spec.path(operation.path, operations={operation.method.lower(): _call(operation)})
@@ -89,21 +89,21 @@ def _add_schemes(spec: APISpec, names: Iterable[str]) -> None:
             spec.components.security_scheme(name, SCHEMES[name])
 
 
-def _add_refusals(spec: APISpec) -> None:
+def _add_error_responses(spec: APISpec) -> None:
     spec.components.schema("Problem", schema=ProblemSchema)
-    for refusal in ERROR_RESPONSES:
-        spec.components.response(refusal.name, _refusal(refusal))
+    for error in ERROR_RESPONSES:
+        spec.components.response(error.name, _error_response(error))
 
 
-def _refusal(refusal: ErrorResponse) -> dict[str, Any]:
-    narrowed = {
-        "status": {"const": refusal.status.value},
-        "code": {"enum": list(refusal.all_codes())},
+def _error_response(error: ErrorResponse) -> dict[str, Any]:
+    properties = {
+        "status": {"const": error.status.value},
+        "code": {"enum": list(error.all_codes())},
     }
-    schema = {"allOf": ["Problem", {"type": "object", "properties": narrowed}]}
+    schema = {"allOf": ["Problem", {"type": "object", "properties": properties}]}
     return {
-        "description": refusal.description,
-        "headers": _headers(refusal.headers),
+        "description": error.description,
+        "headers": _headers(error.headers),
         "content": {"application/problem+json": {"schema": schema}},
     }
 
@@ -131,37 +131,37 @@ def _parameters(operation: Operation) -> list[Any]:
 
 
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
-    nobody: list[dict[str, list[str]]] = [{}] if operation.is_public else []
-    return nobody + [{name: []} for name in operation.access]
+    anonymous: list[dict[str, list[str]]] = [{}] if operation.is_public else []
+    return anonymous + [{name: []} for name in operation.access]
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
-    refused = chain([UNAUTHORIZED] if operation.access else [], operation.refusals)
+    errors = chain([UNAUTHORIZED] if operation.access else [], operation.errors)
     responses: dict[str, Any] = {
-        str(each.status.value): _answer(each) for each in operation.answers
+        str(response.status.value): _response(response) for response in operation.responses
     }
-    return responses | {str(each.status.value): each.name for each in refused}
+    return responses | {str(error.status.value): error.name for error in errors}
 
 
-def _answer(answer: Response) -> dict[str, Any]:
-    response: dict[str, Any] = {
-        "description": answer.description,
-        "headers": _headers(answer.headers),
+def _response(response: Response) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "description": response.description,
+        "headers": _headers(response.headers),
     }
-    if answer.media_type:
-        response["content"] = {answer.media_type: _content(answer)}
-    if answer.links:
-        response["links"] = dict(answer.links)
-    return response
+    if response.media_type:
+        described["content"] = {response.media_type: _content(response)}
+    if response.links:
+        described["links"] = dict(response.links)
+    return described
 
 
-def _content(answer: Response) -> dict[str, Any]:
-    if answer.schema is None:
-        kind = "object" if answer.media_type == "application/json" else "string"
-        return {"schema": {"type": kind}}
-    one = dict(answer.schema) if isinstance(answer.schema, dict) else answer.schema
-    schema = {"type": "array", "items": one} if answer.many else one
-    return {"schema": schema, "example": answer.example}
+def _content(response: Response) -> dict[str, Any]:
+    if response.schema is None:
+        json_type = "object" if response.media_type == "application/json" else "string"
+        return {"schema": {"type": json_type}}
+    item = dict(response.schema) if isinstance(response.schema, dict) else response.schema
+    schema = {"type": "array", "items": item} if response.many else item
+    return {"schema": schema, "example": response.example}
 
 
 def _headers(names: Iterable[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How the gateway says no: which codes come with which status."""
+"""The error responses: their statuses and codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gateway.server.request_body import BODY_SECONDS, MAX_BODY_BYTES
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """`name` is that of its component in the document; without codes it has that of HTTP."""
+    """`name` is that of the component. Without `codes`, the code is the name of the status."""
 
     name: str
     status: HTTPStatus
@@ -37,62 +37,62 @@ class ErrorResponse:
 INVALID_QUERY = ErrorResponse(
     "InvalidQuery",
     HTTPStatus.BAD_REQUEST,
-    "A parameter is wrong, unknown or given twice.",
+    "A parameter is invalid, unknown or repeated.",
     ("invalid_request",),
 )
 INVALID_BODY = ErrorResponse(
     "InvalidBody",
     HTTPStatus.BAD_REQUEST,
-    "The body is not JSON or breaks off, or a field of it or a header is wrong.",
+    "The body is not JSON or incomplete, or one of its fields or a header is invalid.",
     ("malformed_json", "invalid_request", "bad_request"),
 )
 UNAUTHORIZED = ErrorResponse(
     "Unauthorized",
     HTTPStatus.UNAUTHORIZED,
-    "The key is missing or wrong.",
+    "The credential is missing or invalid.",
     headers=("WWW-Authenticate",),
 )
 FORBIDDEN = ErrorResponse(
     "Forbidden",
     HTTPStatus.FORBIDDEN,
-    "The token does not open the booking. An id of no booking looks the same.",
+    "The token is not valid for the booking, or the booking does not exist.",
 )
 NO_SUCH_BOOKING = ErrorResponse(
     "NoSuchBooking",
     HTTPStatus.NOT_FOUND,
-    "There is no such booking. An id that can't be one looks the same.",
-    # An id that holds a slash is another path, and of that the gateway knows nothing.
+    "There is no booking with that id, or the id is malformed.",
+    # An id with a slash makes an unknown path, which has the general code.
     (BookingNotFound.code, "not_found"),
 )
 TOO_MANY_OPEN = ErrorResponse(
     "TooManyOpenBookings",
     HTTPStatus.CONFLICT,
-    "The e-mail address has as many bookings that are pending, or confirmed and in the future, as"
-    " it may have. One that is cancelled makes room.",
+    "The e-mail address has reached its limit of bookings that are pending, or confirmed and in the"
+    " future. Cancelling one makes room.",
     (TooManyOpenBookings.code,),
 )
 NOT_CANCELLED = ErrorResponse(
     "NotCancelled",
     HTTPStatus.CONFLICT,
-    "It is rejected, or somebody else has cancelled it, or others change it again and again.",
+    "The booking is rejected, somebody else has cancelled it, or others keep changing it.",
     (IllegalTransition.code, ConcurrentModification.code),
 )
 NOT_RESCHEDULED = ErrorResponse(
     "NotRescheduled",
     HTTPStatus.CONFLICT,
-    "It is not confirmed, or was moved too often, or others change it again and again; or the date"
-    " can't be had, and `reason` says why. The booking is as it was.",
+    "The booking is not confirmed, was rescheduled too often, or others keep changing it; or the"
+    " date is not available, and `reason` says why. The booking is unchanged.",
     (IllegalTransition.code, ConcurrentModification.code, SlotUnavailable.code),
 )
 TOO_SLOW = ErrorResponse(
     "TooSlow",
     HTTPStatus.REQUEST_TIMEOUT,
-    f"The body takes more than {BODY_SECONDS} s to come.",
+    f"The body takes more than {BODY_SECONDS} s to arrive.",
 )
 TOO_LARGE = ErrorResponse(
     "TooLarge",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    f"The body has more than {MAX_BODY_BYTES // 1024} KiB.",
+    f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
 )
 NOT_JSON = ErrorResponse(
     "NotJson", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not `application/json`."
@@ -100,56 +100,56 @@ NOT_JSON = ErrorResponse(
 KEY_USED = ErrorResponse(
     "KeyUsed",
     HTTPStatus.UNPROCESSABLE_ENTITY,
-    "The Idempotency-Key came with other content before, or is short and has expired.",
+    "The Idempotency-Key was used with other content, or is short and has expired.",
     (IdempotencyConflict.code,),
 )
 TOO_MANY = ErrorResponse(
     "TooMany",
     HTTPStatus.TOO_MANY_REQUESTS,
-    "More requests, or more wrong credentials, than the clinic takes from one client.",
+    "The client has exceeded the limit of requests or of invalid credentials.",
     headers=("Retry-After",),
 )
 UNAVAILABLE = ErrorResponse(
     "Unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "The database is away.",
+    "The database is unavailable.",
     (DatabaseUnavailable.code,),
     ("Retry-After",),
 )
 UNAVAILABLE_OR_FULL = ErrorResponse(
     "UnavailableOrFull",
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "The database is away, or too many requests wait for the broker.",
+    "The database is unavailable, or too many requests wait for the broker.",
     (DatabaseUnavailable.code, OutboxFull.code),
     ("Retry-After",),
 )
 NO_SERVICE = ErrorResponse(
     "NoService",
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "The booking service did not answer.",
+    "The booking service did not respond.",
     (ServiceUnavailable.code,),
     ("Retry-After",),
 )
 UNAVAILABLE_OR_NO_SERVICE = ErrorResponse(
     "UnavailableOrNoService",
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "The database is away, or the booking service did not answer. Of what it was asked for nobody"
-    " knows whether it was done; to ask again is safe.",
+    "The database is unavailable, or the booking service did not respond. The change may have"
+    " happened; repeating the request is safe.",
     (DatabaseUnavailable.code, ServiceUnavailable.code),
     ("Retry-After",),
 )
-# What belongs to no operation, but can come back from any path.
-NO_SUCH_PATH = ErrorResponse("NoSuchPath", HTTPStatus.NOT_FOUND, "There is no such path.")
+# Not part of any operation; any path can return them.
+NO_SUCH_PATH = ErrorResponse("NoSuchPath", HTTPStatus.NOT_FOUND, "The path does not exist.")
 WRONG_METHOD = ErrorResponse(
     "WrongMethod",
     HTTPStatus.METHOD_NOT_ALLOWED,
-    "The path has other methods.",
+    "The path does not support the method.",
     headers=("Allow",),
 )
-OUR_FAULT = ErrorResponse(
+INTERNAL_ERROR = ErrorResponse(
     "OurFault",
     HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Something is broken in the gateway.",
+    "An unexpected error in the gateway.",
     ("internal_error",),
 )
 
@@ -169,11 +169,11 @@ ERROR_RESPONSES = (
     NOT_JSON,
     KEY_USED,
     TOO_MANY,
-    OUR_FAULT,
+    INTERNAL_ERROR,
     UNAVAILABLE,
     UNAVAILABLE_OR_FULL,
     NO_SERVICE,
     UNAVAILABLE_OR_NO_SERVICE,
 )
 
-CODES = tuple(dict.fromkeys(code for refusal in ERROR_RESPONSES for code in refusal.all_codes()))
+CODES = tuple(dict.fromkeys(code for error in ERROR_RESPONSES for code in error.all_codes()))

@@ -1,4 +1,4 @@
-"""What a request and a booking look like, as the document shows them."""
+"""Example requests and bookings of the document."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CANCELLED = PENDING | {
     "version": 3,
     "updatedAt": "2026-11-25T08:12:00.301Z",
 }
-MOVED = PENDING | {
+RESCHEDULED = PENDING | {
     "status": "confirmed",
     "date": "2026-12-02T15:30:00Z",
     "version": 3,

@@ -1,4 +1,4 @@
-"""One call of the gateway: what it takes and answers."""
+"""One operation of the API: its parameters, body and responses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gateway.openapi.error_responses import ErrorResponse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """One that is no refusal. `schema` is one of marshmallow or JSON Schema; without one its JSON
-    is any object."""
+    """A response without an error. `schema` is a marshmallow or JSON Schema; None allows any JSON
+    object."""
 
     status: HTTPStatus = HTTPStatus.OK
     description: str
@@ -29,8 +29,8 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`parameters` are names of components. `access` names the schemes of which any opens it; the
-    refusal 401 comes by itself. With `is_public` it is open without any, too."""
+    """`parameters` are component names. `access` lists alternative security schemes and implies
+    the error 401. `is_public` allows access without credentials too."""
 
     name: str
     method: str
@@ -42,7 +42,7 @@ class Operation:
     query: type[Schema] | None = None
     body: type[Schema] | None = None
     example: Any = None
-    answers: tuple[Response, ...]
-    refusals: tuple[ErrorResponse, ...] = ()
+    responses: tuple[Response, ...]
+    errors: tuple[ErrorResponse, ...] = ()
     access: tuple[str, ...] = ()
     is_public: bool = False

@@ -1,7 +1,6 @@
-"""The table of all calls of the gateway: what each takes and answers.
+"""The table of all operations of the API.
 
-A route without a row here, or a row without a route, fails a test. HEAD is not written down: it
-is there wherever GET is, and answers the same without the body.
+A test compares it with the routes of the application. HEAD is implied: it exists wherever GET does.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from clinic.contracts.bookings_query import ListingSchema
 from clinic.contracts.schemas import BookingRequestSchema, ReschedulingSchema, SlotsQuerySchema
 from gateway.openapi import error_responses, response_schemas
 from gateway.openapi.components import PATIENT, STAFF
-from gateway.openapi.examples import CANCELLED, MOVED, PENDING, PUBLIC, REJECTED, REQUEST
+from gateway.openapi.examples import CANCELLED, PENDING, PUBLIC, REJECTED, REQUEST, RESCHEDULED
 from gateway.openapi.operation import Operation, Response
 
 TAGS = {
-    "Bookings": "Asking for an appointment, and what became of it.",
-    "Operation": "For whoever runs the clinic's system.",
-    "Documents": "This contract.",
+    "Bookings": "Book, read, reschedule and cancel appointments.",
+    "Operation": "For operators.",
+    "Documents": "This API description.",
 }
 
-#: What may be said to whoever changes a booking.
-_OF_A_CHANGE = (
+#: The errors of every change of a booking.
+_CHANGE_ERRORS = (
     error_responses.INVALID_BODY,
     error_responses.TOO_SLOW,
     error_responses.FORBIDDEN,
@@ -35,7 +34,7 @@ _OF_A_CHANGE = (
 
 UNCHANGED = Response(
     status=HTTPStatus.NOT_MODIFIED,
-    description="The ETag that you know still holds.",
+    description="The known ETag is still current.",
     media_type=None,
     headers=("ETag",),
 )
@@ -45,16 +44,16 @@ BOOK = Operation(
     method="POST",
     path="/book",
     tag="Bookings",
-    summary="Ask for an appointment",
-    description="The request is stored and will be decided, whatever happens next. A date that"
-    " can't be had is accepted too, and rejected afterwards.",
+    summary="Request an appointment",
+    description="The gateway stores the request; it is decided in the background. A request for an"
+    " unavailable date is accepted too, and rejected afterwards.",
     parameters=("IdempotencyKey", "AcceptLanguage"),
     body=BookingRequestSchema,
     example=REQUEST,
-    answers=(
+    responses=(
         Response(
             status=HTTPStatus.CREATED,
-            description="Stored. Read it some seconds later to see what became of it.",
+            description="Stored. Read the booking some seconds later for the decision.",
             schema=response_schemas.AcceptedSchema,
             example={
                 "booking": PENDING | {"manageToken": "jfO9K0EQAnQrW2FhKAVBhlb2UBK0FAezVcVcvZoQlEc"}
@@ -72,7 +71,7 @@ BOOK = Operation(
             },
         ),
     ),
-    refusals=(
+    errors=(
         error_responses.INVALID_BODY,
         error_responses.TOO_SLOW,
         error_responses.TOO_LARGE,
@@ -90,19 +89,19 @@ READ = Operation(
     path="/booking/{id}",
     tag="Bookings",
     summary="Read one booking",
-    description="Without a credential it is shown without `patientName` and `patientEmail`. Those"
-    " are for its patient and for staff.",
+    description="Includes `patientName` and `patientEmail` only with a credential of the patient or"
+    " of staff.",
     parameters=("BookingId", "IfNoneMatch"),
-    answers=(
+    responses=(
         Response(
-            description="The booking as it is now.",
+            description="The current booking.",
             schema=response_schemas.EITHER_BOOKING,
             example=PUBLIC,
             headers=("ETag",),
         ),
         UNCHANGED,
     ),
-    refusals=(
+    errors=(
         error_responses.NO_SUCH_BOOKING,
         error_responses.TOO_MANY,
         error_responses.UNAVAILABLE,
@@ -118,16 +117,16 @@ LIST = Operation(
     tag="Bookings",
     summary="List bookings, newest first",
     query=ListingSchema,
-    answers=(
+    responses=(
         Response(
-            description="One page. A `Link` header leads to the next.",
+            description="One page, with a `Link` header to the next.",
             schema=response_schemas.BookingSchema,
             many=True,
             example=[REJECTED],
             headers=("Link",),
         ),
     ),
-    refusals=(error_responses.INVALID_QUERY, error_responses.TOO_MANY, error_responses.UNAVAILABLE),
+    errors=(error_responses.INVALID_QUERY, error_responses.TOO_MANY, error_responses.UNAVAILABLE),
     access=(STAFF,),
 )
 
@@ -136,17 +135,17 @@ SLOTS = Operation(
     method="GET",
     path="/slots",
     tag="Bookings",
-    summary="See the free starts of a day",
+    summary="List the free slots of a day",
     query=SlotsQuerySchema,
-    answers=(
+    responses=(
         Response(
-            description="In UTC and in order; none for a day that can't be booked.",
+            description="The start times in UTC, in order; none outside the booking window.",
             schema=response_schemas.START,
             many=True,
             example=["2026-12-01T09:00:00Z", "2026-12-01T09:30:00Z"],
         ),
     ),
-    refusals=(error_responses.INVALID_QUERY, error_responses.NO_SERVICE),
+    errors=(error_responses.INVALID_QUERY, error_responses.NO_SERVICE),
 )
 
 CANCEL = Operation(
@@ -155,16 +154,16 @@ CANCEL = Operation(
     path="/booking/{id}/cancel",
     tag="Bookings",
     summary="Cancel a booking",
-    description="Wants no body, or `{}`. Asking again for what is done answers the same.",
+    description="The body is empty or `{}`. A repeated request gets the same response.",
     parameters=("BookingId",),
-    answers=(
+    responses=(
         Response(
-            description="Cancelled; its seat is free.",
+            description="The cancelled booking.",
             schema=response_schemas.BookingSchema,
             example=CANCELLED,
         ),
     ),
-    refusals=(*_OF_A_CHANGE, error_responses.NOT_CANCELLED, error_responses.TOO_MANY),
+    errors=(*_CHANGE_ERRORS, error_responses.NOT_CANCELLED, error_responses.TOO_MANY),
     access=(PATIENT, STAFF),
 )
 
@@ -173,20 +172,20 @@ RESCHEDULE = Operation(
     method="POST",
     path="/booking/{id}/reschedule",
     tag="Bookings",
-    summary="Move a confirmed booking to another date",
-    description="The old slot stands until the new one is had. Asking again for what is done"
-    " answers the same.",
+    summary="Reschedule a confirmed booking",
+    description="The booking keeps its slot unless the new one is available. A repeated request"
+    " gets the same response.",
     parameters=("BookingId", "AcceptLanguage"),
     body=ReschedulingSchema,
     example={"date": "2026-12-02T16:30:00+01:00"},
-    answers=(
+    responses=(
         Response(
-            description="At its new date, and still confirmed.",
+            description="The booking, confirmed for the new date.",
             schema=response_schemas.BookingSchema,
-            example=MOVED,
+            example=RESCHEDULED,
         ),
     ),
-    refusals=(*_OF_A_CHANGE, error_responses.NOT_RESCHEDULED, error_responses.TOO_MANY),
+    errors=(*_CHANGE_ERRORS, error_responses.NOT_RESCHEDULED, error_responses.TOO_MANY),
     access=(PATIENT, STAFF),
 )
 
@@ -195,10 +194,10 @@ LIVE = Operation(
     method="GET",
     path="/health/live",
     tag="Operation",
-    summary="Whether the process lives",
-    answers=(
+    summary="Check that the process runs",
+    responses=(
         Response(
-            description="It does.", schema=response_schemas.LiveSchema, example={"status": "live"}
+            description="It runs.", schema=response_schemas.LiveSchema, example={"status": "live"}
         ),
     ),
 )
@@ -209,14 +208,12 @@ READY = Operation(
     method="GET",
     path="/health/ready",
     tag="Operation",
-    summary="Whether bookings can be taken",
-    answers=(
-        Response(
-            description="The database answers.", schema=response_schemas.ReadySchema, example=_READY
-        ),
+    summary="Check that the gateway can accept bookings",
+    responses=(
+        Response(description="Ready.", schema=response_schemas.ReadySchema, example=_READY),
         Response(
             status=HTTPStatus.SERVICE_UNAVAILABLE,
-            description="The database is away.",
+            description="The database is unavailable.",
             schema=response_schemas.ReadySchema,
             example=_READY | {"status": "unready", "database": "down"},
         ),
@@ -228,9 +225,9 @@ METRICS = Operation(
     method="GET",
     path="/metrics",
     tag="Operation",
-    summary="Metrics of this process",
-    answers=(Response(description="The text format of Prometheus.", media_type="text/plain"),),
-    refusals=(error_responses.TOO_MANY,),
+    summary="Read the metrics of this process",
+    responses=(Response(description="Prometheus text format.", media_type="text/plain"),),
+    errors=(error_responses.TOO_MANY,),
     access=(STAFF,),
 )
 
@@ -239,9 +236,9 @@ DOCUMENT = Operation(
     method="GET",
     path="/openapi.json",
     tag="Documents",
-    summary="This contract for programs",
+    summary="Read the OpenAPI document",
     parameters=("IfNoneMatch",),
-    answers=(
+    responses=(
         Response(description="An OpenAPI 3.1 document.", headers=("ETag", "Cache-Control")),
         UNCHANGED,
     ),
@@ -252,11 +249,11 @@ PAGE = Operation(
     method="GET",
     path="/docs",
     tag="Documents",
-    summary="This contract for people",
+    summary="Read this page",
     parameters=("IfNoneMatch",),
-    answers=(
+    responses=(
         Response(
-            description="A page that needs nothing else.",
+            description="A self-contained HTML page.",
             media_type="text/html",
             headers=("ETag", "Cache-Control"),
         ),
@@ -264,17 +261,19 @@ PAGE = Operation(
     ),
 )
 
-_UNRESTRICTED_LIST = replace(
+_PUBLIC_LIST = replace(
     LIST,
-    description="Without a staff key bookings are shown without `patientName` and `patientEmail`.",
-    answers=(replace(LIST.answers[0], schema=response_schemas.EITHER_BOOKING, example=[PUBLIC]),),
+    description="Includes `patientName` and `patientEmail` only with a staff key.",
+    responses=(
+        replace(LIST.responses[0], schema=response_schemas.EITHER_BOOKING, example=[PUBLIC]),
+    ),
     is_public=True,
 )
 
 
 def operations(*, is_list_restricted: bool) -> tuple[Operation, ...]:
-    """Return all calls; whether the list requires a staff key is the operator's choice."""
-    listing = LIST if is_list_restricted else _UNRESTRICTED_LIST
+    """Return all operations; the operator chooses whether the list requires a staff key."""
+    listing = LIST if is_list_restricted else _PUBLIC_LIST
     return (
         BOOK,
         READ,

@@ -1,4 +1,4 @@
-"""What the page at `/docs` shows of the document."""
+"""View models of the page at `/docs`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway.openapi.components import PATIENT, STAFF
 
 Node = Mapping[str, Any]
 
-#: Where the reader keeps a credential of each kind.
+#: The shell variable for the credential of each scheme.
 _VARIABLES = {PATIENT: "$MANAGE_TOKEN", STAFF: "$STAFF_API_KEY"}
 
 
@@ -29,7 +29,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: str
     description: str
     headers: Mapping[str, Node]
@@ -46,12 +46,12 @@ class Call:
     credentials: tuple[str, ...]
     parameters: tuple[Node, ...]
     body: Content | None
-    answers: tuple[Answer, ...]
+    responses: tuple[Response, ...]
     curl: str
 
 
 class Reader:
-    """Reads a document whose operations have tags, and references to components."""
+    """Reads the operations of a document and resolves their references."""
 
     def __init__(self, document: Node) -> None:
         self._document = document
@@ -75,15 +75,15 @@ class Reader:
             credentials=tuple(self._credential(name) for name in schemes),
             parameters=parameters,
             body=body,
-            answers=tuple(self._answers(operation)),
+            responses=tuple(self._responses(operation)),
             curl=_curl(method, _with_examples(path, parameters), schemes, body),
         )
 
-    def _answers(self, operation: Node) -> Iterator[Answer]:
-        for status, each in sorted(operation["responses"].items()):
-            response = self._resolve(each)
-            headers = {name: self._resolve(it) for name, it in response["headers"].items()}
-            yield Answer(status, response["description"], headers, self._content(response))
+    def _responses(self, operation: Node) -> Iterator[Response]:
+        for status, reference in sorted(operation["responses"].items()):
+            response = self._resolve(reference)
+            headers = {name: self._resolve(node) for name, node in response["headers"].items()}
+            yield Response(status, response["description"], headers, self._content(response))
 
     def _content(self, holder: Node) -> Content | None:
         for media_type, content in holder.get("content", {}).items():
@@ -93,8 +93,8 @@ class Reader:
         return None
 
     def _credential(self, scheme: str) -> str:
-        described: str = self._document["components"]["securitySchemes"][scheme]["description"]
-        return described
+        schemes = self._document["components"]["securitySchemes"]
+        return str(schemes[scheme]["description"])
 
     def _resolve(self, node: Node) -> Node:
         while "$ref" in node:
@@ -102,31 +102,31 @@ class Reader:
         return node
 
     def _follow(self, reference: str) -> Node:
-        found: Node = self._document
-        for step in reference.removeprefix("#/").split("/"):
-            found = found[step]
-        return found
+        node: Node = self._document
+        for name in reference.removeprefix("#/").split("/"):
+            node = node[name]
+        return node
 
 
 def marked(text: str) -> Markup:
-    """Show what stands between backticks as code."""
+    """Render text between backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def _codes(schema: Node) -> tuple[str, ...]:
-    """The codes to which a refusal narrows the schema of all problems."""
-    found: list[str] = []
+    """Return the codes that an error response allows."""
+    codes: list[str] = []
     for part in schema.get("allOf", ()):
-        found += part.get("properties", {}).get("code", {}).get("enum", ())
-    return tuple(found)
+        codes += part.get("properties", {}).get("code", {}).get("enum", ())
+    return tuple(codes)
 
 
 def _with_examples(path: str, parameters: tuple[Node, ...]) -> str:
-    """The path with what it must have, and the query with what it must have."""
-    needed = [each for each in parameters if each.get("required")]
-    for each in needed:
+    """Return the path and query with example values of the required parameters."""
+    required = [each for each in parameters if each.get("required")]
+    for each in required:
         path = path.replace(f"{{{each['name']}}}", str(each.get("example")))
-    query = {each["name"]: each.get("example") for each in needed if each["in"] == "query"}
+    query = {each["name"]: each.get("example") for each in required if each["in"] == "query"}
     return f"{path}?{urlencode(query)}" if query else path
 
 

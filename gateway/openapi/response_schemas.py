@@ -1,7 +1,7 @@
-"""The JSON that the gateway answers with, as schemas.
+"""The schemas of JSON responses.
 
-They only document: `booking_to_json` and the routes write the objects by hand, which is much
-quicker. The integration tests hold every answer against them.
+They serve as documentation only: `booking_to_json` and the views build the objects directly, which
+is much faster. The integration tests validate every response against them.
 """
 
 from __future__ import annotations
@@ -17,122 +17,121 @@ from clinic.domain.booking import Status
 from gateway.openapi.error_responses import CODES
 
 _TO_WIRE = (
-    r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z$"  #: as `clinic.domain.clock.to_wire` writes
+    r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z$"  #: as in `clinic.domain.clock.to_wire`
 )
 
 
-class AnswerSchema(Schema):
+class ResponseSchema(Schema):
     class Meta:
-        unknown = RAISE  # said of the document: no field goes without a description
+        unknown = RAISE  # documents that there are no additional fields
 
 
-def _told(description: str, **keywords: Any) -> dict[str, Any]:
-    """What every field of an answer is: there, and described."""
+def _described(description: str, **keywords: Any) -> dict[str, Any]:
+    """Return the arguments of a required field with a description."""
     return {"required": True, "metadata": {"description": description} | keywords}
 
 
-class AttentionSchema(AnswerSchema):
-    code = fields.String(**_told("What kept it from being decided."))
-    at = Instant(**_told("Since when.", pattern=_TO_WIRE))
+class AttentionSchema(ResponseSchema):
+    code = fields.String(**_described("The error that prevents a decision."))
+    at = Instant(**_described("When the error occurred.", pattern=_TO_WIRE))
 
 
-class PublicBookingSchema(AnswerSchema):
-    """What is shown without a credential."""
+class PublicBookingSchema(ResponseSchema):
+    """A booking without personal data."""
 
-    id = fields.UUID(**_told("Random."))
+    id = fields.UUID(**_described("Random."))
     status = fields.Enum(
-        Status, by_value=fields.String, **_told("`rejected` and `cancelled` are final.")
+        Status, by_value=fields.String, **_described("`rejected` and `cancelled` are final.")
     )
     reason = fields.String(
         validate=validate.OneOf(reasons.CODES),
         allow_none=True,
-        **_told("Why it was rejected or cancelled."),
+        **_described("Why it was rejected or cancelled."),
     )
     reason_text = fields.String(
-        data_key="reasonText", allow_none=True, **_told("The same in the patient's language.")
+        data_key="reasonText", allow_none=True, **_described("`reason` in the patient's language.")
     )
-    date = Instant(**_told("When the appointment begins.", pattern=_TO_WIRE))
+    date = Instant(**_described("When the appointment begins.", pattern=_TO_WIRE))
     language = fields.String(
-        validate=validate.OneOf(reasons.LANGUAGES), **_told("In which the patient is written to.")
+        validate=validate.OneOf(reasons.LANGUAGES), **_described("The language of e-mails.")
     )
     version = fields.Integer(
-        validate=validate.Range(min=1), **_told("1 at first; each step adds 1.")
+        validate=validate.Range(min=1), **_described("Starts at 1; each change adds 1.")
     )
-    created_at = Instant(data_key="createdAt", **_told("When it was stored.", pattern=_TO_WIRE))
-    updated_at = Instant(
-        data_key="updatedAt", **_told("When its last step was taken.", pattern=_TO_WIRE)
-    )
+    created_at = Instant(data_key="createdAt", **_described("Creation time.", pattern=_TO_WIRE))
+    updated_at = Instant(data_key="updatedAt", **_described("Last change.", pattern=_TO_WIRE))
     attention = fields.Nested(
-        AttentionSchema, allow_none=True, **_told("Why a person has to look at it.")
+        AttentionSchema, allow_none=True, **_described("Why the booking needs manual review.")
     )
 
 
 class BookingSchema(PublicBookingSchema):
-    """What its patient and staff are shown."""
+    """A booking with personal data, for its patient and staff."""
 
-    patient_name = PersonName(data_key="patientName", **_told("In normal form C."))
-    patient_email = EmailAddress(data_key="patientEmail", **_told("In its normal form."))
+    patient_name = PersonName(data_key="patientName", **_described("Unicode normalization form C."))
+    patient_email = EmailAddress(data_key="patientEmail", **_described("Normalized."))
 
 
 class ManagedBookingSchema(BookingSchema):
     manage_token = fields.String(
-        data_key="manageToken", **_told("Proves that the booking is yours. Nothing else shows it.")
+        data_key="manageToken",
+        **_described("Authorizes changes. No other response contains it."),
     )
 
 
-#: What a call answers whose credential may be left out.
+#: The response of an operation with optional credentials.
 EITHER_BOOKING = {"oneOf": [PublicBookingSchema, BookingSchema]}
 
 
-class AcceptedSchema(AnswerSchema):
+class AcceptedSchema(ResponseSchema):
     booking = fields.Nested(ManagedBookingSchema, required=True)
 
 
-#: A free start, as `clinic.domain.clock.to_wire` writes it.
+#: The start of a free slot, as `clinic.domain.clock.to_wire` formats it.
 START = {"type": "string", "format": "date-time", "pattern": _TO_WIRE}
 
 
-class LiveSchema(AnswerSchema):
+class LiveSchema(ResponseSchema):
     status = fields.String(validate=validate.Equal("live"), required=True)
 
 
-class ReadySchema(AnswerSchema):
+class ReadySchema(ResponseSchema):
     status = fields.String(validate=validate.OneOf(["ready", "unready"]), required=True)
     database = fields.String(validate=validate.OneOf(["up", "down"]), required=True)
     broker = fields.String(
-        validate=validate.OneOf(["up", "down"]), **_told("Bookings are accepted without it.")
+        validate=validate.OneOf(["up", "down"]), **_described("Not required to accept bookings.")
     )
 
 
-class ProblemSchema(AnswerSchema):
-    """RFC 9457."""
+class ProblemSchema(ResponseSchema):
+    """Problem details (RFC 9457)."""
 
     type = fields.String(validate=validate.Equal("about:blank"), required=True)
-    title = fields.String(**_told("For people; may change."))
-    status = fields.Integer(**_told("The status of the answer."))
-    code = fields.String(validate=validate.OneOf(CODES), **_told("For programs; stays."))
+    title = fields.String(**_described("For humans; may change."))
+    status = fields.Integer(**_described("The HTTP status."))
+    code = fields.String(validate=validate.OneOf(CODES), **_described("For programs; stable."))
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
-        metadata={"description": "Each field or parameter at fault, with what is wrong with it."},
+        metadata={"description": "The messages of each invalid field or parameter."},
     )
     error_codes = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String(validate=validate.OneOf([INVALID, *FIELD_ERROR_CODES]))),
         data_key="errorCodes",
-        metadata={"description": "A stable code for each of the messages in `errors`."},
+        metadata={"description": "The stable code of each message in `errors`."},
     )
     detail = fields.String(
         metadata={
-            "description": "What is wrong with the name or the address, in the language of"
+            "description": "The errors of name and e-mail address, in the language of"
             " Accept-Language."
         },
     )
     reason = fields.String(
         validate=validate.OneOf(reasons.CODES),
-        metadata={"description": "Why a booking can't be moved to that date."},
+        metadata={"description": "Why the booking can't be rescheduled to that date."},
     )
     reason_text = fields.String(
         data_key="reasonText",
-        metadata={"description": "The same in the language of Accept-Language."},
+        metadata={"description": "`reason` in the language of Accept-Language."},
     )

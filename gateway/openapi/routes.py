@@ -1,4 +1,4 @@
-"""Serves the document and the page, which anybody may read and keep for a while."""
+"""Serves the document and the page, publicly and cacheable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CACHED = {"Cache-Control": "public, max-age=300"}
 _STYLE = Path(__file__).with_name("templates").joinpath("docs.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
-#: The page has a style of its own and wants nothing else from anywhere.
+#: The page has an inline style and loads nothing.
 _POLICY = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -44,10 +44,10 @@ def _is_list_restricted() -> bool:
     return bool(current_app.config["IS_LIST_RESTRICTED"])
 
 
-def _conditional(answer: Response) -> Response:
-    answer.add_etag()
-    answer.make_conditional(request)
-    return answer
+def _conditional(response: Response) -> Response:
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 @cache
@@ -58,7 +58,7 @@ def _document(*, is_list_restricted: bool) -> bytes:
 @cache
 def _page(*, is_list_restricted: bool) -> str:
     content = document(is_list_restricted=is_list_restricted)
-    style = Markup(_STYLE)  # noqa: S704 - a file of ours
+    style = Markup(_STYLE)  # noqa: S704 - trusted: our own file
     return render_template(
         "docs.html", document=content, reader=Reader(content), marked=marked, style=style
     )

@@ -1,1 +1,1 @@
-"""The pages of patients: one in each module."""
+"""The patient pages, one per module."""

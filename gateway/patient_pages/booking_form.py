@@ -1,4 +1,4 @@
-"""The page on which a patient asks for an appointment."""
+"""The page with the booking form."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from marshmallow import ValidationError
 from clinic.contracts.schemas import parse_day
 from clinic.errors import ServiceUnavailable, TooManyOpenBookings
 from gateway.api.bookings_api import accept
-from gateway.auth.booking_cookie import keep
-from gateway.http.problem_details import status_of
+from gateway.auth.booking_cookie import set_booking_cookie
+from gateway.http.problem_details import http_status_of
 from gateway.patient_pages.form_fields import Form, new_token
 from gateway.web.available_slots import Week, day_of, today, week_around
 from gateway.web.rendering import hours, page, page_language
 
-#: Showing the form needs no database, so they are two: the breaker watches over one of them.
-welcome = Blueprint("welcome", __name__)
-asking = Blueprint("asking", __name__)
+#: Two blueprints: a failed POST shows the form again with its input, a failed GET an error page.
+booking_form = Blueprint("welcome", __name__)
+booking_form_post = Blueprint("asking", __name__)
 
 
-@welcome.get("/")
+@booking_form.get("/")
 def show() -> Response:
-    return form_page(Form(date=request.args.get("slot", "")), day=_asked_day())
+    return form_page(Form(date=request.args.get("slot", "")), day=_requested_day())
 
 
-@asking.post("/")
+@booking_form_post.post("/")
 def ask() -> Response:
-    """Take the request, and lead to the page of the booking, which may be loaded again."""
+    """Store the booking and redirect to its page, which can be reloaded safely."""
     form, language = Form.of(request.form), page_language()
-    booking, wrong = form.read(language, hours().zone)
+    booking, field_errors = form.read(language, hours().zone)
     if booking is None:
-        return form_page(form, 400, wrong=wrong)
+        return form_page(form, 400, field_errors=field_errors)
     try:
         booking, token = accept(booking, form.body(booking), form.key(booking))
     except TooManyOpenBookings as error:
-        return form_page(form, status_of(error), trouble="too_many_open")
-    answer = Response(status=303, headers={"Location": f"/cita/{booking.id}"})
-    keep(answer, booking.id, token)
-    return answer
+        return form_page(form, http_status_of(error), error_key="too_many_open")
+    response = Response(status=303, headers={"Location": f"/cita/{booking.id}"})
+    set_booking_cookie(response, booking.id, token)
+    return response
 
 
 def form_page(
@@ -49,17 +49,17 @@ def form_page(
     status: int = 200,
     *,
     day: date | None = None,
-    wrong: Mapping[str, str] | None = None,
-    trouble: str = "",
+    field_errors: Mapping[str, str] | None = None,
+    error_key: str = "",
 ) -> Response:
-    """Show the form with what was typed. `wrong` maps each field at fault to its text,
-    `trouble` names the texts that tell why nothing could be taken at all."""
+    """Render the form with its input. `field_errors` maps invalid fields to message keys;
+    `error_key` is the message key of any other error."""
     return page(
-        "ask.html",
+        "booking_form.html",
         status,
         form=form,
-        wrong=wrong or {},
-        trouble=trouble,
+        field_errors=field_errors or {},
+        error_key=error_key,
         token=form.token or new_token(),
         week=_week(day or _day_of(form)),
         address="/",
@@ -69,15 +69,15 @@ def form_page(
 
 
 def _week(day: date | None) -> Week | None:
-    """The free times, or None while nobody can be asked: requests are taken all the same."""
+    """Return the free slots, or None while they are unknown; booking still works then."""
     try:
         return week_around(day)
     except ServiceUnavailable:
         return None
 
 
-def _asked_day() -> date | None:
-    """What is no day at all asks for none."""
+def _requested_day() -> date | None:
+    """Return the day of the query, or None if it is missing or invalid."""
     with suppress(ValidationError):
         return parse_day({"date": request.args.get("day")})
     return None

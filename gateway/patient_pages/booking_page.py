@@ -1,5 +1,7 @@
-"""The page of one booking: how it stands, its calendar file, and cancelling. Moving it has a page
-of its own. It names nobody: the address alone opens it, and addresses leak."""
+"""The page of one booking, with its calendar file and cancellation.
+
+It shows no personal data: whoever has the address can open it, and addresses leak.
+"""
 
 from __future__ import annotations
 
@@ -15,57 +17,57 @@ from clinic.contracts.calendar_file import calendar_file
 from clinic.contracts.message_catalogue import reason_text
 from clinic.domain.booking import Booking, HistoryEntry, Status
 from clinic.errors import ConcurrentModification, IllegalTransition, ServiceUnavailable
-from clinic.rpc.rpc_client import deadline
+from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.api.changes_api import REASONS, cancel_for
 from gateway.auth.actor import credential_holder
-from gateway.auth.booking_cookie import given_code, needs_code, typed_code
-from gateway.http.problem_details import status_of
+from gateway.auth.booking_cookie import needs_code, submitted_code, typed_code
+from gateway.http.problem_details import http_status_of
 from gateway.locale.messages import translate
 from gateway.web.available_slots import nearest
 from gateway.web.rendering import hours, page, page_language
 
-appointment = Blueprint("appointment", __name__, url_prefix="/cita/<booking_id>")
+booking_page = Blueprint("appointment", __name__, url_prefix="/cita/<booking_id>")
 
-#: Which text tells the patient why a booking was not cancelled.
-_REFUSALS = {
+#: The message key of each error of a cancellation.
+_ERROR_KEYS = {
     IllegalTransition: "cancel_late",
     ConcurrentModification: "cancel_away",
     ServiceUnavailable: "cancel_away",
 }
 
 
-@appointment.get("")
+@booking_page.get("")
 def show(booking_id: str) -> Response:
-    """Answer 304 to the script that asks again, as long as nothing has changed."""
+    """Answer 304 to the polling script while nothing has changed."""
     booking = _bookings().get(booking_id)
     tag = f"{page_language()}.{booking.version}.{int(booking.attention is not None)}"
-    answer = _show(booking) if tag not in request.if_none_match else Response(status=304)
-    answer.set_etag(tag)
-    return answer
+    response = _show(booking) if tag not in request.if_none_match else Response(status=304)
+    response.set_etag(tag)
+    return response
 
 
-@appointment.post("/cancel")
+@booking_page.post("/cancel")
 def cancel(booking_id: str) -> Response:
-    """Cancel for whoever has the code, or has booked in this very browser."""
-    until, code = deadline(), given_code()
+    """Cancel with the code, or from the browser that made the booking."""
+    deadline, code = rpc_deadline(), submitted_code()
     if not code:
-        return _show(_bookings().get(booking_id), 400, trouble="code_missing")
+        return _show(_bookings().get(booking_id), 400, error_key="code_missing")
     try:
         actor = credential_holder(booking_id, code)
-        cancel_for(actor, booking_id, REASONS[actor.party], until=until)
+        cancel_for(actor, booking_id, REASONS[actor.party], deadline=deadline)
     except Forbidden:
-        return _show(_bookings().get(booking_id), 403, trouble="code_wrong")
-    except tuple(_REFUSALS) as error:
-        trouble = _REFUSALS[type(error)]
-        return _show(_bookings().get(booking_id), status_of(error), trouble=trouble)
+        return _show(_bookings().get(booking_id), 403, error_key="code_wrong")
+    except tuple(_ERROR_KEYS) as error:
+        key = _ERROR_KEYS[type(error)]
+        return _show(_bookings().get(booking_id), http_status_of(error), error_key=key)
     return Response(status=303, headers={"Location": f"/cita/{booking_id}"})
 
 
-@appointment.get("/calendar.ics")
+@booking_page.get("/calendar.ics")
 def calendar(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
     if booking.status is not Status.CONFIRMED:
-        return page("refusal.html", 404, refusal="no_calendar", booking_id=booking_id)
+        return page("error.html", 404, error_key="no_calendar", booking_id=booking_id)
     file = calendar_file(
         booking.id,
         booking.version,
@@ -75,32 +77,32 @@ def calendar(booking_id: str) -> Response:
         translate("calendar_summary", page_language()),
         domain=current_app.config["DOMAIN"],
     )
-    answer = Response(file, content_type="text/calendar; charset=utf-8; method=PUBLISH")
-    answer.headers["Content-Disposition"] = 'attachment; filename="cita.ics"'
-    return answer
+    response = Response(file, content_type="text/calendar; charset=utf-8; method=PUBLISH")
+    response.headers["Content-Disposition"] = 'attachment; filename="cita.ics"'
+    return response
 
 
-def _show(booking: Booking, status: int | HTTPStatus = 200, *, trouble: str = "") -> Response:
+def _show(booking: Booking, status: int | HTTPStatus = 200, *, error_key: str = "") -> Response:
     is_rejected = booking.status is Status.REJECTED
     return page(
-        "appointment.html",
+        "booking.html",
         int(status),
         booking=booking,
         reason=_reason(booking.reason),
-        history=[_row(change, booking.date) for change in booking.history],
+        history=[_history_row(entry, booking.date) for entry in booking.history],
         nearest=nearest(booking.date) if is_rejected else [],
         may_cancel=booking.status in (Status.PENDING, Status.CONFIRMED),
         needs_code=needs_code(booking),
         typed_code=typed_code(),
-        trouble=trouble,
+        error_key=error_key,
     )
 
 
-def _row(change: HistoryEntry, date: datetime) -> dict[str, Any]:
-    """A line of the history: when, the key of what happened, and what belongs to it."""
-    step = "moved" if change.date is not None else change.status.value
-    reason = _reason(change.reason)
-    return {"at": change.at, "step": f"step_{step}", "date": change.date or date, "reason": reason}
+def _history_row(entry: HistoryEntry, date: datetime) -> dict[str, Any]:
+    """Return the template values of one history entry; `step` is a message key."""
+    step = "moved" if entry.date is not None else entry.status.value
+    reason = _reason(entry.reason)
+    return {"at": entry.at, "step": f"step_{step}", "date": entry.date or date, "reason": reason}
 
 
 def _reason(code: str | None) -> str:

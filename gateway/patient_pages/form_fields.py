@@ -1,4 +1,4 @@
-"""Reads the form of a patient who asks for an appointment."""
+"""Parses the booking form."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _FIELDS = {"patientName": "name", "patientEmail": "email", "date": "date"}
 
 
 def new_token() -> str:
-    """Name one rendered form, so that it is taken once however often it is sent."""
+    """Return a token for one rendered form, so that resending it books only once."""
     return secrets.token_urlsafe(24)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What stands in the fields, as it was typed. `date` comes from the free times, `local` from
-    the field that takes their place when nobody knows them."""
+    """The input of the fields, unvalidated. `date` is a chosen slot; `local` is a local time, typed
+    while the slots are unknown."""
 
     name: str = ""
     email: str = ""
@@ -39,48 +39,49 @@ class Form:
     token: str = ""
 
     @classmethod
-    def of(cls, sent: Mapping[str, str]) -> Form:
-        return cls(**{name: sent.get(name, "") for name in cls.__slots__})
+    def of(cls, submitted: Mapping[str, str]) -> Form:
+        return cls(**{name: submitted.get(name, "") for name in cls.__slots__})
 
     def read(self, language: str, zone: ZoneInfo) -> tuple[Booking | None, dict[str, str]]:
-        """Return the booking that it asks for, or the fields at fault with the keys of the texts
-        that tell why."""
+        """Return the booking, or None and the message keys of the invalid fields."""
         try:
             return parse_booking(self._payload(zone), language=language, by="patient"), {}
         except ValidationError as error:
-            wrong = error.normalized_messages()
+            messages = error.normalized_messages()
             return None, {
-                field: _fault(wrong[key][0]) for key, field in _FIELDS.items() if key in wrong
+                field: _message_key(messages[key][0])
+                for key, field in _FIELDS.items()
+                if key in messages
             }
 
     def body(self, booking: Booking) -> bytes:
-        """What tells this request from another one."""
-        wanted = [booking.patient_name, booking.patient_email, to_wire(booking.date)]
-        return strict_json.dumps([*wanted, booking.language])
+        """Return what identifies the request: its content, without the form token."""
+        content = [booking.patient_name, booking.patient_email, to_wire(booking.date)]
+        return strict_json.dumps([*content, booking.language])
 
     def key(self, booking: Booking) -> str | None:
-        """Return the key under which it is taken once. What was changed before it was sent again
-        is another request; what has no token of ours can't be recognised."""
+        """Return the idempotency key. Changed input is a new request and gets another key; a form
+        without a valid token gets none."""
         if not _TOKEN.fullmatch(self.token):
             return None
         return f"{self.token}.{hashlib.sha256(self.body(booking)).hexdigest()}"
 
     def _payload(self, zone: ZoneInfo) -> dict[str, str]:
-        date = self.date or _on_the_clock(self.local, zone)
+        date = self.date or _local_to_utc(self.local, zone)
         return {"patientName": self.name, "patientEmail": self.email, "date": date}
 
 
-def _fault(message: str) -> str:
-    """Only a date has faults without a text of their own: nobody types one."""
+def _message_key(message: str) -> str:
+    """Only errors of the date lack a code, since patients choose the date instead of typing it."""
     return message.code if isinstance(message, FieldMessage) else "date_wrong"
 
 
-def _on_the_clock(local: str, zone: ZoneInfo) -> str:
-    """Read "2026-12-01T10:00" on the clocks of a zone; nothing for what they never show."""
+def _local_to_utc(local: str, zone: ZoneInfo) -> str:
+    """Convert "2026-12-01T10:00" in a zone to UTC; "" for an invalid or skipped local time."""
     try:
-        wall = datetime.fromisoformat(local)
-        moment = wall.replace(tzinfo=zone).astimezone(UTC)
+        local_time = datetime.fromisoformat(local)
+        moment = local_time.replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return ""
     shown = moment.astimezone(zone).replace(tzinfo=None)
-    return to_wire(moment) if shown == wall else ""
+    return to_wire(moment) if shown == local_time else ""

@@ -1,5 +1,5 @@
-"""The page on which a patient moves an appointment: the free times, and the code. It changes
-nothing until it is sent, and the old appointment stands until the new one is had."""
+"""The page on which a patient reschedules an appointment. The old appointment stays valid deadline
+the new one is confirmed."""
 
 from __future__ import annotations
 
@@ -22,68 +22,67 @@ from clinic.errors import (
     ServiceUnavailable,
     SlotUnavailable,
 )
-from clinic.rpc.rpc_client import deadline
+from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.api.changes_api import reschedule_for
 from gateway.auth.actor import credential_holder
-from gateway.auth.booking_cookie import given_code, needs_code, typed_code
-from gateway.http.problem_details import status_of
+from gateway.auth.booking_cookie import needs_code, submitted_code, typed_code
+from gateway.http.problem_details import http_status_of
 from gateway.web.available_slots import Week, day_of, today, week_around
 from gateway.web.rendering import page, page_language
 
-moving = Blueprint("moving", __name__, url_prefix="/cita/<booking_id>/reschedule")
+reschedule = Blueprint("moving", __name__, url_prefix="/cita/<booking_id>/reschedule")
 
-#: Which text tells the patient why an appointment was not moved; a date that can't be had has a
-#: reason of its own.
-_REFUSALS = {
+#: The message key of each error of a rescheduling; SlotUnavailable has a reason text instead.
+_ERROR_KEYS = {
     IllegalTransition: "move_late",
     ConcurrentModification: "move_away",
     ServiceUnavailable: "move_away",
 }
 
 
-@moving.get("")
+@reschedule.get("")
 def show(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
     if booking.status is not Status.CONFIRMED:
-        return _to_the_booking(booking_id)
+        return _redirect_to_booking(booking_id)
     return _show(booking)
 
 
-@moving.post("")
+@reschedule.post("")
 def move(booking_id: str) -> Response:
-    """Move for whoever has the code, or has booked in this very browser."""
-    until, chosen, code = deadline(), request.form.get("date", ""), given_code()
+    """Reschedule with the code, or from the browser that made the booking."""
+    deadline, chosen, code = rpc_deadline(), request.form.get("date", ""), submitted_code()
     try:
         start = to_wire(parse_rescheduling({"date": chosen}))
     except ValidationError:
-        return _show(_bookings().get(booking_id), 400, wrong={"date": "date_wrong"})
+        return _show(_bookings().get(booking_id), 400, field_errors={"date": "date_wrong"})
     if not code:
-        return _refused(booking_id, 400, "code_missing")
+        return _show_error(booking_id, 400, "code_missing")
     try:
-        reschedule_for(credential_holder(booking_id, code), booking_id, start, until=until)
+        reschedule_for(credential_holder(booking_id, code), booking_id, start, deadline=deadline)
     except Forbidden:
-        return _refused(booking_id, 403, "code_wrong")
+        return _show_error(booking_id, 403, "code_wrong")
     except SlotUnavailable as error:
-        return _refused(booking_id, status_of(error), "move_refused", reason=str(error))
-    except tuple(_REFUSALS) as error:
-        return _refused(booking_id, status_of(error), _REFUSALS[type(error)])
-    return _to_the_booking(booking_id)
+        return _show_error(booking_id, http_status_of(error), "move_refused", reason=str(error))
+    except tuple(_ERROR_KEYS) as error:
+        return _show_error(booking_id, http_status_of(error), _ERROR_KEYS[type(error)])
+    return _redirect_to_booking(booking_id)
 
 
-def _to_the_booking(booking_id: str) -> Response:
+def _redirect_to_booking(booking_id: str) -> Response:
     return Response(status=303, headers={"Location": f"/cita/{booking_id}"})
 
 
-def _refused(booking_id: str, status: int, trouble: str, *, reason: str = "") -> Response:
-    return _show(_bookings().get(booking_id), status, trouble=trouble, reason=reason)
+def _show_error(booking_id: str, status: int, error_key: str, *, reason: str = "") -> Response:
+    return _show(_bookings().get(booking_id), status, error_key=error_key, reason=reason)
 
 
 def _show(
     booking: Booking,
     status: int = 200,
     *,
-    wrong: Mapping[str, str] | None = None,
-    trouble: str = "",
+    field_errors: Mapping[str, str] | None = None,
+    error_key: str = "",
     reason: str = "",
 ) -> Response:
     return page(
@@ -96,14 +95,14 @@ def _show(
         chosen=request.form.get("date", ""),
         needs_code=needs_code(booking),
         typed_code=typed_code(),
-        wrong=wrong or {},
-        trouble=trouble,
+        field_errors=field_errors or {},
+        error_key=error_key,
         reason=reason_text(reason, page_language()) if reason else "",
     )
 
 
 def _week(day: date) -> Week | None:
-    """The free times, or None while nobody can be asked."""
+    """Return the free slots, or None while the booking service is unavailable."""
     try:
         return week_around(day)
     except ServiceUnavailable:
@@ -111,7 +110,7 @@ def _week(day: date) -> Week | None:
 
 
 def _day(booking: Booking) -> date:
-    """The day that was asked for or chosen on, else that of the appointment."""
+    """Return the day of the query or of the chosen slot, else that of the appointment."""
     with suppress(ValidationError):
         return parse_day({"date": request.args.get("day")})
     with suppress(ValidationError):

@@ -1,1 +1,1 @@
-"""The RPC calls that the gateway makes."""
+"""RPC clients of the booking service."""

@@ -1,4 +1,4 @@
-"""Changes of bookings, which the booking service makes and is waited for."""
+"""Changes bookings through the booking service."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from flask import current_app
 from gateway.rpc_clients.free_slots import FreeSlots
 
 
-def change(method: str, *, until: float, **arguments: Any) -> Any:
-    """Have a booking changed and return it. Raises: ServiceUnavailable, and what the service
-    refuses it for.
+def change(method: str, *, deadline: float, **arguments: Any) -> Any:
+    """Call the method and return the changed booking. `deadline` is a deadline in monotonic time.
 
-    Afterwards the free times are asked for anew: others are free, perhaps also where there was no
-    answer, and where somebody was faster.
+    Invalidates the cached free slots, after errors too: the change may have happened, or another
+    one before it. Raises: ServiceUnavailable, and the errors of the method.
     """
     rpc = current_app.config["BOOKING_SERVICE"]
     try:
-        return rpc.call(method, until=until, **arguments)
+        return rpc.call(method, until=deadline, **arguments)
     finally:
         free_slots().forget()
 
 
 def free_slots() -> FreeSlots:
-    found: FreeSlots = current_app.config["FREE_SLOTS"]
-    return found
+    slots: FreeSlots = current_app.config["FREE_SLOTS"]
+    return slots

@@ -1,4 +1,4 @@
-"""The free times, kept for a moment: all who ask for the same days at once share one call."""
+"""Free slots, cached for a second; concurrent requests for the same days share one call."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from clinic.domain.clock import to_wire
 from clinic.errors import ServiceUnavailable
 from clinic.rpc.rpc_client import ANSWER_SECONDS, RpcPool
 
-#: What is shown may be so old. It is an offer: whoever takes it is told if somebody was faster.
+#: Maximum age of cached slots. The booking service checks again when a patient takes one.
 KEEP_SECONDS = 1.0
-#: Weeks and days of a year that may be asked for at once.
+#: Cache entries: the weeks and days of about a year.
 _MOST_KEPT = 256
 
 Starts = tuple[datetime, ...]
@@ -23,7 +23,7 @@ _Days = tuple[date, int]
 
 
 class FreeSlots:
-    """Asks the booking service. Safe to share between threads, which it may block."""
+    """Client of the booking service. Thread-safe; blocks the calling thread."""
 
     def __init__(self, rpc: RpcPool) -> None:
         self._rpc = rpc
@@ -32,63 +32,65 @@ class FreeSlots:
         self._calls: dict[_Days, Future[Starts]] = {}
         self._failed_at = -ANSWER_SECONDS
 
-    def starts(self, first: date, days: int, until: float) -> Starts:
-        """Return the free starts of so many days, in order. Raises: ServiceUnavailable."""
-        asked = (first, days)
+    def starts(self, first: date, days: int, deadline: float) -> Starts:
+        """Return the free slots of `days` days, in order. Raises: ServiceUnavailable."""
+        key = (first, days)
         with self._lock:
-            kept, call = self._kept.get(asked), self._calls.get(asked)
+            kept, call = self._kept.get(key), self._calls.get(key)
             if kept is not None:
                 return kept
-            mine: Future[Starts] = Future()
+            future: Future[Starts] = Future()
             if call is None:
-                self._calls[asked] = mine
-        return self._call(asked, mine, until) if call is None else self._join(call, until)
+                self._calls[key] = future
+        return self._call(key, future, deadline) if call is None else self._join(call, deadline)
 
-    def fresh_starts(self, first: date, days: int, until: float) -> Starts:
-        """Return what is free now. Raises: ServiceUnavailable."""
-        return self._ask((first, days), until)
+    def fresh_starts(self, first: date, days: int, deadline: float) -> Starts:
+        """Return the free slots of `days` days, uncached. Raises: ServiceUnavailable."""
+        return self._fetch((first, days), deadline)
 
-    def nearest(self, date: datetime, count: int, until: float) -> Starts:
-        """Return what is free now nearest to a date, in order. Raises: ServiceUnavailable."""
-        found = self._rpc.call("list_nearest_slots", until=until, date=to_wire(date), count=count)
+    def nearest(self, date: datetime, count: int, deadline: float) -> Starts:
+        """Return the free slots nearest to a date, uncached. Raises: ServiceUnavailable."""
+        found = self._rpc.call(
+            "list_nearest_slots", until=deadline, date=to_wire(date), count=count
+        )
         return tuple(datetime.fromisoformat(start) for start in found)
 
     def forget(self) -> None:
-        """Have everybody who comes from now on be told what is free then."""
+        """Clear the cache, and let calls in progress answer only those who already wait."""
         with self._lock:
             self._kept.clear()
             self._calls.clear()
 
-    def _call(self, asked: _Days, mine: Future[Starts], until: float) -> Starts:
+    def _call(self, key: _Days, future: Future[Starts], deadline: float) -> Starts:
         try:
-            starts = self._ask(asked, until)
+            starts = self._fetch(key, deadline)
         except BaseException as error:
             self._failed_at = time.monotonic()
-            self._end(asked, mine)
-            mine.set_exception(error)
+            self._finish(key, future)
+            future.set_exception(error)
             raise
-        self._end(asked, mine, starts)
-        mine.set_result(starts)
+        self._finish(key, future, starts)
+        future.set_result(starts)
         return starts
 
-    def _end(self, asked: _Days, mine: Future[Starts], starts: Starts | None = None) -> None:
-        """Keep the answer, unless everything was to be forgotten since it was asked for."""
+    def _finish(self, key: _Days, future: Future[Starts], starts: Starts | None = None) -> None:
+        """Cache the result, unless `forget` was called since the call began."""
         with self._lock:
-            if self._calls.get(asked) is mine:
-                del self._calls[asked]
+            if self._calls.get(key) is future:
+                del self._calls[key]
                 if starts is not None:
-                    self._kept[asked] = starts
+                    self._kept[key] = starts
 
-    def _join(self, call: Future[Starts], until: float) -> Starts:
-        """Wait for somebody else's answer; not while the service fails to give any, where all
-        threads of the server would wait."""
+    def _join(self, call: Future[Starts], deadline: float) -> Starts:
+        """Wait for the result of another thread's call. Fail at once after a recent failure, or
+        all threads of the server would wait."""
         has_failed = time.monotonic() - self._failed_at < ANSWER_SECONDS
         try:
-            return call.result(timeout=0 if has_failed else max(until - time.monotonic(), 0))
+            return call.result(timeout=0 if has_failed else max(deadline - time.monotonic(), 0))
         except Exception as error:
-            raise ServiceUnavailable("the call of another request gave no answer") from error
+            raise ServiceUnavailable("the shared call got no response") from error
 
-    def _ask(self, asked: _Days, until: float) -> Starts:
-        first, days = asked
-        told = self._rpc.call("list_free_slots", until=until, date=first.isoformat(), days=days)
-        return tuple(datetime.fromisoformat(start) for start in told)
+    def _fetch(self, key: _Days, deadline: float) -> Starts:
+        first, days = key
+        found = self._rpc.call("list_free_slots", until=deadline, date=first.isoformat(), days=days)
+        return tuple(datetime.fromisoformat(start) for start in found)

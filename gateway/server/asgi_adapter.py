@@ -1,7 +1,7 @@
-"""Serves the WSGI application by ASGI, a protocol for event loops.
+"""Serves the WSGI application over ASGI.
 
-Of granian's protocols for event loops it is the one that gives header fields as bytes: a cookie of
-another application may hold anything.
+Of granian's asynchronous interfaces, only ASGI passes headers as bytes: cookies of other
+applications may contain any bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(slots=True)
 class _Response:
-    """Is what a WSGI application calls `start_response`."""
+    """Collects a response; it is the `start_response` of the WSGI call."""
 
     status: int = 500
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -35,8 +35,8 @@ class _Response:
 
 
 class AsgiAdapter:
-    """Reads requests in the event loop, where a slow client holds no thread, and answers them in
-    `threads` threads."""
+    """Reads requests in the event loop, so that slow clients occupy no thread, and runs the
+    application in `threads` threads."""
 
     def __init__(self, application: WSGIApplication, threads: int) -> None:
         self._application = application

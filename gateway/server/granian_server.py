@@ -1,5 +1,5 @@
-"""How granian serves the gateway. All limits on connections and request heads are here, so that
-every way to start the gateway has the same ones."""
+"""Runs granian. All limits on connections and request heads are here, so that they apply however
+the gateway is started."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-#: Connections that are open at once; those beyond wait in the kernel until others end.
+#: Concurrent connections; further ones wait in the kernel until others close.
 MAX_CONNECTIONS = 4096
-#: Files that the process needs beside its connections: database, broker, logs.
+#: Open files that the process needs besides connections: database, broker, logs.
 _OTHER_FILES = 256
-#: The request line and all header fields of one request; a longer head is answered with 431.
+#: Request line and header fields of one request; a longer head gets 431.
 MAX_HEAD_BYTES = 16 * 1024
-#: How long a client may take to send a head, and how long a connection may be idle between two
-#: requests. A proxy must give up its idle connections to the gateway sooner than that.
+#: Timeout for receiving a request head, and for idle connections. A proxy must close its idle
+#: connections to the gateway sooner.
 HEAD_SECONDS = 5
 
 
@@ -34,13 +34,15 @@ def serve(application: str, host: str, port: int) -> None:
         http1_settings=HTTP1Settings(
             header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=MAX_HEAD_BYTES
         ),
-        log_level=LogLevels.error,  # at a higher level it says where it listens, as the runner does
+        log_level=LogLevels.error,  # hides its startup messages; the runner prints its own
     ).serve()
 
 
 def connection_limit() -> int:
-    """Raise the soft limit of open files as far as is needed, and return what it leaves for
-    connections: without files to open, granian would try to accept in a busy loop."""
+    """Raise the soft limit of open files if needed, and return what remains for connections.
+
+    Without free file descriptors, granian would try to accept in a busy loop.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:

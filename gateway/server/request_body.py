@@ -1,4 +1,4 @@
-"""The body of a request, read by the event loop: whoever sends it slowly holds no thread."""
+"""Reads request bodies in the event loop, so that slow clients occupy no thread."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
 
-from gateway.server.wsgi_environ import REFUSAL
+from gateway.server.wsgi_environ import HEAD_ERROR
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-#: The largest request that is read.
+#: Maximum size of a request body.
 MAX_BODY_BYTES = 16 * 1024
 
-#: How long a client may take to send its body. Less than a process is given to end.
+#: Timeout for receiving a body; shorter than the grace period of a shutdown.
 BODY_SECONDS = 15
 
 
-class _Broken(io.BytesIO):
-    """Raises where the application reads, so that it answers as it does to every refusal."""
+class _FailingBody(io.BytesIO):
+    """Raises when the application reads it, so that the usual error handlers respond."""
 
     def __init__(self, error: HTTPException) -> None:
         super().__init__()
@@ -37,26 +37,26 @@ class _Broken(io.BytesIO):
 
 
 async def read_body(environ: Mapping[str, Any], receive: Receive) -> InputStream:
-    """Read no more than is needed to see that a body is too long."""
+    """Read at most one byte more than the limit. The stream raises errors when read."""
     length = environ.get("CONTENT_LENGTH")
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return io.BytesIO()
-    if REFUSAL in environ or (length is not None and int(length) > MAX_BODY_BYTES):
-        return io.BytesIO()  # refused whatever it holds
+    if HEAD_ERROR in environ or (length is not None and int(length) > MAX_BODY_BYTES):
+        return io.BytesIO()  # rejected without reading
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return io.BytesIO(await _received(receive, length))
+            return io.BytesIO(await _receive_bytes(receive, length))
     except TimeoutError:
-        return _Broken(RequestTimeout())
+        return _FailingBody(RequestTimeout())
     except HTTPException as error:
-        return _Broken(error)
+        return _FailingBody(error)
 
 
-async def _received(receive: Receive, length: str | None) -> bytes:
-    """Raises: BadRequest for a body that breaks off, which is none: RFC 9112, section 8."""
-    enough = MAX_BODY_BYTES + 1 if length is None else int(length)
+async def _receive_bytes(receive: Receive, length: str | None) -> bytes:
+    """Raises: BadRequest for an incomplete body: RFC 9112, section 8."""
+    length_needed = MAX_BODY_BYTES + 1 if length is None else int(length)
     body, is_unfinished = b"", True
-    while is_unfinished and len(body) < enough:
+    while is_unfinished and len(body) < length_needed:
         message = await receive()
         if message["type"] != "http.request":
             raise BadRequest

@@ -1,4 +1,4 @@
-"""The threads that run the WSGI application for the event loop."""
+"""A thread pool that runs the WSGI application for the event loop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 
 
 class WorkerThreads(Generic[Argument, Result]):
-    """Calls `function` in one of `count` threads; calls beyond that wait for a free one.
+    """Calls `function` in one of `count` threads; further calls wait for a free thread.
 
-    The loop is woken once for all results that are ready, where `run_in_executor` wakes it once
-    for each: that took 20 % of the processor time of a `POST /book`.
+    Wakes the loop once for all finished results. `run_in_executor` wakes it for each one, which
+    took 20 % of the CPU time of a `POST /book`.
     """
 
     def __init__(self, count: int, function: Callable[[Argument], Result]) -> None:
@@ -30,7 +30,7 @@ class WorkerThreads(Generic[Argument, Result]):
             threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def run(self, argument: Argument) -> asyncio.Future[Result]:
-        """Queue a call from a coroutine; what the function raises, awaiting the future raises."""
+        """Queue a call from a coroutine. The future gets the function's result or exception."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._calls.put((argument, future))
         return future
@@ -50,14 +50,14 @@ class WorkerThreads(Generic[Argument, Result]):
     def _notify(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             loop.call_soon_threadsafe(self._deliver)
-        except RuntimeError:  # the loop has ended, and nobody waits any more
+        except RuntimeError:  # the loop is closed, so nobody waits for results
             self._is_loop_notified = False
 
     def _deliver(self) -> None:
-        self._is_loop_notified = False  # before the results are taken: a later one notifies again
+        self._is_loop_notified = False  # before taking results, so that later ones notify again
         while self._results:
             future, outcome = self._results.popleft()
-            if future.done():  # the client has gone
+            if future.done():  # the client has disconnected
                 continue
             if isinstance(outcome, BaseException):
                 future.set_exception(outcome)

@@ -1,4 +1,4 @@
-"""A request of ASGI, as a WSGI application reads it."""
+"""Converts an ASGI request to a WSGI environ."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 Scope = dict[str, Any]
 
-#: Where the application finds an error that it has to answer with, before it does anything else.
-REFUSAL = "clinic.refusal"
+#: The environ key of the error that the application must respond with, if any.
+HEAD_ERROR = "clinic.head_error"
 
-#: What all requests have in common. werkzeug asks whether a body without a length has an end.
+#: Common to all requests. `input_terminated` lets werkzeug read a body without a length.
 _BASE: dict[str, Any] = {
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
@@ -31,11 +31,11 @@ _BASE: dict[str, Any] = {
     "wsgi.run_once": False,
 }
 
-#: Two whose names don't begin with HTTP_, by PEP 3333.
+#: The headers without the prefix HTTP_ (PEP 3333).
 _PLAIN = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
-#: A cookie-pair of RFC 6265, section 4.1.1. Other applications of the same domain set cookies that
-#: are none, and a lenient parser would read ours as a part of theirs.
+#: A cookie-pair of RFC 6265, section 4.1.1. Other applications of the domain may set invalid ones,
+#: and a lenient parser would read our cookies as part of them.
 _COOKIE = re.compile(
     rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+="
     rb'("?)[!#-+\--:<-\[\]-~]*\1'
@@ -43,9 +43,9 @@ _COOKIE = re.compile(
 
 
 def wsgi_environ(scope: Scope) -> WSGIEnvironment:
-    """Lay a request out as PEP 3333 has it, without its body.
+    """Return the environ of PEP 3333, without the body.
 
-    A header with an underscore in its name is left out: it would pass for the one with a dash.
+    Drops headers with an underscore in the name, which could pass for the one with a dash.
     """
     environ: WSGIEnvironment = _BASE | {
         "REQUEST_METHOD": scope["method"],
@@ -59,33 +59,33 @@ def wsgi_environ(scope: Scope) -> WSGIEnvironment:
     }
     headers, long_fields = _headers(scope["headers"])
     environ |= headers
-    refusal: HTTPException | None = violation(environ, len(scope["raw_path"]), long_fields)
-    if refusal is not None:
-        environ[REFUSAL] = refusal
+    error: HTTPException | None = violation(environ, len(scope["raw_path"]), long_fields)
+    if error is not None:
+        environ[HEAD_ERROR] = error
     return environ
 
 
 def _headers(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], set[str]]:
-    """Return the fields, and the names of those that are too long to be parsed."""
-    found: dict[str, str] = {}
+    """Return the fields, and the names of those that are too long to parse."""
+    environ: dict[str, str] = {}
     too_long: set[str] = set()
     for name, value in fields:
-        key = _key(name)
+        key = _environ_key(name)
         if not key:
             continue
         if key == "HTTP_COOKIE":
             value = _cookies(value)
         text = value.decode("latin-1")
-        if key in found:  # RFC 9110, 5.3; RFC 6265, 5.4
-            text = found[key] + ("; " if key == "HTTP_COOKIE" else ", ") + text
+        if key in environ:  # RFC 9110, 5.3; RFC 6265, 5.4
+            text = environ[key] + ("; " if key == "HTTP_COOKIE" else ", ") + text
         if len(text) > MAX_FIELD_CHARACTERS:
             too_long.add(key)
-        found[key] = text
-    return found, too_long
+        environ[key] = text
+    return environ, too_long
 
 
 @lru_cache(maxsize=256)
-def _key(name: bytes) -> str:
+def _environ_key(name: bytes) -> str:
     if b"_" in name:
         return ""
     return _PLAIN.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")

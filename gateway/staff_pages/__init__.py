@@ -1,1 +1,1 @@
-"""The pages of the staff, all behind a login."""
+"""The staff pages, which require a session."""

@@ -1,4 +1,4 @@
-"""The page with the appointments of a week."""
+"""The page with the appointments of one week."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from flask import Blueprint, Response, current_app, request
 from clinic.bookings.appointment_queries import Appointment, AppointmentQueries
 from clinic.domain.booking import Status
 from gateway.auth.staff_sessions import HOME
-from gateway.staff_pages.date_parameters import day_asked_for, midnight
+from gateway.staff_pages.date_parameters import midnight, requested_day
 from gateway.staff_pages.staff_rendering import staff_page
 from gateway.web.available_slots import day_of, today
 
 agenda = Blueprint("staff_agenda", __name__, url_prefix=HOME)
 
 _WEEK = timedelta(days=7)
-#: A clinic of thirty rooms has fewer in a week; a page with more is of use to nobody.
+#: Maximum appointments per page; a clinic with thirty rooms has fewer per week.
 LIMIT = 2000
 _ALL = "all"
-#: Who comes, then who waits for an answer.
+#: Confirmed appointments first, then pending ones.
 _ORDER = (Status.CONFIRMED, Status.PENDING, Status.REJECTED, Status.CANCELLED)
 
 
@@ -34,10 +34,10 @@ class Day:
 @agenda.get("")
 @agenda.get("/")
 def show() -> Response:
-    """Show seven days from the one that is asked for, else from today."""
-    first = day_asked_for(request.args.get("day")) or today()
+    """Show seven days, from the requested day or from today."""
+    first = requested_day(request.args.get("day")) or today()
     found = _agenda().between(midnight(first), midnight(first + _WEEK), LIMIT)
-    status = _asked_status()
+    status = _requested_status()
     shown = [each for each in found.appointments if status in (_ALL, each.status)]
     return staff_page(
         "agenda.html",
@@ -57,10 +57,10 @@ def _days(first: date, shown: list[Appointment]) -> list[Day]:
     return [Day(day, tuple(each for each in shown if day_of(each.date) == day)) for day in days]
 
 
-def _asked_status() -> str:
-    """What the staff come for is who will be there."""
-    asked = request.args.get("status", "")
-    return asked if asked in (*Status, _ALL) else Status.CONFIRMED.value
+def _requested_status() -> str:
+    """Return the status to filter by; by default, confirmed appointments."""
+    status = request.args.get("status", "")
+    return status if status in (*Status, _ALL) else Status.CONFIRMED.value
 
 
 def _counts(appointments: tuple[Appointment, ...]) -> dict[str, int]:
@@ -69,5 +69,5 @@ def _counts(appointments: tuple[Appointment, ...]) -> dict[str, int]:
 
 
 def _agenda() -> AppointmentQueries:
-    found: AppointmentQueries = current_app.config["BOOKINGS"].agenda
-    return found
+    queries: AppointmentQueries = current_app.config["BOOKINGS"].agenda
+    return queries

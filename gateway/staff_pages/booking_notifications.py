@@ -1,4 +1,4 @@
-"""What the notification service tells of the notifications of a booking."""
+"""Client of the notification service: lists and resends the notifications of a booking."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clinic.errors import ServiceUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One step of a booking on one channel: `version` is the booking's after that step."""
+    """A notification of one transition on one channel; `version` is the booking's after it."""
 
     version: int
     channel: str
@@ -24,31 +24,31 @@ class Notification:
     may_resend: bool
 
 
-def notifications_of(booking_id: str, until: float) -> list[Notification] | None:
-    """Return them in the service's order, or None while it can't be asked."""
+def notifications_of(booking_id: str, deadline: float) -> list[Notification] | None:
+    """Return the notifications in the service's order, or None while it is unavailable."""
     try:
-        told = _call("list_notifications", until, booking_id=booking_id)
+        listed = _call("list_notifications", deadline, booking_id=booking_id)
     except ServiceUnavailable:
         return None
-    return [_notification(each) for each in told]
+    return [_notification(fields) for fields in listed]
 
 
-def resend(booking_id: str, version: int, channel: str, *, until: float) -> None:
-    """Raises: ServiceUnavailable, and what the service refuses it for."""
-    _call("resend", until, booking_id=booking_id, version=version, channel=channel, by="staff")
+def resend(booking_id: str, version: int, channel: str, *, deadline: float) -> None:
+    """Raises: ServiceUnavailable, ResendRejected, InvalidBooking, BookingNotFound."""
+    _call("resend", deadline, booking_id=booking_id, version=version, channel=channel, by="staff")
 
 
-def _call(method: str, until: float, **arguments: Any) -> Any:
-    return current_app.config["NOTIFICATION_ADMIN"].call(method, until=until, **arguments)
+def _call(method: str, deadline: float, **arguments: Any) -> Any:
+    return current_app.config["NOTIFICATION_ADMIN"].call(method, until=deadline, **arguments)
 
 
-def _notification(told: dict[str, Any]) -> Notification:
+def _notification(fields: dict[str, Any]) -> Notification:
     return Notification(
-        version=told["version"],
-        channel=told["channel"],
-        status=told["status"],
-        state=told["state"],
-        tries=told["tries"],
-        at=datetime.fromisoformat(told["at"]),
-        may_resend=told["canResend"],
+        version=fields["version"],
+        channel=fields["channel"],
+        status=fields["status"],
+        state=fields["state"],
+        tries=fields["tries"],
+        at=datetime.fromisoformat(fields["at"]),
+        may_resend=fields["canResend"],
     )

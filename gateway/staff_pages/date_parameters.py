@@ -1,4 +1,4 @@
-"""Days on the clinic's clocks, as the staff's pages are asked for them."""
+"""Parses the days in requests of staff pages, in the clinic's time zone."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from clinic.contracts.schemas import parse_day
 from gateway.web.available_slots import today
 from gateway.web.rendering import hours
 
-#: Whoever asks for a day further off has mistyped it, and no arithmetic may overflow.
-_FAR = timedelta(days=3660)
+#: Days further away are typing errors, and date arithmetic with them could overflow.
+_MAX_DISTANCE = timedelta(days=3660)
 
 
-def day_asked_for(text: str | None) -> date | None:
-    """Read "2026-12-01"; what is no day at all asks for none."""
+def requested_day(text: str | None) -> date | None:
+    """Parse "2026-12-01", limited to ten years from today; None for an invalid day."""
     with suppress(ValidationError):
         day = parse_day({"date": text})
-        return min(max(day, today() - _FAR), today() + _FAR)
+        return min(max(day, today() - _MAX_DISTANCE), today() + _MAX_DISTANCE)
     return None
 
 
 def midnight(day: date) -> datetime:
-    """Return when the day begins at the clinic, which is not always 24 hours before the next."""
+    """Return the start of a day at the clinic, in UTC; days may have 23 or 25 hours."""
     return datetime.combine(day, time.min, hours().zone).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The staff page of dead letters: replay them, or drop one."""
+"""The staff pages that list, replay and drop dead letters."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from gateway.staff_pages.staff_rendering import staff_page
 
 dead_letters = Blueprint("staff_dead_letters", __name__, url_prefix=f"{HOME}/dead-letters")
 
-#: Dead letters of each queue on the page.
+#: Maximum dead letters shown per queue.
 LIMIT = 200
-#: How long a replay or a drop may take; what is not done by then needs another click.
+#: Time limit of a replay or a drop; the rest needs another click.
 ACT_SECONDS = 5.0
 
-#: The error codes that pages explain; others are faults of ours, or somebody else's words.
+#: The error codes that the page explains. Others are class names of bugs, or foreign text.
 ERROR_CODES = frozenset(
     {
         "check_unavailable",
@@ -43,7 +43,7 @@ ERROR_CODES = frozenset(
         "rejected",
     }
 )
-_TROUBLES = {BrokerUnavailable: "broker_away", LeaseHeld: "dead_letters_busy"}
+_ERROR_KEYS = {BrokerUnavailable: "broker_away", LeaseHeld: "dead_letters_busy"}
 
 
 @dead_letters.get("")
@@ -74,14 +74,14 @@ def replay() -> AnyResponse:
 
 
 @dead_letters.get("/drop")
-def ask() -> AnyResponse:
-    """Ask for a confirmation."""
+def confirm_drop() -> AnyResponse:
+    """Show the confirmation page."""
     work = _work(request.args.get("queue"))
     with _inspection().session(SESSION_TIMEOUT_SECONDS) as queues:
         dead_letter = _find(queues, work, request.args.get("id"))
     if dead_letter is None:
         return _done("dead_letter_gone")
-    return staff_page("drop.html", **_FRAME, dead_letter=dead_letter)
+    return staff_page("drop_dead_letter.html", **_CONTEXT, dead_letter=dead_letter)
 
 
 @dead_letters.post("/drop")
@@ -98,15 +98,15 @@ def drop() -> AnyResponse:
 
 @dead_letters.errorhandler(BrokerUnavailable)
 @dead_letters.errorhandler(LeaseHeld)
-def _refused(error: TransientError) -> Response:
-    """Ask for another try. What was replayed before the broker failed stays replayed."""
-    answer = _list(503, trouble=_TROUBLES[type(error)])
-    answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return answer
+def _show_error(error: TransientError) -> Response:
+    """Ask the user to try again. Messages replayed before the error stay replayed."""
+    response = _list(503, error_key=_ERROR_KEYS[type(error)])
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def _replay_all(queues: DeadLetterQueues, error_code: str) -> tuple[int, bool]:
-    """Replay until the time is over; return how many, and whether there may be more."""
+    """Replay until time runs out; return the count, and whether more may be left."""
     count = 0
     for work in WORK_QUEUES:
         for dead_letter in queues.fetch(work):
@@ -120,12 +120,12 @@ def _replay_all(queues: DeadLetterQueues, error_code: str) -> tuple[int, bool]:
 
 
 def _find(queues: DeadLetterQueues, work: WorkQueue, id_: str | None) -> DeadLetter | None:
-    """None when it was replayed or dropped meanwhile, or another session has fetched it."""
+    """Return None if it was replayed or dropped, or another session has fetched it."""
     return next((dead_letter for dead_letter in queues.fetch(work) if dead_letter.id == id_), None)
 
 
 def _work(queue: str | None) -> WorkQueue:
-    """Raises: NotFound."""
+    """Return the work queue with that dead-letter queue. Raises: NotFound."""
     found = next((work for work in WORK_QUEUES if work.dead_letter == queue), None)
     if found is None:
         raise NotFound
@@ -133,7 +133,7 @@ def _work(queue: str | None) -> WorkQueue:
 
 
 def _count_error_codes(snapshots: list[DeadLetterSnapshot]) -> list[tuple[str, int]]:
-    """Count the queues of each error_code, the most frequent first."""
+    """Count the dead letters by error code, most frequent first."""
     return Counter(
         dead_letter.error_code for snapshot in snapshots for dead_letter in snapshot.dead_letters
     ).most_common()
@@ -143,8 +143,8 @@ def _replayed(count: int, has_more: bool) -> AnyResponse:
     return _done("replayed" if count else "replayed_none", count, has_more)
 
 
-def _done(what: str, count: int = 1, has_more: bool = False) -> AnyResponse:
-    session["outcome"] = {"key": f"outcome_{what}", "count": count, "has_more": has_more}
+def _done(outcome: str, count: int = 1, has_more: bool = False) -> AnyResponse:
+    session["outcome"] = {"key": f"outcome_{outcome}", "count": count, "has_more": has_more}
     return redirect(f"{HOME}/dead-letters", 303)
 
 
@@ -154,27 +154,27 @@ def _log(event: SecurityEvent, dead_letter: DeadLetter) -> None:
 
 
 def _list(status: int = 200, **context: Any) -> Response:
-    nothing: dict[str, Any] = {"snapshots": [], "error_codes": [], "outcome": None, "trouble": ""}
-    return staff_page("dead_letters.html", status, **_FRAME | nothing | context)
+    empty: dict[str, Any] = {"snapshots": [], "error_codes": [], "outcome": None, "error_key": ""}
+    return staff_page("dead_letters.html", status, **_CONTEXT | empty | context)
 
 
 def _kind(error_code: str) -> str:
-    """Name the message for an error code. A bug of ours has the class name of its exception."""
+    """Return the suffix of the message key. A bug has the class name of its exception."""
     if error_code in ERROR_CODES:
         return error_code
     return "fault" if error_code[:1].isupper() else "unknown"
 
 
 def _moment(dead_letter: DeadLetter) -> datetime | None:
-    """When it was dead-lettered; None where the header holds something else."""
+    """Return when it was dead-lettered; None if the header is invalid."""
     try:
-        moment = datetime.fromisoformat(dead_letter.dead_lettered_at)
-        return moment if moment.tzinfo else None
+        at = datetime.fromisoformat(dead_letter.dead_lettered_at)
+        return at if at.tzinfo else None
     except ValueError:
         return None
 
 
-_FRAME: dict[str, Any] = {"here": "dead_letters", "kind_of": _kind, "moment_of": _moment}
+_CONTEXT: dict[str, Any] = {"active_tab": "dead_letters", "kind_of": _kind, "moment_of": _moment}
 
 
 def _inspection() -> InspectionLock:

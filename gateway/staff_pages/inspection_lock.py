@@ -1,4 +1,4 @@
-"""Lets one person at a time inspect the dead letters."""
+"""Allows one dead-letter session at a time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from clinic.config import Settings
 from clinic.dead_letters.dead_letter_queues import DeadLetterQueues
 from clinic.errors import LeaseHeld
 
-#: How long another person waits for the lock.
+#: How long a request waits for the lock.
 ACQUIRE_TIMEOUT_SECONDS = 1.5
 
 
 class InspectionLock:
-    """A session hides the messages that it has fetched until it ends: a second one would find none
-    of them, and would hold a second thread of the server."""
+    """Fetched messages are hidden from others until the session ends. A concurrent session would
+    see none of them, and would occupy another server thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,7 +27,7 @@ class InspectionLock:
         """Open a session of at most `seconds`. Raises: LeaseHeld while another one is open;
         BrokerUnavailable."""
         if not self._lock.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS):
-            raise LeaseHeld("somebody else is viewing the dead letters")
+            raise LeaseHeld("another session is viewing the dead letters")
         try:
             with DeadLetterQueues.opened(self._settings, seconds) as queues:
                 yield queues

@@ -1,4 +1,4 @@
-"""Where the staff sign in and out."""
+"""The pages to sign in and out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.auth.staff_sessions import (
     HOME,
-    is_ours,
     is_signed_in,
+    is_staff_address,
     sign_in,
     sign_out,
     signed_in_key_id,
@@ -17,7 +17,7 @@ from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.limits.failed_attempts import count_failed_attempt
 from gateway.staff_pages.staff_rendering import staff_page
 
-login = Blueprint("staff_door", __name__, url_prefix=HOME)
+login = Blueprint("staff_login", __name__, url_prefix=HOME)
 
 
 @login.get("/login")
@@ -27,13 +27,13 @@ def show() -> AnyResponse:
 
 @login.post("/login")
 def sign_in_view() -> AnyResponse:
-    wanted = request.form.get("next", HOME)
+    next_address = request.form.get("next", HOME)
     key_id = sign_in(request.form.get("key", "").strip())
     if key_id is None:
         count_failed_attempt(SecurityEvent.SIGN_IN_REJECTED)
-        return _form(wanted, 403, trouble="key_wrong")
+        return _form(next_address, 403, error_key="key_wrong")
     log_security_event(SecurityEvent.SIGNED_IN, key_id=key_id)
-    return redirect(wanted if is_ours(wanted) else HOME, 303)
+    return redirect(next_address if is_staff_address(next_address) else HOME, 303)
 
 
 @login.post("/logout")
@@ -45,5 +45,5 @@ def sign_out_view() -> AnyResponse:
     return redirect(f"{HOME}/login", 303)
 
 
-def _form(wanted: str, status: int = 200, trouble: str = "") -> Response:
-    return staff_page("login.html", status, wanted=wanted, trouble=trouble)
+def _form(next_address: str, status: int = 200, error_key: str = "") -> Response:
+    return staff_page("login.html", status, next_address=next_address, error_key=error_key)

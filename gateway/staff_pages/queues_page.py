@@ -1,4 +1,4 @@
-"""The staff's page of live figures: what lies in the queues, and what waits in the database."""
+"""The staff page with live statistics of queues and outbox."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from gateway.web.rendering import hours
 
 queues = Blueprint("staff_queues", __name__, url_prefix=f"{HOME}/queues")
 
-#: A message that has waited for longer wants to be looked at.
+#: Age of the oldest message that raises a warning.
 LATE_SECONDS = 60
-#: More bookings than this are "more than".
+#: Counting stops here; the page then shows "more than".
 OVERDUE_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """What the database says: messages not sent and the age of the oldest, bookings that ought to
-    be decided, and the relays that live and that have died."""
+class OutboxStatistics:
+    """Unsent messages and the age of the oldest, bookings overdue for a decision, and relays with
+    and without a recent heartbeat."""
 
     messages: int
     oldest_seconds: float
@@ -38,7 +38,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The key of a text, and what fills its holes."""
+    """A message key, and the values of its placeholders."""
 
     key: str
     values: dict[str, Any]
@@ -46,23 +46,22 @@ class Alarm:
 
 @queues.get("")
 def show() -> Response:
-    """Show what can be known: with the broker away the database's figures, and the other way
-    round."""
-    flows, waiting = _flows(), _waiting()
+    """Show what is known: without the broker, the statistics of the database, and vice versa."""
+    flows, outbox = _queue_statistics(), _outbox_statistics()
     return staff_page(
         "queues.html",
-        here="queues",
+        active_tab="queues",
         at=f"{now().astimezone(hours().zone):%H:%M:%S}",
         flows=flows,
-        waiting=waiting,
-        alarms=_alarms(flows, waiting),
+        outbox=outbox,
+        alarms=_alarms(flows, outbox),
         late_seconds=LATE_SECONDS,
         overdue_limit=OVERDUE_LIMIT,
     )
 
 
-def _flows() -> list[QueueStatistics] | None:
-    """None while the broker is away."""
+def _queue_statistics() -> list[QueueStatistics] | None:
+    """Return None while the broker is unavailable."""
     queues: QueueMonitor = current_app.config["QUEUES"]
     try:
         return queues.flows()
@@ -70,8 +69,8 @@ def _flows() -> list[QueueStatistics] | None:
         return None
 
 
-def _waiting() -> Waiting | None:
-    """None while the database is away."""
+def _outbox_statistics() -> OutboxStatistics | None:
+    """Return None while the database is unavailable."""
     outbox: Outbox = current_app.config["BOOKINGS"].outbox
     try:
         messages, oldest_seconds = outbox.relays.count_pending()
@@ -79,20 +78,19 @@ def _waiting() -> Waiting | None:
         overdue = outbox.count_overdue(OVERDUE_LIMIT)
     except DatabaseUnavailable:
         return None
-    return Waiting(messages, oldest_seconds, overdue, living, dead)
+    return OutboxStatistics(messages, oldest_seconds, overdue, living, dead)
 
 
-def _alarms(flows: list[QueueStatistics] | None, waiting: Waiting | None) -> list[Alarm]:
-    """What wants attention."""
-    found = [alarm for flow in flows or () for alarm in _of_a_flow(flow)]
-    if waiting and waiting.oldest_seconds > LATE_SECONDS:
-        found.append(Alarm("alarm_late", {"count": int(waiting.oldest_seconds)}))
-    if waiting and waiting.overdue:
-        found.append(Alarm("alarm_overdue", {"count": waiting.overdue}))
-    return found
+def _alarms(flows: list[QueueStatistics] | None, outbox: OutboxStatistics | None) -> list[Alarm]:
+    alarms = [alarm for flow in flows or () for alarm in _queue_alarms(flow)]
+    if outbox and outbox.oldest_seconds > LATE_SECONDS:
+        alarms.append(Alarm("alarm_late", {"count": int(outbox.oldest_seconds)}))
+    if outbox and outbox.overdue:
+        alarms.append(Alarm("alarm_overdue", {"count": outbox.overdue}))
+    return alarms
 
 
-def _of_a_flow(flow: QueueStatistics) -> Iterator[Alarm]:
+def _queue_alarms(flow: QueueStatistics) -> Iterator[Alarm]:
     name = flow.requests.name
     if flow.is_deserted:
         yield Alarm("alarm_deserted", {"queue": name})

@@ -1,4 +1,4 @@
-"""The staff's page of one booking: all that is known of it, and what can be done about it."""
+"""The staff page of one booking: its details, cancelling, rescheduling and resending."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from clinic.domain import reasons
 from clinic.domain.booking import ALLOWED_TRANSITIONS, Status
 from clinic.domain.clock import to_wire
 from clinic.errors import ClinicError, ServiceUnavailable, SlotUnavailable
-from clinic.rpc.rpc_client import deadline
+from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.api.changes_api import cancel_for, reschedule_for
 from gateway.auth.actor import Actor, ActorRole
 from gateway.auth.staff_sessions import HOME, signed_in_key_id
 from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.locale.messages import translate
 from gateway.staff_pages.booking_notifications import notifications_of, resend
-from gateway.staff_pages.date_parameters import day_asked_for
+from gateway.staff_pages.date_parameters import requested_day
 from gateway.staff_pages.staff_rendering import staff_page
 from gateway.web.available_slots import free_day
 from gateway.web.rendering import page_language
 
 booking = Blueprint("staff_booking", __name__, url_prefix=f"{HOME}/booking/<booking_id>")
 
-#: Which text tells why nothing was done, by the code of the error. Other errors have other pages.
-_REFUSALS = {
+#: The message key by error code. Other errors have an error page.
+_ERROR_KEYS = {
     "illegal_transition": "change_late",
     "stale_booking": "change_away",
     "service_unavailable": "change_away",
@@ -42,54 +42,54 @@ _REFUSALS = {
 
 @booking.get("")
 def show(booking_id: str) -> Response:
-    return _show(booking_id, deadline())
+    return _show(booking_id, rpc_deadline())
 
 
 @booking.post("/cancel")
 def cancel(booking_id: str) -> AnyResponse:
-    until, reason = deadline(), request.form.get("reason", "")
+    deadline, reason = rpc_deadline(), request.form.get("reason", "")
     if reason not in reasons.BY_CLINIC:
-        return _show(booking_id, until, 400, trouble=_said("reason_missing"))
+        return _show(booking_id, deadline, 400, error_text=_translated("reason_missing"))
     change = partial(cancel_for, _actor(), booking_id, reason)
-    return _do(booking_id, until, change, "cancel_done")
+    return _do(booking_id, deadline, change, "cancel_done")
 
 
 @booking.post("/reschedule")
 def reschedule(booking_id: str) -> AnyResponse:
-    until = deadline()
+    deadline = rpc_deadline()
     try:
         date = to_wire(parse_rescheduling({"date": request.form.get("date")}))
     except ValidationError:
-        return _show(booking_id, until, 400, trouble=_said("date_wrong"))
+        return _show(booking_id, deadline, 400, error_text=_translated("date_wrong"))
     change = partial(reschedule_for, _actor(), booking_id, date)
-    return _do(booking_id, until, change, "staff_move_done")
+    return _do(booking_id, deadline, change, "staff_move_done")
 
 
 @booking.post("/resend")
-def send_again(booking_id: str) -> AnyResponse:
-    until, version = deadline(), request.form.get("version", type=int)
+def resend_notification(booking_id: str) -> AnyResponse:
+    deadline, version = rpc_deadline(), request.form.get("version", type=int)
     if version is None:
-        return _show(booking_id, until, 400, trouble=_said("resend_refused"))
+        return _show(booking_id, deadline, 400, error_text=_translated("resend_refused"))
     channel = request.form.get("channel", "")
-    return _do(booking_id, until, partial(_resend, booking_id, version, channel), "resend_done")
+    return _do(booking_id, deadline, partial(_resend, booking_id, version, channel), "resend_done")
 
 
-def _do(booking_id: str, until: float, change: Callable[..., object], done: str) -> AnyResponse:
-    """Make the change and lead back to the page, which then tells of it; or show why not."""
+def _do(booking_id: str, deadline: float, change: Callable[..., object], done: str) -> AnyResponse:
+    """Make the change and redirect to the page with a confirmation; or show the error."""
     try:
-        change(until=until)
+        change(deadline=deadline)
     except ClinicError as error:
-        trouble = _trouble(error)
-        if not trouble:
+        error_text = _error_text(error)
+        if not error_text:
             raise
         status = 503 if isinstance(error, ServiceUnavailable) else 409
-        return _show(booking_id, until, status, trouble=trouble)
+        return _show(booking_id, deadline, status, error_text=error_text)
     flash(done)
     return redirect(f"{HOME}/booking/{booking_id}", 303)
 
 
-def _resend(booking_id: str, version: int, channel: str, *, until: float) -> None:
-    resend(booking_id, version, channel, until=until)
+def _resend(booking_id: str, version: int, channel: str, *, deadline: float) -> None:
+    resend(booking_id, version, channel, deadline=deadline)
     event_id = f"{booking_id}:{version}"
     key_id = signed_in_key_id()
     log_security_event(SecurityEvent.NOTIFICATION_RESENT, key_id=key_id, event_id=event_id)
@@ -99,32 +99,32 @@ def _actor() -> Actor:
     return Actor(ActorRole.STAFF, signed_in_key_id())
 
 
-def _show(booking_id: str, until: float, status: int = 200, *, trouble: str = "") -> Response:
+def _show(booking_id: str, deadline: float, status: int = 200, *, error_text: str = "") -> Response:
     store: BookingRepository = current_app.config["BOOKINGS"]
     found = store.get(booking_id)
     may_move = found.status is Status.CONFIRMED
-    wanted = day_asked_for(request.args.get("move")) if may_move else None
+    wanted = requested_day(request.args.get("move")) if may_move else None
     return staff_page(
         "booking.html",
         status,
         booking=found,
         reason_text=partial(reason_text, language=page_language()),
-        notifications=notifications_of(booking_id, until),
+        notifications=notifications_of(booking_id, deadline),
         may_cancel=Status.CANCELLED in ALLOWED_TRANSITIONS[found.status],
         reasons=reasons.BY_CLINIC,
         may_move=may_move,
         move_to=wanted,
-        free=free_day(wanted, until) if wanted else None,
-        trouble=trouble,
+        free=free_day(wanted, deadline) if wanted else None,
+        error_text=error_text,
     )
 
 
-def _trouble(error: ClinicError) -> str:
+def _error_text(error: ClinicError) -> str:
     if isinstance(error, SlotUnavailable):
         return reason_text(str(error), page_language())
-    text = _REFUSALS.get(error.code)
-    return _said(text) if text else ""
+    text = _ERROR_KEYS.get(error.code)
+    return _translated(text) if text else ""
 
 
-def _said(text: str) -> str:
+def _translated(text: str) -> str:
     return translate(text, page_language())

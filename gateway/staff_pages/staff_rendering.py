@@ -1,4 +1,4 @@
-"""What the staff's pages have on top: the way to the others, and what was just done."""
+"""Renders staff pages, with navigation and confirmations."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The search of the staff: its page, its form, and how names are compared."""
+"""The staff search: its page, its form, and the comparison of names."""

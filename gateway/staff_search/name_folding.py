@@ -1,4 +1,4 @@
-"""Writes names the same way however they are typed, so that a search finds them."""
+"""Normalizes names, so that a search finds them however they are typed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from functools import lru_cache
 import regex
 from anyascii import anyascii
 
-#: Typed in a dozen ways, or left out.
+#: All are dropped: people type them differently, or omit them.
 _APOSTROPHES = "'`´’‘‛ʼʻʽʾʿˈ′＇‵ՙ՚׳"
 _WITHOUT_APOSTROPHES = str.maketrans("", "", _APOSTROPHES)
-#: Accents, vowel points and what shows nothing. Dropped before a text is decomposed, too: to put
-#: many accents in order takes quadratic time.
+#: Accents, vowel points and invisible characters. Dropped before decomposition too, because sorting
+#: many accents takes quadratic time.
 _DROPPED = regex.compile(
     rf"[\p{{Default_Ignorable_Code_Point}}[^\p{{ccc=Not_Reordered}}]{_APOSTROPHES}]+", regex.V1
 )
-#: The same letter of Arabic and Persian keyboards, which `anyascii` tells apart.
+#: The same letter on Arabic and Persian keyboards, which `anyascii` maps differently.
 _LETTERS = str.maketrans({"\u0649": "\u064a"})
-#: How people write who lack the letters.
+#: The usual spelling on keyboards without these letters.
 _LONG = regex.compile("[äöüåøæ]")
 _LONG_FORMS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
-#: Other signs are kept: who searches for "Jos%" or ".*" looks for just that.
+#: Other signs are kept: a search for "Jos%" or ".*" is literal.
 _SEPARATORS = regex.compile(r'[\s\p{Pd}\p{Pi}\p{Pf}.·・･:/()_"]+')
-#: Their transliterations are so short that every other name would contain them.
+#: Scripts with transliterations so short that many unrelated names contain them.
 _SYLLABLES = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Yi}]")
 
 
@@ -34,7 +34,7 @@ def fold(text: str) -> str:
 
 
 def spellings(word: str) -> tuple[str, ...]:
-    """Return the ways in which a word of a search may be written in a name."""
+    """Return the possible spellings of a search word in a name."""
     bare = _without_marks(word)
     if _SYLLABLES.search(word):
         return (bare,)
@@ -47,22 +47,22 @@ def split_words(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class FoldedName:
-    """A name as it may be searched for: with blanks between its words, and without them."""
+    """The spellings of a name, each with and without spaces between its words."""
 
     spellings: tuple[str, ...]
 
     @classmethod
     def of(cls, name: str) -> FoldedName:
         bare = _without_marks(name)
-        ways = (bare,) if bare.isascii() else (bare, _transliterated(bare))
-        words = [_SEPARATORS.sub(" ", way) for way in _unique(*ways, *_expanded(name))]
+        written = (bare,) if bare.isascii() else (bare, _transliterated(bare))
+        words = [_SEPARATORS.sub(" ", text) for text in _unique(*written, *_expanded(name))]
         return cls(_unique(*words, *(each.replace(" ", "") for each in words)))
 
     def contains(self, word: str) -> bool:
         return any(word in each for each in self.spellings)
 
 
-#: One search looks at so many names at most, and the next one mostly at the same.
+#: Holds more names than one search reads; the next search mostly reads the same.
 folded_name = lru_cache(maxsize=8192)(FoldedName.of)
 
 
@@ -71,7 +71,7 @@ def _transliterated(bare: str) -> str:
 
 
 def _expanded(text: str) -> tuple[str, ...]:
-    """As people write it who lack the letters: "Mueller". Nothing where there are none."""
+    """Return the spelling without umlauts and the like, such as "mueller", if there are any."""
     if text.isascii():
         return ()
     written = unicodedata.normalize("NFC", text.casefold())

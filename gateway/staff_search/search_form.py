@@ -1,4 +1,4 @@
-"""Reads what the staff search for, and tells what fits."""
+"""Parses the search form and filters appointments by it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from itertools import pairwise
 
 from clinic.bookings.appointment_queries import Appointment
 from clinic.domain.booking import Status
-from gateway.staff_pages.date_parameters import day_asked_for
+from gateway.staff_pages.date_parameters import requested_day
 from gateway.staff_search.search_terms import SearchTerms
 from gateway.web.available_slots import today
 
-#: How far around today one looks who names no days, and how far anybody may look at once.
+#: The default range on both sides of today, and the longest range of a search.
 _AROUND = timedelta(days=30)
 _LONGEST = timedelta(days=366)
 
-#: Characters of an e-mail address, and more than anybody remembers of a name.
+#: Characters: the longest e-mail address, and more than enough for a name.
 MAX_TEXT = 254
 
-#: So many digits of a reference tell one booking from millions of others.
+#: This many digits identify one booking among millions.
 _REFERENCE = re.compile(r"[0-9a-f]{8,32}")
 _WHOLE_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])", re.I)
-#: What is copied or written along with a reference.
+#: Text that people copy or type around a reference.
 _AROUND_REFERENCE = re.compile(
     r"\A[\W_]*(?:(?:ref(?:erencia|erence)?|cita|booking|n[º°o]|urn:uuid|uuid|id)(?=[\W\d]))?[\W_]*|[\W_]+\Z"
 )
@@ -34,7 +34,7 @@ _DASHES = (8, 12, 16, 20)
 
 @dataclass(frozen=True, slots=True)
 class SearchForm:
-    """What stands in the fields, as it was typed. `text` may be too long to be looked at."""
+    """The input of the fields, unvalidated. Check `is_too_long` before using `text`."""
 
     text: str
     first: str
@@ -46,12 +46,12 @@ class SearchForm:
         return cls("", str(today() - _AROUND), str(today() + _AROUND), "")
 
     @classmethod
-    def of(cls, sent: Mapping[str, str]) -> SearchForm:
-        return cls(**{name: sent.get(name, "").strip() for name in cls.__slots__})
+    def of(cls, submitted: Mapping[str, str]) -> SearchForm:
+        return cls(**{name: submitted.get(name, "").strip() for name in cls.__slots__})
 
     def days(self) -> tuple[date, date] | None:
-        """Return the first and the last day, or None for what are none or too far apart."""
-        first, last = day_asked_for(self.first), day_asked_for(self.last)
+        """Return the first and last day, or None if they are invalid or too far apart."""
+        first, last = requested_day(self.first), requested_day(self.last)
         if first is None or last is None:
             return None
         return (first, last) if timedelta(0) <= last - first < _LONGEST else None
@@ -60,19 +60,19 @@ class SearchForm:
         return len(self.text) > MAX_TEXT
 
     def reference(self) -> str | None:
-        """Return the beginning of an id, dashes where they belong, if the text is one."""
+        """Return the start of a booking id, with its dashes, or None if the text is none."""
         if whole := _WHOLE_ID.search(self.text):
             return whole[0].lower()
         bare = _AROUND_REFERENCE.sub("", self.text.casefold())
         digits = _BETWEEN_DIGITS.sub("", bare)
-        # Blanks between words without a figure are those of a name.
+        # Words without a digit are a name, even if all letters are hexadecimal.
         if not _REFERENCE.fullmatch(digits) or (" " in bare and digits.isalpha()):
             return None
         edges = [0, *(edge for edge in _DASHES if edge < len(digits)), len(digits)]
         return "-".join(digits[begin:end] for begin, end in pairwise(edges))
 
     def filter(self, appointments: Iterable[Appointment]) -> Iterator[Appointment]:
-        """Find those that have the status, and each word in their name or address."""
+        """Yield those with the status, and with each word in the name or e-mail address."""
         terms = SearchTerms.of(self.text)
         any_status = self.status not in list(Status)
         return (

@@ -1,5 +1,5 @@
-"""The page that finds bookings. What is searched for is about patients: it travels in the body of a
-form, and stands in no address and no log."""
+"""The search page. Search terms are personal data: they travel in the body of a form, so that no
+address or log contains them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ from gateway.staff_pages.date_parameters import midnight
 from gateway.staff_pages.staff_rendering import staff_page
 from gateway.staff_search.search_form import SearchForm
 
-#: Showing the form needs no database, so they are two: the breaker watches over one of them.
 search = Blueprint("staff_search", __name__, url_prefix=HOME)
-finding = Blueprint("staff_finding", __name__, url_prefix=HOME)
 
-#: How many bookings are read and compared, and how many are shown.
+#: Maximum bookings that a search reads and compares, and that it shows.
 READ_LIMIT = 5_000
 SHOWN_LIMIT = 100
 
@@ -34,23 +32,23 @@ def show() -> Response:
     return _page(SearchForm.empty())
 
 
-@finding.post("/search")
+@search.post("/search")
 def find() -> AnyResponse:
     form = SearchForm.of(request.form)
     if form.is_too_long():
-        return _page(form, 400, trouble="search_too_long")
+        return _page(form, 400, error_key="search_too_long")
     if reference := form.reference():
         return _by_reference(form, reference)
     days = form.days()
     if days is None:
-        return _page(form, 400, trouble="days_wrong")
+        return _page(form, 400, error_key="days_wrong")
     found = _agenda().between(midnight(days[0]), midnight(days[1] + _DAY), READ_LIMIT)
-    fitting = list(islice(form.filter(found.appointments), SHOWN_LIMIT + 1))
-    return _page(form, found=fitting, read_limit=READ_LIMIT if found.is_cut else None)
+    matching = list(islice(form.filter(found.appointments), SHOWN_LIMIT + 1))
+    return _page(form, found=matching, read_limit=READ_LIMIT if found.is_cut else None)
 
 
 def _by_reference(form: SearchForm, reference: str) -> AnyResponse:
-    """Lead straight to the one booking that can be meant; days and status don't matter then."""
+    """Redirect to the only match, or list all; ignores days and status."""
     if is_booking_id(reference):
         return _to_booking(reference) if _is_stored(reference) else _page(form, found=())
     found = _agenda().of_reference(reference, SHOWN_LIMIT + 1).appointments
@@ -75,9 +73,9 @@ def _page(
     *,
     found: Sequence[Appointment] | None = None,
     read_limit: int | None = None,
-    trouble: str = "",
+    error_key: str = "",
 ) -> Response:
-    """`found` is None before anything was searched for."""
+    """`found` is None before the first search."""
     return staff_page(
         "search.html",
         status,
@@ -85,10 +83,10 @@ def _page(
         found=None if found is None else found[:SHOWN_LIMIT],
         shown_limit=SHOWN_LIMIT if found and len(found) > SHOWN_LIMIT else None,
         read_limit=read_limit,
-        trouble=trouble,
+        error_key=error_key,
     )
 
 
 def _agenda() -> AppointmentQueries:
-    found: AppointmentQueries = current_app.config["BOOKINGS"].agenda
-    return found
+    queries: AppointmentQueries = current_app.config["BOOKINGS"].agenda
+    return queries

@@ -1,4 +1,4 @@
-"""What a search asks for, prepared once for all the appointments that are compared with it."""
+"""The terms of a search, normalized once for all comparisons."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from gateway.staff_search.name_folding import FoldedName, fold, folded_name, spellings, split_words
 
-#: Between "surname, name" and the like, also as Arabic and Chinese have it.
+#: Separators as in "surname, name", also Arabic and Chinese ones.
 _BETWEEN_TERMS = re.compile(r"[\s,;،؛、，；]+")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTerm:
-    """One word: `as_name` has its parts, once for each spelling; `as_email` is compared whole."""
+    """One word: `as_name` has the parts of each spelling; `as_email` is compared whole."""
 
     as_name: tuple[tuple[str, ...], ...]
     as_email: tuple[str, ...]
@@ -42,7 +42,7 @@ class SearchTerms:
         return cls(tuple(term for term in terms if term.as_name or term.is_email))
 
     def match(self, name: str, email: str) -> bool:
-        """Whether each term is in the name or the address, in any order."""
+        """Whether the name or e-mail address contains each term, in any order."""
         if not self.terms:
             return True
         folded, address = folded_name(name), _folded_email(email)

@@ -1,37 +1,37 @@
-// What a browser with scripts gets on top. Every page works without this file.
+// Progressive enhancement: every page works without this file.
 "use strict";
 
-const POLL_SECONDS = [1, 1, 1, 2, 2, 3, 5]; // then the last one again and again
+const POLL_SECONDS = [1, 1, 1, 2, 2, 3, 5]; // the last value repeats
 
-/** Put the parts of a fetched page in the place of ours. What is typed elsewhere stays. */
+/** Replace the parts of this page by those of a fetched one. Keeps input in all other elements. */
 function showParts(fresh) {
   for (const part of document.querySelectorAll("[data-part]")) {
     const name = part.dataset.part;
     const next = fresh.querySelector(`[data-part="${name}"]`);
     if (!next) part.remove();
-    // A code half typed is not thrown away as long as it may be of use.
+    // Keep a partly typed code while the booking can be cancelled.
     else if (name !== "cancel") part.replaceWith(next);
   }
   document.title = fresh.title;
 }
 
 async function fetchPage(address, headers = {}) {
-  const answer = await fetch(address, { headers, cache: "no-store" });
-  if (answer.status === 304) return { tag: headers["If-None-Match"], fresh: null };
-  if (!answer.ok) throw new Error(`the page answered ${answer.status}`);
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  return { tag: answer.headers.get("ETag"), fresh };
+  const response = await fetch(address, { headers, cache: "no-store" });
+  if (response.status === 304) return { tag: headers["If-None-Match"], fresh: null };
+  if (!response.ok) throw new Error(`unexpected HTTP status ${response.status}`);
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  return { tag: response.headers.get("ETag"), fresh };
 }
 
 function announce(text) {
   document.querySelector("[data-announcement]").textContent = text;
 }
 
-// --- another day, without losing what is typed
+// --- show another day and keep the input of the form
 
-/** What is shown, without the place on it: a link to a place changes nothing that is fetched. */
-const where = () => location.pathname + location.search;
-let shown = where();
+/** The address without its fragment, which does not affect the fetched page. */
+const currentAddress = () => location.pathname + location.search;
+let shown = currentAddress();
 
 async function showDay(address, isNew) {
   try {
@@ -40,7 +40,7 @@ async function showDay(address, isNew) {
     const translation = document.querySelector("[data-translation]");
     translation.href = fresh.querySelector("[data-translation]").href;
     if (isNew) history.pushState(null, "", address);
-    shown = where();
+    shown = currentAddress();
     document.querySelector('[data-part="times"] [data-heading]')?.focus();
   } catch {
     location.assign(address);
@@ -62,19 +62,19 @@ document.addEventListener("submit", (event) => {
 });
 
 if (document.querySelector("[data-day]")) {
-  addEventListener("popstate", () => where() !== shown && showDay(where(), false));
+  addEventListener("popstate", () => currentAddress() !== shown && showDay(currentAddress(), false));
 }
 
-// --- a booking that is not decided yet
+// --- poll a pending booking
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
-const isSeen = () =>
+const untilVisible = () =>
   document.hidden
     ? new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }))
     : Promise.resolve();
 
-/** Show what has changed. The reader is told, and keeps the place where they were. */
+/** Show the new state, announce it to screen readers and keep the focus. */
 function showState(fresh) {
   const hadFocus = document.querySelector('[data-part="state"]').contains(document.activeElement);
   showParts(fresh);
@@ -92,31 +92,31 @@ async function follow() {
   let tag = null;
   for (let round = 0; document.querySelector("[data-pending]"); round += 1) {
     await pause(POLL_SECONDS[Math.min(round, POLL_SECONDS.length - 1)]);
-    await isSeen();
+    await untilVisible();
     try {
-      // Not where we are: what a form was answered with is shown at the address of the form.
+      // After a failed form, location is the form's address, not that of the booking.
       const address = document.querySelector("[data-reload]").href;
-      const found = await fetchPage(address, tag ? { "If-None-Match": tag } : {});
-      tag = found.tag;
-      if (found.fresh) showState(found.fresh);
+      const page = await fetchPage(address, tag ? { "If-None-Match": tag } : {});
+      tag = page.tag;
+      if (page.fresh) showState(page.fresh);
     } catch {
-      // Away for a moment; the next round asks again, and a person can reload.
+      // Temporary failure: the next round tries again, and the user can reload.
     }
   }
 }
 
-// --- the code from the e-mail: behind the #, so that no server and no log sees it before a form
-// takes it. This tab remembers it for the page on which the appointment is moved, and back again.
+// --- the code from the e-mail. It is in the fragment, so that no server or log sees it until a form
+// submits it. The session storage keeps it for the booking's other pages in this tab.
 
 function takeCode() {
-  const ours = `code of ${location.pathname.split("/")[2]}`;
+  const key = `code of ${location.pathname.split("/")[2]}`;
   const code = location.hash.slice(1);
   if (/^[\w-]{43}$/.test(code)) {
-    remember(ours, code);
+    store(key, code);
     history.replaceState(null, "", location.pathname + location.search);
     fillCode(code);
   } else if (!document.getElementById("code")?.value) {
-    fillCode(remembered(ours));
+    fillCode(stored(key));
   }
 }
 
@@ -125,19 +125,19 @@ function fillCode(code) {
   if (field) field.value = code;
 }
 
-// A browser may refuse to remember anything: then the code is typed on the other page.
+// Browsers may block storage: then the patient types the code on the other page.
 
-function remember(name, text) {
+function store(key, text) {
   try {
-    sessionStorage.setItem(name, text);
+    sessionStorage.setItem(key, text);
   } catch {
-    // not here
+    // storage is blocked
   }
 }
 
-function remembered(name) {
+function stored(key) {
   try {
-    return sessionStorage.getItem(name) ?? "";
+    return sessionStorage.getItem(key) ?? "";
   } catch {
     return "";
   }

@@ -1,23 +1,23 @@
-// Fetches the page of the queues again and again, while somebody looks at it.
+// Refreshes the queues page while it is visible.
 "use strict";
 
 const POLL_MILLISECONDS = 5000;
 
 const pause = () => new Promise((done) => setTimeout(done, POLL_MILLISECONDS));
 
-const isSeen = () =>
+const untilVisible = () =>
   document.hidden
     ? new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }))
     : Promise.resolve();
 
 async function fetchPage() {
-  const answer = await fetch(location.href, { cache: "no-store" });
-  if (answer.redirected) location.reload(); // the session is over, and a person has to sign in
-  if (!answer.ok || answer.redirected) throw new Error(`the page answered ${answer.status}`);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+  const response = await fetch(location.href, { cache: "no-store" });
+  if (response.redirected) location.reload(); // the session has ended: show the sign-in form
+  if (!response.ok || response.redirected) throw new Error(`unexpected HTTP status ${response.status}`);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
-/** Put the parts of a fetched page in the place of ours. Who stands on a link stays on it. */
+/** Replace the parts of this page by those of a fetched one. Keeps the focus on a link. */
 function showParts(fresh) {
   const address = document.activeElement?.closest("[data-part] a")?.getAttribute("href");
   for (const part of document.querySelectorAll("[data-part]")) {
@@ -30,7 +30,7 @@ function isPaused() {
   return document.querySelector("[data-pause]").getAttribute("aria-pressed") === "true";
 }
 
-/** Tell those who listen when it changes whether all is well, and not each number. */
+/** Screen readers announce changes of this text only, not of each number. */
 function health() {
   return document.querySelector("[data-health]").textContent;
 }
@@ -38,7 +38,7 @@ function health() {
 async function follow() {
   for (;;) {
     await pause();
-    await isSeen();
+    await untilVisible();
     if (isPaused()) continue;
     const before = health();
     const stale = document.querySelector("[data-stale]");

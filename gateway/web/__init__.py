@@ -1,1 +1,1 @@
-"""What the pages of patients and of staff share: rendering, static files, slots."""
+"""Shared by patient and staff pages: rendering, static files and available slots."""

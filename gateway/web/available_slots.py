@@ -1,4 +1,4 @@
-"""The free times that pages offer, as the booking service tells them."""
+"""View models of the available slots, from the booking service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from clinic.domain.clock import now
 from clinic.errors import ServiceUnavailable
-from clinic.rpc.rpc_client import deadline
+from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.rpc_clients.booking_service import free_slots
 from gateway.web.rendering import hours
 
@@ -23,8 +23,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Seven days from today on, or a whole number of weeks later. `chosen` is None when none was
-    asked for and nothing is free; `last` is the last day that can be booked at all."""
+    """Up to seven days, starting today or whole weeks later. `chosen` is None if the patient chose
+    no day and no slot is free; `last` is the last day of the booking window."""
 
     days: tuple[Day, ...]
     chosen: Day | None
@@ -41,64 +41,64 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(hours().zone).date()
 
 
-def week_around(asked: date | None) -> Week:
-    """Return the week of that day, which is moved to where there are days to be had.
+def week_around(requested: date | None) -> Week:
+    """Return the week of that day, or of the nearest day in the booking window.
 
     Raises: ServiceUnavailable.
     """
-    first, last = today(), _last()
-    wanted = _bookable(asked or first)
-    begins = first + (wanted - first) // _WEEK * _WEEK
-    days = _days(begins, _WEEK.days)
+    first, last = today(), _last_day()
+    wanted = _bookable(requested or first)
+    start_day = first + (wanted - first) // _WEEK * _WEEK
+    days = _days(start_day, _WEEK.days)
     return Week(
         days=days,
-        chosen=_chosen(days, wanted if asked else None),
-        earlier=begins - _WEEK if begins > first else None,
-        later=begins + _WEEK if begins + _WEEK <= last else None,
+        chosen=_chosen(days, wanted if requested else None),
+        earlier=start_day - _WEEK if start_day > first else None,
+        later=start_day + _WEEK if start_day + _WEEK <= last else None,
         last=last,
     )
 
 
 def nearest(moment: datetime) -> tuple[datetime, ...]:
-    """Return the free slots nearest to one that is not available, in order; none while the booking
-    service is unavailable."""
+    """Return the free slots nearest to an unavailable one, in order; none while the booking service
+    is unavailable."""
     try:
-        return free_slots().nearest(moment, _NEAREST, deadline())
+        return free_slots().nearest(moment, _NEAREST, rpc_deadline())
     except ServiceUnavailable:
         return ()
 
 
-def free_day(day: date, until: float) -> Day | None:
-    """Return a day with its free times, or None when nobody can be asked."""
+def free_day(day: date, deadline: float) -> Day | None:
+    """Return a day with its free slots, or None while the booking service is unavailable."""
     try:
-        return Day(day, free_slots().fresh_starts(day, 1, until))
+        return Day(day, free_slots().fresh_starts(day, 1, deadline))
     except ServiceUnavailable:
         return None
 
 
 def _chosen(days: tuple[Day, ...], wanted: date | None) -> Day | None:
-    """The day that was asked for, else the first that has a free time."""
+    """Return the requested day, else the first one with a free slot."""
     if wanted is not None:
         return next(day for day in days if day.date == wanted)
     return next((day for day in days if day.starts), None)
 
 
-def _last() -> date:
-    """The last day that can be booked at all."""
+def _last_day() -> date:
+    """Return the last day of the booking window."""
     return today() + hours().horizon
 
 
 def _bookable(day: date) -> date:
-    return min(max(day, today()), _last())
+    return min(max(day, today()), _last_day())
 
 
-def _days(begins: date, count: int) -> tuple[Day, ...]:
-    """Ask for so many days, but for none after the last."""
-    count = min(count, (_last() - begins).days + 1)
-    starts = free_slots().starts(begins, count, deadline())
+def _days(start_day: date, count: int) -> tuple[Day, ...]:
+    """Return `count` days with their slots, but none after the booking window."""
+    count = min(count, (_last_day() - start_day).days + 1)
+    starts = free_slots().starts(start_day, count, rpc_deadline())
     by_day: dict[date, list[datetime]] = {
-        begins + timedelta(days=number): [] for number in range(count)
+        start_day + timedelta(days=number): [] for number in range(count)
     }
     for start in starts:
         by_day.setdefault(day_of(start), []).append(start)
-    return tuple(Day(day, tuple(found)) for day, found in by_day.items())
+    return tuple(Day(day, tuple(free)) for day, free in by_day.items())

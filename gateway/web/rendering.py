@@ -1,4 +1,4 @@
-"""What every page has: a language, words, a policy that lets nothing foreign in."""
+"""Renders pages: templates, language, and a policy against third-party content."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.globals["asset"] = asset
-    # Added by the extension, so no type checker knows it.
+    # The extension adds the method, so type checkers don't know it.
     environment.install_gettext_translations(  # type: ignore[attr-defined]
         translations(language), newstyle=True
     )
@@ -39,9 +39,8 @@ def _environment(language: str) -> Environment:
 
 _TEMPLATES = {language: _environment(language) for language in LANGUAGES}
 
-#: Pages are rendered one at a time. Python runs one of them at a time anyway, and a booking that
-#: needs the interpreter several times would wait behind all of them each time: beside 128 visitors
-#: it took 292 ms in the median, and takes 33 ms with this lock.
+#: Pages render one at a time; the GIL allows no more anyway. Without the lock, a booking waits for
+#: all renderings each time it needs the GIL: with 128 visitors its median was 292 ms, now 33.
 _RENDERING = Lock()
 
 _COOKIE = "lang"
@@ -54,14 +53,14 @@ _POLICY = "; ".join(
 
 
 def page_language() -> str:
-    """Pick what was asked for here, else what was asked for before, else what the browser says."""
+    """Return the language of the URL, else of the cookie, else of the browser."""
     chosen = (request.args.get("lang"), request.cookies.get(host_cookie(_COOKIE)))
     return next((each for each in chosen if each in LANGUAGES), None) or preferred_language()
 
 
 def hours() -> Hours:
-    found: Hours = current_app.config["HOURS"]
-    return found
+    configured: Hours = current_app.config["HOURS"]
+    return configured
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
@@ -84,16 +83,16 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
                 **context,
             )
         )
-    answer = Response(body, status, mimetype="text/html")
-    answer.headers["Content-Security-Policy"] = _POLICY
-    _remember_language(answer)
-    return answer
+    response = Response(body, status, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = _POLICY
+    _remember_language(response)
+    return response
 
 
-def _remember_language(answer: Response) -> None:
+def _remember_language(response: Response) -> None:
     chosen = request.args.get("lang")
     if chosen in LANGUAGES:
-        answer.set_cookie(
+        response.set_cookie(
             host_cookie(_COOKIE),
             chosen,
             max_age=_YEAR_SECONDS,
@@ -104,7 +103,7 @@ def _remember_language(answer: Response) -> None:
 
 
 def _translation(language: str) -> dict[str, str]:
-    """Where the same page is in the other language. What was sent by POST is only shown anew."""
+    """Return the address of this page in the other language; after a POST, of its form."""
     other = next(each for each in LANGUAGES if each != language)
     parameters = request.args.to_dict() | {"lang": other}
     path = request.path.removesuffix("/cancel").removesuffix("/calendar.ics")

@@ -1,5 +1,5 @@
-"""Style and script of the pages. A name holds the hash of what is in the file, so that browsers may
-keep it for ever and still get the new one."""
+"""Style sheets and scripts. Each name contains a hash of the content, so that browsers may cache
+the file for ever."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 assets = Blueprint("assets", __name__)
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_FOR_EVER = "public, max-age=31536000, immutable"
+_IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 def _hashed(file: Path) -> str:
@@ -25,7 +25,7 @@ _CONTENTS = {_NAMES[file.name]: file.read_bytes() for file in _FILES}
 
 
 def asset(name: str) -> str:
-    """Return the address of a file of `gateway/static`."""
+    """Return the URL path of a file of `gateway/static`."""
     return f"/static/{_NAMES[name]}"
 
 
@@ -33,7 +33,7 @@ def asset(name: str) -> str:
 def read(name: str) -> Response:
     if name not in _CONTENTS:
         raise NotFound
-    kind = _TYPES[Path(name).suffix]
-    answer = Response(_CONTENTS[name], mimetype=kind)
-    answer.headers["Cache-Control"] = _FOR_EVER
-    return answer
+    media_type = _TYPES[Path(name).suffix]
+    response = Response(_CONTENTS[name], mimetype=media_type)
+    response.headers["Cache-Control"] = _IMMUTABLE
+    return response
