@@ -51,7 +51,7 @@ def create_app(
 ) -> Flask:
     """Create the application.
 
-    `shared` has the broker settings for the dead-letter and queue pages, which don't work without.
+    `shared` has the broker settings of the dead-letter and queue pages, which fail without it.
     `readers` is the RPC pool for reading free slots, so that readers can't delay changes. It
     defaults to `booking_service`.
     """

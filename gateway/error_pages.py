@@ -88,12 +88,12 @@ def _handle_unexpected_error(error: Exception) -> Response:
 
 
 def _page(status: int) -> Response:
-    """Keep what the patient entered in the booking form, ready to be sent again. Errors of a
-    booking's pages link back to the booking."""
+    """Render an error. The booking form keeps its input; errors of a booking's pages link back to
+    the booking."""
     error_key = _ERROR_KEYS.get(status, "wrong")
     if request.blueprint == booking_form_post.name and status in (429, 503):
         return form_page(Form.of(request.form), status, error_key=error_key)
     if request.path.startswith(HOME):
         return staff_page("error.html", status, error_key=error_key)
-    booking_id = (request.view_args or {}) if status != 404 else {}
-    return page("error.html", status, error_key=error_key, **booking_id)
+    view_args = (request.view_args or {}) if status != 404 else {}
+    return page("error.html", status, error_key=error_key, **view_args)

@@ -40,8 +40,8 @@ def reschedule(booking_id: str) -> Response:
 
 
 def cancel_for(actor: Actor, booking_id: str, reason: str, *, deadline: float) -> dict[str, Any]:
-    """Return the cancelled booking. Raises: IllegalTransition, ConcurrentModification,
-    ServiceUnavailable."""
+    """Return the cancelled booking. Raises: BookingNotFound, IllegalTransition,
+    ConcurrentModification, DatabaseUnavailable, ServiceUnavailable."""
     cancelled = _call("cancel_booking", actor, deadline, booking_id=booking_id, reason=reason)
     _log_by_staff(SecurityEvent.BOOKING_CANCELLED, actor, booking_id)
     return cancelled

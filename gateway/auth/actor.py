@@ -67,7 +67,7 @@ def credential_holder(booking_id: str, token: str) -> Actor:
 
 
 def opened_booking(booking_id: str, token: str) -> Booking:
-    """Return the booking if the token allows to see its personal data.
+    """Return the booking if the token grants access to its personal data.
 
     Raises: Unauthorized for an invalid token, whether or not the booking exists; BookingNotFound
     for staff only; TooManyRequests; DatabaseUnavailable.

@@ -1,7 +1,7 @@
 """Staff sessions, in a signed cookie for `/staff` only.
 
 Signing out ends the session for every copy of the cookie. While the database is unavailable, this
-can't be checked and nobody gets access.
+can't be checked, and nobody gets access.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def signed_in_key_id() -> str:
 
 
 def is_staff_address(address: str) -> bool:
-    """Whether it is a staff address, and safe to redirect to after signing in."""
+    """Whether the address is a staff page, and so a safe redirect target after sign-in."""
     return _STAFF_ADDRESS.fullmatch(address) is not None
 
 

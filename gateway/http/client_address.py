@@ -28,8 +28,8 @@ class ClientAddressMiddleware:
     """Sets `REMOTE_ADDR` to the plain address of the client.
 
     Each of the `trusted_proxies` appends the address of its peer to `X-Forwarded-For`. The client
-    is therefore that many members from the end; it may have forged the members before. If that
-    member is missing or invalid, the address of the connection applies.
+    is therefore that many members from the end; earlier members may be forged. If that member is
+    missing or invalid, the address of the connection applies.
     """
 
     def __init__(self, application: WSGIApplication, trusted_proxies: int) -> None:

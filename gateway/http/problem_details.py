@@ -61,15 +61,15 @@ _STATUS: dict[type[ClinicError], HTTPStatus] = {
 _TITLES = {
     InvalidBooking: "The request has invalid values",
     BookingNotFound: "There is no such booking",
-    IllegalTransition: "The state of the booking does not allow that",
+    IllegalTransition: "The state of the booking does not allow this change",
     ConcurrentModification: "Somebody else changed the booking at the same time",
-    SlotUnavailable: "The booking can't be moved to that date",
-    ResendRejected: "That can't be sent again, or not now",
-    TooManyOpenBookings: "The e-mail address has as many open bookings as one may have",
+    SlotUnavailable: "The booking can't be rescheduled to that date",
+    ResendRejected: "The notification can't be sent again, or not now",
+    TooManyOpenBookings: "The e-mail address has reached its limit of open bookings",
     IdempotencyConflict: "The Idempotency-Key was used for another request",
-    DatabaseUnavailable: "The clinic can't take requests at the moment",
-    OutboxFull: "Too many requests are waiting, the clinic can't take more at the moment",
-    ServiceUnavailable: "A service of the clinic did not answer; to ask again is safe",
+    DatabaseUnavailable: "The clinic can't accept requests at the moment",
+    OutboxFull: "Too many requests are waiting; the clinic can't accept more at the moment",
+    ServiceUnavailable: "A service of the clinic did not respond; retrying is safe",
 }
 
 
@@ -99,7 +99,7 @@ def problem(
 
 def _error_members(errors: Mapping[str, Any]) -> dict[str, Any]:
     codes = {field: [code_of(message) for message in errors[field]] for field in errors}
-    texts = field_texts([code for each in codes.values() for code in each], language())
+    texts = field_texts([code for group in codes.values() for code in group], language())
     detail = {"detail": " ".join(texts)} if texts else {}
     return detail | {"errors": errors, "errorCodes": codes}
 

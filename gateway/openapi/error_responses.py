@@ -134,7 +134,7 @@ UNAVAILABLE_OR_NO_SERVICE = ErrorResponse(
     "UnavailableOrNoService",
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The database is unavailable, or the booking service did not respond. The change may have"
-    " happened; repeating the request is safe.",
+    " happened; retrying is safe.",
     (DatabaseUnavailable.code, ServiceUnavailable.code),
     ("Retry-After",),
 )

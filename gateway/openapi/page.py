@@ -63,7 +63,7 @@ class Reader:
                     yield self._call(method.upper(), path, operation)
 
     def _call(self, method: str, path: str, operation: Node) -> Call:
-        parameters = tuple(self._resolve(each) for each in operation["parameters"])
+        parameters = tuple(self._resolve(node) for node in operation["parameters"])
         body = self._content(operation.get("requestBody", {}))
         schemes = [name for alternative in operation["security"] for name in alternative]
         return Call(
@@ -123,10 +123,10 @@ def _codes(schema: Node) -> tuple[str, ...]:
 
 def _with_examples(path: str, parameters: tuple[Node, ...]) -> str:
     """Return the path and query with example values of the required parameters."""
-    required = [each for each in parameters if each.get("required")]
-    for each in required:
-        path = path.replace(f"{{{each['name']}}}", str(each.get("example")))
-    query = {each["name"]: each.get("example") for each in required if each["in"] == "query"}
+    required = [node for node in parameters if node.get("required")]
+    for node in required:
+        path = path.replace(f"{{{node['name']}}}", str(node.get("example")))
+    query = {node["name"]: node.get("example") for node in required if node["in"] == "query"}
     return f"{path}?{urlencode(query)}" if query else path
 
 

@@ -37,7 +37,7 @@ class _FailingBody(io.BytesIO):
 
 
 async def read_body(environ: Mapping[str, Any], receive: Receive) -> InputStream:
-    """Read at most one byte more than the limit. The stream raises errors when read."""
+    """Return the body as a stream, which raises on a failed read. Stops at the size limit."""
     length = environ.get("CONTENT_LENGTH")
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return io.BytesIO()

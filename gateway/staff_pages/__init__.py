@@ -1,1 +1,1 @@
-"""The staff pages, which require a session."""
+"""The staff pages; all except sign-in require a session."""

@@ -38,7 +38,7 @@ def show() -> Response:
     first = requested_day(request.args.get("day")) or today()
     found = _agenda().between(midnight(first), midnight(first + _WEEK), LIMIT)
     status = _requested_status()
-    shown = [each for each in found.appointments if status in (_ALL, each.status)]
+    shown = [item for item in found.appointments if status in (_ALL, item.status)]
     return staff_page(
         "agenda.html",
         days=_days(first, shown),
@@ -54,7 +54,7 @@ def show() -> Response:
 
 def _days(first: date, shown: list[Appointment]) -> list[Day]:
     days = (first + timedelta(days=number) for number in range(_WEEK.days))
-    return [Day(day, tuple(each for each in shown if day_of(each.date) == day)) for day in days]
+    return [Day(day, tuple(item for item in shown if day_of(item.date) == day)) for day in days]
 
 
 def _requested_status() -> str:
@@ -64,8 +64,8 @@ def _requested_status() -> str:
 
 
 def _counts(appointments: tuple[Appointment, ...]) -> dict[str, int]:
-    counts = Counter(each.status.value for each in appointments)
-    return {each.value: counts[each.value] for each in _ORDER} | {_ALL: len(appointments)}
+    counts = Counter(item.status.value for item in appointments)
+    return {status.value: counts[status.value] for status in _ORDER} | {_ALL: len(appointments)}
 
 
 def _agenda() -> AppointmentQueries:

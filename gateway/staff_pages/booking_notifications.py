@@ -34,7 +34,7 @@ def notifications_of(booking_id: str, deadline: float) -> list[Notification] | N
 
 
 def resend(booking_id: str, version: int, channel: str, *, deadline: float) -> None:
-    """Raises: ServiceUnavailable, ResendRejected, InvalidBooking, BookingNotFound."""
+    """Raises: ServiceUnavailable, and the errors of the service, such as ResendRejected."""
     _call("resend", deadline, booking_id=booking_id, version=version, channel=channel, by="staff")
 
 

@@ -28,7 +28,7 @@ LIMIT = 200
 #: Time limit of a replay or a drop; the rest needs another click.
 ACT_SECONDS = 5.0
 
-#: The error codes that the page explains. Others are class names of bugs, or foreign text.
+#: The error codes that the page explains. Others are exception names of bugs, or unknown.
 ERROR_CODES = frozenset(
     {
         "check_unavailable",

@@ -97,6 +97,6 @@ def _queue_alarms(flow: QueueStatistics) -> Iterator[Alarm]:
     if flow.dead.messages:
         count = flow.dead.messages
         yield Alarm("alarm_dead", {"count": count, "queue": flow.dead.name})
-    for each in (flow.requests, flow.dead):
-        if each.messages is None:
-            yield Alarm("alarm_missing", {"queue": each.name})
+    for queue in (flow.requests, flow.dead):
+        if queue.messages is None:
+            yield Alarm("alarm_missing", {"queue": queue.name})

@@ -103,7 +103,7 @@ def _show(booking_id: str, deadline: float, status: int = 200, *, error_text: st
     store: BookingRepository = current_app.config["BOOKINGS"]
     found = store.get(booking_id)
     may_move = found.status is Status.CONFIRMED
-    wanted = requested_day(request.args.get("move")) if may_move else None
+    new_day = requested_day(request.args.get("move")) if may_move else None
     return staff_page(
         "booking.html",
         status,
@@ -113,8 +113,8 @@ def _show(booking_id: str, deadline: float, status: int = 200, *, error_text: st
         may_cancel=Status.CANCELLED in ALLOWED_TRANSITIONS[found.status],
         reasons=reasons.BY_CLINIC,
         may_move=may_move,
-        move_to=wanted,
-        free=free_day(wanted, deadline) if wanted else None,
+        move_to=new_day,
+        free=free_day(new_day, deadline) if new_day else None,
         error_text=error_text,
     )
 

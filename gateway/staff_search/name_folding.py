@@ -56,10 +56,10 @@ class FoldedName:
         bare = _without_marks(name)
         written = (bare,) if bare.isascii() else (bare, _transliterated(bare))
         words = [_SEPARATORS.sub(" ", text) for text in _unique(*written, *_expanded(name))]
-        return cls(_unique(*words, *(each.replace(" ", "") for each in words)))
+        return cls(_unique(*words, *(text.replace(" ", "") for text in words)))
 
     def contains(self, word: str) -> bool:
-        return any(word in each for each in self.spellings)
+        return any(word in text for text in self.spellings)
 
 
 #: Holds more names than one search reads; the next search mostly reads the same.

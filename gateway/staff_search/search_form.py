@@ -76,8 +76,8 @@ class SearchForm:
         terms = SearchTerms.of(self.text)
         any_status = self.status not in list(Status)
         return (
-            each
-            for each in appointments
-            if (any_status or each.status == self.status)
-            and terms.match(each.patient_name, each.patient_email)
+            appointment
+            for appointment in appointments
+            if (any_status or appointment.status == self.status)
+            and terms.match(appointment.patient_name, appointment.patient_email)
         )

@@ -22,11 +22,11 @@ class SearchTerm:
     @classmethod
     def of(cls, word: str) -> SearchTerm:
         is_email = "@" in word
-        parts = () if is_email else (tuple(split_words(each)) for each in spellings(word))
+        parts = () if is_email else (tuple(split_words(text)) for text in spellings(word))
         return cls(tuple(filter(None, parts)), (word.casefold(), fold(word)), is_email)
 
     def matches(self, name: FoldedName, email: str) -> bool:
-        return any(each in email for each in self.as_email) or any(
+        return any(text in email for text in self.as_email) or any(
             all(map(name.contains, parts)) for parts in self.as_name
         )
 

@@ -47,12 +47,12 @@ def week_around(requested: date | None) -> Week:
     Raises: ServiceUnavailable.
     """
     first, last = today(), _last_day()
-    wanted = _bookable(requested or first)
-    start_day = first + (wanted - first) // _WEEK * _WEEK
+    bookable = _bookable(requested or first)
+    start_day = first + (bookable - first) // _WEEK * _WEEK
     days = _days(start_day, _WEEK.days)
     return Week(
         days=days,
-        chosen=_chosen(days, wanted if requested else None),
+        chosen=_chosen(days, bookable if requested else None),
         earlier=start_day - _WEEK if start_day > first else None,
         later=start_day + _WEEK if start_day + _WEEK <= last else None,
         last=last,
@@ -76,10 +76,10 @@ def free_day(day: date, deadline: float) -> Day | None:
         return None
 
 
-def _chosen(days: tuple[Day, ...], wanted: date | None) -> Day | None:
+def _chosen(days: tuple[Day, ...], requested: date | None) -> Day | None:
     """Return the requested day, else the first one with a free slot."""
-    if wanted is not None:
-        return next(day for day in days if day.date == wanted)
+    if requested is not None:
+        return next(day for day in days if day.date == requested)
     return next((day for day in days if day.starts), None)
 
 

@@ -47,7 +47,7 @@ _COOKIE = "lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 _POLICY = "; ".join(
     ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]
-    + [f"{each} 'self'" for each in ("style-src", "script-src", "img-src", "connect-src")]
+    + [f"{directive} 'self'" for directive in ("style-src", "script-src", "img-src", "connect-src")]
     + ["form-action 'self'"]
 )
 
@@ -55,7 +55,7 @@ _POLICY = "; ".join(
 def page_language() -> str:
     """Return the language of the URL, else of the cookie, else of the browser."""
     chosen = (request.args.get("lang"), request.cookies.get(host_cookie(_COOKIE)))
-    return next((each for each in chosen if each in LANGUAGES), None) or preferred_language()
+    return next((code for code in chosen if code in LANGUAGES), None) or preferred_language()
 
 
 def hours() -> Hours:
@@ -104,7 +104,7 @@ def _remember_language(response: Response) -> None:
 
 def _translation(language: str) -> dict[str, str]:
     """Return the address of this page in the other language; after a POST, of its form."""
-    other = next(each for each in LANGUAGES if each != language)
+    other = next(code for code in LANGUAGES if code != language)
     parameters = request.args.to_dict() | {"lang": other}
     path = request.path.removesuffix("/cancel").removesuffix("/calendar.ics")
     if request.method == "POST":
