@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 
 from amqp import Message
+from amqp.exceptions import RecoverableConnectionError
 from kombu import Connection
 from kombu.transport.base import StdChannel
 
 from clinic.messaging.amqp_message import AmqpMessage
-
-_PERSISTENT = 2
+from clinic.messaging.wire import framing
 
 
 class PublisherConfirms:
@@ -31,12 +31,14 @@ class PublisherConfirms:
 
     def publish(self, messages: Sequence[AmqpMessage]) -> None:
         """Raises: any connection error; the outcome of all messages is then unknown."""
+        connection = self._channel.connection
+        if connection is None:
+            raise RecoverableConnectionError("the channel is closed")
         for message in messages:
             self._last_tag += 1
             self._waiting[self._last_tag] = message
-            self._channel.basic_publish(
-                _to_amqp(message), message.exchange, message.routing_key, mandatory=True
-            )
+        data = framing.encode(messages, self._channel.channel_id, connection.frame_max)
+        connection.transport.write(data)
 
     def wait(self, connection: Connection, timeout_seconds: float) -> list[AmqpMessage]:
         """Return the nacked or returned messages of all published since the last call.
@@ -72,14 +74,3 @@ class PublisherConfirms:
 
     def _tags(self, tag: int, multiple: bool) -> list[int]:
         return [known for known in self._waiting if known == tag or (multiple and known < tag)]
-
-
-def _to_amqp(message: AmqpMessage) -> Message:
-    return Message(
-        message.body,
-        content_type=message.content_type,
-        content_encoding=message.content_encoding,
-        application_headers=dict(message.headers),
-        delivery_mode=_PERSISTENT,
-        priority=0,
-    )

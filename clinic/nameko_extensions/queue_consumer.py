@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+import eventlet
 from amqp.exceptions import NotFound
 from eventlet.event import Event
 from kombu import Connection
@@ -22,6 +23,7 @@ from clinic.errors import error_code
 from clinic.messaging import topology
 from clinic.messaging.connection import set_socket_timeout
 from clinic.messaging.frame_checks import TRANSPORT_OPTIONS
+from clinic.messaging.wire.ack_batcher import AckBatcher
 from clinic.nameko_extensions.consumer_watchdog import ConsumerWatchdog
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -49,7 +51,7 @@ class GracefulQueueConsumer(QueueConsumer):
     def __init__(self) -> None:
         super().__init__()
         self.is_consuming = False
-        self._in_flight: set[Message] = set()
+        self._in_flight = AckBatcher(eventlet.spawn_n)
         self._pending_remove_providers: dict[Any, Event] = {}
         self._unregistered: dict[Any, Event] = {}
         self._watchdog = ConsumerWatchdog()
@@ -183,7 +185,7 @@ class GracefulQueueConsumer(QueueConsumer):
 
     def handle_message(self, provider: Any, body: Any, message: Message) -> None:
         self._watchdog.begin()
-        self._in_flight.add(message)
+        self._in_flight.track(message)
         super().handle_message(provider, body, message)
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
@@ -196,7 +198,7 @@ class GracefulQueueConsumer(QueueConsumer):
         self._settle(Message.reject, message)
 
     def ack_message(self, message: Message) -> None:
-        self._settle(super().ack_message, message)
+        self._in_flight.ack(message)
 
     def requeue_message(self, message: Message) -> None:
         self._settle(super().requeue_message, message)
@@ -208,4 +210,4 @@ class GracefulQueueConsumer(QueueConsumer):
             # If raised, this would end the process. The broker redelivers the message.
             logger.warning("connection lost during ack, reject or requeue")
         finally:
-            self._in_flight.discard(message)
+            self._in_flight.untrack(message)

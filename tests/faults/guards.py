@@ -107,9 +107,9 @@ GUARDS = (
     Guard(
         "mandatory: a message that no queue takes comes back",
         ("I6",),
-        "clinic/messaging/publisher_confirms.py",
-        "message.routing_key, mandatory=True",
-        "message.routing_key, mandatory=False",
+        "clinic/messaging/wire/framing.py",
+        "reserved, mandatory, immediate = 0, True, False",
+        "reserved, mandatory, immediate = 0, False, False",
     ),
     Guard(
         "retry before ack: a message is acked when its copy is safe",
