@@ -14,6 +14,7 @@ from clinic.domain.clock import now, to_wire
 from clinic.errors import InvalidBooking, ResendRejected
 from clinic.messaging.publisher import Publisher
 from clinic.messaging.topology import EMAIL, WEBHOOK
+from clinic.observability.logs import request_id
 from clinic.observability.metrics import MANUAL_RESENDS
 from clinic.outbox.outbox_message import OutboxMessage
 from notification_service.delivery_log import ChannelName, State
@@ -66,7 +67,7 @@ class NotificationAdmin:
             notification = self.notifications.reset_for_resend(notification)
         event = BookingStateChanged.in_history(booking.id, version, booking.history, booking.date)
         logger.info("%s requested a resend: %s", by, name, extra={"event_id": event.event_id})
-        self._publish(OutboxMessage.of_change(event), _QUEUES[name])
+        self._publish(OutboxMessage.of_change(event, request_id.get()), _QUEUES[name])
         MANUAL_RESENDS.labels(name.value).inc()
         return self._view(booking, notification)
 

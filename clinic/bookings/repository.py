@@ -19,6 +19,7 @@ from clinic.domain.clock import now
 from clinic.domain.manage_token import BookingCredentials
 from clinic.errors import ConcurrentModification, SeatTaken
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
+from clinic.observability.logs import request_id
 from clinic.outbox.outbox import Outbox
 from clinic.outbox.outbox_message import OutboxMessage
 
@@ -53,7 +54,7 @@ class BookingRepository(BookingReader):
         TooManyOpenBookings, OutboxFull.
         """
         self.outbox.pending.ensure_capacity()
-        message = OutboxMessage.of_request(BookingRequested.of(booking))
+        message = OutboxMessage.of_request(BookingRequested.of(booking), request_id.get())
         with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
             self._ensure_indexes()
             with self.outbox.writing(message) as document:
@@ -68,7 +69,7 @@ class BookingRepository(BookingReader):
         Raises: ConcurrentModification when the booking has changed, SeatTaken.
         """
         self._ensure_indexes()
-        message = OutboxMessage.of_change(BookingStateChanged.of(transition))
+        message = OutboxMessage.of_change(BookingStateChanged.of(transition), request_id.get())
         with self.outbox.writing(message) as document, database_errors():
             try:
                 is_applied = self._transitions.write(transition, document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import quote
@@ -17,39 +18,38 @@ Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 _FIRST_VERSION = 2
 
 
-def calendar_file(
-    booking_id: str,
-    version: int,
-    start: datetime,
-    end: datetime,
-    method: Method,
-    summary: str,
-    *,
-    domain: str,
-    url: str = "",
-    organizer: str = "",
-    attendee: str = "",
-    stamp: datetime | None = None,
-) -> bytes:
-    """Return the file of one appointment. All files of a booking share a UID and have increasing
-    sequence numbers, so that a calendar updates or removes its entry instead of duplicating it.
+@dataclass(frozen=True, slots=True)
+class CalendarEntry:
+    """One appointment in the patient's calendar. All entries of a booking share a UID and have
+    increasing sequence numbers, so that a calendar updates or removes its entry instead of
+    duplicating it. Contains no details but the time: calendars are synced and shared.
 
     REQUEST and CANCEL need the addresses of organizer and attendee (RFC 5546). With a `stamp`,
-    every copy is identical. Contains no details but the time: calendars are synced and shared.
+    every copy of the file is identical.
     """
-    event = Event()
-    event.add("uid", f"{booking_id}@{domain}")
-    event.add("sequence", max(version - _FIRST_VERSION, 0))
-    event.add("dtstamp", stamp or now())
-    event.add("dtstart", start.astimezone(UTC))
-    event.add("dtend", end.astimezone(UTC))
-    event.add("summary", summary)
-    event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
-    event.add("class", "PRIVATE")
-    if url:
-        event.add("url", url)
-    _add_parties(event, organizer, attendee)
-    return _to_bytes(event, method)
+
+    booking_id: str
+    version: int
+    start: datetime
+    end: datetime
+    summary: str
+    domain: str
+    organizer: str = ""
+    attendee: str = ""
+    stamp: datetime | None = None
+
+    def to_file(self, method: Method) -> bytes:
+        event = Event()
+        event.add("uid", f"{self.booking_id}@{self.domain}")
+        event.add("sequence", max(self.version - _FIRST_VERSION, 0))
+        event.add("dtstamp", self.stamp or now())
+        event.add("dtstart", self.start.astimezone(UTC))
+        event.add("dtend", self.end.astimezone(UTC))
+        event.add("summary", self.summary)
+        event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
+        event.add("class", "PRIVATE")
+        _add_parties(event, self.organizer, self.attendee)
+        return _to_bytes(event, method)
 
 
 def _add_parties(event: Event, organizer: str, attendee: str) -> None:

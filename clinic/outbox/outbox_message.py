@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clinic.contracts import strict_json
@@ -11,7 +11,6 @@ from clinic.messaging.amqp_message import AmqpMessage
 from clinic.messaging.headers import POSSIBLE_DUPLICATE_HEADER, REQUEST_ID_HEADER
 from clinic.messaging.topology import BOOKING_REQUESTS, BOOKING_SERVICE, EVENTS, STATE_CHANGED
 from clinic.mongo.client import Document
-from clinic.observability.logs import request_id
 
 BOOKING_REQUESTED = "booking_requested"
 
@@ -28,16 +27,18 @@ class OutboxMessage:
     event_id: str
     type: str
     body: dict[str, Any]
-    request_id: str = field(default_factory=request_id.get)
+    request_id: str = ""
     is_repeated: bool = False
 
     @classmethod
-    def of_request(cls, message: BookingRequested) -> OutboxMessage:
-        return cls(message.booking_id, message.event_id, BOOKING_REQUESTED, message.to_body())
+    def of_request(cls, message: BookingRequested, request_id: str = "") -> OutboxMessage:
+        return cls(
+            message.booking_id, message.event_id, BOOKING_REQUESTED, message.to_body(), request_id
+        )
 
     @classmethod
-    def of_change(cls, event: BookingStateChanged) -> OutboxMessage:
-        return cls(event.booking_id, event.event_id, STATE_CHANGED, event.to_body())
+    def of_change(cls, event: BookingStateChanged, request_id: str = "") -> OutboxMessage:
+        return cls(event.booking_id, event.event_id, STATE_CHANGED, event.to_body(), request_id)
 
     @classmethod
     def of_document(cls, booking_id: str, document: Document) -> OutboxMessage:

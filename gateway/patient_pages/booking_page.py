@@ -13,7 +13,7 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import Forbidden
 
 from clinic.bookings.repository import BookingRepository
-from clinic.contracts.calendar_file import calendar_file
+from clinic.contracts.calendar_file import CalendarEntry
 from clinic.contracts.message_catalogue import reason_text
 from clinic.domain.booking import Booking, HistoryEntry, Status
 from clinic.errors import ConcurrentModification, IllegalTransition, ServiceUnavailable
@@ -68,15 +68,15 @@ def calendar(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
     if booking.status is not Status.CONFIRMED:
         return page("error.html", 404, error_key="no_calendar", booking_id=booking_id)
-    file = calendar_file(
+    entry = CalendarEntry(
         booking.id,
         booking.version,
         booking.date,
         booking.date + hours().slot,
-        "PUBLISH",
         translate("calendar_summary", page_language()),
         domain=current_app.config["DOMAIN"],
     )
+    file = entry.to_file("PUBLISH")
     response = Response(file, content_type="text/calendar; charset=utf-8; method=PUBLISH")
     response.headers["Content-Disposition"] = 'attachment; filename="cita.ics"'
     return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from clinic.contracts.calendar_file import Method, calendar_file
+from clinic.contracts.calendar_file import CalendarEntry, Method
 from clinic.contracts.messages import BookingStateChanged
 from notification_service.email.address import to_ascii
 
@@ -26,15 +26,15 @@ class Invitation:
 
     def file(self) -> bytes:
         """Return the iCalendar file. All copies are identical."""
-        return calendar_file(
+        entry = CalendarEntry(
             self.event.booking_id,
             self.event.version,
             self.event.date,
             self.event.date + self.slot,
-            self.method,
             self.summary,
             domain=self.organizer.rpartition("@")[2],
             organizer=self.organizer,
             attendee=to_ascii(self.attendee),
             stamp=self.event.occurred_at,
         )
+        return entry.to_file(self.method)

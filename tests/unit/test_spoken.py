@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinic.contracts.calendar_file import calendar_file
+from clinic.contracts.calendar_file import CalendarEntry
 from clinic.contracts.date_format import format_clock_time, format_moment
 
 
@@ -61,5 +61,5 @@ def test_a_calendar_file_is_right_in_both(
     for moment in (first, first + timedelta(minutes=minutes)):
         start = moment.astimezone(ZoneInfo(key))
         end = start.astimezone(UTC) + timedelta(minutes=30)
-        file = calendar_file("id", 2, start, end, "PUBLISH", "Cita", domain="clinica.example")
+        file = CalendarEntry("id", 2, start, end, "Cita", "clinica.example").to_file("PUBLISH")
         assert f"DTSTART:{moment:%Y%m%dT%H%M%SZ}".encode() in file
