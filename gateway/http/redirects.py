@@ -31,6 +31,16 @@ def restore_fragment() -> Response | None:
     return _redirect(f"{_with_query(found[1])}#{found[2]}")
 
 
+def redirect_to_canonical_id() -> Response | None:
+    """Redirect a page whose path has the id of its booking in capitals: the path of a cookie is
+    case-sensitive, so the browser would not send the cookie of the booking."""
+    booking_id = (request.view_args or {}).get("booking_id")
+    _, site, given, *rest = request.path.split("/")
+    if given == booking_id or request.method not in ("GET", "HEAD"):
+        return None
+    return _redirect(_with_query("/".join(["", site, str(booking_id), *rest])))
+
+
 def nearest_address() -> Response | None:
     """Redirect an unknown path without its trailing slash, or with its first segment in lower
     case, if that path exists for the method; else return None."""

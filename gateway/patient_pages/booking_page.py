@@ -22,11 +22,13 @@ from gateway.api.changes_api import REASONS, cancel_for
 from gateway.auth.actor import credential_holder
 from gateway.auth.booking_cookie import needs_code, submitted_code, typed_code
 from gateway.http.problem_details import http_status_of
+from gateway.http.redirects import redirect_to_canonical_id
 from gateway.locale.messages import translate
 from gateway.web.available_slots import nearest
 from gateway.web.rendering import hours, page, page_language
 
 booking_page = Blueprint("appointment", __name__, url_prefix="/cita/<booking_id>")
+booking_page.before_request(redirect_to_canonical_id)
 
 #: The message key of each error of a cancellation.
 _ERROR_KEYS = {

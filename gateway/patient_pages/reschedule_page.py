@@ -27,10 +27,12 @@ from gateway.api.changes_api import reschedule_for
 from gateway.auth.actor import credential_holder
 from gateway.auth.booking_cookie import needs_code, submitted_code, typed_code
 from gateway.http.problem_details import http_status_of
+from gateway.http.redirects import redirect_to_canonical_id
 from gateway.web.available_slots import Week, day_of, today, week_around
 from gateway.web.rendering import page, page_language
 
 reschedule = Blueprint("moving", __name__, url_prefix="/cita/<booking_id>/reschedule")
+reschedule.before_request(redirect_to_canonical_id)
 
 #: The message key of each error of a rescheduling; SlotUnavailable has a reason text instead.
 _ERROR_KEYS = {
