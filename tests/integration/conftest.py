@@ -16,7 +16,7 @@ from tests.operations import Operations
 
 
 @pytest.fixture(autouse=True)
-def _checked_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def _check_responses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Flask, "test_client_class", CheckingClient)
 
 

@@ -116,9 +116,9 @@ def test_concurrent_decisions_fill_a_slot_exactly(
 ) -> None:
     bookings = [pending(store) for _ in range(30)]
     decide = decider(store, config, seats_per_slot=4).decide
-    racers = [eventlet.spawn(decide, BookingRequested.of(booking)) for booking in bookings]
-    for racer in racers:
-        racer.wait()
+    decisions = [eventlet.spawn(decide, BookingRequested.of(booking)) for booking in bookings]
+    for decision in decisions:
+        decision.wait()
     after = [store.get(booking.id) for booking in bookings]
     assert sorted(each.seat for each in after if each.seat is not None) == [0, 1, 2, 3]
     assert sum(each.reason == "slot_full" for each in after) == 26

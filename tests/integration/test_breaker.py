@@ -95,8 +95,8 @@ def test_unavailable_cancellations_do_not_open_the_breaker_for_bookings(
     key = {"Authorization": f"Bearer {booking['manageToken']}"}
 
     def error_code() -> str:
-        answer = client.post(f"/booking/{booking['id']}/cancel", headers=key)
-        return str(answer.json["code"])
+        response = client.post(f"/booking/{booking['id']}/cancel", headers=key)
+        return str(response.json["code"])
 
     proxy.freeze()
     assert status(client) == 503

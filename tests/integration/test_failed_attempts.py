@@ -83,10 +83,10 @@ def exhaust(client: FlaskClient, address: str = "192.0.2.1") -> None:
 
 
 def test_wrong_keys_are_rate_limited_with_429(client: FlaskClient) -> None:
-    answers = [read_list(client, f"wrong-{number}") for number in range(500)]
-    assert [each.status_code for each in answers] == [401] * LIMIT + [429] * (500 - LIMIT)
-    assert answers[-1].get_json()["code"] == "too_many_requests"
-    assert 0 < int(answers[-1].headers["Retry-After"]) <= 3600
+    responses = [read_list(client, f"wrong-{number}") for number in range(500)]
+    assert [each.status_code for each in responses] == [401] * LIMIT + [429] * (500 - LIMIT)
+    assert responses[-1].get_json()["code"] == "too_many_requests"
+    assert 0 < int(responses[-1].headers["Retry-After"]) <= 3600
 
 
 def test_a_valid_key_is_accepted_from_a_rate_limited_address(client: FlaskClient) -> None:
@@ -103,8 +103,8 @@ def test_a_valid_token_and_link_code_are_accepted_from_a_rate_limited_address(
     exhaust(client)
     booking, *credentials = booked
     for token in credentials:
-        answer = client.get(f"/booking/{booking.id}", headers=headers("192.0.2.1", token))
-        assert answer.get_json()["patientEmail"] == booking.patient_email
+        response = client.get(f"/booking/{booking.id}", headers=headers("192.0.2.1", token))
+        assert response.get_json()["patientEmail"] == booking.patient_email
 
 
 @pytest.mark.parametrize(

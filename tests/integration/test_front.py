@@ -141,8 +141,8 @@ def test_a_truncated_chunked_body_is_rejected(adapter: int, path: str, rest: byt
     with socket.create_connection(("127.0.0.1", adapter), timeout=30) as connection:
         connection.sendall(broken)
         connection.shutdown(socket.SHUT_WR)
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert b" 200 " not in answer.partition(b"\r\n")[0]
+        response = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b" 200 " not in response.partition(b"\r\n")[0]
     assert (
         echoed(
             adapter, request("POST /form", "Transfer-Encoding: chunked", body=whole + b"0\r\n\r\n")

@@ -109,9 +109,9 @@ def book(client: FlaskClient, headers: dict[str, str] | None = None, **fields: A
 
 
 def booked(client: FlaskClient, **fields: Any) -> dict[str, Any]:
-    answer = book(client, **fields)
-    assert answer.status_code == 201
-    booking: dict[str, Any] = answer.get_json()["booking"]
+    response = book(client, **fields)
+    assert response.status_code == 201
+    booking: dict[str, Any] = response.get_json()["booking"]
     return booking
 
 
@@ -123,18 +123,18 @@ def confirm(store: BookingRepository, booking_id: str) -> None:
     store.apply(steps.confirm(store.get(booking_id), seat=0, at=now(), by="test"))
 
 
-def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
     """The body of a problem response, which must have the documented shape."""
-    assert answer.status_code == status
-    assert answer.mimetype == "application/problem+json"
-    body: dict[str, Any] = json.loads(answer.data)
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.data)
     assert {"type", "title", "status", "code"} <= set(body)
     assert (body["status"], body["code"]) == (status, code)
     return body
 
 
-def next_page(answer: TestResponse) -> str | None:
-    link = answer.headers.get("Link")
+def next_page(response: TestResponse) -> str | None:
+    link = response.headers.get("Link")
     if link is None:
         return None
     match = re.fullmatch(r'<(/bookings/\?[^>]+)>; rel="next"', link)
@@ -146,11 +146,11 @@ def next_page(answer: TestResponse) -> str | None:
 
 
 def test_the_documented_request_is_accepted(client: FlaskClient) -> None:
-    answer = book(client)
-    booking = answer.get_json()["booking"]
-    assert answer.status_code == 201
-    assert answer.mimetype == "application/json"
-    assert answer.headers["Location"] == f"/booking/{booking['id']}"
+    response = book(client)
+    booking = response.get_json()["booking"]
+    assert response.status_code == 201
+    assert response.mimetype == "application/json"
+    assert response.headers["Location"] == f"/booking/{booking['id']}"
     assert {name: booking[name] for name in EXAMPLE} == EXAMPLE
     assert booking["status"] == "pending"
 
@@ -198,8 +198,8 @@ def test_the_earliest_and_latest_accepted_dates_are_kept(client: FlaskClient, da
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
 def test_a_json_content_type_may_name_its_charset(client: FlaskClient, content_type: str) -> None:
-    answer = client.post("/book", data=json.dumps(EXAMPLE), content_type=content_type)
-    assert answer.status_code == 201
+    response = client.post("/book", data=json.dumps(EXAMPLE), content_type=content_type)
+    assert response.status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,8 @@ def test_the_same_key_with_another_body_is_rejected(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     book(client, {"Idempotency-Key": "key-1"})
-    answer = book(client, {"Idempotency-Key": "key-1"}, patientName="Ana")
-    problem(answer, 422, "idempotency_conflict")
+    response = book(client, {"Idempotency-Key": "key-1"}, patientName="Ana")
+    problem(response, 422, "idempotency_conflict")
     assert database["bookings"].count_documents({}) == 1
 
 
@@ -282,7 +282,7 @@ def test_equivalent_json_under_the_same_key_is_the_same_request(
     else:
         other = template % values
     assert other != plain
-    answers = [
+    responses = [
         client.post(
             "/book",
             data=data,
@@ -291,8 +291,8 @@ def test_equivalent_json_under_the_same_key_is_the_same_request(
         )
         for data in (plain, other)
     ]
-    assert [answer.status_code for answer in answers] == [201, 201]
-    assert answers[0].data == answers[1].data
+    assert [response.status_code for response in responses] == [201, 201]
+    assert responses[0].data == responses[1].data
     assert database["bookings"].count_documents({}) == 1
 
 
@@ -327,9 +327,9 @@ def test_a_short_key_is_valid_for_ten_minutes(
     _age(database, first["id"], timedelta(minutes=9))
     assert book(client, {"Idempotency-Key": key}).status_code == 201
     _age(database, first["id"], timedelta(minutes=11))
-    answer = book(client, {"Idempotency-Key": key})
-    assert answer.status_code == expected
-    assert (first["manageToken"] in answer.text) == (expected == 201)
+    response = book(client, {"Idempotency-Key": key})
+    assert response.status_code == expected
+    assert (first["manageToken"] in response.text) == (expected == 201)
     assert database["bookings"].count_documents({}) == 1
 
 
@@ -382,18 +382,18 @@ def test_a_rejected_request_does_not_use_up_its_key(client: FlaskClient) -> None
 def test_concurrent_requests_with_one_key_create_one_booking(
     client: FlaskClient, database: Database[Any]
 ) -> None:
-    answers: list[TestResponse] = []
+    responses: list[TestResponse] = []
 
     def race() -> None:
         racer = client.application.test_client()
-        answers.append(book(racer, {"Idempotency-Key": "key-1"}))
+        responses.append(book(racer, {"Idempotency-Key": "key-1"}))
 
     threads = [threading.Thread(target=race) for _ in range(CONCURRENT_REQUESTS)]
     for thread in threads:
         thread.start()
-    eventually(lambda: len(answers) == CONCURRENT_REQUESTS)
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.data for answer in answers}) == 1
+    eventually(lambda: len(responses) == CONCURRENT_REQUESTS)
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.data for response in responses}) == 1
     assert database["bookings"].count_documents({}) == 1
 
 
@@ -403,17 +403,17 @@ def test_concurrent_requests_with_one_key_create_one_booking(
 def test_a_booking_is_returned_flat_and_without_its_token(client: FlaskClient) -> None:
     booking = booked(client)
     headers = {"Authorization": f"Bearer {booking.pop('manageToken')}"}
-    answer = client.get(f"/booking/{booking['id']}", headers=headers)
-    assert answer.status_code == 200
-    assert answer.mimetype == "application/json"
-    assert answer.get_json() == booking
+    response = client.get(f"/booking/{booking['id']}", headers=headers)
+    assert response.status_code == 200
+    assert response.mimetype == "application/json"
+    assert response.get_json() == booking
     assert set(booking) == FIELDS
 
 
 def test_the_location_header_leads_to_the_booking(client: FlaskClient) -> None:
-    answer = book(client)
-    found = client.get(answer.headers["Location"])
-    assert found.get_json()["id"] == answer.get_json()["booking"]["id"]
+    response = book(client)
+    found = client.get(response.headers["Location"])
+    assert found.get_json()["id"] == response.get_json()["booking"]["id"]
 
 
 def test_a_rejected_booking_includes_its_reason(
@@ -431,10 +431,10 @@ def test_a_matching_etag_returns_304_without_a_body(
 ) -> None:
     path = f"/booking/{put(store).id}"
     etag = client.get(path).headers["ETag"]
-    answer = client.get(path, headers={"If-None-Match": etag})
-    assert (answer.status_code, answer.data) == (304, b"")
-    assert not {"Content-Type", "Content-Length"} & set(answer.headers.keys())
-    assert answer.headers["ETag"] == etag
+    response = client.get(path, headers={"If-None-Match": etag})
+    assert (response.status_code, response.data) == (304, b"")
+    assert not {"Content-Type", "Content-Length"} & set(response.headers.keys())
+    assert response.headers["ETag"] == etag
 
 
 def test_a_transition_changes_the_etag(client: FlaskClient, store: BookingRepository) -> None:
@@ -442,9 +442,9 @@ def test_a_transition_changes_the_etag(client: FlaskClient, store: BookingReposi
     path = f"/booking/{booking.id}"
     etag = client.get(path).headers["ETag"]
     confirm(store, booking.id)
-    answer = client.get(path, headers={"If-None-Match": etag})
-    assert (answer.status_code, answer.get_json()["status"]) == (200, "confirmed")
-    assert answer.headers["ETag"] != etag
+    response = client.get(path, headers={"If-None-Match": etag})
+    assert (response.status_code, response.get_json()["status"]) == (200, "confirmed")
+    assert response.headers["ETag"] != etag
 
 
 def test_a_review_flag_changes_the_etag(client: FlaskClient, store: BookingRepository) -> None:
@@ -452,17 +452,17 @@ def test_a_review_flag_changes_the_etag(client: FlaskClient, store: BookingRepos
     path = f"/booking/{booking.id}"
     etag = client.get(path).headers["ETag"]
     store.flag_for_review(booking.id, "check_unavailable")
-    answer = client.get(path, headers={"If-None-Match": etag})
-    assert answer.status_code == 200
-    assert answer.get_json()["attention"]["code"] == "check_unavailable"
+    response = client.get(path, headers={"If-None-Match": etag})
+    assert response.status_code == 200
+    assert response.get_json()["attention"]["code"] == "check_unavailable"
 
 
 @pytest.mark.parametrize("header", ['"other"', "garbage", "", "W/", '"', "\x7f"], ids=ascii)
 def test_an_unknown_etag_returns_the_body(
     client: FlaskClient, store: BookingRepository, header: str
 ) -> None:
-    answer = client.get(f"/booking/{put(store).id}", headers={"If-None-Match": header})
-    assert answer.status_code == 200
+    response = client.get(f"/booking/{put(store).id}", headers={"If-None-Match": header})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -492,9 +492,9 @@ def test_an_unknown_etag_returns_the_body(
 def test_an_unknown_or_malformed_id_is_not_found(
     client: FlaskClient, store: BookingRepository, make: Any
 ) -> None:
-    answer = client.get(f"/booking/{make(put(store).id)}")
-    assert answer.status_code == 404
-    assert answer.mimetype == "application/problem+json"
+    response = client.get(f"/booking/{make(put(store).id)}")
+    assert response.status_code == 404
+    assert response.mimetype == "application/problem+json"
 
 
 @pytest.mark.parametrize("written", [str.upper, str.title])
@@ -502,15 +502,15 @@ def test_a_booking_id_is_case_insensitive(
     client: FlaskClient, store: BookingRepository, written: Callable[[str], str]
 ) -> None:
     booking = put(store)
-    answer = client.get(f"/booking/{written(booking.id)}")
-    assert answer.status_code == 200
-    assert answer.get_json()["id"] == booking.id
+    response = client.get(f"/booking/{written(booking.id)}")
+    assert response.status_code == 200
+    assert response.get_json()["id"] == booking.id
 
 
 def test_an_unknown_and_a_malformed_id_return_the_same_problem(client: FlaskClient) -> None:
-    answers = [client.get(f"/booking/{each}") for each in (uuid.uuid4(), "no-id")]
-    assert answers[0].data == answers[1].data
-    problem(answers[0], 404, "booking_not_found")
+    responses = [client.get(f"/booking/{each}") for each in (uuid.uuid4(), "no-id")]
+    assert responses[0].data == responses[1].data
+    problem(responses[0], 404, "booking_not_found")
 
 
 # --- GET /bookings/
@@ -519,16 +519,16 @@ def test_an_unknown_and_a_malformed_id_return_the_same_problem(client: FlaskClie
 @pytest.mark.parametrize("path", ["/bookings", "/bookings/"])
 def test_the_list_is_an_array_of_the_same_booking_objects(client: FlaskClient, path: str) -> None:
     booking = booked(client)
-    answer = client.get(path)
-    assert answer.status_code == 200
-    assert answer.mimetype == "application/json"
-    assert answer.get_json() == [client.get(f"/booking/{booking['id']}").get_json()]
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.mimetype == "application/json"
+    assert response.get_json() == [client.get(f"/booking/{booking['id']}").get_json()]
 
 
 def test_a_list_without_bookings_is_empty_and_has_no_link(client: FlaskClient) -> None:
-    answer = client.get("/bookings/")
-    assert answer.get_json() == []
-    assert "Link" not in answer.headers
+    response = client.get("/bookings/")
+    assert response.get_json() == []
+    assert "Link" not in response.headers
 
 
 def test_the_list_contains_no_tokens(client: FlaskClient) -> None:
@@ -547,9 +547,9 @@ def test_pagination_returns_each_booking_once_newest_first(
     listed_ids: list[str] = []
     path: str | None = f"/bookings/?limit={limit}"
     while path is not None:
-        answer = client.get(path)
-        listed_ids += [each["id"] for each in answer.get_json()]
-        path = next_page(answer)
+        response = client.get(path)
+        listed_ids += [each["id"] for each in response.get_json()]
+        path = next_page(response)
     assert listed_ids == [each.id for each in newest_first]
 
 
@@ -559,9 +559,9 @@ def test_query_parameters_added_by_trackers_are_ignored(
 ) -> None:
     put(store)
     put(store)
-    answer = client.get(f"/bookings/?limit=1&{added}")
-    assert len(answer.get_json()) == 1
-    assert next_page(answer).count("&") == 1  # type: ignore[union-attr]
+    response = client.get(f"/bookings/?limit=1&{added}")
+    assert len(response.get_json()) == 1
+    assert next_page(response).count("&") == 1  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("misspelt", ["limt=1", "Limit=1", "__=1", "utm=1", "statsu=pending"])
@@ -659,8 +659,8 @@ def test_a_cursor_with_an_injected_operator_returns_nothing(
 ) -> None:
     put(store)
     # 0.0.{"$gt": ""}
-    answer = client.get("/bookings/?after=MC4wLnsiJGd0IjogIiJ9")
-    assert (answer.status_code, answer.get_json()) == (200, [])
+    response = client.get("/bookings/?after=MC4wLnsiJGd0IjogIiJ9")
+    assert (response.status_code, response.get_json()) == (200, [])
 
 
 # --- staff keys
@@ -671,8 +671,8 @@ def test_a_cursor_with_an_injected_operator_returns_nothing(
 def test_each_staff_key_grants_access_to_the_list(
     staff_client: FlaskClient, scheme: str, key: str
 ) -> None:
-    answer = staff_client.get("/bookings/", headers={"Authorization": f"{scheme} {key}"})
-    assert answer.status_code == 200
+    response = staff_client.get("/bookings/", headers={"Authorization": f"{scheme} {key}"})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -700,10 +700,10 @@ def test_any_other_credential_is_denied_access_to_the_list(
 ) -> None:
     put(store)
     headers = {} if header is None else {"Authorization": header}
-    answer = staff_client.get("/bookings/", headers=headers)
-    problem(answer, 401, "unauthorized")
-    assert answer.headers["WWW-Authenticate"].lower() == "bearer"
-    assert b"ana@example.com" not in answer.data
+    response = staff_client.get("/bookings/", headers=headers)
+    problem(response, 401, "unauthorized")
+    assert response.headers["WWW-Authenticate"].lower() == "bearer"
+    assert b"ana@example.com" not in response.data
 
 
 def test_authentication_precedes_query_validation(staff_client: FlaskClient) -> None:
@@ -740,12 +740,12 @@ def test_patients_need_no_staff_key(staff_client: FlaskClient) -> None:
 def test_a_wrong_method_is_rejected_with_the_allowed_ones(
     client: FlaskClient, method: str, path: str, allowed: set[str]
 ) -> None:
-    answer = client.open(path, method=method)
-    assert answer.status_code == 405
-    assert answer.mimetype == "application/problem+json"
-    assert set(answer.headers["Allow"].split(", ")) == allowed
+    response = client.open(path, method=method)
+    assert response.status_code == 405
+    assert response.mimetype == "application/problem+json"
+    assert set(response.headers["Allow"].split(", ")) == allowed
     if method != "HEAD":
-        problem(answer, 405, "method_not_allowed")
+        problem(response, 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize("path", ["/booking/{id}", "/bookings/", "/bookings", "/health/live"])
@@ -755,7 +755,7 @@ def test_head_responds_like_get_without_a_body(
     path = path.format(id=put(store).id)
     head, get = client.head(path), client.get(path)
     assert (head.status_code, head.data) == (200, b"")
-    headers = [{**answer.headers, "X-Request-ID": "ignored"} for answer in (head, get)]
+    headers = [{**response.headers, "X-Request-ID": "ignored"} for response in (head, get)]
     assert headers[0] == headers[1]
 
 
@@ -791,9 +791,9 @@ def test_an_unknown_path_is_not_found(client: FlaskClient, path: str) -> None:
 
 
 def test_the_gateway_is_ready_without_a_broker(client: FlaskClient) -> None:
-    answer = client.get("/health/ready")
-    assert answer.status_code == 200
-    assert answer.get_json() == {"status": "ready", "database": "up", "broker": "down"}
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.get_json() == {"status": "ready", "database": "up", "broker": "down"}
 
 
 def test_the_gateway_reports_that_it_is_live(client: FlaskClient) -> None:
@@ -804,18 +804,18 @@ def test_the_gateway_reports_that_it_is_live(client: FlaskClient) -> None:
 def test_reads_return_503_while_the_database_is_down(
     cut_off_client: FlaskClient, path: str
 ) -> None:
-    answer = cut_off_client.get(path.format(id=uuid.uuid4()))
-    problem(answer, 503, "database_unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = cut_off_client.get(path.format(id=uuid.uuid4()))
+    problem(response, 503, "database_unavailable")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "key-1"}], ids=["no key", "key"])
 def test_booking_requests_return_503_while_the_database_is_down(
     cut_off_client: FlaskClient, headers: dict[str, str]
 ) -> None:
-    answer = book(cut_off_client, headers)
-    problem(answer, 503, "database_unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = book(cut_off_client, headers)
+    problem(response, 503, "database_unavailable")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 def test_a_database_problem_reveals_no_host(cut_off_client: FlaskClient) -> None:
@@ -835,9 +835,9 @@ def test_no_booking_is_stored_while_the_outbox_is_full(
     client = create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     ids = [booked(client)["id"] for _ in range(2)]
     started_at = time.monotonic()
-    answer = book(client)
-    problem(answer, 503, "backlog_full")
-    assert answer.headers["Retry-After"] == "5"
+    response = book(client)
+    problem(response, 503, "backlog_full")
+    assert response.headers["Retry-After"] == "5"
     assert (
         time.monotonic() - started_at >= PAUSE_SECONDS
     )  # or clients that retry at once leave no capacity

@@ -78,11 +78,11 @@ def count_stored(database: Database[Any]) -> int:
     return int(database["bookings"].count_documents({}))
 
 
-def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert answer.mimetype == "application/problem+json"
-    body: dict[str, Any] = json.loads(answer.data)
+def assert_problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert response.mimetype == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.data)
     assert set(body) >= PROBLEM_FIELDS
-    assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
+    assert (response.status_code, body["status"], body["code"]) == (status, status, code)
     return body
 
 
@@ -190,17 +190,17 @@ def test_a_problem_has_error_codes_and_a_text_in_the_clients_language(
     client: FlaskClient, language: str, detail: str
 ) -> None:
     data = with_(patientName="Gana en evil.example", patientEmail="a@b", date="x")
-    answer = client.post(
+    response = client.post(
         "/book", data=data, headers={"Accept-Language": language}, content_type=JSON
     )
-    body = assert_problem(answer, 400, "invalid_request")
+    body = assert_problem(response, 400, "invalid_request")
     assert body["errorCodes"] == {
         "patientName": ["name_link"],
         "patientEmail": ["email_domain"],
         "date": ["invalid"],
     }
     assert detail in body["detail"]
-    assert "evil" not in answer.text
+    assert "evil" not in response.text
 
 
 UNKNOWN = ["status", "id", "manageToken", "patient_name", "$ne", "$where", "a.b", "__proto__", ""]
@@ -320,8 +320,8 @@ def test_a_body_of_exactly_the_size_limit_is_accepted(client: FlaskClient) -> No
 def test_a_body_over_the_size_limit_is_rejected(
     client: FlaskClient, database: Database[Any]
 ) -> None:
-    answer = post(client, padded(MAX_BODY_BYTES + 1))
-    assert_problem(answer, 413, "request_entity_too_large")
+    response = post(client, padded(MAX_BODY_BYTES + 1))
+    assert_problem(response, 413, "request_entity_too_large")
     assert count_stored(database) == 0
 
 
@@ -349,13 +349,13 @@ def test_a_chunked_body_over_the_size_limit_is_rejected(
 
 @pytest.mark.parametrize("length", ["-1", "abc", "1e3", "99999999999999999999", "10"])
 def test_a_wrong_content_length_causes_no_server_error(client: FlaskClient, length: str) -> None:
-    answer = client.post(
+    response = client.post(
         "/book",
         input_stream=io.BytesIO(with_()),
         content_type="application/json",
         environ_overrides={"CONTENT_LENGTH": length},
     )
-    assert_client_error(answer)
+    assert_client_error(response)
 
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -379,8 +379,8 @@ BODIES = st.fixed_dictionaries({}, optional=dict.fromkeys(EXAMPLE, JSON_VALUES))
 @MANY_EXAMPLES
 @given(value=BODIES)
 def test_any_json_is_accepted_or_rejected(client: FlaskClient, value: Any) -> None:
-    answer = post(client, json.dumps(value).encode())
-    assert answer.status_code in (201, 400, 413)
+    response = post(client, json.dumps(value).encode())
+    assert response.status_code in (201, 400, 413)
 
 
 @MANY_EXAMPLES
@@ -388,12 +388,12 @@ def test_any_json_is_accepted_or_rejected(client: FlaskClient, value: Any) -> No
 def test_any_text_in_a_field_is_accepted_or_rejected(
     client: FlaskClient, field: str, text: str
 ) -> None:
-    answer = post(client, with_(**{field: text}))
-    assert answer.status_code in (201, 400)
-    if answer.status_code == 201:
-        booking = answer.get_json()["booking"]
+    response = post(client, with_(**{field: text}))
+    assert response.status_code in (201, 400)
+    if response.status_code == 201:
+        booking = response.get_json()["booking"]
         key = {"Authorization": f"Bearer {booking['manageToken']}"}
-        read = client.get(answer.headers["Location"], headers=key).get_json()
+        read = client.get(response.headers["Location"], headers=key).get_json()
         assert read[field] == booking[field]
 
 
@@ -409,8 +409,8 @@ def test_a_corrupted_request_causes_no_server_error(
     client: FlaskClient, cut: int, noise: bytes
 ) -> None:
     data = with_()
-    answer = post(client, data[:cut] + noise + data[cut + len(noise) :])
-    assert answer.status_code in (201, 400)
+    response = post(client, data[:cut] + noise + data[cut + len(noise) :])
+    assert response.status_code in (201, 400)
 
 
 @MANY_EXAMPLES
@@ -424,10 +424,10 @@ def test_a_corrupted_request_causes_no_server_error(
 def test_an_arbitrary_path_and_query_cause_no_server_error(
     client: FlaskClient, method: str, path: list[str], query: dict[str, str]
 ) -> None:
-    answer = client.open(
+    response = client.open(
         "/" + "/".join(quote(part, safe="") for part in path), method=method, query_string=query
     )
-    assert answer.status_code < 500
+    assert response.status_code < 500
 
 
 @MANY_EXAMPLES
@@ -440,14 +440,14 @@ def test_an_arbitrary_path_and_query_cause_no_server_error(
 def test_an_arbitrary_header_value_causes_no_server_error(
     client: FlaskClient, name: str, value: str
 ) -> None:
-    answer = client.post(
+    response = client.post(
         "/book", data=with_(), headers={"Content-Type": "application/json", name: value}
     )
-    assert answer.status_code in (201, 400, 415, 422)
+    assert response.status_code in (201, 400, 415, 422)
     assert client.get("/bookings/", headers={name: value}).status_code == 200
 
 
-def assert_client_error(answer: TestResponse) -> None:
-    assert 400 <= answer.status_code < 500
-    assert answer.mimetype == "application/problem+json"
-    assert set(json.loads(answer.data)) >= PROBLEM_FIELDS
+def assert_client_error(response: TestResponse) -> None:
+    assert 400 <= response.status_code < 500
+    assert response.mimetype == "application/problem+json"
+    assert set(json.loads(response.data)) >= PROBLEM_FIELDS

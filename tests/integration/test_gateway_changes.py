@@ -99,10 +99,10 @@ def reschedule(
     return client.post(f"/booking/{booking_id}/reschedule", headers=headers, json=body)
 
 
-def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert answer.status_code == status, answer.data
-    assert answer.mimetype == "application/problem+json"
-    body: dict[str, Any] = json.loads(answer.data)
+def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status, response.data
+    assert response.mimetype == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.data)
     assert (body["status"], body["code"]) == (status, code)
     return body
 
@@ -119,8 +119,8 @@ def test_the_free_slots_of_a_day_are_an_array_in_utc(
 
 
 def test_a_past_day_has_no_free_slots(client: FlaskClient) -> None:
-    answer = client.get("/slots?date=2023-12-01")
-    assert (answer.status_code, answer.get_json()) == (200, [])
+    response = client.get("/slots?date=2023-12-01")
+    assert (response.status_code, response.get_json()) == (200, [])
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ def test_a_patient_can_cancel_a_booking(
     client: FlaskClient, store: BookingRepository, confirmed_booking: Any, body: dict[str, Any]
 ) -> None:
     booking, token = confirmed_booking
-    answer = cancel(client, booking.id, token, **body)
-    assert answer.status_code == 200
-    assert answer.get_json() == booking_to_json(store.get(booking.id))
-    assert answer.get_json()["reason"] == "cancelled_by_patient"
+    response = cancel(client, booking.id, token, **body)
+    assert response.status_code == 200
+    assert response.get_json() == booking_to_json(store.get(booking.id))
+    assert response.get_json()["reason"] == "cancelled_by_patient"
     assert store.get(booking.id).history[-1].by == "patient"
-    assert "manageToken" not in answer.get_json()
+    assert "manageToken" not in response.get_json()
 
 
 LINK_SECRET, OLD_SECRET = "a secret of the clinic", "one that was before"
@@ -223,17 +223,17 @@ def test_a_cancellation_by_staff_is_recorded_as_by_the_clinic(
 def test_a_pending_booking_can_be_cancelled(client: FlaskClient, store: BookingRepository) -> None:
     booking, (token, access) = requested(date=TOMORROW), create_credentials()
     store.insert(booking, access)
-    answer = cancel(client, booking.id, {"Authorization": f"bearer {token}"})
-    assert (answer.status_code, answer.get_json()["status"]) == (200, "cancelled")
+    response = cancel(client, booking.id, {"Authorization": f"bearer {token}"})
+    assert (response.status_code, response.get_json()["status"]) == (200, "cancelled")
 
 
 def test_repeated_cancellation_returns_the_same_response(
     client: FlaskClient, confirmed_booking: Any
 ) -> None:
     booking, token = confirmed_booking
-    answers = [cancel(client, booking.id, token) for _ in range(3)]
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.data for answer in answers}) == 1
+    responses = [cancel(client, booking.id, token) for _ in range(3)]
+    assert {response.status_code for response in responses} == {200}
+    assert len({response.data for response in responses}) == 1
 
 
 def test_staff_cannot_cancel_a_booking_the_patient_has_cancelled(
@@ -248,11 +248,11 @@ def test_a_booking_can_be_rescheduled_by_patient_and_staff(
     client: FlaskClient, store: BookingRepository, confirmed_booking: Any
 ) -> None:
     booking, token = confirmed_booking
-    answer = reschedule(client, booking.id, token)
-    assert answer.status_code == 200
-    assert answer.get_json() == booking_to_json(store.get(booking.id))
-    assert (answer.get_json()["date"], answer.get_json()["version"]) == (to_wire(LATER), 3)
-    assert reschedule(client, booking.id, token).data == answer.data
+    response = reschedule(client, booking.id, token)
+    assert response.status_code == 200
+    assert response.get_json() == booking_to_json(store.get(booking.id))
+    assert (response.get_json()["date"], response.get_json()["version"]) == (to_wire(LATER), 3)
+    assert reschedule(client, booking.id, token).data == response.data
     assert reschedule(client, booking.id, STAFF, TOMORROW).status_code == 200
     assert [row.by for row in store.get(booking.id).history[2:]] == ["patient", "staff"]
 
@@ -302,8 +302,8 @@ def test_a_pending_booking_cannot_be_rescheduled(
 ) -> None:
     booking, (token, access) = requested(date=TOMORROW), create_credentials()
     store.insert(booking, access)
-    answer = reschedule(client, booking.id, {"Authorization": f"Bearer {token}"})
-    problem(answer, 409, "illegal_transition")
+    response = reschedule(client, booking.id, {"Authorization": f"Bearer {token}"})
+    problem(response, 409, "illegal_transition")
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -312,9 +312,9 @@ def test_a_change_without_a_token_returns_401(
     brokerless_client: FlaskClient, confirmed_booking: Any, call: str, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    answer = brokerless_client.post(f"/booking/{confirmed_booking[0].id}/{call}", headers=headers)
-    problem(answer, 401, "unauthorized")
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    response = brokerless_client.post(f"/booking/{confirmed_booking[0].id}/{call}", headers=headers)
+    problem(response, 401, "unauthorized")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -329,12 +329,14 @@ def test_a_wrong_token_and_an_unknown_booking_return_the_same_problem(
     """Without staff keys no token is one, and the token of another booking is not valid."""
     headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
     ids = (confirmed_booking[0].id, UNKNOWN, "nobody", "{}")
-    answers = [brokerless_client.post(f"/booking/{each}/{call}", headers=headers) for each in ids]
-    answers.append(
+    responses = [brokerless_client.post(f"/booking/{each}/{call}", headers=headers) for each in ids]
+    responses.append(
         brokerless_client.post(f"/booking/{UNKNOWN}/{call}", headers=confirmed_booking[1])
     )
-    problem(answers[0], 403, "forbidden")
-    assert {(answer.status_code, answer.data) for answer in answers} == {(403, answers[0].data)}
+    problem(responses[0], 403, "forbidden")
+    assert {(response.status_code, response.data) for response in responses} == {
+        (403, responses[0].data)
+    }
     assert store.get(confirmed_booking[0].id) == confirmed_booking[0]
 
 
@@ -347,8 +349,8 @@ def test_a_token_authorizes_only_its_own_booking(
 
 @pytest.mark.parametrize("call", CALLS)
 def test_an_unknown_booking_is_not_found_for_staff(client: FlaskClient, call: str) -> None:
-    answer = client.post(f"/booking/{UNKNOWN}/{call}", headers=STAFF, json={"date": "x"})
-    problem(answer, 404, "booking_not_found")
+    response = client.post(f"/booking/{UNKNOWN}/{call}", headers=STAFF, json={"date": "x"})
+    problem(response, 404, "booking_not_found")
 
 
 @pytest.mark.parametrize(
@@ -378,8 +380,8 @@ def test_an_invalid_body_is_rejected_without_an_rpc_call(
     code: str,
 ) -> None:
     booking, token = confirmed_booking
-    answer = brokerless_client.post(f"/booking/{booking.id}/{call}", headers=token, **body)
-    problem(answer, status, code)
+    response = brokerless_client.post(f"/booking/{booking.id}/{call}", headers=token, **body)
+    problem(response, status, code)
 
 
 def test_reads_work_while_the_booking_service_is_down(
@@ -387,13 +389,13 @@ def test_reads_work_while_the_booking_service_is_down(
 ) -> None:
     booking, token = confirmed_booking
     before = time.monotonic()
-    for answer in (
+    for response in (
         cancel(brokerless_client, booking.id, token),
         reschedule(brokerless_client, booking.id, token),
         brokerless_client.get("/slots?date=2026-12-01"),
     ):
-        problem(answer, 503, "service_unavailable")
-        assert answer.headers["Retry-After"] == "5"
+        problem(response, 503, "service_unavailable")
+        assert response.headers["Retry-After"] == "5"
         # The breaker guards only the database, and stays closed.
         assert brokerless_client.get(f"/booking/{booking.id}").status_code == 200
     assert time.monotonic() - before < 10
@@ -413,8 +415,8 @@ def test_repeating_a_change_whose_response_was_lost_is_safe(
     problem(reschedule(client, booking.id, token), 503, "service_unavailable")
     problem(cancel(client, booking.id, token), 503, "service_unavailable")
     monkeypatch.undo()
-    answer = cancel(client, booking.id, token)
-    assert (answer.status_code, answer.get_json()["date"]) == (200, to_wire(LATER))
+    response = cancel(client, booking.id, token)
+    assert (response.status_code, response.get_json()["date"]) == (200, to_wire(LATER))
     assert store.get(booking.id).version == 4
 
 

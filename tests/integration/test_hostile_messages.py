@@ -155,7 +155,7 @@ def test_no_rpc_request_crashes_its_service(
     amqp_uri: str,
     queue: str,
 ) -> None:
-    hostile = [*messages(), *odd_methods()]
+    hostile = [*messages(), *invalid_methods()]
     accepted = {
         str(number): each
         for number, each in enumerate(hostile)
@@ -195,7 +195,7 @@ def is_answerable(hostile: Hostile) -> bool:
     return is_text and changed.isdisjoint({"reply_to", "correlation_id"})
 
 
-def odd_methods() -> Iterator[Hostile]:
+def invalid_methods() -> Iterator[Hostile]:
     for name in (b"", b"\xff\xfe", b"\xed\xa0\x80", b"__init__", b"_seats", b"name", b"x" * 200):
         for service in (b"booking_service.", b"notification_admin."):
             yield Hostile(f"{service + name!r}", routing_key=service + name)

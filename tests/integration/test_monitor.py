@@ -57,9 +57,9 @@ class MonitoredService:
 
     def value(self, name: str, **labels: str) -> float:
         """A sample of /metrics, or 0 if it does not exist yet."""
-        answer = requests.get(f"{self.url}/metrics", timeout=10)
-        assert answer.status_code == 200
-        for family in text_string_to_metric_families(answer.text):
+        response = requests.get(f"{self.url}/metrics", timeout=10)
+        assert response.status_code == 200
+        for family in text_string_to_metric_families(response.text):
             for sample in family.samples:
                 if (sample.name, sample.labels) == (name, labels):
                     return sample.value
@@ -163,9 +163,9 @@ def send_event(amqp_uri: str, event: BookingStateChanged) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_running_service_is_ready_and_exposes_its_metrics(start: Start, service: Any) -> None:
     monitored = start(service)
-    answer = requests.get(f"{monitored.url}/health/ready", timeout=10)
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
-    assert answer.headers["Content-Type"] == "application/json"
+    response = requests.get(f"{monitored.url}/health/ready", timeout=10)
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+    assert response.headers["Content-Type"] == "application/json"
     metrics = requests.get(f"{monitored.url}/metrics", timeout=10)
     assert metrics.status_code == 200
     assert metrics.headers["Content-Type"].startswith("text/plain; version=")
@@ -174,8 +174,8 @@ def test_a_running_service_is_ready_and_exposes_its_metrics(start: Start, servic
 
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/health", "/health/live", "/bookings/", "//"])
 def test_any_other_path_of_the_health_server_is_not_found(start: Start, path: str) -> None:
-    answer = requests.get(f"{start(BookingWorker).url}{path}", timeout=10)
-    assert (answer.status_code, answer.content) == (404, b"")
+    response = requests.get(f"{start(BookingWorker).url}{path}", timeout=10)
+    assert (response.status_code, response.content) == (404, b"")
 
 
 @pytest.mark.parametrize("service", SERVICES)

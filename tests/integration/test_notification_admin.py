@@ -667,6 +667,6 @@ def test_the_gateway_returns_a_conflict_for_a_rejected_resend(
     with app.test_request_context(), pytest.raises(ResendRejected) as caught:
         admin.call("resend", until=time.monotonic() + 30, **arguments)
     with app.test_request_context(f"/booking/{booking_id}"):
-        answer: Any = app.handle_user_exception(caught.value)
+        response: Any = app.handle_user_exception(caught.value)
     pool.close()
-    assert (answer.status_code, answer.get_json()["code"]) == (409, "not_resendable")
+    assert (response.status_code, response.get_json()["code"]) == (409, "not_resendable")
