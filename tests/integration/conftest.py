@@ -1,4 +1,4 @@
-"""Fixtures of these tests; in all of them the gateway's answers are held against its document."""
+"""Fixtures of the integration tests; every gateway response is checked against OpenAPI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.operations import Operations
 
 
 @pytest.fixture(autouse=True)
-def _checked_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def _check_responses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Flask, "test_client_class", CheckingClient)
 
 
@@ -27,6 +27,6 @@ def operations() -> Operations:
 
 @pytest.fixture
 def counted(mongodb_uri: str, operations: Operations) -> Iterator[Database[Any]]:
-    """The database, through a client whose operations are noted."""
+    """The database, through a client that records its operations."""
     with MongoClient[Any](durable_uri(mongodb_uri), event_listeners=[operations]) as client:
         yield client.get_default_database()

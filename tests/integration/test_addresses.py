@@ -1,4 +1,4 @@
-"""Addresses that nobody has: people are led to the right one or shown a page, programs get JSON."""
+"""Unknown paths: browsers are redirected or shown a page, programs receive a JSON problem."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CODE = "Ab_-" * 10 + "xyz"
 
 @pytest.fixture
 def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
-    """A store whose relay is not started; its broker is nowhere."""
+    """A repository and a relay that is not started, for a broker that does not exist."""
     broker = "amqp://guest:guest@127.0.0.1:1/"
     return create_repository(
         database, settings({"AMQP_URI": broker, "MONGODB_CONNECTION_URL": mongodb_uri})
@@ -67,16 +67,16 @@ UNKNOWN = [
     ("language", "title"),
     [("es-ES,es;q=0.9", "Esta página no existe"), ("en-GB,en", "This page does not exist")],
 )
-def test_people_who_mistype_an_address_see_a_page(
+def test_an_unknown_path_shows_browsers_a_page(
     client: FlaskClient, path: str, language: str, title: str
 ) -> None:
     headers = {"Accept": BROWSER, "Accept-Language": language}
-    answer = client.get(path, headers=headers)
-    assert (answer.status_code, answer.mimetype) == (404, "text/html")
-    assert title in answer.text
-    assert 'href="/"' in answer.text
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    response = client.get(path, headers=headers)
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert title in response.text
+    assert 'href="/"' in response.text
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(
@@ -93,43 +93,45 @@ def test_people_who_mistype_an_address_see_a_page(
     ],
 )
 @pytest.mark.parametrize("path", UNKNOWN)
-def test_programs_get_a_problem(client: FlaskClient, path: str, accept: str) -> None:
-    answer = client.get(path, headers={"Accept": accept})
-    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
-    assert answer.get_json()["code"] == "not_found"
+def test_an_unknown_path_returns_a_problem_to_programs(
+    client: FlaskClient, path: str, accept: str
+) -> None:
+    response = client.get(path, headers={"Accept": accept})
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
+    assert response.get_json()["code"] == "not_found"
 
 
 @pytest.mark.parametrize("path", ["/booking/1", "/bookings/1", "/book/1", "/slots/1", "/health"])
-def test_paths_of_programs_get_a_problem_in_a_browser_too(client: FlaskClient, path: str) -> None:
-    answer = client.get(path, headers={"Accept": BROWSER})
-    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+def test_api_paths_return_a_problem_to_browsers_too(client: FlaskClient, path: str) -> None:
+    response = client.get(path, headers={"Accept": BROWSER})
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/cita/1/cancel"), ("PUT", "/"), ("DELETE", "/cita/1")]
 )
-def test_people_with_a_wrong_method_see_a_page(client: FlaskClient, method: str, path: str) -> None:
-    answer = client.open(path, method=method, headers={"Accept": BROWSER})
-    assert (answer.status_code, answer.mimetype) == (405, "text/html")
-    assert answer.headers["Allow"]
+def test_a_wrong_method_shows_browsers_a_page(client: FlaskClient, method: str, path: str) -> None:
+    response = client.open(path, method=method, headers={"Accept": BROWSER})
+    assert (response.status_code, response.mimetype) == (405, "text/html")
+    assert response.headers["Allow"]
 
 
-def test_a_form_that_is_too_long_is_answered_with_a_page(client: FlaskClient) -> None:
-    answer = client.post("/", data={"name": "x" * 20_000}, headers={"Accept": BROWSER})
-    assert (answer.status_code, answer.mimetype) == (413, "text/html")
-    assert "No hemos podido leer" in answer.text
+def test_an_oversized_form_returns_an_error_page(client: FlaskClient) -> None:
+    response = client.post("/", data={"name": "x" * 20_000}, headers={"Accept": BROWSER})
+    assert (response.status_code, response.mimetype) == (413, "text/html")
+    assert "No hemos podido leer" in response.text
 
 
 @pytest.mark.parametrize(
     "path", ["/cita/{id}/", "/Cita/{id}", "/CITA/{id}/", "/Cita/{id}/reschedule"]
 )
-def test_an_address_that_is_nearly_right_leads_to_the_right_one(
+def test_a_booking_page_path_with_wrong_case_or_slash_redirects_to_the_page(
     client: FlaskClient, booking_id: str, path: str
 ) -> None:
     path = path.format(id=booking_id)
-    answer = client.get(f"{path}?lang=en", headers={"Accept": BROWSER})
+    response = client.get(f"{path}?lang=en", headers={"Accept": BROWSER})
     right = "/cita/" + path.rstrip("/").partition("ita/" if "ita/" in path else "ITA/")[2]
-    assert (answer.status_code, answer.headers["Location"]) == (308, f"{right}?lang=en")
+    assert (response.status_code, response.headers["Location"]) == (308, f"{right}?lang=en")
 
 
 @pytest.mark.parametrize(
@@ -142,35 +144,35 @@ def test_an_address_that_is_nearly_right_leads_to_the_right_one(
         ("GET", "/slots/?date=2031-01-07", "/slots?date=2031-01-07"),
     ],
 )
-def test_a_slash_at_the_end_is_one_too_many(
+def test_a_known_path_with_wrong_case_or_trailing_slash_redirects_to_it(
     client: FlaskClient, method: str, path: str, expected: str
 ) -> None:
-    answer = client.open(path, method=method)
-    assert (answer.status_code, answer.headers["Location"]) == (308, expected)
+    response = client.open(path, method=method)
+    assert (response.status_code, response.headers["Location"]) == (308, expected)
 
 
 @pytest.mark.parametrize("path", ["/%2fevil.example/", "/\\evil.example/", "/cita//"])
-def test_nobody_is_led_elsewhere(client: FlaskClient, path: str) -> None:
-    answer = client.get(path)
-    assert answer.status_code in (404, 308)
-    assert answer.headers.get("Location", "/").startswith("/")
-    assert not answer.headers.get("Location", "/").startswith(("//", "/\\"))
+def test_redirects_never_lead_to_another_host(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code in (404, 308)
+    assert response.headers.get("Location", "/").startswith("/")
+    assert not response.headers.get("Location", "/").startswith(("//", "/\\"))
 
 
-@pytest.mark.parametrize("mark", ["%23", "%2523"])
+@pytest.mark.parametrize("number_sign", ["%23", "%2523"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_code_behind_an_escaped_number_sign_goes_back_to_the_browser(
-    client: FlaskClient, booking_id: str, mark: str, method: str
+def test_a_code_after_an_escaped_number_sign_redirects_to_the_fragment(
+    client: FlaskClient, booking_id: str, number_sign: str, method: str
 ) -> None:
-    answer = client.open(f"/cita/{booking_id}{mark}{CODE}?lang=en", method=method)
-    assert answer.status_code == 308
-    assert answer.headers["Location"] == f"/cita/{booking_id}?lang=en#{CODE}"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    response = client.open(f"/cita/{booking_id}{number_sign}{CODE}?lang=en", method=method)
+    assert response.status_code == 308
+    assert response.headers["Location"] == f"/cita/{booking_id}?lang=en#{CODE}"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
     assert client.get(f"/cita/{booking_id}").status_code == 200
 
 
-def test_that_code_is_in_no_log_and_no_metric(
+def test_a_code_in_the_path_appears_in_no_log_or_metric(
     client: FlaskClient, booking_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -182,13 +184,15 @@ def test_that_code_is_in_no_log_and_no_metric(
 
 
 @pytest.mark.parametrize("code", ["", "a b", "%0d%0aX:1", "<script>", "x" * 200, "ñ", "a%23b"])
-def test_what_is_no_code_is_no_address(client: FlaskClient, booking_id: str, code: str) -> None:
-    answer = client.get(f"/cita/{booking_id}%23{code}", headers={"Accept": BROWSER})
-    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+def test_an_invalid_code_after_an_escaped_number_sign_is_not_found(
+    client: FlaskClient, booking_id: str, code: str
+) -> None:
+    response = client.get(f"/cita/{booking_id}%23{code}", headers={"Accept": BROWSER})
+    assert (response.status_code, response.mimetype) == (404, "text/html")
 
 
 @pytest.mark.parametrize("added", ["utm_source=x", "fbclid=1&fbclid=2", "_=1", "%ff=%00"])
-def test_pages_ignore_what_is_added_to_their_address(
+def test_pages_ignore_unknown_query_parameters(
     client: FlaskClient, booking_id: str, added: str
 ) -> None:
     assert client.get(f"/cita/{booking_id}?{added}").status_code == 200

@@ -1,4 +1,4 @@
-"""amqps:// checks who the broker is, wherever a connection is made."""
+"""With amqps:// every kind of client verifies the identity of the broker."""
 
 from __future__ import annotations
 
@@ -38,40 +38,42 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
 
-Front = Callable[[str], int]
+StartTlsProxy = Callable[[str], int]
 
 
 @pytest.fixture
-def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+def trusted_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
     made = certificates(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(made.trusted))
     return made
 
 
 @pytest.fixture
-def front(tmp_path: Path, trusted: Certificates, rabbit_node: RabbitNode) -> Iterator[Front]:
-    """Puts TLS in front of the broker, with a certificate of that name, and returns its port."""
+def start_tls_proxy(
+    tmp_path: Path, trusted_certificates: Certificates, rabbit_node: RabbitNode
+) -> Iterator[StartTlsProxy]:
+    """Starts a TLS proxy to the broker, with a certificate for that name; returns its port."""
     processes: list[ManagedProcess] = []
 
-    def started(name: str) -> int:
+    def start_proxy(name: str) -> int:
         port = free_port()
         arguments = [
             str(port),
             str(rabbit_node.port),
-            str(trusted.server(name)),
-            str(log_of(tmp_path)),
+            str(trusted_certificates.server(name)),
+            str(received_log(tmp_path)),
         ]
         command = [sys.executable, "-m", "tests.tls_proxy", *arguments]
         processes.append(start(Server("tls", command, {}, ROOT), tmp_path / "tls.log"))
         eventually(lambda: is_open(port))
         return port
 
-    yield started
+    yield start_proxy
     for process in processes:
         process.kill()
 
 
-def log_of(directory: Path) -> Path:
+def received_log(directory: Path) -> Path:
     return directory / "received"
 
 
@@ -100,12 +102,12 @@ def call(amqp_uri: str) -> Any:
         pool.close()
 
 
-def look(amqp_uri: str) -> None:
-    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        list(letters.fetch_all())
+def read_dead_letters(amqp_uri: str) -> None:
+    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as dead_letters:
+        list(dead_letters.fetch_all())
 
 
-def ask_with_nameko(amqp_uri: str) -> None:
+def call_with_nameko(amqp_uri: str) -> None:
     with ClusterRpcProxy({"AMQP_URI": amqp_uri}, timeout=1):
         pass
 
@@ -113,9 +115,9 @@ def ask_with_nameko(amqp_uri: str) -> None:
 CLIENTS: dict[str, Callable[[str], Any]] = {
     "publisher": publish,
     "RPC of the gateway": call,
-    "dead letters of staff and command line": look,
+    "dead letters of staff and command line": read_dead_letters,
     "make run": lambda amqp_uri: rabbitmq.connect(amqp_uri, 5),
-    "RPC of nameko": ask_with_nameko,
+    "RPC of nameko": call_with_nameko,
 }
 
 each_client = pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
@@ -123,48 +125,55 @@ each_client = pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
 
 @each_client
 @pytest.mark.parametrize("name", ["wrong.example", "127.0.0.1"])
-def test_a_broker_of_another_name_hears_no_word(
-    client: Callable[[str], Any], name: str, front: Front, tmp_path: Path
+def test_a_broker_with_another_name_receives_no_data(
+    client: Callable[[str], Any], name: str, start_tls_proxy: StartTlsProxy, tmp_path: Path
 ) -> None:
-    port = front(name)
+    port = start_tls_proxy(name)
     with pytest.raises(Exception, match=r"(?i)certificate|from the broker"):
         client(uri(port))
-    assert not log_of(tmp_path).exists()
+    assert not received_log(tmp_path).exists()
 
 
 @each_client
-def test_a_broker_of_an_unknown_authority_hears_no_word(
-    client: Callable[[str], Any], front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_broker_with_an_untrusted_certificate_receives_no_data(
+    client: Callable[[str], Any],
+    start_tls_proxy: StartTlsProxy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    port = front("localhost")
+    port = start_tls_proxy("localhost")
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(Exception, match=r"(?i)certificate|from the broker"):
         client(uri(port))
-    assert not log_of(tmp_path).exists()
+    assert not received_log(tmp_path).exists()
 
 
-@pytest.mark.parametrize("client", [publish, look, CLIENTS["make run"], ask_with_nameko])
-def test_a_broker_of_the_right_name_is_talked_to(
-    client: Callable[[str], Any], front: Front, tmp_path: Path, amqp_uri: str
+@pytest.mark.parametrize(
+    "client", [publish, read_dead_letters, CLIENTS["make run"], call_with_nameko]
+)
+def test_a_broker_with_a_valid_certificate_is_accepted(
+    client: Callable[[str], Any], start_tls_proxy: StartTlsProxy, tmp_path: Path, amqp_uri: str
 ) -> None:
-    port = front("localhost")
-    for _ in range(2):  # what the first connection leaves behind must not mislead the second
+    port = start_tls_proxy("localhost")
+    for _ in range(2):  # state left by the first connection must not affect the second
         client(uri(port))
-    assert log_of(tmp_path).read_bytes().startswith(b"AMQP\x00\x00\x09\x01")
+    assert received_log(tmp_path).read_bytes().startswith(b"AMQP\x00\x00\x09\x01")
 
 
-def test_a_name_is_checked_anew_for_each_connection(front: Front, amqp_uri: str) -> None:
-    connection = Connection(uri(front("localhost")))
+def test_reconnecting_over_tls_verifies_the_name_each_time(
+    start_tls_proxy: StartTlsProxy, amqp_uri: str
+) -> None:
+    connection = Connection(uri(start_tls_proxy("localhost")))
     for _ in range(3):
         connection.ensure_connection(max_retries=1)
         connection.collect()
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_each_node_of_a_list_proves_its_own_name(
-    order: int, front: Front, amqp_uri: str, tmp_path: Path
+def test_each_node_of_a_cluster_is_verified_by_its_own_name(
+    order: int, start_tls_proxy: StartTlsProxy, amqp_uri: str, tmp_path: Path
 ) -> None:
-    by_name, by_address = front("localhost"), front("127.0.0.1")
+    by_name, by_address = start_tls_proxy("localhost"), start_tls_proxy("127.0.0.1")
     nodes = [uri(by_name), uri(by_address, "127.0.0.1")][::order]
     connection = Connection(";".join(nodes))
     for _ in range(4):
@@ -173,14 +182,16 @@ def test_each_node_of_a_list_proves_its_own_name(
         connection.maybe_switch_next()
 
 
-def test_a_node_with_a_wrong_name_is_passed_over(front: Front, amqp_uri: str) -> None:
-    nodes = [uri(front("wrong.example")), uri(front("localhost"))]
+def test_a_node_with_a_wrong_name_is_skipped(start_tls_proxy: StartTlsProxy, amqp_uri: str) -> None:
+    nodes = [uri(start_tls_proxy("wrong.example")), uri(start_tls_proxy("localhost"))]
     publish(";".join(nodes))
     assert depth(amqp_uri, QUEUE) == 1
 
 
-def test_a_list_may_mix_both_schemes(front: Front, amqp_uri: str) -> None:
-    connection = Connection(f"{amqp_uri};{uri(front('localhost'))}")
+def test_a_cluster_uri_may_mix_amqp_and_amqps(
+    start_tls_proxy: StartTlsProxy, amqp_uri: str
+) -> None:
+    connection = Connection(f"{amqp_uri};{uri(start_tls_proxy('localhost'))}")
     for _ in range(4):
         connection.ensure_connection(max_retries=0)
         connection.collect()
@@ -195,27 +206,31 @@ class Echo:
         return "answered"
 
 
-def test_a_service_consumes_and_replies_under_tls(
-    front: Front, config: dict[str, Any], container_factory: Any, tmp_path: Path
+def test_a_service_consumes_and_replies_over_tls(
+    start_tls_proxy: StartTlsProxy, config: dict[str, Any], container_factory: Any, tmp_path: Path
 ) -> None:
-    config["AMQP_URI"] = uri(front("localhost"))
+    config["AMQP_URI"] = uri(start_tls_proxy("localhost"))
     container_factory(Echo, config).start()
     assert call(config["AMQP_URI"]) == "answered"
 
 
-def test_a_broker_that_is_frozen_is_left_at_once(front: Front, amqp_uri: str) -> None:
-    """The goodbye of TLS would wait for an answer of its own."""
-    with proxied(front("localhost")) as link:
-        publisher = Publisher(uri(link.port), topology.declare, timeout_seconds=5)
+def test_closing_a_connection_to_a_frozen_broker_does_not_block(
+    start_tls_proxy: StartTlsProxy, amqp_uri: str
+) -> None:
+    """The TLS close handshake would otherwise wait for the peer."""
+    with proxied(start_tls_proxy("localhost")) as proxy:
+        publisher = Publisher(uri(proxy.port), topology.declare, timeout_seconds=5)
         publisher.keep_alive()
-        link.freeze()
-        began = time.monotonic()
+        proxy.freeze()
+        started_at = time.monotonic()
         publisher.close()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - started_at < 3
 
 
 @pytest.mark.parametrize("given", ["clínica:contraseñ4", "cl%C3%ADnica:contrase%C3%B14"])
-def test_credentials_of_a_broker_may_be_in_any_script(given: str, rabbit_node: RabbitNode) -> None:
+def test_broker_credentials_may_contain_non_ascii_characters(
+    given: str, rabbit_node: RabbitNode
+) -> None:
     rabbit_node.ctl("add_user", "clínica", "contraseñ4")
     try:
         rabbit_node.ctl("set_permissions", "clínica", ".*", ".*", ".*")

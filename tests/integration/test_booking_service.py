@@ -72,7 +72,9 @@ def decided(store: BookingRepository, booking: Booking) -> Booking | None:
     return current if current.status is not Status.PENDING else None
 
 
-def test_a_free_slot_is_confirmed(store: BookingRepository, config: dict[str, Any]) -> None:
+def test_a_request_for_a_free_slot_is_confirmed(
+    store: BookingRepository, config: dict[str, Any]
+) -> None:
     booking = pending(store)
     decider(store, config).decide(BookingRequested.of(booking))
     after = store.get(booking.id)
@@ -88,7 +90,7 @@ def test_a_free_slot_is_confirmed(store: BookingRepository, config: dict[str, An
         pytest.param(TOMORROW + timedelta(minutes=7), "not_a_slot_start", id="off the grid"),
     ],
 )
-def test_a_date_that_breaks_a_rule_is_rejected(
+def test_a_date_that_breaks_a_calendar_rule_is_rejected(
     store: BookingRepository, config: dict[str, Any], date: datetime, reason: str
 ) -> None:
     booking = pending(store, date)
@@ -97,7 +99,7 @@ def test_a_date_that_breaks_a_rule_is_rejected(
     assert (after.status, after.reason) == ("rejected", reason)
 
 
-def test_a_slot_takes_as_many_bookings_as_it_has_seats(
+def test_a_slot_accepts_as_many_bookings_as_it_has_seats(
     store: BookingRepository, config: dict[str, Any]
 ) -> None:
     bookings = [pending(store) for _ in range(5)]
@@ -109,31 +111,31 @@ def test_a_slot_takes_as_many_bookings_as_it_has_seats(
     assert [each.reason for each in after] == [None, None, None, "slot_full", "slot_full"]
 
 
-def test_racing_deciders_fill_a_slot_exactly(
+def test_concurrent_decisions_fill_a_slot_exactly(
     store: BookingRepository, config: dict[str, Any]
 ) -> None:
     bookings = [pending(store) for _ in range(30)]
     decide = decider(store, config, seats_per_slot=4).decide
-    racers = [eventlet.spawn(decide, BookingRequested.of(booking)) for booking in bookings]
-    for racer in racers:
-        racer.wait()
+    decisions = [eventlet.spawn(decide, BookingRequested.of(booking)) for booking in bookings]
+    for decision in decisions:
+        decision.wait()
     after = [store.get(booking.id) for booking in bookings]
     assert sorted(each.seat for each in after if each.seat is not None) == [0, 1, 2, 3]
     assert sum(each.reason == "slot_full" for each in after) == 26
 
 
-def test_a_duplicate_of_a_request_changes_nothing(
+def test_concurrent_duplicates_of_a_request_decide_it_once(
     store: BookingRepository, config: dict[str, Any]
 ) -> None:
     booking = pending(store)
     decide = decider(store, config).decide
-    twins = [eventlet.spawn(decide, BookingRequested.of(booking)) for _ in range(5)]
-    for twin in twins:
-        twin.wait()
+    duplicates = [eventlet.spawn(decide, BookingRequested.of(booking)) for _ in range(5)]
+    for duplicate in duplicates:
+        duplicate.wait()
     assert store.get(booking.id).version == 2
 
 
-def test_a_request_that_comes_again_costs_no_check(
+def test_a_redelivered_request_runs_no_second_availability_check(
     store: BookingRepository, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks: list[AvailabilityCheck] = []
@@ -145,14 +147,14 @@ def test_a_request_that_comes_again_costs_no_check(
 
 
 @pytest.mark.parametrize(
-    "lie", [{"date": TOMORROW + timedelta(hours=1)}, {"version": 2}], ids=["date", "version"]
+    "forged", [{"date": TOMORROW + timedelta(hours=1)}, {"version": 2}], ids=["date", "version"]
 )
 @pytest.mark.parametrize("hour", [12, 3])
-def test_a_request_that_lies_moves_no_booking(
-    store: BookingRepository, config: dict[str, Any], lie: dict[str, Any], hour: int
+def test_a_forged_request_does_not_change_the_date_of_a_booking(
+    store: BookingRepository, config: dict[str, Any], forged: dict[str, Any], hour: int
 ) -> None:
     booking = pending(store, TOMORROW.replace(hour=hour))
-    decider(store, config).decide(replace(BookingRequested.of(booking), **lie))
+    decider(store, config).decide(replace(BookingRequested.of(booking), **forged))
     after = store.get(booking.id)
     assert (after.date, after.version) == (booking.date, 2)
     assert after.status == ("confirmed" if hour == 12 else "rejected")
@@ -170,7 +172,7 @@ def test_a_booking_cancelled_during_its_check_stays_cancelled(
     assert store.get(booking.id).status is Status.CANCELLED
 
 
-def test_a_request_for_an_unknown_booking_is_an_error(
+def test_a_request_for_an_unknown_booking_raises_not_found(
     store: BookingRepository, config: dict[str, Any]
 ) -> None:
     with pytest.raises(BookingNotFound):
@@ -179,13 +181,13 @@ def test_a_request_for_an_unknown_booking_is_an_error(
 
 def test_an_invalid_rpc_call_names_the_field_and_stores_nothing() -> None:
     service = worker_factory(BookingService)
-    with pytest.raises(InvalidBooking, match="patientEmail") as refusal:
+    with pytest.raises(InvalidBooking, match="patientEmail") as caught:
         service.create_booking("Ana", "not-an-address", "2026-12-01T10:00:00Z")
-    assert "not-an-address" not in str(refusal.value)
+    assert "not-an-address" not in str(caught.value)
     service.bookings.insert.assert_not_called()
 
 
-def test_a_booking_made_by_rpc_is_decided(rpc: Any, store: BookingRepository) -> None:
+def test_a_booking_created_over_rpc_is_decided(rpc: Any, store: BookingRepository) -> None:
     created = rpc.create_booking(**EXAMPLE)
     assert (created["status"], len(created["manageToken"])) == ("pending", 43)
     read = eventually(lambda: _if_decided(rpc.get_booking(created["id"])))
@@ -198,7 +200,7 @@ def _if_decided(booking: dict[str, Any]) -> dict[str, Any] | None:
     return booking if booking["status"] != "pending" else None
 
 
-def test_bookings_are_listed_by_rpc(rpc: Any) -> None:
+def test_bookings_are_listed_over_rpc(rpc: Any) -> None:
     ids = [rpc.create_booking(**EXAMPLE)["id"] for _ in range(3)]
     assert [each["id"] for each in rpc.list_bookings()] == ids[::-1]
     assert [each["id"] for each in rpc.list_bookings(limit=1)] == ids[:1:-1]
@@ -228,8 +230,8 @@ def test_rpc_raises_named_errors(
     assert raised.value.exc_type == error
 
 
-#: What no method takes for a text or a number, and some that look like queries.
-ODD = [None, True, 7, -1, 2**80, 1.5, "", "x" * 10_000, "\0", [], ["x"], {}, {"$gt": ""}]
+#: Values that no method accepts as text or number, and some that look like queries.
+INVALID_VALUES = [None, True, 7, -1, 2**80, 1.5, "", "x" * 10_000, "\0", [], ["x"], {}, {"$gt": ""}]
 ARGUMENTS = {
     "create_booking": ("patientName", "patientEmail", "date", "language"),
     "get_booking": ("booking_id",),
@@ -248,12 +250,14 @@ GOOD_ARGUMENTS = {
 
 
 @pytest.mark.parametrize("method", ARGUMENTS)
-def test_odd_arguments_are_refused_by_errors_of_ours(
+def test_invalid_rpc_arguments_raise_domain_errors(
     rpc: Any, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     needed = {name: GOOD_ARGUMENTS[name] for name in ARGUMENTS[method] if name in GOOD_ARGUMENTS}
     outcomes = {
-        outcome_of(rpc, method, needed | {name: odd}) for name in ARGUMENTS[method] for odd in ODD
+        outcome_of(rpc, method, needed | {name: value})
+        for name in ARGUMENTS[method]
+        for value in INVALID_VALUES
     }
     assert outcomes <= {"InvalidBooking", "BookingNotFound", "done"}
     assert "ana@example.com" not in caplog.text
@@ -267,7 +271,7 @@ def outcome_of(rpc: Any, method: str, arguments: dict[str, Any]) -> str:
     return "done"
 
 
-def test_every_decision_is_announced_without_personal_data(
+def test_every_decision_is_published_without_personal_data(
     services: Any, rpc: Any, amqp_uri: str
 ) -> None:
     with subscriber(amqp_uri, "booking_notifications") as received:
@@ -303,23 +307,23 @@ def test_a_request_is_handled_by_the_worker_entrypoint(
     worker.stop()
 
 
-def test_a_check_that_always_fails_leaves_the_booking_pending_with_attention(
+def test_a_check_that_always_fails_flags_the_pending_booking_for_review(
     config: dict[str, Any], container_factory: Any, store: BookingRepository, amqp_uri: str
 ) -> None:
     config["AVAILABILITY"]["failure_rate"] = 1
     worker = container_factory(BookingWorker, config)
     worker.start()
     booking = pending(store)
-    letter = eventually(lambda: take(amqp_uri, "booking_dead_letter"))
+    dead_letter = eventually(lambda: take(amqp_uri, "booking_dead_letter"))
     worker.stop()
     after = store.get(booking.id)
     assert after.status is Status.PENDING
     assert after.attention is not None
-    assert (after.attention.code, letter.headers["x-error-code"]) == ("check_unavailable",) * 2
+    assert (after.attention.code, dead_letter.headers["x-error-code"]) == ("check_unavailable",) * 2
     assert store._bookings.find_one({"_id": booking.id})["outbox"] == []
 
 
-def test_the_queue_is_empty_once_all_is_decided(rpc: Any, amqp_uri: str) -> None:
+def test_the_queue_is_empty_once_every_request_is_decided(rpc: Any, amqp_uri: str) -> None:
     for _ in range(10):
         rpc.create_booking(**EXAMPLE)
     eventually(lambda: all(each["status"] == "rejected" for each in rpc.list_bookings()))

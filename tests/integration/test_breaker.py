@@ -42,7 +42,7 @@ def status(client: FlaskClient) -> int:
     return client.post("/book", json=EXAMPLE).status_code
 
 
-def test_one_request_finds_out_that_the_database_is_frozen_and_the_others_do_not_wait(
+def test_an_open_breaker_fails_fast_while_the_database_is_frozen(
     client: FlaskClient, proxy: Proxy
 ) -> None:
     assert status(client) == 201
@@ -50,13 +50,13 @@ def test_one_request_finds_out_that_the_database_is_frozen_and_the_others_do_not
     assert status(client) == 503
     before = time.monotonic()
     assert [status(client) for _ in range(100)].count(503) == 100
-    # Each would wait its 2.5 s; now only the one of each second does that looks again.
+    # Each would wait 2.5 s; with an open breaker only one probe per second does.
     assert time.monotonic() - before < 100
     assert client.get("/health/live").status_code == 200
     proxy.restore()
 
 
-def test_the_gateway_comes_back_with_its_database(client: FlaskClient, proxy: Proxy) -> None:
+def test_the_gateway_recovers_with_its_database(client: FlaskClient, proxy: Proxy) -> None:
     assert status(client) == 201
     proxy.freeze()
     assert status(client) == 503
@@ -65,18 +65,18 @@ def test_the_gateway_comes_back_with_its_database(client: FlaskClient, proxy: Pr
     assert status(client) == 201
 
 
-def test_a_crowd_that_meets_a_frozen_database_is_answered(
+def test_concurrent_requests_all_get_a_response_while_the_database_is_frozen(
     client: FlaskClient, proxy: Proxy
 ) -> None:
     assert status(client) == 201
     proxy.freeze()
     assert status(client) == 503
-    crowd = [eventlet.spawn(status, client) for _ in range(50)]
-    assert {each.wait() for each in crowd} == {503}
+    requests = [eventlet.spawn(status, client) for _ in range(50)]
+    assert {each.wait() for each in requests} == {503}
     proxy.restore()
 
 
-def test_a_list_that_is_too_slow_keeps_nobody_from_booking(
+def test_a_slow_list_does_not_open_the_breaker_for_bookings(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def too_slow(*_: Any) -> list[Any]:
@@ -88,18 +88,18 @@ def test_a_list_that_is_too_slow_keeps_nobody_from_booking(
     assert status(client) == 201
 
 
-def test_changes_that_nobody_can_make_keep_nobody_from_booking(
+def test_unavailable_cancellations_do_not_open_the_breaker_for_bookings(
     client: FlaskClient, proxy: Proxy
 ) -> None:
     booking = client.post("/book", json=EXAMPLE).json["booking"]
     key = {"Authorization": f"Bearer {booking['manageToken']}"}
 
-    def refused_for() -> str:
-        answer = client.post(f"/booking/{booking['id']}/cancel", headers=key)
-        return str(answer.json["code"])
+    def error_code() -> str:
+        response = client.post(f"/booking/{booking['id']}/cancel", headers=key)
+        return str(response.json["code"])
 
     proxy.freeze()
     assert status(client) == 503
     proxy.restore()
-    eventually(lambda: refused_for() == "service_unavailable")
+    eventually(lambda: error_code() == "service_unavailable")
     assert status(client) == 201

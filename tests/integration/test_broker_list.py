@@ -1,4 +1,4 @@
-"""AMQP_URI names several nodes of a cluster, and some of them are of no use."""
+"""AMQP_URI lists several nodes of a cluster, some of which are unusable."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def through_proxy_first(proxy: Proxy, amqp_uri: str) -> str:
 
 @pytest.fixture
 def publish() -> Iterator[Callable[[str], None]]:
-    """Publish one request; for each list there is one publisher."""
+    """Publishes one request; each broker list has a publisher of its own."""
     publishers: dict[str, Publisher] = {}
 
     def publish(uri: str) -> None:
@@ -96,7 +96,7 @@ class Worker:
         return booking_id
 
 
-class Answerer:
+class RpcService:
     name = "booking_service"
 
     @rpc
@@ -106,7 +106,7 @@ class Answerer:
 
 @pytest.fixture
 def start(container_factory: Any, config: dict[str, Any]) -> Iterator[Callable[..., None]]:
-    """Start a nameko service that knows these brokers."""
+    """Starts a nameko service that connects to these brokers."""
     Worker.seen, Worker.seconds = [], 0.0
     containers = []
 
@@ -120,14 +120,14 @@ def start(container_factory: Any, config: dict[str, Any]) -> Iterator[Callable[.
         container.stop()
 
 
-def test_a_publisher_passes_over_a_node_that_is_down(
+def test_a_publisher_skips_a_node_that_is_down(
     publish: Callable[[str], None], first_is_down: str, amqp_uri: str
 ) -> None:
     publish(first_is_down)
     assert depth(amqp_uri, QUEUE) == 1
 
 
-def test_a_publisher_leaves_a_node_that_lets_it_in_and_then_hangs(
+def test_a_publisher_abandons_a_node_that_hangs_after_login(
     publish: Callable[[str], None], proxy: Proxy, through_proxy_first: str, amqp_uri: str
 ) -> None:
     proxy.freeze_at(QUEUE.encode())
@@ -137,7 +137,7 @@ def test_a_publisher_leaves_a_node_that_lets_it_in_and_then_hangs(
     assert depth(amqp_uri, QUEUE) == 1
 
 
-def test_a_publisher_whose_node_falls_silent_sends_by_the_next(
+def test_a_publisher_fails_over_when_its_node_stops_responding(
     publish: Callable[[str], None], proxy: Proxy, through_proxy_first: str, amqp_uri: str
 ) -> None:
     publish(through_proxy_first)
@@ -146,7 +146,7 @@ def test_a_publisher_whose_node_falls_silent_sends_by_the_next(
     assert depth(amqp_uri, QUEUE) == 2
 
 
-def test_a_consumer_passes_over_a_node_that_is_down(
+def test_a_consumer_skips_a_node_that_is_down(
     start: Callable[..., None], first_is_down: str, amqp_uri: str
 ) -> None:
     start(Worker, first_is_down)
@@ -154,7 +154,7 @@ def test_a_consumer_passes_over_a_node_that_is_down(
     eventually(lambda: Worker.seen == [booking_id])
 
 
-def test_a_consumer_leaves_a_node_that_lets_it_in_and_then_hangs(
+def test_a_consumer_abandons_a_node_that_hangs_after_login(
     start: Callable[..., None], proxy: Proxy, through_proxy_first: str, amqp_uri: str
 ) -> None:
     proxy.freeze_at(QUEUE.encode())
@@ -163,7 +163,7 @@ def test_a_consumer_leaves_a_node_that_lets_it_in_and_then_hangs(
     eventually(lambda: Worker.seen == [booking_id])
 
 
-def test_a_consumer_whose_node_falls_silent_consumes_from_the_next(
+def test_a_consumer_fails_over_when_its_node_stops_responding(
     start: Callable[..., None], proxy: Proxy, through_proxy_first: str, amqp_uri: str
 ) -> None:
     start(Worker, through_proxy_first, HEARTBEAT=2)
@@ -175,15 +175,15 @@ def test_a_consumer_whose_node_falls_silent_consumes_from_the_next(
     eventually(lambda: Worker.seen[-1] == second)
 
 
-def test_a_steady_flow_of_slow_work_leaves_time_for_heartbeats(
+def test_a_steady_flow_of_slow_messages_does_not_starve_heartbeats(
     start: Callable[..., None], proxy: Proxy, amqp_uri: str
 ) -> None:
-    """A broker that hears nothing closes the connection, and all that is in hand runs again."""
+    """Without heartbeats the broker closes the connection and redelivers everything in flight."""
     Worker.seconds = 9
     start(Worker, uri_of(proxy.port), HEARTBEAT=2)
     sent = []
     before = time.monotonic()
-    # So quick that no pause of a second is left, and so long that a silence would be too long.
+    # Frequent enough to leave no idle second, and longer than the heartbeat timeout.
     while time.monotonic() - before < 7:
         sent.append(Worker.send(amqp_uri))
         eventlet.sleep(0.4)
@@ -191,33 +191,33 @@ def test_a_steady_flow_of_slow_work_leaves_time_for_heartbeats(
     assert Worker.seen == sent
 
 
-def test_the_heartbeat_of_the_services_finds_a_silent_node_within_half_a_minute() -> None:
+def test_service_heartbeats_detect_an_unresponsive_node_within_half_a_minute() -> None:
     assert clinic_config.load(str(CONFIG))["HEARTBEAT"] * 2 < 30
 
 
-def test_rpc_is_answered_when_the_first_node_is_down(
+def test_rpc_works_when_the_first_node_is_down(
     start: Callable[..., None], first_is_down: str
 ) -> None:
-    start(Answerer, first_is_down)
+    start(RpcService, first_is_down)
     with ServiceRpcProxy("booking_service", {"AMQP_URI": first_is_down}, timeout=30) as service:
         assert service.answer() == "done"
 
 
-def test_dead_letters_are_seen_when_the_first_node_hangs(
+def test_dead_letters_are_readable_when_the_first_node_hangs(
     proxy: Proxy, through_proxy_first: str, amqp_uri: str
 ) -> None:
     put(amqp_uri, topology.BOOKING_REQUESTS.dead_letter, b"{}")
     proxy.freeze()
     uris = {"AMQP_URI": through_proxy_first, "MONGODB_CONNECTION_URL": "mongodb://unused"}
-    with DeadLetterQueues.opened(clinic_config.settings(uris)) as letters:
-        assert len(letters.fetch_all()) == 1
+    with DeadLetterQueues.opened(clinic_config.settings(uris)) as dead_letters:
+        assert len(dead_letters.fetch_all()) == 1
 
 
-def test_make_run_takes_a_list_of_which_one_answers(first_is_down: str) -> None:
+def test_make_run_accepts_a_cluster_uri_with_one_reachable_node(first_is_down: str) -> None:
     rabbitmq.connect(first_is_down, 5)
 
 
-def test_no_password_of_the_list_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_password_of_a_cluster_uri_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     consumer = GracefulQueueConsumer()
     consumer.container = SimpleNamespace(
         config={"AMQP_URI": "amqp://u:secret1@a/;amqp://u:secret2@b/"}

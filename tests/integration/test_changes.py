@@ -1,4 +1,4 @@
-"""Cancelling and rescheduling against a real database, also when several want it at once."""
+"""Cancelling and rescheduling against a real database, including concurrent changes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def store(database: Database[Any]) -> BookingRepository:
 
 @pytest.fixture
 def seats(store: BookingRepository, config: dict[str, Any]) -> SeatAllocator:
-    """The seats of the default calendar: one for each slot."""
+    """The seats of the default calendar: one per slot."""
     return SeatAllocator(store, booking_settings(config).calendar)
 
 
@@ -67,8 +67,8 @@ def confirmed(store: BookingRepository, slot: datetime = TOMORROW, seat: int = 0
     return store.get(booking.id)
 
 
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Start all calls at once; what each returned, or the error of ours that it raised."""
+def run_concurrently(*calls: Callable[[], Any]) -> list[Any]:
+    """Run all calls concurrently and return the result or the `ClinicError` of each."""
 
     def outcome(call: Callable[[], Any]) -> Any:
         try:
@@ -84,7 +84,9 @@ def events(database: Database[Any], booking_id: str) -> list[dict[str, Any]]:
     return [each["body"] for each in database["bookings"].find_one(booking_id)["outbox"]]
 
 
-def test_a_pending_booking_is_cancelled(changes: BookingChanges, store: BookingRepository) -> None:
+def test_a_pending_booking_can_be_cancelled(
+    changes: BookingChanges, store: BookingRepository
+) -> None:
     booking = put_booking(store)
     after = changes.cancel(booking.id, BY_PATIENT)
     assert (after.status, after.reason, after.version) == ("cancelled", BY_PATIENT, 2)
@@ -92,7 +94,7 @@ def test_a_pending_booking_is_cancelled(changes: BookingChanges, store: BookingR
     assert after.history[-1].by == "patient"
 
 
-def test_a_confirmed_booking_is_cancelled_and_gives_its_seat_back(
+def test_cancelling_a_confirmed_booking_releases_its_seat(
     changes: BookingChanges, store: BookingRepository
 ) -> None:
     booking = confirmed(store)
@@ -101,7 +103,7 @@ def test_a_confirmed_booking_is_cancelled_and_gives_its_seat_back(
     confirmed(store)
 
 
-def test_who_cancels_twice_is_answered_twice_and_tells_it_once(
+def test_repeated_cancellation_is_idempotent_and_publishes_one_event(
     changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
@@ -110,7 +112,7 @@ def test_who_cancels_twice_is_answered_twice_and_tells_it_once(
     assert len(events(database, booking.id)) == 2
 
 
-def test_what_the_patient_has_cancelled_the_clinic_can_not(
+def test_staff_cannot_cancel_a_booking_the_patient_has_cancelled(
     changes: BookingChanges, store: BookingRepository
 ) -> None:
     booking = confirmed(store)
@@ -119,7 +121,7 @@ def test_what_the_patient_has_cancelled_the_clinic_can_not(
         replace(changes, by="staff").cancel(booking.id, "cancelled_by_clinic")
 
 
-def test_a_rejected_booking_is_not_cancelled(
+def test_a_rejected_booking_cannot_be_cancelled(
     changes: BookingChanges, store: BookingRepository
 ) -> None:
     booking = put_booking(store)
@@ -129,14 +131,16 @@ def test_a_rejected_booking_is_not_cancelled(
 
 
 @pytest.mark.parametrize("reason", ["slot_full", "", "because"])
-def test_a_cancellation_has_a_reason_of_its_own(
+def test_a_cancellation_accepts_only_cancellation_reasons(
     changes: BookingChanges, store: BookingRepository, reason: str
 ) -> None:
     with pytest.raises(InvalidBooking):
         changes.cancel(put_booking(store).id, reason)
 
 
-def test_nobody_else_changes_a_booking(store: BookingRepository, seats: SeatAllocator) -> None:
+def test_an_unknown_actor_cannot_change_a_booking(
+    store: BookingRepository, seats: SeatAllocator
+) -> None:
     with pytest.raises(InvalidBooking):
         changes_of(store, seats, "worker")
 
@@ -150,7 +154,7 @@ def test_an_unknown_booking_is_not_found(changes: BookingChanges) -> None:
             change()
 
 
-def test_a_booking_is_moved_and_frees_its_seat_at_once(
+def test_rescheduling_releases_the_old_seat_at_once(
     changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
@@ -165,7 +169,7 @@ def test_a_booking_is_moved_and_frees_its_seat_at_once(
     assert (row["previousDate"], row["date"]) == (TOMORROW, LATER)
 
 
-def test_a_move_is_announced_with_its_date_beside_what_came_before(
+def test_a_reschedule_event_carries_the_new_date_and_previous_status(
     changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
@@ -176,7 +180,7 @@ def test_a_move_is_announced_with_its_date_beside_what_came_before(
     assert datetime.fromisoformat(event["date"]) == LATER
 
 
-def test_a_booking_that_is_moved_to_where_it_is_stays_as_it_is(
+def test_rescheduling_to_the_same_slot_has_no_effect(
     changes: BookingChanges, store: BookingRepository
 ) -> None:
     booking = confirmed(store)
@@ -193,7 +197,7 @@ def test_a_booking_that_is_moved_to_where_it_is_stays_as_it_is(
         pytest.param(LATER, "slot_full", id="full"),
     ],
 )
-def test_the_old_slot_stands_when_the_new_one_can_not_be_had(
+def test_a_booking_keeps_its_slot_when_the_new_one_is_unavailable(
     changes: BookingChanges, store: BookingRepository, slot: datetime, reason: str
 ) -> None:
     booking = confirmed(store)
@@ -205,7 +209,7 @@ def test_the_old_slot_stands_when_the_new_one_can_not_be_had(
 
 
 @pytest.mark.parametrize("status", ["pending", "rejected", "cancelled"])
-def test_only_a_confirmed_booking_is_moved(
+def test_only_a_confirmed_booking_can_be_rescheduled(
     changes: BookingChanges, store: BookingRepository, status: str
 ) -> None:
     booking = put_booking(store)
@@ -217,7 +221,7 @@ def test_only_a_confirmed_booking_is_moved(
         changes.reschedule(booking.id, LATER)
 
 
-def test_a_move_takes_the_next_seat_when_the_first_is_gone(
+def test_rescheduling_takes_the_next_free_seat(
     store: BookingRepository, seats: SeatAllocator
 ) -> None:
     several = replace(seats, calendar=replace(seats.calendar, seats_per_slot=3))
@@ -227,38 +231,38 @@ def test_a_move_takes_the_next_seat_when_the_first_is_gone(
     assert changes_of(store, several, "patient").reschedule(booking.id, LATER).seat == 2
 
 
-def test_of_twenty_who_want_one_seat_one_moves_and_all_others_stay(
+def test_one_of_twenty_concurrent_reschedules_to_one_seat_succeeds(
     changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     bookings = [confirmed(store, TOMORROW, seat) for seat in range(20)]
-    outcomes = together(
+    outcomes = run_concurrently(
         *[lambda booking=each: changes.reschedule(booking.id, LATER) for each in bookings]
     )
-    moved = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, SlotUnavailable)]
-    assert (len(moved), len(refused)) == (1, 19)
-    assert {str(error) for error in refused} == {"slot_full"}
+    rescheduled = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, SlotUnavailable)]
+    assert (len(rescheduled), len(rejected)) == (1, 19)
+    assert {str(error) for error in rejected} == {"slot_full"}
     for before in bookings:
         current = store.get(before.id)
-        assert current == (moved[0] if current.id == moved[0].id else before)
+        assert current == (rescheduled[0] if current.id == rescheduled[0].id else before)
     assert store.taken_seats(TOMORROW) == set(range(20)) - {
-        each.seat for each in bookings if each.id == moved[0].id
+        each.seat for each in bookings if each.id == rescheduled[0].id
     }
     assert sum(len(each["outbox"]) for each in database["bookings"].find()) == 21
 
 
-def test_two_who_want_each_others_seat_keep_their_own(
+def test_concurrent_reschedules_to_each_others_taken_seats_are_both_rejected(
     changes: BookingChanges, store: BookingRepository
 ) -> None:
     one, other = confirmed(store, TOMORROW), confirmed(store, LATER)
-    outcomes = together(
+    outcomes = run_concurrently(
         lambda: changes.reschedule(one.id, LATER), lambda: changes.reschedule(other.id, TOMORROW)
     )
     assert [str(each) for each in outcomes] == ["slot_full", "slot_full"]
     assert (store.get(one.id), store.get(other.id)) == (one, other)
 
 
-def test_who_moves_and_who_cancels_at_once_leave_one_truth(
+def test_concurrent_cancel_and_reschedule_leave_a_consistent_booking(
     changes: BookingChanges, store: BookingRepository
 ) -> None:
     for day in range(8):
@@ -268,22 +272,24 @@ def test_who_moves_and_who_cancels_at_once_leave_one_truth(
             lambda: changes.cancel(booking.id, BY_PATIENT),  # noqa: B023
             lambda: changes.reschedule(booking.id, slot + HALF_HOUR),  # noqa: B023
         ]
-        cancelled, moved = together(*calls) if day % 2 else together(*calls[::-1])[::-1]
-        assert isinstance(cancelled, Booking)  # it looks a second time, and finds where it is now
-        assert isinstance(moved, Booking | IllegalTransition)
+        cancelled, rescheduled = (
+            run_concurrently(*calls) if day % 2 else run_concurrently(*calls[::-1])[::-1]
+        )
+        assert isinstance(cancelled, Booking)  # it retries on conflict, with the latest version
+        assert isinstance(rescheduled, Booking | IllegalTransition)
         current = store.get(booking.id)
         assert (current.status, current.version) == ("cancelled", 4 if current.date > slot else 3)
-        assert isinstance(moved, Booking) is (current.date > slot)
+        assert isinstance(rescheduled, Booking) is (current.date > slot)
         assert store.taken_seats(slot) == store.taken_seats(slot + HALF_HOUR) == set()
 
 
-def test_the_decision_of_a_booking_that_is_cancelled_meanwhile_comes_too_late_or_first(
+def test_a_cancellation_concurrent_with_the_decision_always_prevails(
     changes: BookingChanges, store: BookingRepository, config: dict[str, Any]
 ) -> None:
     settings = booking_settings(config)
     decider = decider_of(store, settings.calendar, settings.check)
     bookings = [put_booking(store, date=TOMORROW + number * HALF_HOUR) for number in range(10)]
-    together(
+    run_concurrently(
         *[lambda each=each: decider.decide(BookingRequested.of(each)) for each in bookings],
         *[lambda each=each: changes.cancel(each.id, BY_PATIENT) for each in bookings],
     )
@@ -291,23 +297,23 @@ def test_the_decision_of_a_booking_that_is_cancelled_meanwhile_comes_too_late_or
         assert store.get(booking.id).status is Status.CANCELLED
 
 
-def test_a_change_that_is_overtaken_twice_says_so(
+def test_a_change_that_conflicts_twice_raises_concurrent_modification(
     changes: BookingChanges, store: BookingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     booking = confirmed(store)
-    get, looks = store.get, []
+    get, reads = store.get, []
 
-    def get_what_was(booking_id: str) -> Booking:
-        looks.append(booking_id)
+    def get_stale(booking_id: str) -> Booking:
+        reads.append(booking_id)
         return replace(get(booking_id), version=1)
 
-    monkeypatch.setattr(store, "get", get_what_was)
+    monkeypatch.setattr(store, "get", get_stale)
     with pytest.raises(ConcurrentModification):
         changes.cancel(booking.id, BY_PATIENT)
-    assert len(looks) == 2
+    assert len(reads) == 2
 
 
-def test_the_journal_gives_each_event_the_date_it_had(
+def test_the_change_feed_returns_each_event_with_its_date(
     changes: BookingChanges, store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
@@ -315,26 +321,26 @@ def test_the_journal_gives_each_event_the_date_it_had(
     changes.reschedule(booking.id, LATER + HALF_HOUR)
     changes.cancel(booking.id, BY_PATIENT)
     page = ChangeFeed(database).read(now() - timedelta(hours=1), now())
-    (told,) = page.bookings
-    assert [each.to_body() for each in told.events] == events(database, booking.id)
-    assert [each.date for each in told.events] == [
+    (changed,) = page.bookings
+    assert [each.to_body() for each in changed.events] == events(database, booking.id)
+    assert [each.date for each in changed.events] == [
         *(TOMORROW, LATER),
         *(LATER + HALF_HOUR, LATER + HALF_HOUR),
     ]
 
 
-def test_the_free_slots_of_a_day_are_those_that_can_be_had(
+def test_free_slots_of_a_day_exclude_taken_and_past_slots(
     slots: SlotSearch, store: BookingRepository
 ) -> None:
     day = TOMORROW.date()
-    all_starts = slots.free_slots(day, now())
+    all_slots = slots.free_slots(day, now())
     confirmed(store, TOMORROW)
-    assert len(all_starts) == 24
-    assert set(all_starts) - set(slots.free_slots(day, now())) == {TOMORROW}
+    assert len(all_slots) == 24
+    assert set(all_slots) - set(slots.free_slots(day, now())) == {TOMORROW}
     assert slots.free_slots(day, TOMORROW)[0] == TOMORROW + HALF_HOUR
 
 
-def test_the_free_slots_of_some_days_are_those_of_each_of_them(
+def test_free_slots_of_several_days_are_those_of_each_day(
     slots: SlotSearch, store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW)
@@ -354,7 +360,7 @@ def test_a_slot_is_free_until_its_last_seat_is_taken(
     assert TOMORROW not in several.free_slots(TOMORROW.date(), now())
 
 
-def test_a_seat_that_the_calendar_no_longer_has_takes_no_other(
+def test_a_booking_in_a_removed_seat_does_not_occupy_another_seat(
     slots: SlotSearch, store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW, 7)
@@ -365,37 +371,37 @@ def test_a_seat_that_the_calendar_no_longer_has_takes_no_other(
     "day",
     [
         pytest.param(date(2020, 1, 2), id="past"),
-        pytest.param((now() + timedelta(days=800)).date(), id="beyond the horizon"),
+        pytest.param((now() + timedelta(days=800)).date(), id="beyond the booking window"),
         pytest.param(date(1, 1, 3), id="the first day"),
         pytest.param(date(9999, 12, 28), id="the last day"),
     ],
 )
-def test_a_day_that_can_not_be_had_has_no_free_slots(slots: SlotSearch, day: date) -> None:
+def test_a_day_outside_the_booking_window_has_no_free_slots(slots: SlotSearch, day: date) -> None:
     assert slots.free_slots(day, now()) == []
 
 
-def test_the_horizon_ends_the_free_slots_within_a_day(slots: SlotSearch) -> None:
+def test_the_booking_window_may_end_within_a_day(slots: SlotSearch) -> None:
     at = TOMORROW - slots.calendar.horizon
     assert slots.free_slots(TOMORROW.date(), at)[-1] == TOMORROW
 
 
-# --- the key of the staff
+# --- staff key ids
 
 
-def test_the_history_tells_which_key_it_was_done_with(
+def test_the_history_records_the_id_of_the_staff_key(
     changes: BookingChanges, store: BookingRepository
 ) -> None:
-    moved, cancelled = confirmed(store), confirmed(store, TOMORROW + timedelta(minutes=30))
+    rescheduled, cancelled = confirmed(store), confirmed(store, TOMORROW + timedelta(minutes=30))
     staff = replace(changes, by="staff", key_id="00ff00ff")
-    staff.reschedule(moved.id, TOMORROW + timedelta(minutes=60))
+    staff.reschedule(rescheduled.id, TOMORROW + timedelta(minutes=60))
     staff.cancel(cancelled.id, "cancelled_by_clinic")
-    for booking in (moved, cancelled):
+    for booking in (rescheduled, cancelled):
         row = store.get(booking.id).history[-1]
         assert (row.by, row.key_id) == ("staff", "00ff00ff")
 
 
 @pytest.mark.parametrize("by", ["patient", "rpc"])
-def test_only_staff_have_keys(changes: BookingChanges, by: str) -> None:
+def test_only_staff_changes_accept_a_key_id(changes: BookingChanges, by: str) -> None:
     with pytest.raises(InvalidBooking, match="key_id"):
         replace(changes, by=by, key_id="00ff00ff")
 
@@ -404,6 +410,6 @@ def test_only_staff_have_keys(changes: BookingChanges, by: str) -> None:
     "key_id",
     ["", "0", "00FF00FF", "00ff00ff0", "00ff00ff\n", "<script>", 7, ["00ff00ff"], {}, True],
 )
-def test_what_is_no_id_of_a_key_is_refused(changes: BookingChanges, key_id: Any) -> None:
+def test_an_invalid_key_id_is_rejected(changes: BookingChanges, key_id: Any) -> None:
     with pytest.raises(InvalidBooking, match="key_id"):
         replace(changes, by="staff", key_id=key_id)

@@ -31,7 +31,7 @@ SECRET = "ana@example.com"
 
 
 class Worker:
-    """Runs whatever the test puts into `handle`; keeps what it saw."""
+    """Runs whatever the test assigns to `handle` and records what it received."""
 
     name = "booking_worker"
 
@@ -86,14 +86,14 @@ def raising(error: Exception) -> Any:
 @pytest.mark.parametrize(
     "header", ["x-attempt", "x-replay-count", "x-possible-duplicate", "x-other"]
 )
-def test_a_worker_is_told_of_what_may_be_a_repetition(
+def test_a_worker_sees_whether_a_message_may_be_a_duplicate(
     worker: type[Worker], amqp_uri: str, header: str
 ) -> None:
     send(amqp_uri, headers={header: 2})
     eventually(lambda: worker.repeated == [header != "x-other"])
 
 
-def test_what_is_in_hand_is_not_acked_with_what_is_done(
+def test_acking_finished_messages_does_not_ack_those_in_flight(
     container_factory: Any, config: dict[str, Any], amqp_uri: str
 ) -> None:
     Worker.seen, Worker.repeated, Worker.dead_lettered = [], [], []
@@ -124,7 +124,7 @@ def test_a_message_is_handled_once_and_acked(worker: type[Worker], amqp_uri: str
     assert len(worker.seen) == 1
 
 
-def test_a_failing_message_runs_three_times_with_doubling_waits(
+def test_a_failing_message_is_tried_three_times_with_doubling_delays(
     worker: type[Worker], amqp_uri: str
 ) -> None:
     worker.handle = raising(ValueError(SECRET))
@@ -132,13 +132,13 @@ def test_a_failing_message_runs_three_times_with_doubling_waits(
     message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
     times = [at for at, _ in worker.seen]
     assert len(times) == 3
-    # A wait may be longer on a busy machine, but never shorter.
+    # A delay may be longer on a busy machine, but never shorter.
     assert times[1] - times[0] >= 1
     assert times[2] - times[1] >= 2
     assert body_of(message) == BODY
 
 
-def test_a_dead_lettered_message_carries_its_cause_and_no_foreign_text(
+def test_a_dead_letter_carries_its_error_code_and_no_exception_text(
     worker: type[Worker], amqp_uri: str
 ) -> None:
     worker.handle = raising(ValueError(SECRET))
@@ -150,7 +150,7 @@ def test_a_dead_lettered_message_carries_its_cause_and_no_foreign_text(
     assert SECRET not in str(message.headers)
 
 
-def test_the_service_is_told_of_a_dead_lettered_message(
+def test_the_service_is_notified_of_a_dead_lettered_message(
     worker: type[Worker], amqp_uri: str
 ) -> None:
     worker.handle = raising(ValueError())
@@ -158,21 +158,23 @@ def test_the_service_is_told_of_a_dead_lettered_message(
     eventually(lambda: worker.dead_lettered == [(BookingRequested.from_body(BODY), "ValueError")])
 
 
-def test_a_message_is_dead_lettered_before_its_service_is_told(
+def test_a_message_is_dead_lettered_before_its_service_is_notified(
     worker: type[Worker], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead_lettered = []
 
-    def look(*_args: Any) -> None:
+    def check_queue(*_args: Any) -> None:
         dead_lettered.append(take(amqp_uri, BOOKING_REQUESTS.dead_letter) is not None)
 
-    monkeypatch.setattr(Worker, "give_up", look)
+    monkeypatch.setattr(Worker, "give_up", check_queue)
     worker.handle = raising(ValueError())
     send(amqp_uri, headers={ATTEMPT_HEADER: 3})
     assert eventually(lambda: dead_lettered) == [True]
 
 
-def test_a_message_that_recovers_is_not_dead_lettered(worker: type[Worker], amqp_uri: str) -> None:
+def test_a_message_that_succeeds_on_retry_is_not_dead_lettered(
+    worker: type[Worker], amqp_uri: str
+) -> None:
     def handle(request: BookingRequested) -> None:
         if len(worker.seen) < 2:
             raise ValueError
@@ -184,7 +186,9 @@ def test_a_message_that_recovers_is_not_dead_lettered(worker: type[Worker], amqp
     assert depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 0
 
 
-def test_faults_of_the_infrastructure_do_not_count(worker: type[Worker], amqp_uri: str) -> None:
+def test_infrastructure_faults_do_not_count_as_attempts(
+    worker: type[Worker], amqp_uri: str
+) -> None:
     def handle(request: BookingRequested) -> None:
         if len(worker.seen) < 5:
             raise DatabaseUnavailable("away")
@@ -196,7 +200,9 @@ def test_faults_of_the_infrastructure_do_not_count(worker: type[Worker], amqp_ur
     assert depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 0
 
 
-def test_a_poison_error_parks_at_once(worker: type[Worker], amqp_uri: str) -> None:
+def test_a_poison_error_dead_letters_the_message_at_once(
+    worker: type[Worker], amqp_uri: str
+) -> None:
     worker.handle = raising(PoisonMessage("it can't be"))
     send(amqp_uri)
     message = eventually(lambda: take(amqp_uri, BOOKING_REQUESTS.dead_letter))
@@ -221,7 +227,7 @@ def test_a_poison_error_parks_at_once(worker: type[Worker], amqp_uri: str) -> No
         pytest.param(b"", {}, id="empty"),
     ],
 )
-def test_poison_is_dead_lettered_at_once_with_its_bytes_and_cause(
+def test_an_undecodable_message_is_dead_lettered_at_once_with_its_bytes(
     worker: type[Worker], amqp_uri: str, body: bytes, properties: dict[str, Any]
 ) -> None:
     send(amqp_uri, body, **properties)
@@ -231,7 +237,7 @@ def test_poison_is_dead_lettered_at_once_with_its_bytes_and_cause(
     assert worker.seen == []
 
 
-def test_a_body_that_claims_to_be_compressed_is_dead_lettered(
+def test_a_body_falsely_marked_as_compressed_is_dead_lettered(
     worker: type[Worker], amqp_uri: str
 ) -> None:
     send(amqp_uri, b"not zlib", headers={"compression": "application/x-gzip"})
@@ -240,7 +246,7 @@ def test_a_body_that_claims_to_be_compressed_is_dead_lettered(
     eventually(lambda: len(worker.seen) == 1)
 
 
-def test_poison_does_not_hold_up_good_messages(worker: type[Worker], amqp_uri: str) -> None:
+def test_poison_messages_do_not_block_good_ones(worker: type[Worker], amqp_uri: str) -> None:
     for _ in range(5):
         send(amqp_uri, b"poison")
         send(amqp_uri)
@@ -248,32 +254,32 @@ def test_poison_does_not_hold_up_good_messages(worker: type[Worker], amqp_uri: s
     eventually(lambda: depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 5)
 
 
-def test_a_queue_that_is_deleted_and_declared_again_is_consumed_again(
+def test_a_queue_that_is_deleted_and_redeclared_is_consumed_again(
     worker: type[Worker], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer_watchdog, "RENEW_SECONDS", 3.0)
     send(amqp_uri)
     eventually(lambda: len(worker.seen) == 1)
     with Connection(amqp_uri) as connection:
-        # The consumer is not told of it, and the message counts as delivered to it.
+        # The consumer is not notified, and the message counts as delivered to it.
         connection.default_channel.queue_delete(BOOKING_REQUESTS.name)
         topology.declare(connection.default_channel)
     send(amqp_uri)
-    # A consumer that was there before the patch looks after ten seconds, or is told after all.
+    # A consumer started before the patch checks after ten seconds, unless it is notified.
     send_more = [send(amqp_uri) for _ in range(150)]
     eventually(lambda: len(worker.seen) >= 2 + len(send_more))
 
 
-def test_stopping_finishes_and_acks_the_work_in_hand(
+def test_stopping_finishes_and_acks_messages_in_flight(
     container_factory: Any, config: dict[str, Any], amqp_uri: str
 ) -> None:
     Worker.seen, Worker.repeated, Worker.dead_lettered = [], [], []
     finished: list[BookingRequested] = []
-    go_on = Event()
+    resume = Event()
 
     def handle(request: BookingRequested) -> None:
-        go_on.wait()
-        # Longer than the second in which a consumer notices that it has been cancelled.
+        resume.wait()
+        # Longer than the second a consumer takes to notice that it has been cancelled.
         eventlet.sleep(2)
         finished.append(request)
 
@@ -284,13 +290,13 @@ def test_stopping_finishes_and_acks_the_work_in_hand(
         send(amqp_uri)
     eventually(lambda: len(Worker.seen) == 5)
     stopping = eventlet.spawn(container.stop)
-    go_on.send()
+    resume.send()
     stopping.wait()
     assert len(finished) == 5
     assert depth(amqp_uri, BOOKING_REQUESTS.name) == 0
 
 
-def test_a_lost_link_redelivers_what_was_not_acked(
+def test_a_lost_connection_redelivers_unacked_messages(
     container_factory: Any, config: dict[str, Any], rabbit_node: RabbitNode, amqp_uri: str
 ) -> None:
     Worker.seen, Worker.repeated, Worker.dead_lettered = [], [], []
@@ -304,14 +310,14 @@ def test_a_lost_link_redelivers_what_was_not_acked(
         proxy.cut()
         eventually(lambda: Worker.repeated == [False, True])
         eventually(lambda: depth(amqp_uri, BOOKING_REQUESTS.name) == 0)
-        # The consumer lives on: it has not forgotten how to handle the next one.
+        # The consumer still works: it handles the next message.
         send(amqp_uri)
         eventually(lambda: len(Worker.seen) == 3)
         eventlet.sleep(2)
         container.stop()
 
 
-class Answerer:
+class RpcService:
     name = "booking_service"
 
     started: Event
@@ -330,21 +336,21 @@ class Answerer:
 def test_stopping_finishes_and_acks_an_rpc_call(
     container_factory: Any, config: dict[str, Any], amqp_uri: str
 ) -> None:
-    Answerer.started = Event()
-    container = container_factory(Answerer, config)
+    RpcService.started = Event()
+    container = container_factory(RpcService, config)
     container.start()
     with ServiceRpcProxy("booking_service", config) as proxy:
         call = proxy.slow.call_async()
-        Answerer.started.wait()
+        RpcService.started.wait()
         container.stop()
         assert call.result() == "done"
     assert depth(amqp_uri, "rpc-booking_service") == 0
 
 
-def test_an_rpc_request_that_nobody_waits_for_is_dropped(
+def test_an_rpc_request_without_a_reply_queue_is_dropped(
     container_factory: Any, config: dict[str, Any], amqp_uri: str
 ) -> None:
-    container = container_factory(Answerer, config)
+    container = container_factory(RpcService, config)
     container.start()
     with Connection(amqp_uri, transport_options={"confirm_publish": True}) as connection:
         channel = connection.default_channel

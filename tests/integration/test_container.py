@@ -1,4 +1,4 @@
-"""`nameko run` ends with one line, before it has started anything, if a setting is wrong."""
+"""`nameko run` prints one line and exits before starting anything if a setting is wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(service: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONWARNINGS": "ignore:pkg_resources,ignore::Warning:nameko.cli.commands",
-        # Nobody listens there: a service that started would wait for it.
+        # No broker listens there: a service that started would wait for it.
         "AMQP_URI": "amqp://clinic:geheim@127.0.0.1:1/",
     }
     nameko = str(Path(sys.executable).with_name("nameko"))
@@ -45,7 +45,7 @@ def run(service: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (SERVICES[1], "LINK_SECRET", "geheim"),
     ],
 )
-def test_a_wrong_setting_is_one_line(service: str, variable: str, value: str) -> None:
+def test_a_wrong_setting_is_reported_in_one_line(service: str, variable: str, value: str) -> None:
     ended = run(service, **{variable: value})
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""`python -m clinic dead-letters ...`, as a person runs it, against a real broker."""
+"""`python -m clinic dead-letters ...`, run as a command against a real broker."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ WEBHOOK = topology.WEBHOOK
 MANY = 300
 
 
-class Clinic:
-    """The command line, in a process of its own as its users have it."""
+class CommandLine:
+    """The command line, run in a process of its own."""
 
     def __init__(self, amqp_uri: str) -> None:
         self.environment = {
@@ -57,11 +57,11 @@ class Clinic:
         }
 
     def run(
-        self, *arguments: str, said: str = "", program: Sequence[str] = ("-m", "clinic")
+        self, *arguments: str, stdin: str = "", program: Sequence[str] = ("-m", "clinic")
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *program, *arguments],
-            input=said,
+            input=stdin,
             env=self.environment,
             cwd=ROOT,
             capture_output=True,
@@ -69,27 +69,27 @@ class Clinic:
             check=False,
         )
 
-    def letters(self, *arguments: str) -> list[str]:
-        """Run `dead-letters` and return its lines, which must be all that it says."""
+    def dead_letters(self, *arguments: str) -> list[str]:
+        """Run `dead-letters` and return its lines, which must be its only output."""
         run = self.run("dead-letters", *arguments)
         assert (run.returncode, run.stderr) == (0, "")
         return run.stdout.splitlines()
 
-    def listed(self, *arguments: str) -> list[list[str]]:
-        """The rows of the list, cell by cell, without heading and count."""
-        return [line.split() for line in self.letters("list", *arguments)[1:-1]]
+    def listed_rows(self, *arguments: str) -> list[list[str]]:
+        """The cells of each row of the list, without heading and count."""
+        return [line.split() for line in self.dead_letters("list", *arguments)[1:-1]]
 
-    def fails(self, *arguments: str, said: str = "") -> tuple[int, str]:
-        run = self.run("dead-letters", *arguments, said=said)
+    def fail(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
+        run = self.run("dead-letters", *arguments, stdin=stdin)
         assert run.returncode != 0
         return run.returncode, run.stderr
 
 
 @pytest.fixture
-def clinic(amqp_uri: str) -> Clinic:
+def cli(amqp_uri: str) -> CommandLine:
     with Connection(amqp_uri) as connection:
         topology.declare(connection.default_channel, [1, 2])
-    return Clinic(amqp_uri)
+    return CommandLine(amqp_uri)
 
 
 @pytest.fixture
@@ -113,24 +113,24 @@ def message_of(booking: Booking) -> bytes:
 
 
 def headers_of(message: Message) -> dict[str, Any]:
-    """The headers as they were sent; the broker adds how often it has delivered the message."""
+    """The headers as sent, without the delivery count that the broker adds."""
     return {name: each for name, each in message.headers.items() if name != "x-delivery-count"}
 
 
-def all_in(amqp_uri: str, queue: str) -> list[Message]:
+def take_all(amqp_uri: str, queue: str) -> list[Message]:
     return list(iter(lambda: take(amqp_uri, queue), None))
 
 
 def reject(amqp_uri: str, queue: str) -> None:
-    """What a consumer does with a message that it can't even unpack."""
+    """Reject a message, as a consumer does that cannot unpack it."""
     with Connection(amqp_uri) as connection:
         channel = connection.default_channel
         message = channel.message_to_python(channel.basic_get(queue))
         message.reject()
 
 
-def requeue_until_it_is_given_up(amqp_uri: str, queue: str) -> None:
-    """What consumers do that a message takes down with it, again and again."""
+def requeue_until_dead_lettered(amqp_uri: str, queue: str) -> None:
+    """Requeue a message up to the delivery limit, as consumers do that it crashes."""
 
     def is_gone() -> bool:
         with Connection(amqp_uri) as connection:
@@ -146,60 +146,62 @@ def requeue_until_it_is_given_up(amqp_uri: str, queue: str) -> None:
 # --- list
 
 
-def test_an_empty_list_says_so(clinic: Clinic) -> None:
-    heading, count = clinic.letters("list")
+def test_an_empty_list_prints_a_heading_and_a_zero_count(cli: CommandLine) -> None:
+    heading, count = cli.dead_letters("list")
     assert heading.split() == ["ID", "QUEUE", "ERROR", "ATTEMPT", "REPLAYED", "DEAD-LETTERED"]
     assert count == "0 dead letters"
 
 
-def test_the_list_has_a_row_for_each_letter_oldest_first(clinic: Clinic, amqp_uri: str) -> None:
+def test_the_list_has_a_row_per_dead_letter_oldest_first(cli: CommandLine, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(3)]
     ids.append(park(amqp_uri, work=EMAIL, headers={"x-error-code": "recipient_rejected"}))
-    rows = clinic.listed()
+    rows = cli.listed_rows()
     assert rows[0][:5] == [ids[0], "booking_dead_letter", "check_unavailable", "3", "0"]
     assert rows[0][5].startswith("2026-01-02T03:")
     assert [row[0] for row in rows] == ids
     assert rows[3][1:3] == ["notification_service.email.dead_letter", "recipient_rejected"]
-    assert clinic.letters("list")[-1] == "4 dead letters"
+    assert cli.dead_letters("list")[-1] == "4 dead letters"
 
 
-def test_the_columns_stand_below_each_other(clinic: Clinic, amqp_uri: str) -> None:
+def test_the_columns_of_the_list_are_aligned(cli: CommandLine, amqp_uri: str) -> None:
     park(amqp_uri)
     park(amqp_uri, work=EMAIL)
-    heading, first, second, _ = clinic.letters("list")
+    heading, first, second, _ = cli.dead_letters("list")
     for name, start in (("QUEUE", "booking_d"), ("ERROR", "check_"), ("DEAD-LETTERED", "2026")):
         assert heading.index(name) == first.index(start)
     assert first.index("check_") == second.index("check_")
 
 
-def test_a_cause_narrows_the_list(clinic: Clinic, amqp_uri: str) -> None:
+def test_the_list_filters_by_error_code(cli: CommandLine, amqp_uri: str) -> None:
     park(amqp_uri)
     wanted = park(amqp_uri, headers={"x-error-code": "poison_message"})
-    assert [row[0] for row in clinic.listed("--error-code", "poison_message")] == [wanted]
-    assert clinic.letters("list", "--error-code", "poison_message")[-1] == "1 dead letters"
-    assert clinic.listed("--error-code", "nonsense") == []
+    assert [row[0] for row in cli.listed_rows("--error-code", "poison_message")] == [wanted]
+    assert cli.dead_letters("list", "--error-code", "poison_message")[-1] == "1 dead letters"
+    assert cli.listed_rows("--error-code", "nonsense") == []
 
 
-def test_looking_changes_nothing(clinic: Clinic, amqp_uri: str) -> None:
+def test_reading_dead_letters_changes_nothing(cli: CommandLine, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(50)]
     for _ in range(3):
-        assert [row[0] for row in clinic.listed()] == ids
-        clinic.letters("show", ids[7])
-        clinic.letters("replay", "--all", "--dry-run")
+        assert [row[0] for row in cli.listed_rows()] == ids
+        cli.dead_letters("show", ids[7])
+        cli.dead_letters("replay", "--all", "--dry-run")
     assert depth(amqp_uri, REQUESTS.name) == 0
-    left = all_in(amqp_uri, REQUESTS.dead_letter)
+    left = take_all(amqp_uri, REQUESTS.dead_letter)
     assert {message.headers["x-dead-letter-id"] for message in left} == set(ids)
     assert len(left) == 50
 
 
-def test_looking_hides_no_letter_from_who_looks_next(clinic: Clinic, amqp_uri: str) -> None:
+def test_reading_does_not_hide_dead_letters_from_the_next_reader(
+    cli: CommandLine, amqp_uri: str
+) -> None:
     park(amqp_uri)
-    clinic.listed()
+    cli.listed_rows()
     assert depth(amqp_uri, REQUESTS.dead_letter) == 1
 
 
-def test_what_a_service_parks_is_listed_with_its_attempts(
-    clinic: Clinic,
+def test_a_message_dead_lettered_by_a_service_is_listed_with_its_attempts(
+    cli: CommandLine,
     store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
@@ -212,26 +214,26 @@ def test_what_a_service_parks_is_listed_with_its_attempts(
     put(amqp_uri, REQUESTS.name, b"{", content_type="application/json")
     eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == 2)
     worker.stop()
-    poison, failed = clinic.listed()
+    poison, failed = cli.listed_rows()
     assert poison[1:5] == ["booking_dead_letter", "poison_message", "1", "0"]
     assert failed[1:5] == ["booking_dead_letter", "check_unavailable", "3", "0"]
     assert poison[0] != failed[0]
 
 
-def test_a_message_that_the_broker_itself_gave_up_is_listed_with_its_reason(
-    clinic: Clinic, amqp_uri: str
+def test_a_message_dead_lettered_by_the_broker_is_listed_with_its_reason(
+    cli: CommandLine, amqp_uri: str
 ) -> None:
     body = strict_json.dumps(request())
     put(amqp_uri, REQUESTS.name, body, content_type="application/json")
-    requeue_until_it_is_given_up(amqp_uri, REQUESTS.name)
-    (row,) = clinic.listed()
+    requeue_until_dead_lettered(amqp_uri, REQUESTS.name)
+    (row,) = cli.listed_rows()
     assert row[1:5] == ["booking_dead_letter", "delivery_limit", "1", "0"]
     assert abs(datetime.fromisoformat(row[5]) - now()) < timedelta(minutes=2)
-    # It has no id of ours, and still the same one whenever it is looked at.
-    assert clinic.listed() == [row]
-    shown = clinic.letters("show", row[0])
+    # It has no dead-letter id; the one derived from it is the same at every read.
+    assert cli.listed_rows() == [row]
+    shown = cli.dead_letters("show", row[0])
     assert f"body: {body.decode()}" in shown
-    clinic.letters("replay", row[0])
+    cli.dead_letters("replay", row[0])
     message = take(amqp_uri, REQUESTS.name)
     assert message is not None
     assert body_of(message) == strict_json.loads(body)
@@ -245,16 +247,16 @@ def test_a_message_that_the_broker_itself_gave_up_is_listed_with_its_reason(
         pytest.param(b"\xff\x00\x1b[31m", {}, id="no text"),
     ],
 )
-def test_an_unreadable_message_that_was_rejected_can_be_looked_at(
-    clinic: Clinic, amqp_uri: str, body: bytes, headers: dict[str, Any]
+def test_an_unreadable_rejected_message_can_be_inspected_and_replayed(
+    cli: CommandLine, amqp_uri: str, body: bytes, headers: dict[str, Any]
 ) -> None:
     put(amqp_uri, REQUESTS.name, body, content_type="application/x-nonsense", headers=headers)
     reject(amqp_uri, REQUESTS.name)
-    (row,) = eventually(clinic.listed)
+    (row,) = eventually(cli.listed_rows)
     assert row[2] == "rejected"
-    shown = clinic.letters("show", row[0])
+    shown = cli.dead_letters("show", row[0])
     assert shown[-1].startswith("body: ")
-    clinic.letters("replay", row[0])
+    cli.dead_letters("replay", row[0])
     message = take(amqp_uri, REQUESTS.name)
     assert message is not None
     assert (message.body, message.content_type) == (body, "application/x-nonsense")
@@ -275,26 +277,26 @@ def test_an_unreadable_message_that_was_rejected_can_be_looked_at(
     ],
     ids=repr,
 )
-def test_headers_of_somebody_else_stop_nobody(
-    clinic: Clinic, amqp_uri: str, headers: dict[str, Any]
+def test_malformed_headers_do_not_block_other_dead_letters(
+    cli: CommandLine, amqp_uri: str, headers: dict[str, Any]
 ) -> None:
     park(amqp_uri, headers=headers)
     innocent = park(amqp_uri)
-    _, *rows, count = clinic.letters("list")
+    _, *rows, count = cli.dead_letters("list")
     assert [row.startswith(innocent) for row in rows].count(True) == 1
     assert count == "2 dead letters"
-    assert clinic.letters("replay", "--all")[-1] == "Replayed: 2"
+    assert cli.dead_letters("replay", "--all")[-1] == "Replayed: 2"
     assert depth(amqp_uri, REQUESTS.name) == 2
 
 
 # --- show
 
 
-def test_one_letter_is_shown_with_its_headers_and_its_body(clinic: Clinic, amqp_uri: str) -> None:
+def test_a_dead_letter_is_shown_with_its_headers_and_body(cli: CommandLine, amqp_uri: str) -> None:
     park(amqp_uri)
     body = strict_json.dumps(request())
     id_ = park(amqp_uri, body, headers={"nameko.request_id": "r-1"})
-    shown = dict(line.partition(": ")[::2] for line in clinic.letters("show", id_))
+    shown = dict(line.partition(": ")[::2] for line in cli.dead_letters("show", id_))
     headers = strict_json.loads(shown.pop("headers").encode())
     assert shown == {
         "id": id_,
@@ -312,122 +314,132 @@ def test_one_letter_is_shown_with_its_headers_and_its_body(clinic: Clinic, amqp_
     )
 
 
-def test_an_unknown_id_is_one_line(clinic: Clinic, amqp_uri: str) -> None:
+def test_an_unknown_id_is_reported_in_one_line(cli: CommandLine, amqp_uri: str) -> None:
     park(amqp_uri)
-    assert clinic.fails("show", "nobody") == (1, "Error: there is no dead letter nobody\n")
+    assert cli.fail("show", "nobody") == (1, "Error: there is no dead letter nobody\n")
 
 
 # --- replay
 
 
-def test_a_letter_is_replayed_by_its_id_as_if_it_were_new(clinic: Clinic, amqp_uri: str) -> None:
+def test_a_dead_letter_replayed_by_id_starts_over_as_a_new_message(
+    cli: CommandLine, amqp_uri: str
+) -> None:
     body = strict_json.dumps(request())
     ids = [
         park(amqp_uri),
         park(amqp_uri, body, headers={"nameko.request_id": "r-1"}),
         park(amqp_uri),
     ]
-    assert clinic.letters("replay", ids[1])[-1] == "Replayed: 1"
-    (message,) = all_in(amqp_uri, REQUESTS.name)
+    assert cli.dead_letters("replay", ids[1])[-1] == "Replayed: 1"
+    (message,) = take_all(amqp_uri, REQUESTS.name)
     assert body_of(message) == strict_json.loads(body)
     assert message.content_type == "application/json"
     assert message.properties["delivery_mode"] == 2
-    # All its attempts are before it, and whoever follows it still finds its request.
+    # It has all its attempts again, and keeps its request id for tracing.
     assert headers_of(message) == {
         "x-replay-count": 1,
         "nameko.request_id": "r-1",
     }
-    assert [row[0] for row in clinic.listed()] == [ids[0], ids[2]]
+    assert [row[0] for row in cli.listed_rows()] == [ids[0], ids[2]]
 
 
-def test_several_ids_may_be_named(clinic: Clinic, amqp_uri: str) -> None:
+def test_several_ids_can_be_replayed_at_once(cli: CommandLine, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(3)]
-    assert clinic.letters("replay", ids[2], ids[0])[-1] == "Replayed: 2"
-    assert [row[0] for row in clinic.listed()] == [ids[1]]
+    assert cli.dead_letters("replay", ids[2], ids[0])[-1] == "Replayed: 2"
+    assert [row[0] for row in cli.listed_rows()] == [ids[1]]
 
 
-def test_letters_are_replayed_by_their_cause(clinic: Clinic, amqp_uri: str) -> None:
+def test_dead_letters_are_replayed_by_error_code(cli: CommandLine, amqp_uri: str) -> None:
     kept = park(amqp_uri, headers={"x-error-code": "poison_message"})
     for _ in range(2):
         park(amqp_uri)
-    assert clinic.letters("replay", "--error-code", "check_unavailable")[-1] == "Replayed: 2"
-    assert [row[0] for row in clinic.listed()] == [kept]
+    assert cli.dead_letters("replay", "--error-code", "check_unavailable")[-1] == "Replayed: 2"
+    assert [row[0] for row in cli.listed_rows()] == [kept]
 
 
-def test_all_letters_go_back_to_the_queue_that_each_came_from(
-    clinic: Clinic, amqp_uri: str
+def test_replaying_all_returns_each_dead_letter_to_its_original_queue(
+    cli: CommandLine, amqp_uri: str
 ) -> None:
     for _ in range(2):
         park(amqp_uri)
     park(amqp_uri, work=EMAIL)
-    assert clinic.letters("replay", "--all")[-1] == "Replayed: 3"
-    assert clinic.listed() == []
+    assert cli.dead_letters("replay", "--all")[-1] == "Replayed: 3"
+    assert cli.listed_rows() == []
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, EMAIL.name)) == (2, 1)
 
 
-def test_a_webhook_that_was_given_up_is_told_when_a_person_replays_it(
-    clinic: Clinic,
+def test_a_failed_webhook_is_sent_again_when_its_dead_letter_is_replayed(
+    cli: CommandLine,
     store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     amqp_uri: str,
 ) -> None:
-    with receiving() as receiver:
-        receiver.answers = [410]
-        config["WEBHOOK"] = {"url": receiver.url, "secret": "known to the receiver"}
+    with receiving() as endpoint:
+        endpoint.answers = [410]
+        config["WEBHOOK"] = {"url": endpoint.url, "secret": "known to the receiver"}
         service = container_factory(WebhookService, config)
         service.start()
         event = rejection_of(pending(store, "ana@example.com"), store)
         put(amqp_uri, WEBHOOK.name, event, content_type="application/json")
-        (row,) = eventually(clinic.listed)
+        (row,) = eventually(cli.listed_rows)
         assert row[1:3] == [WEBHOOK.dead_letter, "webhook_rejected"]
-        clinic.letters("replay", row[0])
-        eventually(lambda: len(receiver.calls) == 2)
+        cli.dead_letters("replay", row[0])
+        eventually(lambda: len(endpoint.calls) == 2)
         service.stop()
-    assert receiver.told[0] == receiver.told[1]
-    assert clinic.listed() == []
+    assert endpoint.told[0] == endpoint.told[1]
+    assert cli.listed_rows() == []
 
 
-def test_letters_of_a_webhook_that_is_off_can_be_looked_at(clinic: Clinic, amqp_uri: str) -> None:
+def test_dead_letters_of_a_disabled_webhook_can_be_listed_and_dropped(
+    cli: CommandLine, amqp_uri: str
+) -> None:
     park(amqp_uri, work=WEBHOOK)
-    assert clinic.listed()[0][1] == WEBHOOK.dead_letter
-    assert clinic.letters("drop", "--all", "--yes")[-1] == "Dropped: 1"
+    assert cli.listed_rows()[0][1] == WEBHOOK.dead_letter
+    assert cli.dead_letters("drop", "--all", "--yes")[-1] == "Dropped: 1"
 
 
-def test_an_id_and_a_cause_must_both_fit(clinic: Clinic, amqp_uri: str) -> None:
+def test_an_id_and_an_error_code_must_both_match(cli: CommandLine, amqp_uri: str) -> None:
     id_ = park(amqp_uri)
-    assert clinic.letters("replay", id_, "--error-code", "poison_message")[-1] == "Replayed: 0"
+    assert cli.dead_letters("replay", id_, "--error-code", "poison_message")[-1] == "Replayed: 0"
     assert depth(amqp_uri, REQUESTS.name) == 0
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(clinic: Clinic, amqp_uri: str) -> None:
+def test_a_dry_run_prints_the_selection_and_changes_nothing(
+    cli: CommandLine, amqp_uri: str
+) -> None:
     ids = [park(amqp_uri) for _ in range(2)]
-    lines = clinic.letters("replay", "--all", "--dry-run")
+    lines = cli.dead_letters("replay", "--all", "--dry-run")
     assert lines[:2] == [f"{id_} check_unavailable" for id_ in ids]
     assert "dry run" in lines[2]
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, REQUESTS.dead_letter)) == (0, 2)
 
 
-def test_each_replay_is_counted_in_the_letter(clinic: Clinic, amqp_uri: str) -> None:
+def test_each_replay_increments_the_replay_count_of_the_message(
+    cli: CommandLine, amqp_uri: str
+) -> None:
     park(amqp_uri, b"{", headers={"x-replay-count": 4})
-    assert clinic.listed()[0][4] == "4"
-    clinic.letters("replay", "--all")
-    (message,) = all_in(amqp_uri, REQUESTS.name)
+    assert cli.listed_rows()[0][4] == "4"
+    cli.dead_letters("replay", "--all")
+    (message,) = take_all(amqp_uri, REQUESTS.name)
     assert message.headers["x-replay-count"] == 5
 
 
 @pytest.mark.parametrize("command", [["replay"], ["replay", "--dry-run"], ["drop", "--yes"]])
-def test_nothing_named_is_a_wrong_use(clinic: Clinic, amqp_uri: str, command: list[str]) -> None:
+def test_a_command_without_a_selection_is_a_usage_error(
+    cli: CommandLine, amqp_uri: str, command: list[str]
+) -> None:
     park(amqp_uri)
-    code, told = clinic.fails(*command)
+    code, output = cli.fail(*command)
     assert code == 2
-    assert told.startswith("Usage: python -m clinic dead-letters")
-    assert told.splitlines()[-1] == "Error: name the dead letters: ids, --error-code or --all"
+    assert output.startswith("Usage: python -m clinic dead-letters")
+    assert output.splitlines()[-1] == "Error: name the dead letters: ids, --error-code or --all"
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, REQUESTS.dead_letter)) == (0, 1)
 
 
-def test_what_is_dead_lettered_again_after_a_replay_has_used_up_new_attempts(
-    clinic: Clinic,
+def test_a_replayed_message_is_dead_lettered_again_only_after_new_attempts(
+    cli: CommandLine,
     store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
@@ -437,16 +449,16 @@ def test_what_is_dead_lettered_again_after_a_replay_has_used_up_new_attempts(
     worker = container_factory(BookingWorker, config)
     worker.start()
     first = park(amqp_uri, message_of(pending(store)))
-    clinic.letters("replay", first)
-    (row,) = eventually(clinic.listed)
+    cli.dead_letters("replay", first)
+    (row,) = eventually(cli.listed_rows)
     worker.stop()
     assert row[2:5] == ["check_unavailable", "3", "1"]
     assert row[0] != first
     assert row[5] > to_wire(DEAD_LETTERED_AT + timedelta(days=1))
 
 
-def test_a_replayed_booking_is_decided_and_asks_for_attention_no_more(
-    clinic: Clinic,
+def test_replaying_a_request_decides_the_booking_and_clears_its_review_flag(
+    cli: CommandLine,
     store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
@@ -454,21 +466,21 @@ def test_a_replayed_booking_is_decided_and_asks_for_attention_no_more(
 ) -> None:
     config["AVAILABILITY"]["failure_rate"] = 1
     config["BOOKING_RETRY"]["max_attempts"] = 1
-    broken = container_factory(BookingWorker, config)
-    broken.start()
+    failing = container_factory(BookingWorker, config)
+    failing.start()
     booking = pending(store)
     put(amqp_uri, REQUESTS.name, message_of(booking), content_type="application/json")
     eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == 1)
-    broken.stop()
+    failing.stop()
     assert store.get(booking.id).attention is not None
     config["AVAILABILITY"]["failure_rate"] = 0
-    mended = container_factory(BookingWorker, config)
-    mended.start()
-    clinic.letters("replay", "--error-code", "check_unavailable")
+    repaired = container_factory(BookingWorker, config)
+    repaired.start()
+    cli.dead_letters("replay", "--error-code", "check_unavailable")
     after = eventually(lambda: decided(store, booking))
-    mended.stop()
+    repaired.stop()
     assert (after.status, after.reason, after.attention) == ("rejected", "past", None)
-    assert clinic.listed() == []
+    assert cli.listed_rows() == []
 
 
 def rejection_of(booking: Booking, store: BookingRepository) -> bytes:
@@ -483,8 +495,8 @@ def decided(store: BookingRepository, booking: Booking) -> Booking | None:
     return current if current.status is not Status.PENDING else None
 
 
-def test_a_replayed_letter_to_a_patient_is_tried_again(
-    clinic: Clinic,
+def test_a_replayed_email_is_attempted_again(
+    cli: CommandLine,
     store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
@@ -498,20 +510,20 @@ def test_a_replayed_letter_to_a_patient_is_tried_again(
     event = rejection_of(booking, store)
     put(amqp_uri, EMAIL.name, event, content_type="application/json")
     eventually(lambda: depth(amqp_uri, EMAIL.dead_letter) == 1)
-    # Still refused, it is dead_lettered again; mended, it goes out.
-    clinic.letters("replay", "--error-code", "recipient_rejected")
-    (row,) = eventually(clinic.listed)
+    # While the address is rejected it is dead-lettered again; once fixed, it is sent.
+    cli.dead_letters("replay", "--error-code", "recipient_rejected")
+    (row,) = eventually(cli.listed_rows)
     assert row[2:5] == ["recipient_rejected", "1", "1"]
     database["bookings"].update_one(
         {"_id": booking.id}, {"$set": {"patientEmail": "ana@example.com"}}
     )
-    clinic.letters("replay", row[0])
-    (letter,) = eventually(mailbox.letters)
-    assert letter["To"] == "ana@example.com"
+    cli.dead_letters("replay", row[0])
+    (email,) = eventually(mailbox.letters)
+    assert email["To"] == "ana@example.com"
     states = [row["state"] for row in eventually(lambda: list(sent(database)))]
     assert states == ["sent"]
     service.stop()
-    assert clinic.listed() == []
+    assert cli.listed_rows() == []
 
 
 def sent(database: Database[Any]) -> Any:
@@ -521,7 +533,7 @@ def sent(database: Database[Any]) -> Any:
 # --- many
 
 
-def park_many(amqp_uri: str, bodies: Sequence[bytes]) -> None:
+def publish_dead_letters(amqp_uri: str, bodies: Sequence[bytes]) -> None:
     with Connection(amqp_uri, transport_options={"confirm_publish": False}) as connection:
         channel = connection.default_channel
         for number, body in enumerate(bodies):
@@ -533,42 +545,42 @@ def park_many(amqp_uri: str, bodies: Sequence[bytes]) -> None:
     eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) == len(bodies))
 
 
-#: A replay that is killed between the publishing of a letter and its acknowledgement.
-DIES_AT_THE_ACK = """
+#: A replay that is killed between publishing a message and acknowledging its dead letter.
+KILLED_BEFORE_ACK = """
 import os, signal, sys
 from kombu.message import Message
 from clinic.__main__ import main
 
 acks, last, ack = 0, int(sys.argv.pop()), Message.ack
 
-def ack_or_die(message):
+def ack_or_kill(message):
     global acks
     acks += 1
     if acks == last:
         os.kill(os.getpid(), signal.SIGKILL)
     ack(message)
 
-Message.ack = ack_or_die
+Message.ack = ack_or_kill
 main()
 """
 
 
-def test_a_replay_that_dies_midway_loses_and_doubles_nothing(
-    clinic: Clinic,
+def test_a_replay_killed_midway_loses_no_message_and_duplicates_no_decision(
+    cli: CommandLine,
     store: BookingRepository,
     config: dict[str, Any],
     container_factory: Any,
     amqp_uri: str,
 ) -> None:
     bookings = [pending(store) for _ in range(MANY)]
-    park_many(amqp_uri, [message_of(booking) for booking in bookings])
-    dead = clinic.run("dead-letters", "replay", "--all", "120", program=("-c", DIES_AT_THE_ACK))
-    assert dead.returncode == -signal.SIGKILL
-    # One more than was acknowledged has been sent, and lies in both queues.
+    publish_dead_letters(amqp_uri, [message_of(booking) for booking in bookings])
+    killed = cli.run("dead-letters", "replay", "--all", "120", program=("-c", KILLED_BEFORE_ACK))
+    assert killed.returncode == -signal.SIGKILL
+    # One more than was acknowledged has been published, and is now in both queues.
     assert depth(amqp_uri, REQUESTS.name) == 120
     eventually(lambda: depth(amqp_uri, REQUESTS.dead_letter) > MANY - 120)
     rest = depth(amqp_uri, REQUESTS.dead_letter)
-    assert clinic.letters("replay", "--all")[-1] == f"Replayed: {rest}"
+    assert cli.dead_letters("replay", "--all")[-1] == f"Replayed: {rest}"
     assert depth(amqp_uri, REQUESTS.name) > MANY
     worker = container_factory(BookingWorker, config)
     worker.start()
@@ -580,12 +592,10 @@ def test_a_replay_that_dies_midway_loses_and_doubles_nothing(
     assert depth(amqp_uri, REQUESTS.dead_letter) == 0
 
 
-def test_hundreds_of_letters_are_replayed_in_their_order_and_in_reasonable_time(
-    clinic: Clinic, amqp_uri: str
-) -> None:
+def test_hundreds_of_dead_letters_are_replayed_in_order(cli: CommandLine, amqp_uri: str) -> None:
     bodies = [strict_json.dumps(request()) for _ in range(MANY)]
-    park_many(amqp_uri, bodies)
-    assert clinic.letters("replay", "--all")[-1] == f"Replayed: {MANY}"
+    publish_dead_letters(amqp_uri, bodies)
+    assert cli.dead_letters("replay", "--all")[-1] == f"Replayed: {MANY}"
     with Connection(amqp_uri) as connection:
         channel = connection.default_channel
         channel.auto_decode = False
@@ -596,56 +606,58 @@ def test_hundreds_of_letters_are_replayed_in_their_order_and_in_reasonable_time(
 # --- drop
 
 
-def test_a_drop_asks_first(clinic: Clinic, amqp_uri: str) -> None:
+def test_drop_asks_for_confirmation(cli: CommandLine, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(2)]
-    kept = clinic.run("dead-letters", "drop", ids[0], said="n\n")
+    kept = cli.run("dead-letters", "drop", ids[0], stdin="n\n")
     assert kept.returncode == 1
     assert "can't be recovered" in kept.stdout
     assert depth(amqp_uri, REQUESTS.dead_letter) == 2
-    gone = clinic.run("dead-letters", "drop", ids[0], said="y\n")
+    gone = cli.run("dead-letters", "drop", ids[0], stdin="y\n")
     assert gone.returncode == 0
-    assert [row[0] for row in clinic.listed()] == [ids[1]]
+    assert [row[0] for row in cli.listed_rows()] == [ids[1]]
 
 
-def test_a_drop_that_nobody_can_confirm_drops_nothing(clinic: Clinic, amqp_uri: str) -> None:
+def test_drop_without_confirmation_changes_nothing(cli: CommandLine, amqp_uri: str) -> None:
     park(amqp_uri)
-    assert clinic.fails("drop", "--all")[0] == 1
+    assert cli.fail("drop", "--all")[0] == 1
     assert depth(amqp_uri, REQUESTS.dead_letter) == 1
 
 
-def test_a_confirmed_drop_goes_by_the_same_names(clinic: Clinic, amqp_uri: str) -> None:
+def test_drop_accepts_the_same_selections_as_replay(cli: CommandLine, amqp_uri: str) -> None:
     ids = [park(amqp_uri) for _ in range(3)]
     poison = park(amqp_uri, b"{", headers={"x-error-code": "poison_message"})
-    clinic.letters("drop", "--yes", "--all", "--dry-run")
-    assert len(clinic.listed()) == 4
-    assert clinic.letters("drop", "--yes", "--error-code", "poison_message")[-1] == "Dropped: 1"
-    assert poison not in str(clinic.listed())
-    clinic.letters("drop", "--yes", ids[1])
-    assert [row[0] for row in clinic.listed()] == [ids[0], ids[2]]
-    clinic.letters("drop", "--yes", "--all")
-    assert clinic.listed() == []
+    cli.dead_letters("drop", "--yes", "--all", "--dry-run")
+    assert len(cli.listed_rows()) == 4
+    assert cli.dead_letters("drop", "--yes", "--error-code", "poison_message")[-1] == "Dropped: 1"
+    assert poison not in str(cli.listed_rows())
+    cli.dead_letters("drop", "--yes", ids[1])
+    assert [row[0] for row in cli.listed_rows()] == [ids[0], ids[2]]
+    cli.dead_letters("drop", "--yes", "--all")
+    assert cli.listed_rows() == []
     assert depth(amqp_uri, REQUESTS.name) == 0
 
 
-# --- what stands in the way
+# --- errors
 
 
 @pytest.mark.parametrize("command", [["list"], ["replay", "--all"]], ids=str)
-def test_a_broker_that_is_away_is_one_line_without_the_password(command: list[str]) -> None:
-    nowhere = Clinic(f"amqp://clinic:geheim@127.0.0.1:{free_port()}/")
-    code, told = nowhere.fails(*command)
-    (line,) = told.splitlines()
+def test_an_unreachable_broker_is_reported_in_one_line_without_the_password(
+    command: list[str],
+) -> None:
+    unreachable = CommandLine(f"amqp://clinic:geheim@127.0.0.1:{free_port()}/")
+    code, output = unreachable.fail(*command)
+    (line,) = output.splitlines()
     assert code == 1
     assert line.startswith("Error: the broker can't be reached: ")
     assert "geheim" not in line
 
 
-def test_a_broker_that_does_not_know_us_is_one_line_without_the_password(
+def test_rejected_credentials_are_reported_in_one_line_without_the_password(
     rabbit_node: RabbitNode,
 ) -> None:
-    stranger = Clinic(f"amqp://clinic:geheim@127.0.0.1:{rabbit_node.port}/")
-    code, told = stranger.fails("list")
-    (line,) = told.splitlines()
+    unauthorized = CommandLine(f"amqp://clinic:geheim@127.0.0.1:{rabbit_node.port}/")
+    code, output = unauthorized.fail("list")
+    (line,) = output.splitlines()
     assert (code, "geheim" in line) == (1, False)
     assert line.startswith("Error: the broker can't be reached: ")
 
@@ -661,19 +673,19 @@ def test_a_broker_that_does_not_know_us_is_one_line_without_the_password(
         pytest.param(lambda file: file.write_text("AMQP_URI: [\n"), id="not YAML"),
     ],
 )
-def test_a_configuration_that_is_none_is_one_line_with_its_path(
+def test_an_invalid_configuration_file_is_reported_in_one_line_with_its_path(
     tmp_path: Path, write: Callable[[Path], object]
 ) -> None:
     file = tmp_path / "clinic.yaml"
     write(file)
-    nowhere = Clinic("amqp://127.0.0.1:1/")
-    run = nowhere.run("--config", str(file), "dead-letters", "list")
+    unreachable = CommandLine("amqp://127.0.0.1:1/")
+    run = unreachable.run("--config", str(file), "dead-letters", "list")
     (line,) = run.stderr.splitlines()
     assert run.returncode == 1
     assert line.startswith(f"Error: {file}: ")
 
 
-def test_help_names_the_commands(clinic: Clinic) -> None:
-    told = "\n".join(clinic.letters("--help"))
+def test_help_lists_the_commands(cli: CommandLine) -> None:
+    output = "\n".join(cli.dead_letters("--help"))
     for command in ("list", "show", "replay", "drop"):
-        assert f"\n  {command} " in told
+        assert f"\n  {command} " in output

@@ -1,4 +1,4 @@
-"""A message that ends each of its consumers is delivered so often, and no more."""
+"""A message that crashes every consumer is dead-lettered at the delivery limit."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from tests.amqp import depth, put
 from tests.conftest import eventually
 
 
-def test_a_message_that_kills_each_consumer_ends_in_the_dead_letters(amqp_uri: str) -> None:
+def test_a_message_that_crashes_every_consumer_is_dead_lettered(amqp_uri: str) -> None:
     put(amqp_uri, BOOKING_REQUESTS.name, b"{}")
 
-    def is_dead() -> bool:
+    def is_dead_lettered() -> bool:
         connection = Connection(amqp_uri)
         connection.default_channel.basic_get(BOOKING_REQUESTS.name)
         connection.collect()
         return depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 1
 
-    eventually(is_dead)
-    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        assert [letter.error_code for letter in letters.fetch_all()] == ["delivery_limit"]
+    eventually(is_dead_lettered)
+    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as dead_letters:
+        assert [dead_letter.error_code for dead_letter in dead_letters.fetch_all()] == [
+            "delivery_limit"
+        ]

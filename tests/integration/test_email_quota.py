@@ -1,4 +1,4 @@
-"""How many e-mails one address receives, with a real mail server and a real database."""
+"""The limit of emails per address, with a real mail server and a real database."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ Deliver = Callable[[BookingStateChanged], None]
 def make_delivery(
     bookings: BookingRepository, config: dict[str, Any], mailbox: Mailbox
 ) -> Callable[[Database[Any]], Deliver]:
-    """Makes notifiers, each with a quota of its own over the same database."""
+    """Makes notifiers over one database, each with a quota object of its own."""
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
     own = notification_settings(config)
-    writer = EmailComposer(own.sender, own.zone, own.slot)
+    composer = EmailComposer(own.sender, own.zone, own.slot)
 
     def make(database: Database[Any]) -> Deliver:
         delivery_log = DeliveryLog(database, "email", 60, EmailQuota(database, LIMIT))
 
         def deliver(event: BookingStateChanged) -> None:
             delivery: Delivery[OutgoingEmail] = Delivery(
-                bookings, delivery_log, own.channel, writer.compose, limited=limited_address
+                bookings, delivery_log, own.channel, composer.compose, limited=limited_address
             )
             delivery.deliver(event)
 
@@ -79,16 +79,16 @@ def rejected(
     bookings: BookingRepository, address: str = ANA, by: str = "patient"
 ) -> BookingStateChanged:
     booking = put_booking(bookings, patient_email=address, by=by)
-    return take(bookings, steps.reject(booking, reason="slot_full", at=now(), by="booking_worker"))
+    return apply(bookings, steps.reject(booking, reason="slot_full", at=now(), by="booking_worker"))
 
 
 def confirmed(bookings: BookingRepository, seat: int = 0) -> tuple[Booking, BookingStateChanged]:
     booking = put_booking(bookings, patient_email=ANA, by="patient")
-    event = take(bookings, steps.confirm(booking, seat=seat, at=now(), by="booking_worker"))
+    event = apply(bookings, steps.confirm(booking, seat=seat, at=now(), by="booking_worker"))
     return bookings.get(booking.id), event
 
 
-def take(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
+def apply(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
@@ -98,12 +98,12 @@ def states(database: Database[Any]) -> list[str]:
     return [row["state"] for row in rows.sort("createdAt", 1)]
 
 
-def used_up(bookings: BookingRepository, deliver: Deliver) -> None:
+def use_up_quota(bookings: BookingRepository, deliver: Deliver) -> None:
     for _ in range(LIMIT):
         deliver(rejected(bookings))
 
 
-def test_an_address_receives_no_more_e_mails_than_the_limit(
+def test_an_address_receives_no_more_emails_than_the_limit(
     deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     suppressed = NOTIFICATIONS.labels("email", "suppressed")
@@ -117,10 +117,10 @@ def test_an_address_receives_no_more_e_mails_than_the_limit(
     assert suppressed._value.get() - before == 4
 
 
-def test_what_was_suppressed_stays_so_when_its_event_comes_again(
+def test_a_suppressed_email_stays_suppressed_when_its_event_is_redelivered(
     deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
-    used_up(bookings, deliver)
+    use_up_quota(bookings, deliver)
     event = rejected(bookings)
     for _ in range(3):
         deliver(event)
@@ -128,7 +128,7 @@ def test_what_was_suppressed_stays_so_when_its_event_comes_again(
     assert len(mailbox.letters()) == LIMIT
 
 
-def test_an_event_that_comes_again_counts_once(
+def test_a_redelivered_event_counts_once(
     deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     event = rejected(bookings)
@@ -139,35 +139,35 @@ def test_an_event_that_comes_again_counts_once(
     assert states(database) == ["sent"] * LIMIT
 
 
-def test_every_step_that_a_patient_takes_counts(
+def test_every_transition_by_a_patient_counts(
     deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     deliver(event)
     for number in range(1, LIMIT + 3):
         date = booking.date + timedelta(hours=number)
-        move = steps.reschedule(booking, date=date, seat=0, at=now(), by="patient")
-        deliver(take(bookings, move))
+        transition = steps.reschedule(booking, date=date, seat=0, at=now(), by="patient")
+        deliver(apply(bookings, transition))
         booking = bookings.get(booking.id)
     assert len(mailbox.letters()) == LIMIT
 
 
 @pytest.mark.parametrize("by", ["staff", "rpc"])
-def test_what_the_clinic_does_is_always_told(
+def test_emails_about_changes_by_the_clinic_are_never_suppressed(
     deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, by: str
 ) -> None:
     booking, _ = confirmed(bookings)
-    used_up(bookings, deliver)
-    cancel = steps.cancel(booking, reason="cancelled_by_clinic", at=now(), by=by)
-    deliver(take(bookings, cancel))
+    use_up_quota(bookings, deliver)
+    transition = steps.cancel(booking, reason="cancelled_by_clinic", at=now(), by=by)
+    deliver(apply(bookings, transition))
     deliver(rejected(bookings, by=by))
     assert len(mailbox.letters()) == LIMIT + 2
 
 
-def test_an_address_that_is_confirmed_has_no_limit(
+def test_a_confirmed_address_has_no_limit(
     deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
-    used_up(bookings, deliver)
+    use_up_quota(bookings, deliver)
     ConfirmedAddresses(database).add("Ana@example.com")
     ConfirmedAddresses(database).add(ANA)
     for _ in range(4):
@@ -175,10 +175,10 @@ def test_an_address_that_is_confirmed_has_no_limit(
     assert len(mailbox.letters()) == LIMIT + 4
 
 
-def test_a_day_later_the_address_receives_e_mails_again(
+def test_the_limit_resets_after_a_day(
     deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
-    used_up(bookings, deliver)
+    use_up_quota(bookings, deliver)
     a_day_ago = {"$set": {"takenAt": now() - PERIOD}}
     database["notifications"].update_many({}, a_day_ago)
     for _ in range(LIMIT + 2):
@@ -186,10 +186,10 @@ def test_a_day_later_the_address_receives_e_mails_again(
     assert len(mailbox.letters()) == 2 * LIMIT
 
 
-def test_staff_may_send_what_was_suppressed(
+def test_staff_can_resend_a_suppressed_email(
     deliver: Deliver, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
-    used_up(bookings, deliver)
+    use_up_quota(bookings, deliver)
     event = rejected(bookings)
     deliver(event)
     notifications = Notifications(database)
@@ -199,7 +199,7 @@ def test_staff_may_send_what_was_suppressed(
     assert len(mailbox.letters()) == LIMIT + 1
 
 
-def test_two_notifiers_together_keep_to_the_limit(
+def test_concurrent_notifiers_share_one_limit(
     make_delivery: Callable[[Database[Any]], Deliver],
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -207,14 +207,14 @@ def test_two_notifiers_together_keep_to_the_limit(
 ) -> None:
     notifiers = [make_delivery(database) for _ in range(2)]
     events = [rejected(bookings) for _ in range(20)]
-    racers = [eventlet.spawn(notifiers[n % 2], event) for n, event in enumerate(events)]
-    for racer in racers:
-        racer.wait()
+    deliveries = [eventlet.spawn(notifiers[n % 2], event) for n, event in enumerate(events)]
+    for delivery in deliveries:
+        delivery.wait()
     assert sorted(states(database)) == ["sent"] * LIMIT + ["suppressed"] * (20 - LIMIT)
     assert [each["To"] for each in mailbox.letters()].count(ANA) == LIMIT
 
 
-def test_an_ordinary_e_mail_costs_as_many_operations_as_without_a_quota(
+def test_the_quota_adds_no_operation_to_an_ordinary_email(
     make_delivery: Callable[[Database[Any]], Deliver],
     bookings: BookingRepository,
     counted: Database[Any],
@@ -227,7 +227,7 @@ def test_an_ordinary_e_mail_costs_as_many_operations_as_without_a_quota(
     assert operations.names == ["insert", "update"]
 
 
-def test_the_delivery_log_has_no_address(
+def test_the_delivery_log_contains_no_email_address(
     deliver: Deliver, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     deliver(rejected(bookings))

@@ -1,4 +1,4 @@
-"""Wrong credentials of one client, at every place that takes one."""
+"""The rate limit of wrong credentials per client, on every endpoint that accepts them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def client(store: BookingRepository) -> FlaskClient:
 
 @pytest.fixture
 def booked(store: BookingRepository) -> tuple[Booking, str, str]:
-    """A booking with its manage token and its link code."""
+    """A booking with its management token and its link code."""
     booking, (token, access) = requested(), create_credentials()
     store.insert(booking, access)
     return booking, token, link_code(SECRET, booking.id, access.salt)
@@ -82,14 +82,14 @@ def exhaust(client: FlaskClient, address: str = "192.0.2.1") -> None:
         pass
 
 
-def test_hundreds_of_wrong_keys_are_soon_answered_with_429(client: FlaskClient) -> None:
-    answers = [read_list(client, f"wrong-{number}") for number in range(500)]
-    assert [each.status_code for each in answers] == [401] * LIMIT + [429] * (500 - LIMIT)
-    assert answers[-1].get_json()["code"] == "too_many_requests"
-    assert 0 < int(answers[-1].headers["Retry-After"]) <= 3600
+def test_wrong_keys_are_rate_limited_with_429(client: FlaskClient) -> None:
+    responses = [read_list(client, f"wrong-{number}") for number in range(500)]
+    assert [each.status_code for each in responses] == [401] * LIMIT + [429] * (500 - LIMIT)
+    assert responses[-1].get_json()["code"] == "too_many_requests"
+    assert 0 < int(responses[-1].headers["Retry-After"]) <= 3600
 
 
-def test_the_right_key_gets_in_whatever_others_at_that_address_do(client: FlaskClient) -> None:
+def test_a_valid_key_is_accepted_from_a_rate_limited_address(client: FlaskClient) -> None:
     exhaust(client)
     assert read_list(client, KEY).status_code == 200
     assert client.get("/metrics", headers=headers("192.0.2.1", KEY)).status_code == 200
@@ -97,14 +97,14 @@ def test_the_right_key_gets_in_whatever_others_at_that_address_do(client: FlaskC
     assert read_list(client, "wrong").status_code == 429
 
 
-def test_the_right_token_and_code_of_a_booking_get_in_too(
+def test_a_valid_token_and_link_code_are_accepted_from_a_rate_limited_address(
     client: FlaskClient, booked: tuple[Booking, str, str]
 ) -> None:
     exhaust(client)
-    booking, *right = booked
-    for token in right:
-        answer = client.get(f"/booking/{booking.id}", headers=headers("192.0.2.1", token))
-        assert answer.get_json()["patientEmail"] == booking.patient_email
+    booking, *credentials = booked
+    for token in credentials:
+        response = client.get(f"/booking/{booking.id}", headers=headers("192.0.2.1", token))
+        assert response.get_json()["patientEmail"] == booking.patient_email
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_the_right_token_and_code_of_a_booking_get_in_too(
         pytest.param(lambda c, _: sign_in(c, "wrong"), id="sign-in"),
     ],
 )
-def test_every_place_that_takes_a_credential_counts(
+def test_every_endpoint_that_accepts_credentials_counts_failures(
     client: FlaskClient,
     booked: tuple[Booking, str, str],
     attempt: Callable[[FlaskClient, str], TestResponse],
@@ -151,10 +151,12 @@ def test_every_place_that_takes_a_credential_counts(
     first = [attempt(client, booking_id).status_code for _ in range(LIMIT)]
     assert set(first) <= {401, 403}
     assert attempt(client, booking_id).status_code == 429
-    assert read_list(client, "wrong").status_code == 429  # all together
+    assert read_list(client, "wrong").status_code == 429  # all share one count
 
 
-def test_an_ipv6_network_is_one_client_and_others_are_not_affected(client: FlaskClient) -> None:
+def test_an_ipv6_network_counts_as_one_client_and_others_are_not_affected(
+    client: FlaskClient,
+) -> None:
     for number in range(LIMIT):
         read_list(client, "wrong", f"[2001:db8:1:1::{number:x}]:5000{number}")
     assert read_list(client, "wrong", "2001:db8:1:1::ffff").status_code == 429
@@ -162,13 +164,13 @@ def test_an_ipv6_network_is_one_client_and_others_are_not_affected(client: Flask
     assert read_list(client, "wrong", "192.0.2.1:50000").status_code == 401
 
 
-def test_what_comes_without_a_credential_is_no_attempt(client: FlaskClient) -> None:
+def test_a_request_without_credentials_is_not_counted_as_an_attempt(client: FlaskClient) -> None:
     for _ in range(LIMIT + 1):
         client.get("/bookings/", headers=headers("192.0.2.1"))
     assert read_list(client, "wrong").status_code == 401
 
 
-def test_the_log_does_not_grow_with_the_attempts(
+def test_the_log_does_not_grow_with_rate_limited_attempts(
     client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -179,7 +181,7 @@ def test_the_log_does_not_grow_with_the_attempts(
     assert events.count("rate_limited") == 1
 
 
-def test_counts_of_the_past_are_forgotten() -> None:
+def test_expired_counts_are_removed() -> None:
     attempts = FailedAttempts("5/second")
     for number in range(2000):
         attempts.count(f"client-{number}")
@@ -187,14 +189,14 @@ def test_counts_of_the_past_are_forgotten() -> None:
 
     others = count()
 
-    def is_forgotten() -> bool:
-        attempts.count(f"other-{next(others)}")  # whoever comes has the rest cleared away
+    def is_removed() -> bool:
+        attempts.count(f"other-{next(others)}")  # each new client triggers the cleanup
         return len(storage.storage) < 200
 
-    eventually(is_forgotten)
+    eventually(is_removed)
 
 
-def test_the_code_of_an_e_mail_confirms_its_address_and_the_token_does_not(
+def test_a_link_code_confirms_the_email_address_and_the_token_does_not(
     client: FlaskClient, booked: tuple[Booking, str, str], database: Database[Any]
 ) -> None:
     booking, token, code = booked

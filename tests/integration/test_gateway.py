@@ -1,5 +1,7 @@
-"""The documented calls, through Flask's test client and a real database. No relay runs: the
-gateway answers without any broker."""
+"""The documented HTTP calls, through Flask's test client and a real database.
+
+No relay runs: the gateway responds without a broker.
+"""
 
 from __future__ import annotations
 
@@ -57,12 +59,12 @@ FIELDS = {
 }
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
 STAFF_KEYS = frozenset({"staff-key-1", "staff-key-2"})
-RACERS = 12
+CONCURRENT_REQUESTS = 12
 
 
 @pytest.fixture
 def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
-    """A store whose relay is not started; its broker is nowhere."""
+    """A repository and a relay that is not started, for a broker that does not exist."""
     config = {
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
         "MONGODB_CONNECTION_URL": mongodb_uri,
@@ -90,7 +92,7 @@ def staff_client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
 
 @pytest.fixture
 def cut_off_client() -> Iterator[FlaskClient]:
-    """A gateway whose database is not there."""
+    """A gateway whose database is unreachable."""
     uri = f"mongodb://127.0.0.1:{free_port()}/clinic?serverSelectionTimeoutMS=100"
     config = {
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
@@ -107,9 +109,9 @@ def book(client: FlaskClient, headers: dict[str, str] | None = None, **fields: A
 
 
 def booked(client: FlaskClient, **fields: Any) -> dict[str, Any]:
-    answer = book(client, **fields)
-    assert answer.status_code == 201
-    booking: dict[str, Any] = answer.get_json()["booking"]
+    response = book(client, **fields)
+    assert response.status_code == 201
+    booking: dict[str, Any] = response.get_json()["booking"]
     return booking
 
 
@@ -121,18 +123,18 @@ def confirm(store: BookingRepository, booking_id: str) -> None:
     store.apply(steps.confirm(store.get(booking_id), seat=0, at=now(), by="test"))
 
 
-def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    """The problem of a refusal, which must have the shape of every refusal."""
-    assert answer.status_code == status
-    assert answer.mimetype == "application/problem+json"
-    body: dict[str, Any] = json.loads(answer.data)
+def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The body of a problem response, which must have the documented shape."""
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.data)
     assert {"type", "title", "status", "code"} <= set(body)
     assert (body["status"], body["code"]) == (status, code)
     return body
 
 
-def next_page(answer: TestResponse) -> str | None:
-    link = answer.headers.get("Link")
+def next_page(response: TestResponse) -> str | None:
+    link = response.headers.get("Link")
     if link is None:
         return None
     match = re.fullmatch(r'<(/bookings/\?[^>]+)>; rel="next"', link)
@@ -144,11 +146,11 @@ def next_page(answer: TestResponse) -> str | None:
 
 
 def test_the_documented_request_is_accepted(client: FlaskClient) -> None:
-    answer = book(client)
-    booking = answer.get_json()["booking"]
-    assert answer.status_code == 201
-    assert answer.mimetype == "application/json"
-    assert answer.headers["Location"] == f"/booking/{booking['id']}"
+    response = book(client)
+    booking = response.get_json()["booking"]
+    assert response.status_code == 201
+    assert response.mimetype == "application/json"
+    assert response.headers["Location"] == f"/booking/{booking['id']}"
     assert {name: booking[name] for name in EXAMPLE} == EXAMPLE
     assert booking["status"] == "pending"
 
@@ -159,13 +161,13 @@ def test_an_accepted_request_has_exactly_the_documented_fields(client: FlaskClie
     assert set(body["booking"]) == FIELDS | {"manageToken"}
 
 
-def test_an_id_is_a_random_uuid_4(client: FlaskClient) -> None:
+def test_a_booking_id_is_a_random_uuid_4(client: FlaskClient) -> None:
     one, other = booked(client)["id"], booked(client)["id"]
     assert one != other
     assert uuid.UUID(one).version == 4
 
 
-def test_an_accepted_request_is_in_the_database_with_its_message(
+def test_an_accepted_request_is_stored_with_its_outbox_message(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     booking = booked(client)
@@ -175,27 +177,29 @@ def test_an_accepted_request_is_in_the_database_with_its_message(
     assert [entry["type"] for entry in found["outbox"]] == ["booking_requested"]
 
 
-def test_the_token_itself_is_not_stored(client: FlaskClient, database: Database[Any]) -> None:
+def test_only_the_hash_of_the_management_token_is_stored(
+    client: FlaskClient, database: Database[Any]
+) -> None:
     booking = booked(client)
     found: Any = database["bookings"].find_one({"_id": booking["id"]})
     assert booking["manageToken"] not in repr(found)
     assert found["access"]["tokenFingerprint"] == fingerprint(booking["manageToken"])
 
 
-def test_a_date_of_any_offset_is_answered_in_utc(client: FlaskClient) -> None:
+def test_a_date_with_any_offset_is_returned_in_utc(client: FlaskClient) -> None:
     assert booked(client, date="2026-12-01T10:00:00+01:00")["date"] == "2026-12-01T09:00:00Z"
 
 
 @pytest.mark.parametrize("date", ["0001-01-03T00:00:00Z", "9999-12-28T23:59:59.999Z"])
-def test_a_date_at_the_ends_of_the_calendar_is_kept(client: FlaskClient, date: str) -> None:
+def test_the_earliest_and_latest_accepted_dates_are_kept(client: FlaskClient, date: str) -> None:
     booking = booked(client, date=date)
     assert client.get(f"/booking/{booking['id']}").get_json()["date"] == date
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
-def test_json_may_tell_its_charset(client: FlaskClient, content_type: str) -> None:
-    answer = client.post("/book", data=json.dumps(EXAMPLE), content_type=content_type)
-    assert answer.status_code == 201
+def test_a_json_content_type_may_name_its_charset(client: FlaskClient, content_type: str) -> None:
+    response = client.post("/book", data=json.dumps(EXAMPLE), content_type=content_type)
+    assert response.status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -217,7 +221,7 @@ def test_json_may_tell_its_charset(client: FlaskClient, content_type: str) -> No
         ("en;q=nan, es;q=inf", "es"),
         ("x" * 5000, "es"),
         ("en," * 333 + "e", "en"),
-        ("en," * 333 + "en", "es"),  # longer than anybody reads
+        ("en," * 333 + "en", "es"),  # longer than the header is read
     ],
     ids=lambda value: repr(value)[-30:],
 )
@@ -231,7 +235,7 @@ def test_the_patients_language_comes_from_accept_language(
 # --- Idempotency-Key
 
 
-def test_the_same_key_and_body_give_the_same_answer(
+def test_the_same_key_and_body_return_the_same_response(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     one, other = (book(client, {"Idempotency-Key": "key-1"}) for _ in range(2))
@@ -241,12 +245,12 @@ def test_the_same_key_and_body_give_the_same_answer(
     assert database["bookings"].count_documents({}) == 1
 
 
-def test_the_same_key_with_another_body_is_refused(
+def test_the_same_key_with_another_body_is_rejected(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     book(client, {"Idempotency-Key": "key-1"})
-    answer = book(client, {"Idempotency-Key": "key-1"}, patientName="Ana")
-    problem(answer, 422, "idempotency_conflict")
+    response = book(client, {"Idempotency-Key": "key-1"}, patientName="Ana")
+    problem(response, 422, "idempotency_conflict")
     assert database["bookings"].count_documents({}) == 1
 
 
@@ -262,7 +266,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("way", SAME)
-def test_the_same_content_written_in_another_way_is_the_same_request(
+def test_equivalent_json_under_the_same_key_is_the_same_request(
     client: FlaskClient, database: Database[Any], way: str
 ) -> None:
     values = {
@@ -278,7 +282,7 @@ def test_the_same_content_written_in_another_way_is_the_same_request(
     else:
         other = template % values
     assert other != plain
-    answers = [
+    responses = [
         client.post(
             "/book",
             data=data,
@@ -287,13 +291,13 @@ def test_the_same_content_written_in_another_way_is_the_same_request(
         )
         for data in (plain, other)
     ]
-    assert [answer.status_code for answer in answers] == [201, 201]
-    assert answers[0].data == answers[1].data
+    assert [response.status_code for response in responses] == [201, 201]
+    assert responses[0].data == responses[1].data
     assert database["bookings"].count_documents({}) == 1
 
 
 @pytest.mark.parametrize("field", ["patientName", "patientEmail", "date"])
-def test_other_content_under_the_same_key_is_refused(client: FlaskClient, field: str) -> None:
+def test_the_same_key_with_any_field_changed_is_rejected(client: FlaskClient, field: str) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     values = {
         "patientName": "Eva",
@@ -304,28 +308,28 @@ def test_other_content_under_the_same_key_is_refused(client: FlaskClient, field:
     problem(book(client, headers, **{field: values[field]}), 422, "idempotency_conflict")
 
 
-def test_a_key_in_quotes_is_the_same_key(client: FlaskClient, database: Database[Any]) -> None:
+def test_a_quoted_key_equals_the_unquoted_one(client: FlaskClient, database: Database[Any]) -> None:
     for key in ("key-1", '"key-1"', ' "key-1" ', '"a\\\\b\\"c"', 'a\\b"c'):
         assert book(client, {"Idempotency-Key": key}).status_code == 201
     assert database["bookings"].count_documents({}) == 2
 
 
 @pytest.mark.parametrize("key", ['""', '"a b"', '"' + "x" * 201 + '"', '"' + '\\"' * 300 + '"'])
-def test_a_key_in_quotes_has_the_same_bounds(client: FlaskClient, key: str) -> None:
+def test_a_quoted_key_has_the_same_limits(client: FlaskClient, key: str) -> None:
     problem(book(client, {"Idempotency-Key": key}), 400, "invalid_request")
 
 
 @pytest.mark.parametrize(("key", "expected"), [("k" * 15, 422), ("k" * 16, 201)])
-def test_a_short_key_repeats_its_request_for_ten_minutes(
+def test_a_short_key_is_valid_for_ten_minutes(
     client: FlaskClient, database: Database[Any], key: str, expected: int
 ) -> None:
     first = book(client, {"Idempotency-Key": key}).get_json()["booking"]
     _age(database, first["id"], timedelta(minutes=9))
     assert book(client, {"Idempotency-Key": key}).status_code == 201
     _age(database, first["id"], timedelta(minutes=11))
-    answer = book(client, {"Idempotency-Key": key})
-    assert answer.status_code == expected
-    assert (first["manageToken"] in answer.text) == (expected == 201)
+    response = book(client, {"Idempotency-Key": key})
+    assert response.status_code == expected
+    assert (first["manageToken"] in response.text) == (expected == 201)
     assert database["bookings"].count_documents({}) == 1
 
 
@@ -334,12 +338,12 @@ def _age(database: Database[Any], booking_id: str, age: timedelta) -> None:
     assert database["bookings"].update_one({"_id": booking_id}, {"$set": at}).modified_count == 1
 
 
-def test_another_key_makes_another_booking(client: FlaskClient) -> None:
+def test_another_key_creates_another_booking(client: FlaskClient) -> None:
     one, other = (book(client, {"Idempotency-Key": key}) for key in ("key-1", "KEY-1"))
     assert one.get_json()["booking"]["id"] != other.get_json()["booking"]["id"]
 
 
-def test_without_a_key_each_request_is_a_booking(
+def test_without_a_key_each_request_creates_a_booking(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     book(client)
@@ -347,7 +351,7 @@ def test_without_a_key_each_request_is_a_booking(
     assert database["bookings"].count_documents({}) == 2
 
 
-def test_a_repeated_request_shows_what_became_of_its_booking(
+def test_a_repeated_request_returns_the_current_state_of_its_booking(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     headers = {"Idempotency-Key": "key-1"}
@@ -363,56 +367,58 @@ def test_a_key_is_1_to_200_visible_characters(client: FlaskClient, key: str) -> 
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "ñ", "x" * 201, "a\tb", "\x7f"], ids=ascii)
-def test_any_other_key_is_refused(client: FlaskClient, database: Database[Any], key: str) -> None:
+def test_any_other_key_is_rejected(client: FlaskClient, database: Database[Any], key: str) -> None:
     body = problem(book(client, {"Idempotency-Key": key}), 400, "invalid_request")
     assert list(body["errors"]) == ["Idempotency-Key"]
     assert database["bookings"].count_documents({}) == 0
 
 
-def test_a_refused_request_leaves_its_key_free(client: FlaskClient) -> None:
+def test_a_rejected_request_does_not_use_up_its_key(client: FlaskClient) -> None:
     headers = {"Idempotency-Key": "key-1"}
     problem(book(client, headers, patientName=""), 400, "invalid_request")
     assert book(client, headers).status_code == 201
 
 
-def test_racing_requests_of_one_key_make_one_booking(
+def test_concurrent_requests_with_one_key_create_one_booking(
     client: FlaskClient, database: Database[Any]
 ) -> None:
-    answers: list[TestResponse] = []
+    responses: list[TestResponse] = []
 
     def race() -> None:
         racer = client.application.test_client()
-        answers.append(book(racer, {"Idempotency-Key": "key-1"}))
+        responses.append(book(racer, {"Idempotency-Key": "key-1"}))
 
-    threads = [threading.Thread(target=race) for _ in range(RACERS)]
+    threads = [threading.Thread(target=race) for _ in range(CONCURRENT_REQUESTS)]
     for thread in threads:
         thread.start()
-    eventually(lambda: len(answers) == RACERS)
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.data for answer in answers}) == 1
+    eventually(lambda: len(responses) == CONCURRENT_REQUESTS)
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.data for response in responses}) == 1
     assert database["bookings"].count_documents({}) == 1
 
 
 # --- GET /booking/{id}
 
 
-def test_a_booking_reads_back_flat_and_without_its_token(client: FlaskClient) -> None:
+def test_a_booking_is_returned_flat_and_without_its_token(client: FlaskClient) -> None:
     booking = booked(client)
     headers = {"Authorization": f"Bearer {booking.pop('manageToken')}"}
-    answer = client.get(f"/booking/{booking['id']}", headers=headers)
-    assert answer.status_code == 200
-    assert answer.mimetype == "application/json"
-    assert answer.get_json() == booking
+    response = client.get(f"/booking/{booking['id']}", headers=headers)
+    assert response.status_code == 200
+    assert response.mimetype == "application/json"
+    assert response.get_json() == booking
     assert set(booking) == FIELDS
 
 
-def test_the_location_of_a_booking_leads_to_it(client: FlaskClient) -> None:
-    answer = book(client)
-    found = client.get(answer.headers["Location"])
-    assert found.get_json()["id"] == answer.get_json()["booking"]["id"]
+def test_the_location_header_leads_to_the_booking(client: FlaskClient) -> None:
+    response = book(client)
+    found = client.get(response.headers["Location"])
+    assert found.get_json()["id"] == response.get_json()["booking"]["id"]
 
 
-def test_a_rejected_booking_tells_why(client: FlaskClient, store: BookingRepository) -> None:
+def test_a_rejected_booking_includes_its_reason(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     booking = put(store)
     store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
     shown = client.get(f"/booking/{booking.id}").get_json()
@@ -420,43 +426,43 @@ def test_a_rejected_booking_tells_why(client: FlaskClient, store: BookingReposit
     assert shown["reasonText"] == "La fecha pedida ya ha pasado."
 
 
-def test_a_known_etag_saves_the_body(client: FlaskClient, store: BookingRepository) -> None:
+def test_a_matching_etag_returns_304_without_a_body(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     path = f"/booking/{put(store).id}"
     etag = client.get(path).headers["ETag"]
-    answer = client.get(path, headers={"If-None-Match": etag})
-    assert (answer.status_code, answer.data) == (304, b"")
-    assert not {"Content-Type", "Content-Length"} & set(answer.headers.keys())
-    assert answer.headers["ETag"] == etag
+    response = client.get(path, headers={"If-None-Match": etag})
+    assert (response.status_code, response.data) == (304, b"")
+    assert not {"Content-Type", "Content-Length"} & set(response.headers.keys())
+    assert response.headers["ETag"] == etag
 
 
-def test_a_step_changes_the_etag(client: FlaskClient, store: BookingRepository) -> None:
+def test_a_transition_changes_the_etag(client: FlaskClient, store: BookingRepository) -> None:
     booking = put(store)
     path = f"/booking/{booking.id}"
     etag = client.get(path).headers["ETag"]
     confirm(store, booking.id)
-    answer = client.get(path, headers={"If-None-Match": etag})
-    assert (answer.status_code, answer.get_json()["status"]) == (200, "confirmed")
-    assert answer.headers["ETag"] != etag
+    response = client.get(path, headers={"If-None-Match": etag})
+    assert (response.status_code, response.get_json()["status"]) == (200, "confirmed")
+    assert response.headers["ETag"] != etag
 
 
-def test_a_call_for_attention_changes_the_etag(
-    client: FlaskClient, store: BookingRepository
-) -> None:
+def test_a_review_flag_changes_the_etag(client: FlaskClient, store: BookingRepository) -> None:
     booking = put(store)
     path = f"/booking/{booking.id}"
     etag = client.get(path).headers["ETag"]
     store.flag_for_review(booking.id, "check_unavailable")
-    answer = client.get(path, headers={"If-None-Match": etag})
-    assert answer.status_code == 200
-    assert answer.get_json()["attention"]["code"] == "check_unavailable"
+    response = client.get(path, headers={"If-None-Match": etag})
+    assert response.status_code == 200
+    assert response.get_json()["attention"]["code"] == "check_unavailable"
 
 
 @pytest.mark.parametrize("header", ['"other"', "garbage", "", "W/", '"', "\x7f"], ids=ascii)
-def test_an_unknown_etag_gets_the_body(
+def test_an_unknown_etag_returns_the_body(
     client: FlaskClient, store: BookingRepository, header: str
 ) -> None:
-    answer = client.get(f"/booking/{put(store).id}", headers={"If-None-Match": header})
-    assert answer.status_code == 200
+    response = client.get(f"/booking/{put(store).id}", headers={"If-None-Match": header})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -483,87 +489,87 @@ def test_an_unknown_etag_gets_the_body(
         pytest.param(lambda known: "", id="nothing"),
     ],
 )
-def test_any_other_id_is_not_found(
+def test_an_unknown_or_malformed_id_is_not_found(
     client: FlaskClient, store: BookingRepository, make: Any
 ) -> None:
-    answer = client.get(f"/booking/{make(put(store).id)}")
-    assert answer.status_code == 404
-    assert answer.mimetype == "application/problem+json"
+    response = client.get(f"/booking/{make(put(store).id)}")
+    assert response.status_code == 404
+    assert response.mimetype == "application/problem+json"
 
 
 @pytest.mark.parametrize("written", [str.upper, str.title])
-def test_an_id_is_the_same_in_capitals(
+def test_a_booking_id_is_case_insensitive(
     client: FlaskClient, store: BookingRepository, written: Callable[[str], str]
 ) -> None:
     booking = put(store)
-    answer = client.get(f"/booking/{written(booking.id)}")
-    assert answer.status_code == 200
-    assert answer.get_json()["id"] == booking.id
+    response = client.get(f"/booking/{written(booking.id)}")
+    assert response.status_code == 200
+    assert response.get_json()["id"] == booking.id
 
 
-def test_an_unknown_and_an_impossible_id_look_the_same(client: FlaskClient) -> None:
-    answers = [client.get(f"/booking/{each}") for each in (uuid.uuid4(), "no-id")]
-    assert answers[0].data == answers[1].data
-    problem(answers[0], 404, "booking_not_found")
+def test_an_unknown_and_a_malformed_id_return_the_same_problem(client: FlaskClient) -> None:
+    responses = [client.get(f"/booking/{each}") for each in (uuid.uuid4(), "no-id")]
+    assert responses[0].data == responses[1].data
+    problem(responses[0], 404, "booking_not_found")
 
 
 # --- GET /bookings/
 
 
 @pytest.mark.parametrize("path", ["/bookings", "/bookings/"])
-def test_the_list_is_an_array_of_the_same_objects(client: FlaskClient, path: str) -> None:
+def test_the_list_is_an_array_of_the_same_booking_objects(client: FlaskClient, path: str) -> None:
     booking = booked(client)
-    answer = client.get(path)
-    assert answer.status_code == 200
-    assert answer.mimetype == "application/json"
-    assert answer.get_json() == [client.get(f"/booking/{booking['id']}").get_json()]
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.mimetype == "application/json"
+    assert response.get_json() == [client.get(f"/booking/{booking['id']}").get_json()]
 
 
-def test_a_clinic_without_bookings_lists_none(client: FlaskClient) -> None:
-    answer = client.get("/bookings/")
-    assert answer.get_json() == []
-    assert "Link" not in answer.headers
+def test_a_list_without_bookings_is_empty_and_has_no_link(client: FlaskClient) -> None:
+    response = client.get("/bookings/")
+    assert response.get_json() == []
+    assert "Link" not in response.headers
 
 
-def test_the_list_shows_no_tokens(client: FlaskClient) -> None:
+def test_the_list_contains_no_tokens(client: FlaskClient) -> None:
     booking = booked(client)
     assert booking["manageToken"] not in client.get("/bookings/").text
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
-def test_the_links_lead_through_all_bookings_once_newest_first(
+def test_pagination_returns_each_booking_once_newest_first(
     client: FlaskClient, store: BookingRepository, limit: int
 ) -> None:
     start = now()
-    # Some share their millisecond, so that the id has to break the tie.
+    # Some share a creation time, so that the id breaks the tie.
     made = [put(store, at=start - timedelta(milliseconds=age // 2)) for age in range(7)]
     newest_first = sorted(made, key=lambda each: (each.created_at, each.id), reverse=True)
-    walked: list[str] = []
+    listed_ids: list[str] = []
     path: str | None = f"/bookings/?limit={limit}"
     while path is not None:
-        answer = client.get(path)
-        walked += [each["id"] for each in answer.get_json()]
-        path = next_page(answer)
-    assert walked == [each.id for each in newest_first]
+        response = client.get(path)
+        listed_ids += [each["id"] for each in response.get_json()]
+        path = next_page(response)
+    assert listed_ids == [each.id for each in newest_first]
 
 
 @pytest.mark.parametrize("added", ["_=1796000000000", "utm_source=mail&utm_source=x", "fbclid=a"])
-def test_parameters_that_libraries_add_are_ignored(
+def test_query_parameters_added_by_trackers_are_ignored(
     client: FlaskClient, store: BookingRepository, added: str
 ) -> None:
     put(store)
     put(store)
-    answer = client.get(f"/bookings/?limit=1&{added}")
-    assert len(answer.get_json()) == 1
-    assert next_page(answer).count("&") == 1  # type: ignore[union-attr]
+    response = client.get(f"/bookings/?limit=1&{added}")
+    assert len(response.get_json()) == 1
+    assert next_page(response).count("&") == 1  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("misspelt", ["limt=1", "Limit=1", "__=1", "utm=1", "statsu=pending"])
-def test_a_misspelt_parameter_is_refused(client: FlaskClient, misspelt: str) -> None:
+def test_a_misspelt_query_parameter_is_rejected(client: FlaskClient, misspelt: str) -> None:
     problem(client.get(f"/bookings/?{misspelt}"), 400, "invalid_request")
 
 
-def test_a_booking_made_meanwhile_disturbs_no_walk(
+def test_a_booking_created_during_pagination_does_not_shift_the_pages(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     made = [put(store, at=now() - timedelta(seconds=age)) for age in (1, 2, 3)]
@@ -574,7 +580,7 @@ def test_a_booking_made_meanwhile_disturbs_no_walk(
     assert [each["id"] for each in client.get(path).get_json()] == [made[2].id]
 
 
-def test_a_link_keeps_the_filters(client: FlaskClient, store: BookingRepository) -> None:
+def test_the_next_link_keeps_the_filters(client: FlaskClient, store: BookingRepository) -> None:
     put(store)
     put(store)
     date = "2026-12-01T10:00:00+00:00".replace("+", "%2B")
@@ -591,14 +597,18 @@ def test_a_link_keeps_the_filters(client: FlaskClient, store: BookingRepository)
 
 
 def test_the_list_filters_by_status(client: FlaskClient, store: BookingRepository) -> None:
-    waiting, sure = put(store), put(store)
-    confirm(store, sure.id)
-    for status, expected in (("pending", [waiting.id]), ("confirmed", [sure.id]), ("rejected", [])):
+    pending, confirmed = put(store), put(store)
+    confirm(store, confirmed.id)
+    for status, expected in (
+        ("pending", [pending.id]),
+        ("confirmed", [confirmed.id]),
+        ("rejected", []),
+    ):
         found = client.get(f"/bookings/?status={status}").get_json()
         assert [each["id"] for each in found] == expected
 
 
-def test_the_list_filters_by_the_time_of_the_appointment(
+def test_the_list_filters_by_appointment_time(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     put(store, date=SLOT - timedelta(minutes=30))
@@ -637,20 +647,20 @@ def test_the_list_filters_by_the_time_of_the_appointment(
         ("$where=1", "$where"),
     ],
 )
-def test_a_wrong_query_is_refused_with_its_parameter(
+def test_an_invalid_query_is_rejected_naming_its_parameter(
     client: FlaskClient, query: str, parameter: str
 ) -> None:
     body = problem(client.get(f"/bookings/?{query}"), 400, "invalid_request")
     assert list(body["errors"]) == [parameter]
 
 
-def test_a_cursor_that_holds_an_operator_finds_nothing_more(
+def test_a_cursor_with_an_injected_operator_returns_nothing(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     put(store)
     # 0.0.{"$gt": ""}
-    answer = client.get("/bookings/?after=MC4wLnsiJGd0IjogIiJ9")
-    assert (answer.status_code, answer.get_json()) == (200, [])
+    response = client.get("/bookings/?after=MC4wLnsiJGd0IjogIiJ9")
+    assert (response.status_code, response.get_json()) == (200, [])
 
 
 # --- staff keys
@@ -658,9 +668,11 @@ def test_a_cursor_that_holds_an_operator_finds_nothing_more(
 
 @pytest.mark.parametrize("key", sorted(STAFF_KEYS))
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_each_staff_key_opens_the_list(staff_client: FlaskClient, scheme: str, key: str) -> None:
-    answer = staff_client.get("/bookings/", headers={"Authorization": f"{scheme} {key}"})
-    assert answer.status_code == 200
+def test_each_staff_key_grants_access_to_the_list(
+    staff_client: FlaskClient, scheme: str, key: str
+) -> None:
+    response = staff_client.get("/bookings/", headers={"Authorization": f"{scheme} {key}"})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -683,18 +695,18 @@ def test_each_staff_key_opens_the_list(staff_client: FlaskClient, scheme: str, k
     ],
     ids=lambda header: ascii(header)[:30],
 )
-def test_anything_else_does_not_open_the_list(
+def test_any_other_credential_is_denied_access_to_the_list(
     staff_client: FlaskClient, store: BookingRepository, header: str | None
 ) -> None:
     put(store)
     headers = {} if header is None else {"Authorization": header}
-    answer = staff_client.get("/bookings/", headers=headers)
-    problem(answer, 401, "unauthorized")
-    assert answer.headers["WWW-Authenticate"].lower() == "bearer"
-    assert b"ana@example.com" not in answer.data
+    response = staff_client.get("/bookings/", headers=headers)
+    problem(response, 401, "unauthorized")
+    assert response.headers["WWW-Authenticate"].lower() == "bearer"
+    assert b"ana@example.com" not in response.data
 
 
-def test_a_key_is_asked_for_before_the_query_is_judged(staff_client: FlaskClient) -> None:
+def test_authentication_precedes_query_validation(staff_client: FlaskClient) -> None:
     problem(staff_client.get("/bookings/?limit=abc"), 401, "unauthorized")
 
 
@@ -725,26 +737,26 @@ def test_patients_need_no_staff_key(staff_client: FlaskClient) -> None:
         ("OPTIONS", "/health/ready", {"GET", "HEAD"}),
     ],
 )
-def test_a_wrong_method_is_refused_with_the_right_ones(
+def test_a_wrong_method_is_rejected_with_the_allowed_ones(
     client: FlaskClient, method: str, path: str, allowed: set[str]
 ) -> None:
-    answer = client.open(path, method=method)
-    assert answer.status_code == 405
-    assert answer.mimetype == "application/problem+json"
-    assert set(answer.headers["Allow"].split(", ")) == allowed
+    response = client.open(path, method=method)
+    assert response.status_code == 405
+    assert response.mimetype == "application/problem+json"
+    assert set(response.headers["Allow"].split(", ")) == allowed
     if method != "HEAD":
-        problem(answer, 405, "method_not_allowed")
+        problem(response, 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize("path", ["/booking/{id}", "/bookings/", "/bookings", "/health/live"])
-def test_head_answers_as_get_without_the_body(
+def test_head_responds_like_get_without_a_body(
     client: FlaskClient, store: BookingRepository, path: str
 ) -> None:
     path = path.format(id=put(store).id)
     head, get = client.head(path), client.get(path)
     assert (head.status_code, head.data) == (200, b"")
-    alike = [{**answer.headers, "X-Request-ID": "of its own"} for answer in (head, get)]
-    assert alike[0] == alike[1]
+    headers = [{**response.headers, "X-Request-ID": "ignored"} for response in (head, get)]
+    assert headers[0] == headers[1]
 
 
 @pytest.mark.parametrize(
@@ -775,42 +787,42 @@ def test_an_unknown_path_is_not_found(client: FlaskClient, path: str) -> None:
     problem(client.get(path), 404, "not_found")
 
 
-# --- health, and a database that is away
+# --- health, and an unreachable database
 
 
 def test_the_gateway_is_ready_without_a_broker(client: FlaskClient) -> None:
-    answer = client.get("/health/ready")
-    assert answer.status_code == 200
-    assert answer.get_json() == {"status": "ready", "database": "up", "broker": "down"}
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.get_json() == {"status": "ready", "database": "up", "broker": "down"}
 
 
-def test_the_gateway_tells_that_it_lives(client: FlaskClient) -> None:
+def test_the_gateway_reports_that_it_is_live(client: FlaskClient) -> None:
     assert client.get("/health/live").get_json() == {"status": "live"}
 
 
 @pytest.mark.parametrize("path", ["/booking/{id}", "/bookings/"])
-def test_reads_are_unavailable_while_the_database_is_away(
+def test_reads_return_503_while_the_database_is_down(
     cut_off_client: FlaskClient, path: str
 ) -> None:
-    answer = cut_off_client.get(path.format(id=uuid.uuid4()))
-    problem(answer, 503, "database_unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = cut_off_client.get(path.format(id=uuid.uuid4()))
+    problem(response, 503, "database_unavailable")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "key-1"}], ids=["no key", "key"])
-def test_requests_are_unavailable_while_the_database_is_away(
+def test_booking_requests_return_503_while_the_database_is_down(
     cut_off_client: FlaskClient, headers: dict[str, str]
 ) -> None:
-    answer = book(cut_off_client, headers)
-    problem(answer, 503, "database_unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = book(cut_off_client, headers)
+    problem(response, 503, "database_unavailable")
+    assert int(response.headers["Retry-After"]) > 0
 
 
-def test_a_problem_with_the_database_names_no_host(cut_off_client: FlaskClient) -> None:
+def test_a_database_problem_reveals_no_host(cut_off_client: FlaskClient) -> None:
     assert "127.0.0.1" not in cut_off_client.get("/bookings/").text
 
 
-def test_no_booking_is_stored_for_which_the_outbox_has_no_room(
+def test_no_booking_is_stored_while_the_outbox_is_full(
     database: Database[Any], mongodb_uri: str
 ) -> None:
     config = {
@@ -822,25 +834,27 @@ def test_no_booking_is_stored_for_which_the_outbox_has_no_room(
     parts = create_repository(database, settings(config))
     client = create_app(*parts, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
     ids = [booked(client)["id"] for _ in range(2)]
-    asked_at = time.monotonic()
-    answer = book(client)
-    problem(answer, 503, "backlog_full")
-    assert answer.headers["Retry-After"] == "5"
-    assert time.monotonic() - asked_at >= PAUSE_SECONDS  # or those who come again leave no room
+    started_at = time.monotonic()
+    response = book(client)
+    problem(response, 503, "backlog_full")
+    assert response.headers["Retry-After"] == "5"
+    assert (
+        time.monotonic() - started_at >= PAUSE_SECONDS
+    )  # or clients that retry at once leave no capacity
     assert database["bookings"].count_documents({}) == 2
-    # Reading goes on, and so does booking once there is room.
+    # Reads still work, and so does booking once the outbox has capacity.
     assert client.get(f"/booking/{ids[0]}").status_code == 200
     parts[0].outbox.pending.discard([1])
     booked(client)
 
 
-def test_a_wrong_request_is_refused_even_while_the_database_is_away(
+def test_an_invalid_request_is_rejected_even_while_the_database_is_down(
     cut_off_client: FlaskClient,
 ) -> None:
     problem(book(cut_off_client, patientName=""), 400, "invalid_request")
 
 
-def test_the_gateway_lives_but_is_not_ready_while_the_database_is_away(
+def test_the_gateway_is_live_but_not_ready_while_the_database_is_down(
     cut_off_client: FlaskClient,
 ) -> None:
     ready = cut_off_client.get("/health/ready")

@@ -1,4 +1,4 @@
-"""Whatever is sent to the gateway: it answers with a problem, stores nothing and never fails."""
+"""Invalid input to the gateway returns a problem, stores nothing and causes no server error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXAMPLE = {
 JSON = "application/json"
 PROBLEM_FIELDS = {"type", "title", "status", "code"}
 
-# The database and the client serve all examples: no example may store anything anyway.
+# The examples share a database and a client: none depends on what another has stored.
 MANY_EXAMPLES = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -65,7 +65,7 @@ def without(name: str) -> bytes:
 
 
 def raw(**literals: bytes) -> bytes:
-    """The example with the JSON text of some values given byte for byte."""
+    """The example with some values replaced by raw JSON text."""
     members = {name: json.dumps(value).encode() for name, value in EXAMPLE.items()} | literals
     return (
         b"{"
@@ -74,15 +74,15 @@ def raw(**literals: bytes) -> bytes:
     )
 
 
-def stored(database: Database[Any]) -> int:
+def count_stored(database: Database[Any]) -> int:
     return int(database["bookings"].count_documents({}))
 
 
-def assert_refused(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert answer.mimetype == "application/problem+json"
-    body: dict[str, Any] = json.loads(answer.data)
+def assert_problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert response.mimetype == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.data)
     assert set(body) >= PROBLEM_FIELDS
-    assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
+    assert (response.status_code, body["status"], body["code"]) == (status, status, code)
     return body
 
 
@@ -186,51 +186,51 @@ WRONG_VALUES = {
     ("language", "detail"),
     [("es", "no puede contener direcciones web"), ("en", "can't contain a web")],
 )
-def test_a_refusal_has_a_code_and_a_text_in_the_clients_language(
+def test_a_problem_has_error_codes_and_a_text_in_the_clients_language(
     client: FlaskClient, language: str, detail: str
 ) -> None:
     data = with_(patientName="Gana en evil.example", patientEmail="a@b", date="x")
-    answer = client.post(
+    response = client.post(
         "/book", data=data, headers={"Accept-Language": language}, content_type=JSON
     )
-    body = assert_refused(answer, 400, "invalid_request")
+    body = assert_problem(response, 400, "invalid_request")
     assert body["errorCodes"] == {
         "patientName": ["name_link"],
         "patientEmail": ["email_domain"],
         "date": ["invalid"],
     }
     assert detail in body["detail"]
-    assert "evil" not in answer.text
+    assert "evil" not in response.text
 
 
 UNKNOWN = ["status", "id", "manageToken", "patient_name", "$ne", "$where", "a.b", "__proto__", ""]
 
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-def test_a_body_that_is_no_json_is_refused(
+def test_a_malformed_json_body_is_rejected(
     client: FlaskClient, database: Database[Any], data: bytes
 ) -> None:
-    assert_refused(post(client, data), 400, "malformed_json")
-    assert stored(database) == 0
+    assert_problem(post(client, data), 400, "malformed_json")
+    assert count_stored(database) == 0
 
 
 @pytest.mark.parametrize("value", TOP_LEVEL, ids=lambda value: repr(value)[:12])
-def test_a_body_that_is_no_object_is_refused(
+def test_a_json_body_that_is_not_an_object_is_rejected(
     client: FlaskClient, database: Database[Any], value: Any
 ) -> None:
-    body = assert_refused(post(client, json.dumps(value).encode()), 400, "invalid_request")
+    body = assert_problem(post(client, json.dumps(value).encode()), 400, "invalid_request")
     assert body["errors"] == {"_schema": ["must be a JSON object"]}
-    assert stored(database) == 0
+    assert count_stored(database) == 0
 
 
 @pytest.mark.parametrize("field", EXAMPLE)
 @pytest.mark.parametrize("value", WRONG_TYPES, ids=lambda value: repr(value)[:12])
-def test_a_field_of_another_type_is_refused(
+def test_a_field_of_the_wrong_type_is_rejected(
     client: FlaskClient, database: Database[Any], field: str, value: Any
 ) -> None:
-    body = assert_refused(post(client, with_(**{field: value})), 400, "invalid_request")
+    body = assert_problem(post(client, with_(**{field: value})), 400, "invalid_request")
     assert list(body["errors"]) == [field]
-    assert stored(database) == 0
+    assert count_stored(database) == 0
 
 
 @pytest.mark.parametrize(
@@ -241,38 +241,38 @@ def test_a_field_of_another_type_is_refused(
         for value in values
     ],
 )
-def test_a_wrong_value_is_refused_with_its_field(
+def test_an_invalid_value_is_rejected_naming_its_field(
     client: FlaskClient, database: Database[Any], field: str, value: str
 ) -> None:
-    body = assert_refused(post(client, with_(**{field: value})), 400, "invalid_request")
+    body = assert_problem(post(client, with_(**{field: value})), 400, "invalid_request")
     assert list(body["errors"]) == [field]
-    assert stored(database) == 0
+    assert count_stored(database) == 0
 
 
 @pytest.mark.parametrize("field", EXAMPLE)
-def test_a_missing_field_is_refused(
+def test_a_missing_field_is_rejected(
     client: FlaskClient, database: Database[Any], field: str
 ) -> None:
-    body = assert_refused(post(client, without(field)), 400, "invalid_request")
+    body = assert_problem(post(client, without(field)), 400, "invalid_request")
     assert list(body["errors"]) == [field]
-    assert stored(database) == 0
+    assert count_stored(database) == 0
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_an_unknown_field_is_refused(
+def test_an_unknown_field_is_rejected(
     client: FlaskClient, database: Database[Any], name: str
 ) -> None:
-    body = assert_refused(post(client, with_(**{name: "x"})), 400, "invalid_request")
+    body = assert_problem(post(client, with_(**{name: "x"})), 400, "invalid_request")
     assert list(body["errors"]) == [name]
-    assert stored(database) == 0
+    assert count_stored(database) == 0
 
 
-def test_an_empty_object_names_all_that_is_missing(client: FlaskClient) -> None:
-    body = assert_refused(post(client, b"{}"), 400, "invalid_request")
+def test_an_empty_object_is_rejected_naming_every_missing_field(client: FlaskClient) -> None:
+    body = assert_problem(post(client, b"{}"), 400, "invalid_request")
     assert set(body["errors"]) == set(EXAMPLE)
 
 
-def test_a_refusal_does_not_repeat_what_was_sent(client: FlaskClient) -> None:
+def test_a_problem_does_not_echo_the_input(client: FlaskClient) -> None:
     data = with_(patientName="s3cr3t\n", patientEmail="s3cr3t", date="s3cr3t")
     assert b"s3cr3t" not in post(client, data).data
 
@@ -293,16 +293,16 @@ def test_a_refusal_does_not_repeat_what_was_sent(client: FlaskClient) -> None:
     ],
     ids=ascii,
 )
-def test_a_body_of_another_kind_is_refused(
+def test_an_unsupported_content_type_is_rejected(
     client: FlaskClient, database: Database[Any], content_type: str | None
 ) -> None:
-    assert_refused(post(client, with_(), content_type), 415, "unsupported_media_type")
-    assert stored(database) == 0
+    assert_problem(post(client, with_(), content_type), 415, "unsupported_media_type")
+    assert count_stored(database) == 0
 
 
-def test_a_form_is_refused(client: FlaskClient, database: Database[Any]) -> None:
-    assert_refused(client.post("/book", data=EXAMPLE), 415, "unsupported_media_type")
-    assert stored(database) == 0
+def test_a_form_body_is_rejected(client: FlaskClient, database: Database[Any]) -> None:
+    assert_problem(client.post("/book", data=EXAMPLE), 415, "unsupported_media_type")
+    assert count_stored(database) == 0
 
 
 def padded(size: int) -> bytes:
@@ -313,18 +313,20 @@ def test_a_bom_before_the_body_is_ignored(client: FlaskClient) -> None:
     assert post(client, b"\xef\xbb\xbf" + with_()).status_code == 201
 
 
-def test_a_body_may_fill_the_limit(client: FlaskClient) -> None:
+def test_a_body_of_exactly_the_size_limit_is_accepted(client: FlaskClient) -> None:
     assert post(client, padded(MAX_BODY_BYTES)).status_code == 201
 
 
-def test_a_larger_body_is_refused(client: FlaskClient, database: Database[Any]) -> None:
-    answer = post(client, padded(MAX_BODY_BYTES + 1))
-    assert_refused(answer, 413, "request_entity_too_large")
-    assert stored(database) == 0
+def test_a_body_over_the_size_limit_is_rejected(
+    client: FlaskClient, database: Database[Any]
+) -> None:
+    response = post(client, padded(MAX_BODY_BYTES + 1))
+    assert_problem(response, 413, "request_entity_too_large")
+    assert count_stored(database) == 0
 
 
 def chunked(client: FlaskClient, data: bytes) -> TestResponse:
-    """Post a body of unknown length, as a server hands one over that came in chunks."""
+    """Post a body of unknown length, as the server passes on a chunked request."""
     return client.post(
         "/book",
         input_stream=io.BytesIO(data),
@@ -333,27 +335,27 @@ def chunked(client: FlaskClient, data: bytes) -> TestResponse:
     )
 
 
-def test_a_body_in_chunks_is_read(client: FlaskClient) -> None:
+def test_a_chunked_body_is_accepted(client: FlaskClient) -> None:
     assert chunked(client, with_()).status_code == 201
 
 
 @pytest.mark.parametrize("size", [MAX_BODY_BYTES + 1, 10 * MAX_BODY_BYTES])
-def test_a_larger_body_in_chunks_is_refused(
+def test_a_chunked_body_over_the_size_limit_is_rejected(
     client: FlaskClient, database: Database[Any], size: int
 ) -> None:
-    assert_refused(chunked(client, padded(size)), 413, "request_entity_too_large")
-    assert stored(database) == 0
+    assert_problem(chunked(client, padded(size)), 413, "request_entity_too_large")
+    assert count_stored(database) == 0
 
 
 @pytest.mark.parametrize("length", ["-1", "abc", "1e3", "99999999999999999999", "10"])
-def test_a_false_length_is_no_failure(client: FlaskClient, length: str) -> None:
-    answer = client.post(
+def test_a_wrong_content_length_causes_no_server_error(client: FlaskClient, length: str) -> None:
+    response = client.post(
         "/book",
         input_stream=io.BytesIO(with_()),
         content_type="application/json",
         environ_overrides={"CONTENT_LENGTH": length},
     )
-    assert_refusal_of_some_kind(answer)
+    assert_client_error(response)
 
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -376,37 +378,39 @@ BODIES = st.fixed_dictionaries({}, optional=dict.fromkeys(EXAMPLE, JSON_VALUES))
 
 @MANY_EXAMPLES
 @given(value=BODIES)
-def test_any_json_is_accepted_or_refused(client: FlaskClient, value: Any) -> None:
-    answer = post(client, json.dumps(value).encode())
-    assert answer.status_code in (201, 400, 413)
+def test_any_json_is_accepted_or_rejected(client: FlaskClient, value: Any) -> None:
+    response = post(client, json.dumps(value).encode())
+    assert response.status_code in (201, 400, 413)
 
 
 @MANY_EXAMPLES
 @given(field=st.sampled_from(sorted(EXAMPLE)), text=st.text())
-def test_any_text_in_a_field_is_accepted_or_refused(
+def test_any_text_in_a_field_is_accepted_or_rejected(
     client: FlaskClient, field: str, text: str
 ) -> None:
-    answer = post(client, with_(**{field: text}))
-    assert answer.status_code in (201, 400)
-    if answer.status_code == 201:
-        booking = answer.get_json()["booking"]
+    response = post(client, with_(**{field: text}))
+    assert response.status_code in (201, 400)
+    if response.status_code == 201:
+        booking = response.get_json()["booking"]
         key = {"Authorization": f"Bearer {booking['manageToken']}"}
-        read = client.get(answer.headers["Location"], headers=key).get_json()
+        read = client.get(response.headers["Location"], headers=key).get_json()
         assert read[field] == booking[field]
 
 
 @MANY_EXAMPLES
 @given(data=st.binary(max_size=200))
-def test_any_bytes_are_refused(client: FlaskClient, data: bytes) -> None:
-    assert_refusal_of_some_kind(post(client, data))
+def test_arbitrary_bytes_are_rejected(client: FlaskClient, data: bytes) -> None:
+    assert_client_error(post(client, data))
 
 
 @MANY_EXAMPLES
 @given(cut=st.integers(0, len(with_()) - 1), noise=st.binary(max_size=4))
-def test_a_damaged_request_is_no_failure(client: FlaskClient, cut: int, noise: bytes) -> None:
+def test_a_corrupted_request_causes_no_server_error(
+    client: FlaskClient, cut: int, noise: bytes
+) -> None:
     data = with_()
-    answer = post(client, data[:cut] + noise + data[cut + len(noise) :])
-    assert answer.status_code in (201, 400)
+    response = post(client, data[:cut] + noise + data[cut + len(noise) :])
+    assert response.status_code in (201, 400)
 
 
 @MANY_EXAMPLES
@@ -417,13 +421,13 @@ def test_a_damaged_request_is_no_failure(client: FlaskClient, cut: int, noise: b
     ),
     query=st.dictionaries(st.sampled_from(["limit", "after", "status", "from", "x"]), st.text()),
 )
-def test_any_path_and_query_is_no_failure(
+def test_an_arbitrary_path_and_query_cause_no_server_error(
     client: FlaskClient, method: str, path: list[str], query: dict[str, str]
 ) -> None:
-    answer = client.open(
+    response = client.open(
         "/" + "/".join(quote(part, safe="") for part in path), method=method, query_string=query
     )
-    assert answer.status_code < 500
+    assert response.status_code < 500
 
 
 @MANY_EXAMPLES
@@ -433,15 +437,17 @@ def test_any_path_and_query_is_no_failure(
     ),
     value=st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=40),
 )
-def test_any_header_is_no_failure(client: FlaskClient, name: str, value: str) -> None:
-    answer = client.post(
+def test_an_arbitrary_header_value_causes_no_server_error(
+    client: FlaskClient, name: str, value: str
+) -> None:
+    response = client.post(
         "/book", data=with_(), headers={"Content-Type": "application/json", name: value}
     )
-    assert answer.status_code in (201, 400, 415, 422)
+    assert response.status_code in (201, 400, 415, 422)
     assert client.get("/bookings/", headers={name: value}).status_code == 200
 
 
-def assert_refusal_of_some_kind(answer: TestResponse) -> None:
-    assert 400 <= answer.status_code < 500
-    assert answer.mimetype == "application/problem+json"
-    assert set(json.loads(answer.data)) >= PROBLEM_FIELDS
+def assert_client_error(response: TestResponse) -> None:
+    assert 400 <= response.status_code < 500
+    assert response.mimetype == "application/problem+json"
+    assert set(json.loads(response.data)) >= PROBLEM_FIELDS

@@ -69,14 +69,14 @@ def client(
 
 
 @pytest.fixture
-def lonely_client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
-    """A gateway whose broker is away; without staff keys."""
+def brokerless_client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
+    """A gateway whose broker is down and that has no staff keys."""
     return create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
 
 
 @pytest.fixture
-def mine(store: BookingRepository) -> tuple[Booking, dict[str, str]]:
-    """A booking that is confirmed, and what opens it."""
+def confirmed_booking(store: BookingRepository) -> tuple[Booking, dict[str, str]]:
+    """A confirmed booking and the headers that authorize its patient."""
     return confirmed(store)
 
 
@@ -92,22 +92,22 @@ def cancel(client: FlaskClient, booking_id: str, headers: Any = None, **body: An
     return client.post(f"/booking/{booking_id}/cancel", headers=headers, **body)
 
 
-def move(
+def reschedule(
     client: FlaskClient, booking_id: str, headers: Any = None, date: Any = LATER
 ) -> TestResponse:
     body = {"date": date if isinstance(date, str) else to_wire(date)}
     return client.post(f"/booking/{booking_id}/reschedule", headers=headers, json=body)
 
 
-def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert answer.status_code == status, answer.data
-    assert answer.mimetype == "application/problem+json"
-    body: dict[str, Any] = json.loads(answer.data)
+def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status, response.data
+    assert response.mimetype == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.data)
     assert (body["status"], body["code"]) == (status, code)
     return body
 
 
-def test_the_free_starts_of_a_day_are_an_array_in_utc(
+def test_the_free_slots_of_a_day_are_an_array_in_utc(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     path = f"/slots?date={TOMORROW.date()}"
@@ -118,9 +118,9 @@ def test_the_free_starts_of_a_day_are_an_array_in_utc(
     assert set(before) - set(after) == {to_wire(TOMORROW)}
 
 
-def test_a_day_that_is_over_has_no_free_starts(client: FlaskClient) -> None:
-    answer = client.get("/slots?date=2023-12-01")
-    assert (answer.status_code, answer.get_json()) == (200, [])
+def test_a_past_day_has_no_free_slots(client: FlaskClient) -> None:
+    response = client.get("/slots?date=2023-12-01")
+    assert (response.status_code, response.get_json()) == (200, [])
 
 
 @pytest.mark.parametrize(
@@ -134,24 +134,24 @@ def test_a_day_that_is_over_has_no_free_starts(client: FlaskClient) -> None:
         ("?date=2026-12-01&seat=1", "seat"),
     ],
 )
-def test_a_wrong_day_is_refused_without_asking_anybody(
-    lonely_client: FlaskClient, query: str, field: str
+def test_an_invalid_day_is_rejected_without_an_rpc_call(
+    brokerless_client: FlaskClient, query: str, field: str
 ) -> None:
-    body = problem(lonely_client.get(f"/slots{query}"), 400, "invalid_request")
+    body = problem(brokerless_client.get(f"/slots{query}"), 400, "invalid_request")
     assert list(body["errors"]) == [field]
 
 
 @pytest.mark.parametrize("body", [{}, {"json": {}}, {"data": "", "content_type": "text/plain"}])
-def test_a_patient_cancels(
-    client: FlaskClient, store: BookingRepository, mine: Any, body: dict[str, Any]
+def test_a_patient_can_cancel_a_booking(
+    client: FlaskClient, store: BookingRepository, confirmed_booking: Any, body: dict[str, Any]
 ) -> None:
-    booking, token = mine
-    answer = cancel(client, booking.id, token, **body)
-    assert answer.status_code == 200
-    assert answer.get_json() == booking_to_json(store.get(booking.id))
-    assert answer.get_json()["reason"] == "cancelled_by_patient"
+    booking, token = confirmed_booking
+    response = cancel(client, booking.id, token, **body)
+    assert response.status_code == 200
+    assert response.get_json() == booking_to_json(store.get(booking.id))
+    assert response.get_json()["reason"] == "cancelled_by_patient"
     assert store.get(booking.id).history[-1].by == "patient"
-    assert "manageToken" not in answer.get_json()
+    assert "manageToken" not in response.get_json()
 
 
 LINK_SECRET, OLD_SECRET = "a secret of the clinic", "one that was before"
@@ -159,7 +159,7 @@ LINK_SECRET, OLD_SECRET = "a secret of the clinic", "one that was before"
 
 @pytest.fixture
 def linked_client(relayed: tuple[BookingRepository, Relay]) -> FlaskClient:
-    """A gateway that accepts the codes of letters, and has no booking service to ask."""
+    """A gateway that accepts link codes and has no booking service."""
     own = GatewaySettings(link_secrets=(LINK_SECRET, OLD_SECRET))
     return create_app(*relayed, own, NO_SERVICE, NO_SERVICE).test_client()
 
@@ -170,93 +170,99 @@ def with_code(store: BookingRepository, booking: Booking, secret: str) -> dict[s
 
 
 @pytest.mark.parametrize("secret", [LINK_SECRET, OLD_SECRET])
-def test_the_code_of_a_letter_opens_its_booking(
-    linked_client: FlaskClient, store: BookingRepository, mine: Any, secret: str
+def test_a_link_code_authorizes_changes_to_its_booking(
+    linked_client: FlaskClient, store: BookingRepository, confirmed_booking: Any, secret: str
 ) -> None:
-    booking, token = mine
+    booking, token = confirmed_booking
     for headers in (with_code(store, booking, secret), token):
         problem(cancel(linked_client, booking.id, headers), 503, "service_unavailable")
         problem(cancel(linked_client, booking.id.upper(), headers), 503, "service_unavailable")
 
 
-def test_a_code_opens_no_other_booking(
-    linked_client: FlaskClient, store: BookingRepository, mine: Any
+def test_a_link_code_is_rejected_for_another_booking(
+    linked_client: FlaskClient, store: BookingRepository, confirmed_booking: Any
 ) -> None:
     other, _ = confirmed(store, date=LATER)
     headers = with_code(store, other, LINK_SECRET)
-    problem(cancel(linked_client, mine[0].id, headers), 403, "forbidden")
+    problem(cancel(linked_client, confirmed_booking[0].id, headers), 403, "forbidden")
 
 
 @pytest.mark.parametrize("secret", ["a secret of somebody", ""])
-def test_a_code_of_another_secret_opens_nothing(
-    linked_client: FlaskClient, store: BookingRepository, mine: Any, secret: str
+def test_a_link_code_of_another_secret_is_rejected(
+    linked_client: FlaskClient, store: BookingRepository, confirmed_booking: Any, secret: str
 ) -> None:
-    booking, _ = mine
+    booking, _ = confirmed_booking
     known = cancel(linked_client, booking.id, with_code(store, booking, secret))
     unknown = cancel(linked_client, str(uuid.uuid4()), with_code(store, booking, LINK_SECRET))
     assert problem(known, 403, "forbidden") == problem(unknown, 403, "forbidden")
 
 
-def test_without_secrets_no_code_opens_anything(
-    client: FlaskClient, store: BookingRepository, mine: Any
+def test_link_codes_are_rejected_when_no_secret_is_configured(
+    client: FlaskClient, store: BookingRepository, confirmed_booking: Any
 ) -> None:
-    booking, _ = mine
+    booking, _ = confirmed_booking
     problem(cancel(client, booking.id, with_code(store, booking, "")), 403, "forbidden")
 
 
-def test_an_id_in_capitals_moves_and_cancels_its_booking(
-    client: FlaskClient, store: BookingRepository, mine: Any
+def test_an_uppercase_id_reschedules_and_cancels_its_booking(
+    client: FlaskClient, store: BookingRepository, confirmed_booking: Any
 ) -> None:
-    booking, token = mine
-    assert move(client, booking.id.upper(), token).get_json()["id"] == booking.id
+    booking, token = confirmed_booking
+    assert reschedule(client, booking.id.upper(), token).get_json()["id"] == booking.id
     assert cancel(client, booking.id.upper(), token).get_json()["status"] == "cancelled"
 
 
-def test_staff_cancel_for_the_clinic(
-    client: FlaskClient, store: BookingRepository, mine: Any
+def test_a_cancellation_by_staff_is_recorded_as_by_the_clinic(
+    client: FlaskClient, store: BookingRepository, confirmed_booking: Any
 ) -> None:
-    booking, _ = mine
+    booking, _ = confirmed_booking
     assert cancel(client, booking.id, STAFF).get_json()["reason"] == "cancelled_by_clinic"
     assert store.get(booking.id).history[-1].by == "staff"
 
 
-def test_a_pending_booking_is_cancelled(client: FlaskClient, store: BookingRepository) -> None:
+def test_a_pending_booking_can_be_cancelled(client: FlaskClient, store: BookingRepository) -> None:
     booking, (token, access) = requested(date=TOMORROW), create_credentials()
     store.insert(booking, access)
-    answer = cancel(client, booking.id, {"Authorization": f"bearer {token}"})
-    assert (answer.status_code, answer.get_json()["status"]) == (200, "cancelled")
+    response = cancel(client, booking.id, {"Authorization": f"bearer {token}"})
+    assert (response.status_code, response.get_json()["status"]) == (200, "cancelled")
 
 
-def test_cancelling_again_answers_the_same_and_takes_no_further_step(
-    client: FlaskClient, mine: Any
+def test_repeated_cancellation_returns_the_same_response(
+    client: FlaskClient, confirmed_booking: Any
 ) -> None:
-    booking, token = mine
-    answers = [cancel(client, booking.id, token) for _ in range(3)]
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.data for answer in answers}) == 1
+    booking, token = confirmed_booking
+    responses = [cancel(client, booking.id, token) for _ in range(3)]
+    assert {response.status_code for response in responses} == {200}
+    assert len({response.data for response in responses}) == 1
 
 
-def test_the_clinic_can_not_cancel_what_the_patient_has(client: FlaskClient, mine: Any) -> None:
-    booking, token = mine
+def test_staff_cannot_cancel_a_booking_the_patient_has_cancelled(
+    client: FlaskClient, confirmed_booking: Any
+) -> None:
+    booking, token = confirmed_booking
     cancel(client, booking.id, token)
     problem(cancel(client, booking.id, STAFF), 409, "illegal_transition")
 
 
-def test_a_booking_is_moved(client: FlaskClient, store: BookingRepository, mine: Any) -> None:
-    booking, token = mine
-    answer = move(client, booking.id, token)
-    assert answer.status_code == 200
-    assert answer.get_json() == booking_to_json(store.get(booking.id))
-    assert (answer.get_json()["date"], answer.get_json()["version"]) == (to_wire(LATER), 3)
-    assert move(client, booking.id, token).data == answer.data
-    assert move(client, booking.id, STAFF, TOMORROW).status_code == 200
+def test_a_booking_can_be_rescheduled_by_patient_and_staff(
+    client: FlaskClient, store: BookingRepository, confirmed_booking: Any
+) -> None:
+    booking, token = confirmed_booking
+    response = reschedule(client, booking.id, token)
+    assert response.status_code == 200
+    assert response.get_json() == booking_to_json(store.get(booking.id))
+    assert (response.get_json()["date"], response.get_json()["version"]) == (to_wire(LATER), 3)
+    assert reschedule(client, booking.id, token).data == response.data
+    assert reschedule(client, booking.id, STAFF, TOMORROW).status_code == 200
     assert [row.by for row in store.get(booking.id).history[2:]] == ["patient", "staff"]
 
 
-def test_a_date_of_any_offset_moves_it(client: FlaskClient, mine: Any) -> None:
-    booking, token = mine
+def test_a_booking_can_be_rescheduled_to_a_date_with_any_offset(
+    client: FlaskClient, confirmed_booking: Any
+) -> None:
+    booking, token = confirmed_booking
     local = LATER.isoformat().replace("T12:00:00+00:00", "T14:00:00+02:00")
-    assert move(client, booking.id, token, local).get_json()["date"] == to_wire(LATER)
+    assert reschedule(client, booking.id, token, local).get_json()["date"] == to_wire(LATER)
 
 
 @pytest.mark.parametrize(
@@ -266,69 +272,85 @@ def test_a_date_of_any_offset_moves_it(client: FlaskClient, mine: Any) -> None:
         ("en", "There are no places left at that time."),
     ],
 )
-def test_a_full_slot_is_a_conflict_that_says_why(
-    client: FlaskClient, store: BookingRepository, mine: Any, language: str | None, text: str
+def test_rescheduling_to_a_full_slot_is_a_conflict_with_its_reason(
+    client: FlaskClient,
+    store: BookingRepository,
+    confirmed_booking: Any,
+    language: str | None,
+    text: str,
 ) -> None:
-    booking, token = mine
+    booking, token = confirmed_booking
     confirmed(store, date=LATER)
     headers = token | ({"Accept-Language": language} if language else {})
-    body = problem(move(client, booking.id, headers), 409, "date_not_available")
+    body = problem(reschedule(client, booking.id, headers), 409, "date_not_available")
     assert (body["reason"], body["reasonText"]) == ("slot_full", text)
     assert store.get(booking.id) == booking
 
 
-def test_a_date_that_breaks_a_rule_is_a_conflict(client: FlaskClient, mine: Any) -> None:
-    booking, token = mine
+def test_rescheduling_to_a_past_date_is_a_conflict(
+    client: FlaskClient, confirmed_booking: Any
+) -> None:
+    booking, token = confirmed_booking
     body = problem(
-        move(client, booking.id, token, "2023-12-01T10:00:00Z"), 409, "date_not_available"
+        reschedule(client, booking.id, token, "2023-12-01T10:00:00Z"), 409, "date_not_available"
     )
     assert body["reason"] == "past"
 
 
-def test_a_pending_booking_is_not_moved(client: FlaskClient, store: BookingRepository) -> None:
+def test_a_pending_booking_cannot_be_rescheduled(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     booking, (token, access) = requested(date=TOMORROW), create_credentials()
     store.insert(booking, access)
-    answer = move(client, booking.id, {"Authorization": f"Bearer {token}"})
-    problem(answer, 409, "illegal_transition")
+    response = reschedule(client, booking.id, {"Authorization": f"Bearer {token}"})
+    problem(response, 409, "illegal_transition")
 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic dTpw", "token"])
-def test_who_shows_no_token_is_asked_for_one(
-    lonely_client: FlaskClient, mine: Any, call: str, authorization: str | None
+def test_a_change_without_a_token_returns_401(
+    brokerless_client: FlaskClient, confirmed_booking: Any, call: str, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    answer = lonely_client.post(f"/booking/{mine[0].id}/{call}", headers=headers)
-    problem(answer, 401, "unauthorized")
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    response = brokerless_client.post(f"/booking/{confirmed_booking[0].id}/{call}", headers=headers)
+    problem(response, 401, "unauthorized")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("token", ["wrong", "ñ", "staff-key"])
-def test_a_wrong_token_and_an_unknown_booking_look_the_same(
-    lonely_client: FlaskClient, mine: Any, store: BookingRepository, call: str, token: str
+def test_a_wrong_token_and_an_unknown_booking_return_the_same_problem(
+    brokerless_client: FlaskClient,
+    confirmed_booking: Any,
+    store: BookingRepository,
+    call: str,
+    token: str,
 ) -> None:
-    """Without staff keys nobody is staff, and another booking's token opens no other."""
+    """Without staff keys no token is one, and the token of another booking is not valid."""
     headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
-    ids = (mine[0].id, UNKNOWN, "nobody", "{}")
-    answers = [lonely_client.post(f"/booking/{each}/{call}", headers=headers) for each in ids]
-    answers.append(lonely_client.post(f"/booking/{UNKNOWN}/{call}", headers=mine[1]))
-    problem(answers[0], 403, "forbidden")
-    assert {(answer.status_code, answer.data) for answer in answers} == {(403, answers[0].data)}
-    assert store.get(mine[0].id) == mine[0]
+    ids = (confirmed_booking[0].id, UNKNOWN, "nobody", "{}")
+    responses = [brokerless_client.post(f"/booking/{each}/{call}", headers=headers) for each in ids]
+    responses.append(
+        brokerless_client.post(f"/booking/{UNKNOWN}/{call}", headers=confirmed_booking[1])
+    )
+    problem(responses[0], 403, "forbidden")
+    assert {(response.status_code, response.data) for response in responses} == {
+        (403, responses[0].data)
+    }
+    assert store.get(confirmed_booking[0].id) == confirmed_booking[0]
 
 
-def test_a_token_opens_its_own_booking_only(
-    lonely_client: FlaskClient, store: BookingRepository, mine: Any
+def test_a_token_authorizes_only_its_own_booking(
+    brokerless_client: FlaskClient, store: BookingRepository, confirmed_booking: Any
 ) -> None:
     _, other = confirmed(store, date=LATER)
-    problem(cancel(lonely_client, mine[0].id, other), 403, "forbidden")
+    problem(cancel(brokerless_client, confirmed_booking[0].id, other), 403, "forbidden")
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_staff_are_told_that_there_is_no_such_booking(client: FlaskClient, call: str) -> None:
-    answer = client.post(f"/booking/{UNKNOWN}/{call}", headers=STAFF, json={"date": "x"})
-    problem(answer, 404, "booking_not_found")
+def test_an_unknown_booking_is_not_found_for_staff(client: FlaskClient, call: str) -> None:
+    response = client.post(f"/booking/{UNKNOWN}/{call}", headers=STAFF, json={"date": "x"})
+    problem(response, 404, "booking_not_found")
 
 
 @pytest.mark.parametrize(
@@ -349,48 +371,56 @@ def test_staff_are_told_that_there_is_no_such_booking(client: FlaskClient, call:
         ("reschedule", {"data": ""}, 415, "unsupported_media_type"),
     ],
 )
-def test_a_wrong_body_is_refused_without_asking_anybody(
-    lonely_client: FlaskClient, mine: Any, call: str, body: Any, status: int, code: str
+def test_an_invalid_body_is_rejected_without_an_rpc_call(
+    brokerless_client: FlaskClient,
+    confirmed_booking: Any,
+    call: str,
+    body: Any,
+    status: int,
+    code: str,
 ) -> None:
-    booking, token = mine
-    answer = lonely_client.post(f"/booking/{booking.id}/{call}", headers=token, **body)
-    problem(answer, status, code)
+    booking, token = confirmed_booking
+    response = brokerless_client.post(f"/booking/{booking.id}/{call}", headers=token, **body)
+    problem(response, status, code)
 
 
-def test_with_the_service_away_reading_goes_on(
-    lonely_client: FlaskClient, store: BookingRepository, mine: Any
+def test_reads_work_while_the_booking_service_is_down(
+    brokerless_client: FlaskClient, store: BookingRepository, confirmed_booking: Any
 ) -> None:
-    booking, token = mine
+    booking, token = confirmed_booking
     before = time.monotonic()
-    for answer in (
-        cancel(lonely_client, booking.id, token),
-        move(lonely_client, booking.id, token),
-        lonely_client.get("/slots?date=2026-12-01"),
+    for response in (
+        cancel(brokerless_client, booking.id, token),
+        reschedule(brokerless_client, booking.id, token),
+        brokerless_client.get("/slots?date=2026-12-01"),
     ):
-        problem(answer, 503, "service_unavailable")
-        assert answer.headers["Retry-After"] == "5"
-        # The breaker is for the database, and stays closed.
-        assert lonely_client.get(f"/booking/{booking.id}").status_code == 200
+        problem(response, 503, "service_unavailable")
+        assert response.headers["Retry-After"] == "5"
+        # The breaker guards only the database, and stays closed.
+        assert brokerless_client.get(f"/booking/{booking.id}").status_code == 200
     assert time.monotonic() - before < 10
     assert store.get(booking.id) == booking
 
 
-def test_after_a_lost_answer_to_ask_again_is_safe(
-    client: FlaskClient, store: BookingRepository, mine: Any, monkeypatch: pytest.MonkeyPatch
+def test_repeating_a_change_whose_response_was_lost_is_safe(
+    client: FlaskClient,
+    store: BookingRepository,
+    confirmed_booking: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is asked for is done, and then it takes too long to say so."""
-    booking, token = mine
+    """The change is made, but its response comes after the timeout."""
+    booking, token = confirmed_booking
     for name in ("reschedule", "cancel"):
-        _delay_the_answer(monkeypatch, name)
-    problem(move(client, booking.id, token), 503, "service_unavailable")
+        _delay_response(monkeypatch, name)
+    problem(reschedule(client, booking.id, token), 503, "service_unavailable")
     problem(cancel(client, booking.id, token), 503, "service_unavailable")
     monkeypatch.undo()
-    answer = cancel(client, booking.id, token)
-    assert (answer.status_code, answer.get_json()["date"]) == (200, to_wire(LATER))
+    response = cancel(client, booking.id, token)
+    assert (response.status_code, response.get_json()["date"]) == (200, to_wire(LATER))
     assert store.get(booking.id).version == 4
 
 
-def _delay_the_answer(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def _delay_response(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     change = getattr(BookingChanges, name)
 
     def change_and_wait(*arguments: Any) -> Booking:

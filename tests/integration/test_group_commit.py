@@ -1,4 +1,4 @@
-"""Inserts that share an operation: with a collection in memory, then with the real one."""
+"""Batched inserts: against a collection in memory, then against the real one."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tests.bookings import put_booking, requested
 from tests.proxy import Proxy, proxied
 
 NAME = "Ana Zzyzx"
-#: More than one group, as many as the gateway serves at once.
-CROWD = 128
+#: More than one batch, as many as the gateway serves at once.
+WRITERS = 128
 
 
-class Memory:
-    """A collection that knows which documents came together, and refuses some of them."""
+class InMemoryCollection:
+    """A collection that records its batches and fails on configured documents."""
 
     def __init__(self) -> None:
-        self.groups: list[list[Any]] = []
+        self.batches: list[list[Any]] = []
         self.faults: dict[Any, dict[str, Any]] = {}
         self.failure: Exception | None = None
         self.concern_errors: list[dict[str, Any]] = []
@@ -40,7 +40,7 @@ class Memory:
     def insert_many(self, documents: Sequence[Any], ordered: bool) -> None:
         assert not ordered
         ids = [each["_id"] for each in documents]
-        self.groups.append(ids)
+        self.batches.append(ids)
         eventlet.sleep(0.01)
         if self.failure:
             raise self.failure
@@ -61,13 +61,13 @@ def fault(document_id: Any, code: int = 11000) -> dict[str, Any]:
 
 
 @pytest.fixture
-def memory() -> Memory:
-    return Memory()
+def collection() -> InMemoryCollection:
+    return InMemoryCollection()
 
 
 @pytest.fixture
-def inserts(memory: Memory) -> BatchInserter:
-    return BatchInserter(memory)  # type: ignore[arg-type]
+def inserts(collection: InMemoryCollection) -> BatchInserter:
+    return BatchInserter(collection)  # type: ignore[arg-type]
 
 
 def outcome(insert: Callable[..., None], *arguments: Any) -> Any:
@@ -80,7 +80,7 @@ def outcome(insert: Callable[..., None], *arguments: Any) -> Any:
 
 
 def outcomes(inserts: BatchInserter, ids: Sequence[Any]) -> list[Any]:
-    """What the writers of these get, who come while a first one is being written."""
+    """The results of concurrent inserts that wait while a first one is being written."""
     first = eventlet.spawn(outcome, inserts.insert, {"_id": "first"})
     eventlet.sleep(0)
     writers = [eventlet.spawn(outcome, inserts.insert, {"_id": each}) for each in ids]
@@ -89,8 +89,10 @@ def outcomes(inserts: BatchInserter, ids: Sequence[Any]) -> list[Any]:
         return [each.wait() for each in writers]
 
 
-def test_each_writer_learns_of_its_own_document(inserts: BatchInserter, memory: Memory) -> None:
-    memory.faults = {3: fault(3), 5: fault(5, code=121)}
+def test_each_writer_gets_the_result_of_its_own_document(
+    inserts: BatchInserter, collection: InMemoryCollection
+) -> None:
+    collection.faults = {3: fault(3), 5: fault(5, code=121)}
     found = outcomes(inserts, range(7))
     assert isinstance(found[3], DuplicateKeyError)
     assert found[3].details["keyPattern"] == {"_id": 1}
@@ -99,32 +101,36 @@ def test_each_writer_learns_of_its_own_document(inserts: BatchInserter, memory: 
     assert [each for each in found if each is None] == [None] * 5
 
 
-def test_an_error_holds_no_personal_data(inserts: BatchInserter, memory: Memory) -> None:
-    memory.faults = {1: fault(1, code=121)}
+def test_a_write_error_contains_no_personal_data(
+    inserts: BatchInserter, collection: InMemoryCollection
+) -> None:
+    collection.faults = {1: fault(1, code=121)}
     error = outcome(inserts.insert, {"_id": 1})
     assert NAME not in repr(error) + str(error) + repr(error.details)
 
 
-def test_what_can_not_be_encoded_fails_nobody_else(inserts: BatchInserter, memory: Memory) -> None:
+def test_an_unencodable_document_does_not_fail_the_others(
+    inserts: BatchInserter, collection: InMemoryCollection
+) -> None:
     one, wrong, two = outcomes(inserts, [1, object(), 2])
     assert wrong is not None
     assert (one, two) == (None, None)
-    assert memory.groups == [["first"], [1, 2]]
+    assert collection.batches == [["first"], [1, 2]]
 
 
-def test_a_driver_that_fails_tells_all_that_the_database_is_away(
-    inserts: BatchInserter, memory: Memory
+def test_a_driver_error_raises_database_unavailable_for_every_writer(
+    inserts: BatchInserter, collection: InMemoryCollection
 ) -> None:
-    memory.failure = AutoReconnect("x")
+    collection.failure = AutoReconnect("x")
     assert {type(each) for each in outcomes(inserts, range(3))} == {DatabaseUnavailable}
     assert isinstance(outcome(inserts.insert, {"_id": 1}), DatabaseUnavailable)
 
 
-def test_what_is_not_durable_yet_counts_as_stored_for_nobody(
-    inserts: BatchInserter, memory: Memory
+def test_a_write_concern_error_raises_database_unavailable(
+    inserts: BatchInserter, collection: InMemoryCollection
 ) -> None:
-    memory.concern_errors = [{"code": 64, "errmsg": "waiting for replication timed out"}]
-    memory.faults = {1: fault(1)}
+    collection.concern_errors = [{"code": 64, "errmsg": "waiting for replication timed out"}]
+    collection.faults = {1: fault(1)}
     assert isinstance(outcome(inserts.insert, {"_id": 1}), DatabaseUnavailable)
 
 
@@ -138,8 +144,8 @@ def proxy(mongo_server: MongoServer) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def distant(proxy: Proxy, mongodb_uri: str) -> Iterator[Database[Any]]:
-    """The database, by way of the proxy."""
+def proxied_database(proxy: Proxy, mongodb_uri: str) -> Iterator[Database[Any]]:
+    """The database, through the proxy."""
     port = mongodb_uri.split(":")[2].split("/")[0]
     with MongoClient[Any](durable_uri(mongodb_uri.replace(port, str(proxy.port)))) as client:
         yield client.get_default_database()
@@ -149,7 +155,7 @@ def store_of(database: Database[Any]) -> BookingRepository:
     return BookingRepository(database, Outbox(database))
 
 
-def test_of_many_at_once_each_is_stored_and_a_key_makes_one_booking(
+def test_concurrent_inserts_are_stored_and_each_key_creates_one_booking(
     database: Database[Any],
 ) -> None:
     store = store_of(database)
@@ -162,12 +168,14 @@ def test_of_many_at_once_each_is_stored_and_a_key_makes_one_booking(
         IdempotencyKeyUsed: 50,
     }
     assert set(outcomes[100:]) == {None}
-    told = {booking.id for (booking, _), error in zip(made, outcomes, strict=True) if not error}
-    assert {each["_id"] for each in database["bookings"].find({}, {"_id": True})} == told
+    stored_ids = {
+        booking.id for (booking, _), error in zip(made, outcomes, strict=True) if not error
+    }
+    assert {each["_id"] for each in database["bookings"].find({}, {"_id": True})} == stored_ids
     assert len({store.find_by_key(access)[0].id for _, access in made[:100]}) == 50
 
 
-def test_the_same_booking_twice_in_a_group_is_stored_once(database: Database[Any]) -> None:
+def test_a_booking_inserted_repeatedly_in_a_batch_is_stored_once(database: Database[Any]) -> None:
     store = store_of(database)
     booking, access = requested(), create_credentials()[1]
     inserts = [eventlet.spawn(outcome, store.insert, booking, access) for _ in range(20)]
@@ -175,50 +183,50 @@ def test_the_same_booking_twice_in_a_group_is_stored_once(database: Database[Any
     assert database["bookings"].count_documents({}) == 1
 
 
-def test_a_crowd_shares_few_operations(database: Database[Any]) -> None:
+def test_concurrent_inserts_share_few_operations(database: Database[Any]) -> None:
     store = store_of(database)
     put_booking(store)
-    groups: list[int] = []
+    batches: list[int] = []
     insert_many = store._new_bookings._inserts._collection.insert_many
 
     class Counting:
         def insert_many(self, documents: Any, ordered: bool) -> None:
-            groups.append(len(documents))
+            batches.append(len(documents))
             insert_many(documents, ordered=ordered)
 
     store._new_bookings._inserts._collection = Counting()  # type: ignore[assignment]
-    crowd = [eventlet.spawn(put_booking, store) for _ in range(CROWD)]
-    for each in crowd:
+    writers = [eventlet.spawn(put_booking, store) for _ in range(WRITERS)]
+    for each in writers:
         each.wait()
-    assert sum(groups) == CROWD
-    assert len(groups) <= 10
+    assert sum(batches) == WRITERS
+    assert len(batches) <= 10
 
 
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.refuse, Proxy.reset])
-def test_a_crowd_is_answered_when_the_database_fails(
-    distant: Database[Any], proxy: Proxy, fault: Callable[[Proxy], None]
+def test_concurrent_inserts_all_finish_when_the_database_fails(
+    proxied_database: Database[Any], proxy: Proxy, fault: Callable[[Proxy], None]
 ) -> None:
-    store = store_of(distant)
+    store = store_of(proxied_database)
     put_booking(store)
-    crowd = [eventlet.spawn(outcome, put_booking, store) for _ in range(CROWD)]
-    eventlet.sleep(0)  # the first group is on its way
+    writers = [eventlet.spawn(outcome, put_booking, store) for _ in range(WRITERS)]
+    eventlet.sleep(0)  # the first batch is in flight
     fault(proxy)
-    began = time.monotonic()
-    outcomes = {type(each.wait()) for each in crowd}
-    # One operation's timeout; the line does not wait once for each group.
-    assert time.monotonic() - began < 10
+    started_at = time.monotonic()
+    outcomes = {type(each.wait()) for each in writers}
+    # One operation's timeout: waiting writers do not wait once per batch.
+    assert time.monotonic() - started_at < 10
     assert outcomes <= {DatabaseUnavailable, type(None)}
     proxy.restore()
     put_booking(store)
 
 
-def test_a_group_whose_answer_is_lost_may_be_stored_and_is_not_promised(
-    distant: Database[Any], database: Database[Any], proxy: Proxy
+def test_a_batch_whose_response_is_lost_is_reported_as_unavailable(
+    proxied_database: Database[Any], database: Database[Any], proxy: Proxy
 ) -> None:
-    store = store_of(distant)
+    store = store_of(proxied_database)
     put_booking(store)
     proxy.freeze("down")
-    crowd = [eventlet.spawn(outcome, put_booking, store) for _ in range(CROWD)]
-    assert {type(each.wait()) for each in crowd} == {DatabaseUnavailable}
+    writers = [eventlet.spawn(outcome, put_booking, store) for _ in range(WRITERS)]
+    assert {type(each.wait()) for each in writers} == {DatabaseUnavailable}
     proxy.restore()
     assert database["bookings"].count_documents({}) >= 1

@@ -1,4 +1,4 @@
-"""No message ends a process or goes round for ever, whatever its properties, headers and body."""
+"""No message crashes a process or is retried forever, whatever its properties and body."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REQUEST = b'{"args":[],"kwargs":{}}'
 
 
 def body_for(work: WorkQueue) -> bytes:
-    """A message of ours about a booking that there is not."""
+    """A well-formed message about a booking that does not exist."""
     id_ = str(uuid.uuid4())
     body: dict[str, Any] = {"bookingId": id_, "date": "2026-12-01T10:00:00Z", "version": 2}
     if work is not BOOKING_REQUESTS:
@@ -62,24 +62,26 @@ def services(config: dict[str, Any], runner_factory: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def them(amqp_uri: str) -> Iterator[Attacker]:
-    with attacker(amqp_uri) as them:
-        yield them
+def hostile_client(amqp_uri: str) -> Iterator[Attacker]:
+    with attacker(amqp_uri) as hostile_client:
+        yield hostile_client
 
 
-def all_live(services: Any) -> bool:
+def all_running(services: Any) -> bool:
     return not any(container._died.ready() for container in services.containers)
 
 
-def answer(config: dict[str, Any]) -> Any:
+def list_bookings(config: dict[str, Any]) -> Any:
     with ServiceRpcProxy("booking_service", config, timeout=30) as proxy:
         return proxy.list_bookings()
 
 
-def send(them: Attacker, hostile: list[Hostile], queue: bytes, body: bytes, **good: bytes) -> int:
-    """Publish all of them; return how many the broker has taken."""
+def send(
+    hostile_client: Attacker, hostile: list[Hostile], queue: bytes, body: bytes, **good: bytes
+) -> int:
+    """Publish all of them and return how many the broker has accepted."""
     return sum(
-        them.publish(
+        hostile_client.publish(
             each.of(GOOD | good), body if each.body is None else each.body, queue, exchange=b""
         )
         for each in hostile
@@ -87,29 +89,31 @@ def send(them: Attacker, hostile: list[Hostile], queue: bytes, body: bytes, **go
 
 
 @pytest.mark.parametrize("work", WORK_QUEUES, ids=lambda work: work.name)
-def test_no_message_in_a_work_queue_ends_its_service(
-    services: Any, them: Attacker, config: dict[str, Any], amqp_uri: str, work: WorkQueue
+def test_no_message_in_a_work_queue_crashes_its_service(
+    services: Any, hostile_client: Attacker, config: dict[str, Any], amqp_uri: str, work: WorkQueue
 ) -> None:
-    taken = send(them, messages(), work.name.encode(), body_for(work))
-    assert taken > 250
+    accepted = send(hostile_client, messages(), work.name.encode(), body_for(work))
+    assert accepted > 250
     eventually(lambda: depth(amqp_uri, work.name) == 0, 120)
-    assert all_live(services)
-    assert answer(config) == []
-    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        causes = {letter.error_code for letter in letters.fetch_all()}
-    assert {"poison_message", "rejected"} <= causes
-    assert_broker_dead_letters(them, amqp_uri, work)
+    assert all_running(services)
+    assert list_bookings(config) == []
+    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as dead_letters:
+        error_codes = {dead_letter.error_code for dead_letter in dead_letters.fetch_all()}
+    assert {"poison_message", "rejected"} <= error_codes
+    assert_broker_dead_letters(hostile_client, amqp_uri, work)
 
 
-def assert_broker_dead_letters(them: Attacker, amqp_uri: str, work: WorkQueue) -> None:
-    """RabbitMQ's worker that moves rejected and expired messages may be ended by their headers."""
+def assert_broker_dead_letters(hostile_client: Attacker, amqp_uri: str, work: WorkQueue) -> None:
+    """Check RabbitMQ's own dead-lettering, whose process hostile headers may have crashed."""
     rejected = Hostile("compressed", {"headers": header(b"compression", b"S", text(b"gzip"))})
     for queue in (work.name, work.retry_name(1)):
-        assert them.publish(rejected.of(GOOD), b"sent last", queue.encode())
+        assert hostile_client.publish(rejected.of(GOOD), b"sent last", queue.encode())
 
     def arrived() -> int:
-        with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-            return sum(letter.excerpt == "sent last" for letter in letters.fetch_all())
+        with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as dead_letters:
+            return sum(
+                dead_letter.excerpt == "sent last" for dead_letter in dead_letters.fetch_all()
+            )
 
     eventually(lambda: arrived() == 2)
 
@@ -121,7 +125,7 @@ RPC_QUEUES = {
 
 
 class Replies:
-    """A queue on which an attacker waits for what the services answer."""
+    """A queue on which an attacker receives the replies of the services."""
 
     def __init__(self, connection: Connection) -> None:
         self._channel = connection.default_channel
@@ -129,7 +133,7 @@ class Replies:
         self._channel.queue_bind(self.queue, "nameko-rpc", self.queue)
 
     def received(self) -> dict[str, dict[str, Any]]:
-        """What has come since the last call, by correlation id."""
+        """The replies received since the last call, by correlation id."""
         replies = {}
         while (message := self._channel.basic_get(self.queue, no_ack=True)) is not None:
             replies[message.properties.get("correlation_id", "")] = json.loads(message.body)
@@ -143,38 +147,46 @@ def replies(services: Any, amqp_uri: str) -> Iterator[Replies]:
 
 
 @pytest.mark.parametrize("queue", RPC_QUEUES)
-def test_no_rpc_request_ends_its_service(
+def test_no_rpc_request_crashes_its_service(
     services: Any,
     replies: Replies,
-    them: Attacker,
+    hostile_client: Attacker,
     config: dict[str, Any],
     amqp_uri: str,
     queue: str,
 ) -> None:
-    hostile = [*messages(), *odd_methods()]
-    taken = {
+    hostile = [*messages(), *invalid_methods()]
+    accepted = {
         str(number): each
         for number, each in enumerate(hostile)
-        if ask(them, each, RPC_QUEUES[queue], reply_to=replies.queue, correlation_id=str(number))
+        if send_request(
+            hostile_client,
+            each,
+            RPC_QUEUES[queue],
+            reply_to=replies.queue,
+            correlation_id=str(number),
+        )
     }
-    assert len(taken) > 250
+    assert len(accepted) > 250
     eventually(lambda: depth(amqp_uri, queue) == 0, 120)
-    assert answer(config) == []
-    assert all_live(services)
-    told: dict[str, Any] = {}
-    expected = {number for number, each in taken.items() if is_answerable(each)}
-    eventually(lambda: told.update(replies.received()) or told.keys() >= expected)
-    assert all(reply["error"] for reply in told.values())
+    assert list_bookings(config) == []
+    assert all_running(services)
+    received: dict[str, Any] = {}
+    expected = {number for number, each in accepted.items() if is_answerable(each)}
+    eventually(lambda: received.update(replies.received()) or received.keys() >= expected)
+    assert all(reply["error"] for reply in received.values())
 
 
-def ask(them: Attacker, hostile: Hostile, method: bytes, **good: str) -> bool:
+def send_request(hostile_client: Attacker, hostile: Hostile, method: bytes, **good: str) -> bool:
     properties = hostile.of(GOOD | {name: value.encode() for name, value in good.items()})
     body = REQUEST if hostile.body is None else hostile.body
-    return them.publish(properties, body, hostile.routing_key or method, exchange=b"nameko-rpc")
+    return hostile_client.publish(
+        properties, body, hostile.routing_key or method, exchange=b"nameko-rpc"
+    )
 
 
 def is_answerable(hostile: Hostile) -> bool:
-    """Whether it says where the answer goes, in properties that are text."""
+    """Whether its reply properties are present and its properties are valid text."""
     changed = {*hostile.properties, *hostile.without}
     is_text = all(
         isinstance(value, int) or name == "headers" or value != b"\xff\xfe"
@@ -183,26 +195,26 @@ def is_answerable(hostile: Hostile) -> bool:
     return is_text and changed.isdisjoint({"reply_to", "correlation_id"})
 
 
-def odd_methods() -> Iterator[Hostile]:
+def invalid_methods() -> Iterator[Hostile]:
     for name in (b"", b"\xff\xfe", b"\xed\xa0\x80", b"__init__", b"_seats", b"name", b"x" * 200):
         for service in (b"booking_service.", b"notification_admin."):
             yield Hostile(f"{service + name!r}", routing_key=service + name)
 
 
-def test_a_request_that_was_delivered_before_is_refused(
+def test_a_redelivered_rpc_request_is_rejected(
     config: dict[str, Any], runner_factory: Any, amqp_uri: str
 ) -> None:
-    """What ended its process must not end the next one, and so on."""
+    """A request that crashed one process must not crash the next."""
     with Connection(amqp_uri) as connection, ServiceRpcProxy("booking_service", config) as proxy:
         channel = connection.default_channel
         Queue("rpc-booking_service", RPC_EXCHANGE, "booking_service.*")(channel).declare()
-        asked = proxy.list_free_slots.call_async("2026-12-01")
+        call = proxy.list_free_slots.call_async("2026-12-01")
         eventually(lambda: channel.basic_get("rpc-booking_service"))
-        connection.collect()  # as a process does that is killed
+        connection.collect()  # like a process that is killed
         runner = runner_factory(config, BookingService)
         runner.start()
         with pytest.raises(RemoteError, match="ServiceUnavailable"):
-            asked.result()
+            call.result()
         assert proxy.list_free_slots("2020-12-01") == []
         runner.stop()
     assert depth(amqp_uri, "rpc-booking_service") == 0
@@ -215,8 +227,8 @@ Reply = Callable[[Message], None]
 
 
 @pytest.fixture
-def answer_with(amqp_uri: str) -> Iterator[Callable[[Reply], None]]:
-    """Stand in for the booking service, and answer each request in a way of one's own."""
+def reply_with(amqp_uri: str) -> Iterator[Callable[[Reply], None]]:
+    """Stands in for the booking service and replies as the test specifies."""
     threads = []
 
     def run(reply: Reply) -> None:
@@ -227,11 +239,11 @@ def answer_with(amqp_uri: str) -> Iterator[Callable[[Reply], None]]:
                 while True:
                     connection.drain_events()
 
-    def answer_with(reply: Reply) -> None:
+    def reply_with(reply: Reply) -> None:
         threads.append(eventlet.spawn(run, reply))
         eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
 
-    yield answer_with
+    yield reply_with
     for thread in threads:
         thread.kill()
 
@@ -243,17 +255,19 @@ def pool(amqp_uri: str) -> Iterator[RpcPool]:
     pool.close()
 
 
-def test_what_strangers_send_to_a_reply_queue_is_ignored(
-    answer_with: Callable[[Reply], None], pool: RpcPool, them: Attacker
+def test_foreign_messages_in_a_reply_queue_are_ignored(
+    reply_with: Callable[[Reply], None], pool: RpcPool, hostile_client: Attacker
 ) -> None:
     def reply(request: Message) -> None:
         key = request.properties["reply_to"].encode()
         for each in messages():
-            them.publish(each.of(GOOD), each.body or b"{}", key, exchange=b"nameko-rpc")
+            hostile_client.publish(each.of(GOOD), each.body or b"{}", key, exchange=b"nameko-rpc")
         good = GOOD | {"correlation_id": request.properties["correlation_id"].encode()}
-        them.publish(good, b'{"result": "mine", "error": null}', key, exchange=b"nameko-rpc")
+        hostile_client.publish(
+            good, b'{"result": "mine", "error": null}', key, exchange=b"nameko-rpc"
+        )
 
-    answer_with(reply)
+    reply_with(reply)
     assert pool.call("list_bookings", until=time.monotonic() + 60) == "mine"
 
 
@@ -267,15 +281,15 @@ BAD_REPLIES = [
 
 
 @pytest.mark.parametrize("body", BAD_REPLIES, ids=lambda body: repr(body[:60]))
-def test_a_reply_that_is_none_means_that_the_service_is_unavailable(
-    answer_with: Callable[[Reply], None], pool: RpcPool, them: Attacker, body: bytes
+def test_a_malformed_rpc_reply_raises_service_unavailable(
+    reply_with: Callable[[Reply], None], pool: RpcPool, hostile_client: Attacker, body: bytes
 ) -> None:
     def reply(request: Message) -> None:
         good = GOOD | {"correlation_id": request.properties["correlation_id"].encode()}
         key = request.properties["reply_to"].encode()
-        them.publish(good, body, key, exchange=b"nameko-rpc")
+        hostile_client.publish(good, body, key, exchange=b"nameko-rpc")
 
-    answer_with(reply)
+    reply_with(reply)
     with pytest.raises(ServiceUnavailable, match="an unreadable reply"):
         pool.call("list_bookings", until=time.monotonic() + 30)
 
@@ -283,32 +297,32 @@ def test_a_reply_that_is_none_means_that_the_service_is_unavailable(
 # --- dead letters
 
 
-def test_dead_letters_of_every_kind_can_be_looked_at_and_replayed(
-    them: Attacker, amqp_uri: str
+def test_dead_letters_of_every_kind_can_be_read_and_replayed(
+    hostile_client: Attacker, amqp_uri: str
 ) -> None:
-    taken = send(them, messages(), BOOKING_REQUESTS.dead_letter.encode(), b"{}")
-    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as letters:
-        found = letters.fetch_all()
-        assert len(found) == taken
-        for letter in found:
-            told = [*letter.to_dict().values(), letter.excerpt, letter.headers_text]
-            assert all(isinstance(each, str) and each.isprintable() for each in told)
-        whole = [letter for letter in found if letter.can_be_replayed]
-        for letter in whole:
-            letters.replay(letter)
-        for letter in found:
-            if letter not in whole:
-                letters.drop(letter)
-    assert taken - 5 < len(whole) < taken
-    assert depth(amqp_uri, BOOKING_REQUESTS.name) == len(whole)
+    accepted = send(hostile_client, messages(), BOOKING_REQUESTS.dead_letter.encode(), b"{}")
+    with DeadLetterQueues.opened(settings({"AMQP_URI": amqp_uri})) as dead_letters:
+        found = dead_letters.fetch_all()
+        assert len(found) == accepted
+        for dead_letter in found:
+            shown = [*dead_letter.to_dict().values(), dead_letter.excerpt, dead_letter.headers_text]
+            assert all(isinstance(each, str) and each.isprintable() for each in shown)
+        replayable = [dead_letter for dead_letter in found if dead_letter.can_be_replayed]
+        for dead_letter in replayable:
+            dead_letters.replay(dead_letter)
+        for dead_letter in found:
+            if dead_letter not in replayable:
+                dead_letters.drop(dead_letter)
+    assert accepted - 5 < len(replayable) < accepted
+    assert depth(amqp_uri, BOOKING_REQUESTS.name) == len(replayable)
     assert depth(amqp_uri, BOOKING_REQUESTS.dead_letter) == 0
 
 
 # --- logs
 
 
-def test_what_a_hostile_request_holds_is_in_no_log_line(
-    services: Any, replies: Replies, them: Attacker, caplog: pytest.LogCaptureFixture
+def test_the_content_of_a_hostile_request_is_not_logged(
+    services: Any, replies: Replies, hostile_client: Attacker, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = b"Ana <ana@example.com>"
     reply_to = {"reply_to": replies.queue, "correlation_id": "1"}
@@ -320,7 +334,7 @@ def test_what_a_hostile_request_holds_is_in_no_log_line(
         Hostile("method", routing_key=b"booking_service." + secret.replace(b".", b"_")),
     ):
         caplog.clear()
-        assert ask(them, hostile, b"booking_service.list_free_slots", **reply_to)
+        assert send_request(hostile_client, hostile, b"booking_service.list_free_slots", **reply_to)
         eventually(lambda: replies.received().get("1"))
         lines = [record for record in caplog.records if "RPC request" in record.getMessage()]
         assert len(lines) == 1

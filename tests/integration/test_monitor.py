@@ -1,4 +1,4 @@
-"""The port beside a nameko service: whether it is ready, and what it has done."""
+"""The health server of a nameko service: readiness and metrics."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ EMAIL = "notification_service.email"
 LONG_AGO = datetime.fromisoformat("2023-12-01T10:00:00Z")
 
 
-class Monitored:
-    """A running container and its monitor."""
+class MonitoredService:
+    """A running container, seen through its health server."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -56,10 +56,10 @@ class Monitored:
             return 0
 
     def value(self, name: str, **labels: str) -> float:
-        """A sample of /metrics; 0 for one that is not there yet."""
-        answer = requests.get(f"{self.url}/metrics", timeout=10)
-        assert answer.status_code == 200
-        for family in text_string_to_metric_families(answer.text):
+        """A sample of /metrics, or 0 if it does not exist yet."""
+        response = requests.get(f"{self.url}/metrics", timeout=10)
+        assert response.status_code == 200
+        for family in text_string_to_metric_families(response.text):
             for sample in family.samples:
                 if (sample.name, sample.labels) == (name, labels):
                     return sample.value
@@ -67,10 +67,12 @@ class Monitored:
 
 
 class Growth:
-    """How much a sample has grown since this was made. The counters are the process's own, and
-    other tests have counted before."""
+    """How much a sample has grown since creation.
 
-    def __init__(self, monitored: Monitored, name: str, **labels: str) -> None:
+    Counters belong to the process, and earlier tests have incremented them.
+    """
+
+    def __init__(self, monitored: MonitoredService, name: str, **labels: str) -> None:
         self._value: Callable[[], float] = lambda: monitored.value(name, **labels)
         self._before = self._value()
 
@@ -78,21 +80,21 @@ class Growth:
         return self._value() - self._before
 
 
-Start = Callable[..., Monitored]
+Start = Callable[..., MonitoredService]
 
 
 @pytest.fixture
 def start(config: dict[str, Any], container_factory: Any) -> Iterator[Start]:
-    """Starts a service with its monitor; it is stopped when the test ends."""
+    """Starts a service with its health server, and stops it when the test ends."""
     containers = []
 
-    def start(service: type[Any]) -> Monitored:
+    def start(service: type[Any]) -> MonitoredService:
         port = free_port()
         config["MONITOR"] = {"host": "127.0.0.1", "port": port}
         container = container_factory(service, config)
         containers.append(container)
         container.start()
-        return Monitored(port)
+        return MonitoredService(port)
 
     yield start
     for container in containers:
@@ -113,7 +115,7 @@ def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
 
 @pytest.fixture
 def broker(rabbit_node: RabbitNode, config: dict[str, Any]) -> Iterator[Proxy]:
-    """The link to the broker, to be cut."""
+    """A proxy to the broker whose connections can be cut."""
     with proxied(rabbit_node.port) as proxy:
         config["AMQP_URI"] = f"amqp://guest:guest@127.0.0.1:{proxy.port}/"
         yield proxy
@@ -134,36 +136,36 @@ def pending(
     return put_booking(store, patient_email=address, date=date)
 
 
-def ask(amqp_uri: str, booking: Booking, **properties: Any) -> None:
+def send_request(amqp_uri: str, booking: Booking, **properties: Any) -> None:
     body = strict_json.dumps(BookingRequested.of(booking).to_body())
     put(amqp_uri, REQUESTS, body, content_type="application/json", **properties)
 
 
 def rejected(store: BookingRepository, address: str = "ana@example.com") -> BookingStateChanged:
-    return step(store, steps.reject(pending(store, address=address), reason="past", **NOW))
+    return apply(store, steps.reject(pending(store, address=address), reason="past", **NOW))
 
 
 NOW: dict[str, Any] = {"at": now(), "by": "test"}
 
 
-def step(store: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
+def apply(store: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     store.apply(transition)
     return BookingStateChanged.of(transition)
 
 
-def tell(amqp_uri: str, event: BookingStateChanged) -> None:
+def send_event(amqp_uri: str, event: BookingStateChanged) -> None:
     put(amqp_uri, EMAIL, strict_json.dumps(event.to_body()), content_type="application/json")
 
 
-# --- the port
+# --- readiness
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_running_service_is_ready_and_tells_its_metrics(start: Start, service: Any) -> None:
+def test_a_running_service_is_ready_and_exposes_its_metrics(start: Start, service: Any) -> None:
     monitored = start(service)
-    answer = requests.get(f"{monitored.url}/health/ready", timeout=10)
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
-    assert answer.headers["Content-Type"] == "application/json"
+    response = requests.get(f"{monitored.url}/health/ready", timeout=10)
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+    assert response.headers["Content-Type"] == "application/json"
     metrics = requests.get(f"{monitored.url}/metrics", timeout=10)
     assert metrics.status_code == 200
     assert metrics.headers["Content-Type"].startswith("text/plain; version=")
@@ -171,13 +173,13 @@ def test_a_running_service_is_ready_and_tells_its_metrics(start: Start, service:
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/health", "/health/live", "/bookings/", "//"])
-def test_anything_else_is_not_found(start: Start, path: str) -> None:
-    answer = requests.get(f"{start(BookingWorker).url}{path}", timeout=10)
-    assert (answer.status_code, answer.content) == (404, b"")
+def test_any_other_path_of_the_health_server_is_not_found(start: Start, path: str) -> None:
+    response = requests.get(f"{start(BookingWorker).url}{path}", timeout=10)
+    assert (response.status_code, response.content) == (404, b"")
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_unready_while_its_broker_is_away(
+def test_a_service_is_not_ready_while_its_broker_is_down(
     start: Start, broker: Proxy, service: Any
 ) -> None:
     monitored = start(service)
@@ -189,7 +191,7 @@ def test_a_service_is_unready_while_its_broker_is_away(
     eventually(lambda: monitored.status("/health/ready") == 200)
 
 
-def test_a_service_that_starts_before_its_broker_is_unready_until_then(
+def test_a_service_started_before_its_broker_becomes_ready_with_it(
     config: dict[str, Any], container_factory: Any, broker: Proxy
 ) -> None:
     broker.refuse()
@@ -197,7 +199,7 @@ def test_a_service_that_starts_before_its_broker_is_unready_until_then(
     config["MONITOR"] = {"host": "127.0.0.1", "port": port}
     container = container_factory(BookingWorker, config)
     starting = eventlet.spawn(container.start)
-    monitored = Monitored(port)
+    monitored = MonitoredService(port)
     eventually(lambda: monitored.status("/health/ready") == 503)
     broker.restore()
     eventually(lambda: monitored.status("/health/ready") == 200)
@@ -205,7 +207,7 @@ def test_a_service_that_starts_before_its_broker_is_unready_until_then(
     container.stop()
 
 
-def test_a_database_that_is_away_makes_no_service_unready(
+def test_a_service_stays_ready_while_the_database_is_down(
     start: Start, database_link: Proxy
 ) -> None:
     monitored = start(BookingWorker)
@@ -223,7 +225,7 @@ def listening() -> set[int]:
 @pytest.mark.parametrize(
     "monitor", [None, {"host": "127.0.0.1", "port": 0}], ids=["none", "port 0"]
 )
-def test_without_a_port_nobody_listens(
+def test_without_a_configured_port_no_health_server_listens(
     config: dict[str, Any], container_factory: Any, monitor: Any
 ) -> None:
     config["MONITOR"] = monitor
@@ -234,7 +236,7 @@ def test_without_a_port_nobody_listens(
     container.stop()
 
 
-def test_a_stopped_service_frees_its_port_and_complains_of_nothing(
+def test_a_stopped_service_releases_its_port_without_warnings(
     config: dict[str, Any], container_factory: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = free_port()
@@ -248,8 +250,10 @@ def test_a_stopped_service_frees_its_port_and_complains_of_nothing(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_two_services_never_share_a_port(config: dict[str, Any], container_factory: Any) -> None:
-    # Each scrape would otherwise meet the one or the other.
+def test_two_services_cannot_share_a_health_port(
+    config: dict[str, Any], container_factory: Any
+) -> None:
+    # Otherwise each scrape would reach either one or the other.
     config["MONITOR"] = {"host": "127.0.0.1", "port": free_port()}
     first, second = (container_factory(service, config) for service in SERVICES)
     first.start()
@@ -259,10 +263,10 @@ def test_two_services_never_share_a_port(config: dict[str, Any], container_facto
     first.stop()
 
 
-# --- what the worker counts
+# --- metrics of the worker
 
 
-def test_decisions_are_counted_by_outcome_with_the_time_of_their_check(
+def test_decisions_are_counted_by_outcome_and_their_checks_are_timed(
     start: Start, store: BookingRepository, config: dict[str, Any], amqp_uri: str
 ) -> None:
     config["AVAILABILITY"]["delay_seconds"] = "0.2"
@@ -275,22 +279,22 @@ def test_decisions_are_counted_by_outcome_with_the_time_of_their_check(
     quick = Growth(monitored, "clinic_check_seconds_bucket", le="0.1")
     noon = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
     for date in (LONG_AGO, LONG_AGO, noon):
-        ask(amqp_uri, pending(store, date))
+        send_request(amqp_uri, pending(store, date))
     eventually(lambda: done() == 3)
     assert (past(), confirmed(), checks(), quick()) == (2, 1, 3, 0)
     assert 0.6 <= seconds() < 30
 
 
-def test_a_duplicate_is_no_second_decision(
+def test_a_duplicate_request_is_not_counted_as_a_second_decision(
     start: Start, store: BookingRepository, amqp_uri: str
 ) -> None:
     monitored = start(BookingWorker)
     past = Growth(monitored, "clinic_decisions_total", status="rejected", reason="past")
     done = Growth(monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome="acked")
     booking = pending(store)
-    ask(amqp_uri, booking)
+    send_request(amqp_uri, booking)
     eventually(lambda: done() == 1)
-    ask(amqp_uri, booking)
+    send_request(amqp_uri, booking)
     eventually(lambda: done() == 2)
     assert past() == 1
 
@@ -304,17 +308,17 @@ def test_failed_checks_are_counted_as_retries_and_then_as_a_dead_letter(
         Growth(monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome=outcome)
         for outcome in ("retried", "dead_lettered", "acked")
     )
-    dead = Growth(
+    dead_letters = Growth(
         monitored, "clinic_dead_letters_total", queue=REQUESTS, error_code="check_unavailable"
     )
     checks = Growth(monitored, "clinic_check_seconds_count")
-    ask(amqp_uri, pending(store))
-    eventually(lambda: dead() == 1)
+    send_request(amqp_uri, pending(store))
+    eventually(lambda: dead_letters() == 1)
     assert (retried(), dead_lettered(), done(), checks()) == (2, 1, 0, 3)
 
 
 @pytest.mark.parametrize(
-    ("body", "properties", "cause"),
+    ("body", "properties", "error_code"),
     [
         pytest.param(b"{", {}, "poison_message", id="not JSON"),
         pytest.param(
@@ -323,24 +327,26 @@ def test_failed_checks_are_counted_as_retries_and_then_as_a_dead_letter(
             ).encode(),
             {"headers": {ATTEMPT_HEADER: 3}},
             "booking_not_found",
-            id="nobody's booking",
+            id="unknown booking",
         ),
     ],
 )
-def test_dead_letters_are_counted_by_cause(
-    start: Start, amqp_uri: str, body: bytes, properties: dict[str, Any], cause: str
+def test_dead_letters_are_counted_by_error_code(
+    start: Start, amqp_uri: str, body: bytes, properties: dict[str, Any], error_code: str
 ) -> None:
     monitored = start(BookingWorker)
     dead_lettered = Growth(
         monitored, "clinic_messages_consumed_total", queue=REQUESTS, outcome="dead_lettered"
     )
-    dead = Growth(monitored, "clinic_dead_letters_total", queue=REQUESTS, error_code=cause)
+    dead_letters = Growth(
+        monitored, "clinic_dead_letters_total", queue=REQUESTS, error_code=error_code
+    )
     put(amqp_uri, REQUESTS, body, content_type="application/json", **properties)
-    eventually(lambda: dead() == 1)
+    eventually(lambda: dead_letters() == 1)
     assert dead_lettered() == 1
 
 
-def test_rounds_that_do_not_count_are_counted_as_postponed(
+def test_retries_during_a_database_outage_are_counted_as_deferred(
     start: Start, store: BookingRepository, database_link: Proxy, amqp_uri: str
 ) -> None:
     booking = pending(store)
@@ -350,78 +356,78 @@ def test_rounds_that_do_not_count_are_counted_as_postponed(
         for outcome in ("deferred", "acked", "retried", "dead_lettered")
     )
     database_link.refuse()
-    ask(amqp_uri, booking)
+    send_request(amqp_uri, booking)
     eventually(lambda: postponed() >= 2)
     database_link.restore()
     eventually(lambda: done() == 1)
     assert (retried(), dead_lettered()) == (0, 0)
 
 
-# --- what the notifier counts
+# --- metrics of the notifier
 
 
-def notifications(monitored: Monitored, outcome: str) -> Growth:
+def notifications(monitored: MonitoredService, outcome: str) -> Growth:
     return Growth(monitored, "clinic_notifications_total", channel="email", outcome=outcome)
 
 
-def test_a_letter_is_counted_as_sent_once_and_then_as_a_duplicate(
+def test_an_email_is_counted_as_sent_once_and_then_as_a_duplicate(
     start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     sent, duplicate = (notifications(monitored, each) for each in ("sent", "duplicate"))
     done = Growth(monitored, "clinic_messages_consumed_total", queue=EMAIL, outcome="acked")
     event = rejected(store)
-    tell(amqp_uri, event)
+    send_event(amqp_uri, event)
     eventually(lambda: sent() == 1)
-    tell(amqp_uri, event)
+    send_event(amqp_uri, event)
     eventually(lambda: duplicate() == 1)
     eventually(lambda: done() == 2)
     assert (sent(), len(mailbox.letters())) == (1, 1)
 
 
-def test_a_refused_letter_is_counted_as_failed_and_as_a_dead_letter(
+def test_a_rejected_email_is_counted_as_failed_and_as_a_dead_letter(
     start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     failed, sent = (notifications(monitored, each) for each in ("failed", "sent"))
-    dead = Growth(
+    dead_letters = Growth(
         monitored, "clinic_dead_letters_total", queue=EMAIL, error_code="recipient_rejected"
     )
-    tell(amqp_uri, rejected(store, "refused@example.com"))
-    eventually(lambda: dead() == 1)
+    send_event(amqp_uri, rejected(store, "refused@example.com"))
+    eventually(lambda: dead_letters() == 1)
     assert (failed(), sent()) == (1, 0)
 
 
-def test_a_letter_that_has_to_wait_is_counted_as_postponed_and_then_as_sent(
+def test_a_deferred_email_is_counted_as_postponed_and_then_as_sent(
     start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     postponed, sent = (notifications(monitored, each) for each in ("postponed", "sent"))
-    rounds = Growth(monitored, "clinic_messages_consumed_total", queue=EMAIL, outcome="deferred")
-    tell(amqp_uri, rejected(store, "later@example.com"))
+    deferred = Growth(monitored, "clinic_messages_consumed_total", queue=EMAIL, outcome="deferred")
+    send_event(amqp_uri, rejected(store, "later@example.com"))
     eventually(lambda: postponed() >= 2)
     mailbox.open()
     eventually(lambda: sent() == 1)
-    assert rounds() == postponed()
+    assert deferred() == postponed()
 
 
-def test_an_older_step_is_counted_as_superseded(
+def test_an_older_event_is_counted_as_superseded(
     start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     superseded, sent = (notifications(monitored, each) for each in ("superseded", "sent"))
     booking = pending(store)
-    confirmation = step(store, steps.confirm(booking, seat=0, **NOW))
+    confirmation = apply(store, steps.confirm(booking, seat=0, **NOW))
     current = store.get(booking.id)
-    cancellation = step(store, steps.cancel(current, reason="cancelled_by_patient", **NOW))
-    tell(amqp_uri, cancellation)
+    cancellation = apply(store, steps.cancel(current, reason="cancelled_by_patient", **NOW))
+    send_event(amqp_uri, cancellation)
     eventually(lambda: sent() == 1)
-    tell(amqp_uri, confirmation)
+    send_event(amqp_uri, confirmation)
     eventually(lambda: superseded() == 1)
     assert sent() == 1
 
 
-def test_a_letter_whose_sender_died_is_counted_as_ambiguous(
+def test_an_email_resent_after_a_crash_is_counted_as_a_possible_duplicate(
     start: Start,
     store: BookingRepository,
     mailbox: Mailbox,
@@ -429,26 +435,28 @@ def test_a_letter_whose_sender_died_is_counted_as_ambiguous(
     amqp_uri: str,
 ) -> None:
     monitored = start(NotificationService)
-    ambiguous = Growth(monitored, "clinic_notifications_possible_duplicates_total", channel="email")
+    possible_duplicates = Growth(
+        monitored, "clinic_notifications_possible_duplicates_total", channel="email"
+    )
     sent = notifications(monitored, "sent")
     event = rejected(store)
-    tell(amqp_uri, event)
+    send_event(amqp_uri, event)
     eventually(lambda: sent() == 1)
-    assert ambiguous() == 0
-    # Sent, and the process died before it was written down.
+    assert possible_duplicates() == 0
+    # Sent, but the process crashed before it recorded the outcome.
     database["notifications"].update_one({}, {"$set": {"state": "sending", "leaseUntil": now()}})
-    tell(amqp_uri, event)
+    send_event(amqp_uri, event)
     eventually(lambda: sent() == 2)
-    assert ambiguous() == 1
+    assert possible_duplicates() == 1
 
 
-def test_the_metrics_of_a_service_hold_no_ids_and_no_people(
+def test_service_metrics_contain_no_ids_or_personal_data(
     start: Start, store: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     monitored = start(NotificationService)
     sent = notifications(monitored, "sent")
     event = rejected(store, "canario@jaula.example")
-    tell(amqp_uri, event)
+    send_event(amqp_uri, event)
     eventually(lambda: sent() == 1)
     text = requests.get(f"{monitored.url}/metrics", timeout=10).text
     for secret in (event.booking_id, "canario", "jaula", "Ana"):

@@ -71,10 +71,10 @@ def delivery(
     bookings: BookingRepository, delivery_log: DeliveryLog, config: dict[str, Any], mailbox: Mailbox
 ) -> Delivery[OutgoingEmail]:
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
-    return delivery_by_mail(config, bookings, delivery_log)
+    return email_delivery(config, bookings, delivery_log)
 
 
-def writer(settings: NotificationSettings) -> EmailComposer:
+def composer(settings: NotificationSettings) -> EmailComposer:
     return EmailComposer(settings.sender, settings.zone, settings.slot)
 
 
@@ -87,11 +87,11 @@ def service(config: dict[str, Any], mailbox: Mailbox, container_factory: Any) ->
     container.stop()
 
 
-def delivery_by_mail(
+def email_delivery(
     config: dict[str, Any], bookings: BookingRepository, delivery_log: DeliveryLog
 ) -> Delivery[OutgoingEmail]:
     settings = notification_settings(config)
-    return Delivery(bookings, delivery_log, settings.channel, writer(settings).compose)
+    return Delivery(bookings, delivery_log, settings.channel, composer(settings).compose)
 
 
 def confirmed(
@@ -104,10 +104,10 @@ def confirmed(
         language=language,
         date=(now() + timedelta(days=1)).replace(microsecond=0),
     )
-    return booking, take_step(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+    return booking, apply(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
 
 
-def take_step(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
+def apply(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
@@ -120,43 +120,43 @@ def send(uri: str, event: BookingStateChanged) -> None:
     put(uri, QUEUE, strict_json.dumps(event.to_body()), content_type="application/json")
 
 
-def test_a_patient_is_told_in_their_language_and_in_both_forms(
+def test_a_patient_receives_plain_text_and_html_in_their_language(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
-    (letter,) = mailbox.letters()
-    plain, html = (letter.get_body((kind,)).get_content() for kind in ("plain", "html"))
-    assert letter["X-Recipient"] == letter["To"] == "ana@example.com"
-    assert letter["Subject"] == "Su cita está confirmada"
+    (email,) = mailbox.letters()
+    plain, html = (email.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert email["X-Recipient"] == email["To"] == "ana@example.com"
+    assert email["Subject"] == "Su cita está confirmada"
     assert booking.id in plain
     assert "Hola, Ana <García>:" in plain
     assert "Hola, Ana &lt;García&gt;:" in html
 
 
-def test_english_is_spoken_to_those_who_prefer_it(
+def test_a_patient_who_prefers_english_receives_english(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings, language="en")
     delivery.deliver(event)
-    (letter,) = mailbox.letters()
-    assert letter["Subject"] == "Your appointment is confirmed"
+    (email,) = mailbox.letters()
+    assert email["Subject"] == "Your appointment is confirmed"
 
 
-def test_a_cancellation_says_why(
+def test_a_cancellation_email_gives_the_reason(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, _ = confirmed(bookings)
     current = bookings.get(booking.id)
-    event = take_step(
+    event = apply(
         bookings, steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="staff")
     )
     delivery.deliver(event)
-    (letter,) = mailbox.letters()
-    assert "La clínica anuló la cita." in letter.get_body(("plain",)).get_content()
+    (email,) = mailbox.letters()
+    assert "La clínica anuló la cita." in email.get_body(("plain",)).get_content()
 
 
-def test_a_duplicate_event_mails_nobody_twice(
+def test_a_duplicate_event_sends_one_email(
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -169,7 +169,7 @@ def test_a_duplicate_event_mails_nobody_twice(
     assert rows(database) == {f"{event.event_id}:email": "sent"}
 
 
-def test_racing_deliveries_of_one_event_send_one_letter(
+def test_concurrent_deliveries_of_one_event_send_one_email(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings)
@@ -180,26 +180,26 @@ def test_racing_deliveries_of_one_event_send_one_letter(
         except LeaseHeld:
             return
 
-    for racer in [eventlet.spawn(deliver) for _ in range(10)]:
-        racer.wait()
+    for delivering in [eventlet.spawn(deliver) for _ in range(10)]:
+        delivering.wait()
     assert len(mailbox.letters()) == 1
 
 
-def test_every_step_of_a_booking_is_told(
+def test_every_transition_of_a_booking_is_emailed(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
     current = bookings.get(booking.id)
     delivery.deliver(
-        take_step(
+        apply(
             bookings, steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
         )
     )
-    assert len({letter["Message-ID"] for letter in mailbox.letters()}) == 2
+    assert len({email["Message-ID"] for email in mailbox.letters()}) == 2
 
 
-def test_an_older_step_is_not_told_after_a_later_one(
+def test_an_older_event_is_not_emailed_after_a_later_one(
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -207,7 +207,7 @@ def test_an_older_step_is_not_told_after_a_later_one(
 ) -> None:
     booking, confirmation = confirmed(bookings)
     current = bookings.get(booking.id)
-    cancellation = take_step(
+    cancellation = apply(
         bookings, steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
     )
     delivery.deliver(cancellation)
@@ -223,14 +223,14 @@ def test_an_older_step_is_not_told_after_a_later_one(
         (3, "email", State.SENT, False),
         (4, "email", State.SENT, True),
         (5, "email", State.SENT, True),
-        (6, "email", State.SENT, False),  # taken since the booking was read
+        (6, "email", State.SENT, False),  # later than the booking that was read
         (5, "email", State.FAILED, False),
         (5, "email", State.POSTPONED, False),
         (5, "webhook", State.SENT, False),
         (5, "reminder", State.SENT, False),
     ],
 )
-def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
+def test_an_event_is_superseded_by_a_later_one_sent_over_its_channel(
     delivery_log: DeliveryLog,
     database: Database[Any],
     version: int,
@@ -238,17 +238,19 @@ def test_a_step_is_superseded_by_a_later_one_that_was_told_over_its_channel(
     state: State,
     is_superseded: bool,
 ) -> None:
-    step = steps.confirm(requested(), seat=0, at=now(), by="test")
-    asked, told = (BookingStateChanged.of(replace(step, version=each)) for each in (3, version))
+    transition = steps.confirm(requested(), seat=0, at=now(), by="test")
+    earlier, other_event = (
+        BookingStateChanged.of(replace(transition, version=each)) for each in (3, version)
+    )
     other = DeliveryLog(database, channel, lease_seconds=60)
-    claim = other.claim(told)
+    claim = other.claim(other_event)
     assert claim is not None
     other.record_outcome(claim, state)
-    assert delivery_log.is_superseded(asked, present=5) is is_superseded
+    assert delivery_log.is_superseded(earlier, present=5) is is_superseded
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["the earlier one", "the later one"])
-def test_two_steps_are_never_told_at_the_same_time(
+def test_two_events_of_a_booking_are_never_sent_concurrently(
     first: int,
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
@@ -256,9 +258,9 @@ def test_two_steps_are_never_told_at_the_same_time(
     database: Database[Any],
 ) -> None:
     booking, confirmation = confirmed(bookings)
-    steps_taken = [confirmation, moved(bookings, booking.id)]
-    being_told, waiting = steps_taken[first], steps_taken[1 - first]
-    claim = delivery.delivery_log.claim(being_told)
+    events = [confirmation, rescheduled(bookings, booking.id)]
+    in_flight, waiting = events[first], events[1 - first]
+    claim = delivery.delivery_log.claim(in_flight)
     assert claim is not None
     with pytest.raises(LeaseHeld):
         delivery.deliver(waiting)
@@ -266,28 +268,28 @@ def test_two_steps_are_never_told_at_the_same_time(
     assert rows(database)[f"{waiting.event_id}:email"] == "postponed"
     delivery.delivery_log.record_outcome(claim, State.SENT)
     delivery.deliver(waiting)
-    assert len(mailbox.letters()) == 1 - first  # a later step makes an earlier one old
+    assert len(mailbox.letters()) == 1 - first  # a later event supersedes an earlier one
 
 
-def test_a_notifier_that_died_holds_up_no_other_step_for_longer_than_its_lease(
+def test_a_crashed_notifier_blocks_other_events_no_longer_than_its_lease(
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
 ) -> None:
     booking, confirmation = confirmed(bookings)
-    move = moved(bookings, booking.id)
+    reschedule_event = rescheduled(bookings, booking.id)
     assert DeliveryLog(database, "email", lease_seconds=0).claim(confirmation) is not None
-    delivery.deliver(move)
+    delivery.deliver(reschedule_event)
     assert len(mailbox.letters()) == 1
 
 
-def test_another_date_is_told(
+def test_a_reschedule_email_names_the_previous_date(
     delivery: Delivery, bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings, language="en")
     delivery.deliver(event)
-    delivery.deliver(moved(bookings, booking.id))
+    delivery.deliver(rescheduled(bookings, booking.id))
     first, second = mailbox.letters()
     assert second["Subject"] == "Your appointment was moved"
     assert second["Message-ID"] != first["Message-ID"]
@@ -295,31 +297,31 @@ def test_another_date_is_told(
     assert f"It was before: {was}." in second.get_body(("plain",)).get_content()
 
 
-def moved(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
+def rescheduled(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
     date = current.date + timedelta(days=1)
-    return take_step(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
+    return apply(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
 
 
-def test_a_confirmation_is_not_told_after_the_date_has_changed(
+def test_a_confirmation_is_not_emailed_after_a_reschedule(
     delivery: Delivery, bookings: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking, confirmation = confirmed(bookings)
-    delivery.deliver(moved(bookings, booking.id))
+    delivery.deliver(rescheduled(bookings, booking.id))
     delivery.deliver(confirmation)
-    assert [letter["Subject"] for letter in mailbox.letters()] == ["Su cita ha cambiado de fecha"]
+    assert [email["Subject"] for email in mailbox.letters()] == ["Su cita ha cambiado de fecha"]
     assert rows(database)[f"{confirmation.event_id}:email"] == "superseded"
 
 
-def test_an_event_with_another_date_than_the_step_had_is_poison(
+def test_an_event_that_contradicts_its_transition_is_poison(
     delivery: Delivery, bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, confirmation = confirmed(bookings)
-    move = moved(bookings, booking.id)
+    reschedule_event = rescheduled(bookings, booking.id)
     for forged in (
-        replace(confirmation, date=move.date),
-        replace(move, date=confirmation.date),
-        replace(move, previous_status=Status.PENDING),
+        replace(confirmation, date=reschedule_event.date),
+        replace(reschedule_event, date=confirmation.date),
+        replace(reschedule_event, previous_status=Status.PENDING),
     ):
         with pytest.raises(PoisonMessage):
             delivery.deliver(forged)
@@ -331,25 +333,25 @@ def test_a_forged_event_is_poison(
 ) -> None:
     booking, _ = confirmed(bookings)
     current = bookings.get(booking.id)
-    never = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="nobody")
+    unrecorded = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="nobody")
     with pytest.raises(PoisonMessage):
-        delivery.deliver(BookingStateChanged.of(never))
+        delivery.deliver(BookingStateChanged.of(unrecorded))
     assert mailbox.letters() == []
 
 
-def test_a_refused_address_is_final(
+def test_a_rejected_recipient_is_a_final_failure(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, database: Database[Any]
 ) -> None:
     _, event = confirmed(bookings, address="refused@example.com")
     with pytest.raises(RecipientRejected):
         delivery.deliver(event)
-    # Whoever dies before the message is dead_lettered has not given the letter up.
+    # A crash before the message is dead-lettered leaves the delivery open.
     assert rows(database) == {f"{event.event_id}:email": "sending"}
     delivery.give_up(event, RecipientRejected.code)
     assert rows(database) == {f"{event.event_id}:email": "failed"}
 
 
-def test_a_refused_address_is_tried_again_only_when_a_person_replays_its_event(
+def test_a_rejected_recipient_is_retried_only_by_a_replay(
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -366,7 +368,7 @@ def test_a_refused_address_is_tried_again_only_when_a_person_replays_its_event(
     assert database["notifications"].find_one({})["tries"] == 2
 
 
-def test_a_server_that_gives_no_verdict_leaves_the_letter_uncertain(
+def test_a_missing_smtp_response_leaves_the_delivery_outcome_unknown(
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -376,13 +378,13 @@ def test_a_server_that_gives_no_verdict_leaves_the_letter_uncertain(
     with pytest.raises(DeliveryOutcomeUnknown):
         delivery.deliver(event)
     assert len(mailbox.letters()) == 1
-    # Nobody sends it again before the lease has run out, and then under the same Message-ID.
+    # It is sent again only after the lease has expired, under the same Message-ID.
     with pytest.raises(LeaseHeld):
         delivery.deliver(event)
     assert rows(database) == {f"{event.event_id}:email": "sending"}
 
 
-def test_who_lost_the_lease_can_not_overwrite_what_came_after(
+def test_a_notifier_that_lost_its_lease_cannot_overwrite_the_outcome(
     bookings: BookingRepository, database: Database[Any]
 ) -> None:
     _, event = confirmed(bookings)
@@ -395,24 +397,24 @@ def test_who_lost_the_lease_can_not_overwrite_what_came_after(
     assert rows(database) == {f"{event.event_id}:email": "sent"}
 
 
-def test_of_a_crowd_each_learns_of_its_own_notification(
+def test_each_concurrent_claim_gets_its_own_result(
     delivery_log: DeliveryLog, database: Database[Any]
 ) -> None:
-    settled, held, fresh = (
+    recorded, held, unclaimed = (
         BookingStateChanged.of(steps.reject(requested(), reason="past", at=now(), by="test"))
         for _ in range(3)
     )
-    done = delivery_log.claim(settled)
+    done = delivery_log.claim(recorded)
     assert done is not None
     delivery_log.record_outcome(done, State.SENT)
     delivery_log.claim(held)
-    events = [settled, held, fresh, fresh]
+    events = [recorded, held, unclaimed, unclaimed]
     claims = [eventlet.spawn(outcome, delivery_log.claim, event) for event in events]
     found = [each.wait() for each in claims]
     assert [type(each) for each in found] == [type(None), LeaseHeld, Claim, LeaseHeld]
 
 
-def test_of_a_crowd_only_those_with_their_claim_settle(
+def test_only_valid_claims_record_their_outcome_concurrently(
     delivery_log: DeliveryLog, database: Database[Any]
 ) -> None:
     lost, kept, other = (
@@ -422,19 +424,19 @@ def test_of_a_crowd_only_those_with_their_claim_settle(
     for event in (lost, kept, other):
         delivery_log.claim(event)
     database["notifications"].update_one({"_id": f"{lost.event_id}:email"}, {"$set": {"tries": 2}})
-    before = settled_count("sent")
+    before = recorded_count("sent")
     ends = [(lost, State.SENT), (kept, State.SENT), (other, State.FAILED), (lost, State.SENT)]
-    settling = [
+    recordings = [
         eventlet.spawn(delivery_log.record_outcome, Claim(event, 1), state) for event, state in ends
     ]
-    for each in settling:
+    for each in recordings:
         each.wait()
     assert rows(database) == {
         f"{lost.event_id}:email": "sending",
         f"{kept.event_id}:email": "sent",
         f"{other.event_id}:email": "failed",
     }
-    assert settled_count("sent") == before + 1
+    assert recorded_count("sent") == before + 1
 
 
 def outcome(call: Any, *arguments: Any) -> Any:
@@ -444,11 +446,11 @@ def outcome(call: Any, *arguments: Any) -> Any:
         return error
 
 
-def settled_count(state: str) -> float:
+def recorded_count(state: str) -> float:
     return float(NOTIFICATIONS.labels("email", state)._value.get())
 
 
-def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(
+def test_a_brief_database_outage_causes_no_second_email(
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -468,7 +470,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_second_letter(
     assert len(mailbox.letters()) == 1
 
 
-def test_a_server_that_says_later_is_tried_later(
+def test_a_temporary_smtp_failure_is_retried(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     _, event = confirmed(bookings, address="later@example.com")
@@ -479,13 +481,13 @@ def test_a_server_that_says_later_is_tried_later(
     assert len(mailbox.letters()) == 1
 
 
-def test_a_server_that_is_away_for_a_day_is_given_up(
+def test_a_delivery_expires_after_a_day_of_smtp_failures(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking, _ = confirmed(bookings, address="later@example.com")
     current = bookings.get(booking.id)
     long_ago = now() - timedelta(hours=25)
-    event = take_step(
+    event = apply(
         bookings, steps.cancel(current, reason="cancelled_by_clinic", at=long_ago, by="staff")
     )
     with pytest.raises(DeliveryExpired):
@@ -494,22 +496,22 @@ def test_a_server_that_is_away_for_a_day_is_given_up(
     assert rows(database) == {f"{event.event_id}:email": "failed"}
 
 
-def test_a_server_that_nobody_reaches_is_unavailable() -> None:
+def test_an_unreachable_smtp_server_is_unavailable() -> None:
     channel = SmtpChannel("127.0.0.1", free_port(), "citas@clinica.example")
-    letter = EmailContent("Subject", "Text", "<p>Text</p>")
-    envelope = OutgoingEmail("ana@example.com", "the-id.2", "es", letter)
+    email = EmailContent("Subject", "Text", "<p>Text</p>")
+    outgoing = OutgoingEmail("ana@example.com", "the-id.2", "es", email)
     with pytest.raises(ChannelUnavailable):
-        channel.send(envelope)
+        channel.send(outgoing)
 
 
-def test_a_sender_that_died_is_waited_out_and_then_replaced(
+def test_the_email_of_a_crashed_notifier_is_sent_after_its_lease_expires(
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
     mailbox: Mailbox,
     database: Database[Any],
 ) -> None:
     _, event = confirmed(bookings)
-    DeliveryLog(database, "email", lease_seconds=1).claim(event)  # and here it dies
+    DeliveryLog(database, "email", lease_seconds=1).claim(event)  # and here it crashes
     with pytest.raises(LeaseHeld):
         delivery.deliver(event)
 
@@ -524,7 +526,7 @@ def test_a_sender_that_died_is_waited_out_and_then_replaced(
     assert len(mailbox.letters()) == 1
 
 
-def test_a_second_copy_has_the_message_id_of_the_first(
+def test_a_duplicate_email_has_the_same_message_id(
     delivery: Delivery[OutgoingEmail],
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -532,14 +534,14 @@ def test_a_second_copy_has_the_message_id_of_the_first(
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
-    # The window that SMTP leaves open: sent, and the process died before it was written down.
+    # The window that SMTP leaves open: sent, but a crash prevents recording the outcome.
     database["notifications"].update_one({}, {"$set": {"state": "sending", "leaseUntil": now()}})
     delivery.deliver(event)
     first, second = mailbox.letters()
     assert first["Message-ID"] == second["Message-ID"] == f"<{booking.id}.2@clinica.example>"
 
 
-def test_the_log_channel_hides_who_it_is(
+def test_the_log_channel_masks_personal_data(
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     config: dict[str, Any],
@@ -547,7 +549,7 @@ def test_the_log_channel_hides_who_it_is(
 ) -> None:
     _, event = confirmed(bookings)
     with caplog.at_level(logging.INFO):
-        delivery_by_mail(config, bookings, delivery_log).deliver(event)
+        email_delivery(config, bookings, delivery_log).deliver(event)
     assert "a***@e***.com" in caplog.text
     assert "ana@example.com" not in caplog.text
     assert "García" not in caplog.text
@@ -560,33 +562,33 @@ def test_the_entrypoint_delivers_the_event() -> None:
     service.email.deliver.assert_called_once_with(event, is_replay=service.is_replay)
 
 
-def test_an_event_on_the_queue_becomes_a_letter(
+def test_an_event_on_the_queue_is_sent_as_an_email(
     service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     booking, event = confirmed(bookings)
     send(amqp_uri, event)
-    (letter,) = eventually(mailbox.letters)
-    assert booking.id in letter.get_body(("plain",)).get_content()
+    (email,) = eventually(mailbox.letters)
+    assert booking.id in email.get_body(("plain",)).get_content()
     eventually(lambda: depth(amqp_uri, QUEUE) == 0)
 
 
-def test_a_refused_letter_is_dead_lettered_and_holds_up_nobody(
+def test_a_rejected_email_is_dead_lettered_and_does_not_block_others(
     service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, confirmed(bookings, address="refused@example.com")[1])
     booking = put_booking(bookings, patient_name="Bea", patient_email="bea@example.com", date=now())
-    send(amqp_uri, take_step(bookings, steps.reject(booking, reason="past", at=now(), by="test")))
+    send(amqp_uri, apply(bookings, steps.reject(booking, reason="past", at=now(), by="test")))
     dead_lettered = eventually(lambda: take(amqp_uri, f"{QUEUE}.dead_letter"))
-    (letter,) = eventually(mailbox.letters)
+    (email,) = eventually(mailbox.letters)
     assert dead_lettered.headers["x-error-code"] == "recipient_rejected"
-    assert letter["To"] == "bea@example.com"
+    assert email["To"] == "bea@example.com"
 
 
-def test_a_letter_waits_for_its_server_longer_than_all_attempts(
+def test_an_email_waits_for_its_server_beyond_the_attempt_limit(
     service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, confirmed(bookings, address="later@example.com")[1])
-    # With a second between them, five rounds are more than the three attempts of a fault.
+    # At one second apart, five tries exceed the three attempts of a fault.
     eventlet.sleep(5)
     assert mailbox.letters() == []
     mailbox.open()
@@ -597,15 +599,15 @@ def test_a_letter_waits_for_its_server_longer_than_all_attempts(
 # --- invitations and free slots
 
 
-def test_an_invitation_arrives_as_it_was_written(
+def test_an_invitation_arrives_unaltered(
     delivery: Delivery, bookings: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
     current = bookings.get(booking.id)
-    step = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="staff")
-    delivery.deliver(take_step(bookings, step))
-    invited, cancelled = (_calendars(letter) for letter in mailbox.letters())
+    transition = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="staff")
+    delivery.deliver(apply(bookings, transition))
+    invited, cancelled = (_calendars(email) for email in mailbox.letters())
     for alternative, attachment in (invited, cancelled):
         assert alternative.serialize() == attachment.serialize()
     assert [each.method.value for each, _ in (invited, cancelled)] == ["REQUEST", "CANCEL"]
@@ -614,9 +616,9 @@ def test_an_invitation_arrives_as_it_was_written(
     assert invited[0].vevent.dtstart.value == booking.date
 
 
-def _calendars(letter: EmailMessage) -> list[Any]:
-    """The calendar of a letter, read from its last alternative and from its attachment."""
-    *_, alternative, attachment = letter.walk()
+def _calendars(email: EmailMessage) -> list[Any]:
+    """The calendar of an email, read from its last alternative and from its attachment."""
+    *_, alternative, attachment = email.walk()
     return [
         vobject.readOne(alternative.get_content()),
         vobject.readOne(attachment.get_content().decode()),
@@ -629,16 +631,16 @@ SOON = (now() + timedelta(days=3)).replace(hour=12, minute=0, second=0, microsec
 
 def rejected(bookings: BookingRepository) -> BookingStateChanged:
     booking = put_booking(bookings, date=SOON)
-    step = steps.reject(booking, reason="slot_full", at=now(), by="test")
-    return take_step(bookings, step)
+    transition = steps.reject(booking, reason="slot_full", at=now(), by="test")
+    return apply(bookings, transition)
 
 
-def free_times(letter: EmailMessage) -> list[str]:
-    text = letter.get_body(("plain",)).get_content()
+def suggested_slots(email: EmailMessage) -> list[str]:
+    text = email.get_body(("plain",)).get_content()
     return [line for line in text.splitlines() if line.startswith("- ")]
 
 
-def test_a_rejection_names_free_times_that_the_booking_service_knows(
+def test_a_rejection_email_suggests_free_slots_of_the_booking_service(
     service: Any,
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -649,28 +651,28 @@ def test_a_rejection_names_free_times_that_the_booking_service_knows(
     container = container_factory(BookingService, config)
     container.start()
     taken = put_booking(bookings, date=SOON)
-    take_step(bookings, steps.confirm(taken, seat=0, at=now(), by="test"))
+    apply(bookings, steps.confirm(taken, seat=0, at=now(), by="test"))
     send(amqp_uri, rejected(bookings))
-    (letter,) = eventually(mailbox.letters)
+    (email,) = eventually(mailbox.letters)
     container.stop()
-    assert [line.rpartition(", ")[2] for line in free_times(letter)] == [
+    assert [line.rpartition(", ")[2] for line in suggested_slots(email)] == [
         "11:00 (UTC)",
         "11:30 (UTC)",
         "12:30 (UTC)",
     ]
 
 
-def test_a_rejection_waits_for_no_booking_service_that_is_away(
+def test_a_rejection_email_does_not_wait_for_an_unavailable_booking_service(
     service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, rejected(bookings))
-    (letter,) = eventually(mailbox.letters, timeout_seconds=15)
-    assert free_times(letter) == []
-    assert "Puede pedir otra fecha" in letter.get_body(("plain",)).get_content()
+    (email,) = eventually(mailbox.letters, timeout_seconds=15)
+    assert suggested_slots(email) == []
+    assert "Puede pedir otra fecha" in email.get_body(("plain",)).get_content()
 
 
-class Hangs:
-    """Stands in for a booking service that takes its time."""
+class HangingBookingService:
+    """A booking service that does not reply in time."""
 
     name = "booking_service"
 
@@ -680,7 +682,7 @@ class Hangs:
         return []
 
 
-def test_a_rejection_waits_for_no_booking_service_that_hangs(
+def test_a_rejection_email_does_not_wait_for_a_hanging_booking_service(
     service: Any,
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -688,16 +690,16 @@ def test_a_rejection_waits_for_no_booking_service_that_hangs(
     container_factory: Any,
     amqp_uri: str,
 ) -> None:
-    container = container_factory(Hangs, config)
+    container = container_factory(HangingBookingService, config)
     container.start()
-    for _ in range(6):  # more than may ask at once
+    for _ in range(6):  # more than may call at once
         send(amqp_uri, rejected(bookings))
     eventually(lambda: len(mailbox.letters()) == 6, timeout_seconds=15)
     container.kill()
-    assert [free_times(letter) for letter in mailbox.letters()] == [[]] * 6
+    assert [suggested_slots(email) for email in mailbox.letters()] == [[]] * 6
 
 
-def test_letters_have_links_when_both_settings_are_there(
+def test_emails_contain_links_when_both_settings_are_set(
     config: dict[str, Any],
     bookings: BookingRepository,
     mailbox: Mailbox,
@@ -713,10 +715,10 @@ def test_letters_have_links_when_both_settings_are_there(
         container.start()
         booking, event = confirmed(bookings)
         send(amqp_uri, event)
-        (letter,) = eventually(mailbox.letters)
+        (email,) = eventually(mailbox.letters)
         container.stop()
     code = link_code(secret, booking.id, bookings.access(booking.id).salt)
-    text = letter.get_body(("plain",)).get_content()
+    text = email.get_body(("plain",)).get_content()
     assert f"https://citas.clinica.example/cita/{booking.id}#{code}" in text
     assert code not in caplog.text
-    assert secret not in caplog.text + letter.as_string()
+    assert secret not in caplog.text + email.as_string()

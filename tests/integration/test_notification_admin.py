@@ -1,4 +1,4 @@
-"""What staff sees of a booking's notifications, and that what they send again arrives."""
+"""The notifications of a booking as staff see them, and their manual resends."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ from tests.proxy import Proxy
 from tests.receiver import Receiver, receiving
 from tests.rpc import NO_SERVICE
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -70,11 +70,11 @@ def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def receiver(config: dict[str, Any]) -> Iterator[Receiver]:
-    """The receiver of webhooks; they are off in tests that don't ask for it."""
-    with receiving() as receiver:
-        config["WEBHOOK"] = {"url": receiver.url, "secret": "known to the receiver"}
-        yield receiver
+def endpoint(config: dict[str, Any]) -> Iterator[Receiver]:
+    """The webhook endpoint; webhooks are disabled in tests that do not use it."""
+    with receiving() as endpoint:
+        config["WEBHOOK"] = {"url": endpoint.url, "secret": "known to the receiver"}
+        yield endpoint
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def delivery(
     bookings: BookingRepository, delivery_log: DeliveryLog, config: dict[str, Any], mailbox: Mailbox
 ) -> Delivery[OutgoingEmail]:
     own = notification_settings(config)
-    writer = EmailComposer(own.sender, own.zone, own.slot)
-    return Delivery(bookings, delivery_log, own.channel, writer.compose, OutgoingEmail.for_resend)
+    composer = EmailComposer(own.sender, own.zone, own.slot)
+    return Delivery(bookings, delivery_log, own.channel, composer.compose, OutgoingEmail.for_resend)
 
 
 @pytest.fixture
@@ -128,9 +128,9 @@ def start(config: dict[str, Any], container_factory: Any) -> Iterator[Callable[.
 
 @pytest.fixture
 def call(amqp_uri: str) -> Iterator[Callable[..., Any]]:
-    """Call the admin as the gateway does."""
+    """Call the notification admin as the gateway does."""
     pool = RpcPool(amqp_uri, NOTIFICATION_ADMIN)
-    yield lambda method, **given: pool.call(method, until=time.monotonic() + 30, **given)
+    yield lambda method, **arguments: pool.call(method, until=time.monotonic() + 30, **arguments)
     pool.close()
 
 
@@ -141,25 +141,25 @@ def confirmed(
     seat: int = 0,
 ) -> tuple[str, BookingStateChanged]:
     booking = put_booking(bookings, patient_name="Ana García", patient_email=address)
-    step = steps.confirm(booking, seat=seat, at=at or now(), by="test")
-    return booking.id, take_step(bookings, step)
+    transition = steps.confirm(booking, seat=seat, at=at or now(), by="test")
+    return booking.id, apply(bookings, transition)
 
 
-def take_step(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
+def apply(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
 
 def cancelled(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
-    step = steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
-    return take_step(bookings, step)
+    transition = steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
+    return apply(bookings, transition)
 
 
-def moved(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
+def rescheduled(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
     date = current.date + timedelta(days=1)
-    return take_step(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
+    return apply(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
 
 
 def record_outcome(delivery_log: DeliveryLog, event: BookingStateChanged, state: State) -> None:
@@ -168,15 +168,15 @@ def record_outcome(delivery_log: DeliveryLog, event: BookingStateChanged, state:
     delivery_log.record_outcome(claim, state)
 
 
-def told(admin: NotificationAdmin, booking_id: str) -> list[tuple[Any, ...]]:
-    """What the list says of each notification, in short."""
+def summarized(admin: NotificationAdmin, booking_id: str) -> list[tuple[Any, ...]]:
+    """A summary of each listed notification."""
     fields = ("version", "channel", "state", "canResend")
     return [tuple(each[field] for field in fields) for each in admin.read(booking_id)]
 
 
-def references(mailbox: Mailbox) -> list[str]:
-    """What the Message-IDs of all letters are made of, without the booking and the domain."""
-    ids = [letter["Message-ID"].strip("<>").partition("@")[0] for letter in mailbox.letters()]
+def message_ids(mailbox: Mailbox) -> list[str]:
+    """The Message-IDs of all emails, without the booking and the domain."""
+    ids = [email["Message-ID"].strip("<>").partition("@")[0] for email in mailbox.letters()]
     return [each.partition(".")[2] for each in ids]
 
 
@@ -184,19 +184,19 @@ def resent(channel: str = "email") -> float:
     return float(MANUAL_RESENDS.labels(channel)._value.get())
 
 
-def sent(admin: NotificationAdmin, booking_id: str, tries: int, channel: str = "email") -> bool:
+def is_sent(admin: NotificationAdmin, booking_id: str, tries: int, channel: str = "email") -> bool:
     rows = [each for each in admin.read(booking_id) if each["channel"] == channel]
     return (rows[-1]["state"], rows[-1]["tries"]) == ("sent", tries)
 
 
-def test_each_step_is_listed_over_each_channel_in_order(
+def test_each_transition_is_listed_per_channel_in_order(
     admin: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     cancelled(bookings, booking_id)
     for channel in ("webhook", "reminder", "email"):
         record_outcome(DeliveryLog(database, channel, 60), confirmation, State.SENT)
-    assert told(admin, booking_id) == [
+    assert summarized(admin, booking_id) == [
         (2, "email", "sent", False),
         (2, "reminder", "sent", False),
         (2, "webhook", "sent", True),
@@ -204,23 +204,23 @@ def test_each_step_is_listed_over_each_channel_in_order(
     ]
 
 
-def test_each_step_is_listed_of_a_booking_that_was_moved_again_and_again(
+def test_each_transition_of_a_repeatedly_rescheduled_booking_is_listed(
     admin: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
     other_id, other = confirmed(bookings, seat=1)
-    events = [confirmation, *(moved(bookings, booking_id) for _ in range(3))]
+    events = [confirmation, *(rescheduled(bookings, booking_id) for _ in range(3))]
     events.append(cancelled(bookings, booking_id))
     channels = ("email", "reminder", "webhook")
     for channel in channels:
         for event in (*events, other):
             record_outcome(DeliveryLog(database, channel, 60), event, State.SENT)
-    listed = [(version, channel) for version, channel, *_ in told(admin, booking_id)]
+    listed = [(version, channel) for version, channel, *_ in summarized(admin, booking_id)]
     assert listed == [(version, channel) for version in range(2, 7) for channel in channels]
-    assert len(told(admin, other_id)) == 3
+    assert len(summarized(admin, other_id)) == 3
 
 
-def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_time(
+def test_a_transition_after_the_booking_was_read_is_listed_at_the_next_read(
     notifications: Notifications, bookings: BookingRepository, delivery_log: DeliveryLog
 ) -> None:
     booking_id, _ = confirmed(bookings)
@@ -230,7 +230,7 @@ def test_a_step_that_was_taken_since_the_booking_was_read_is_listed_the_next_tim
     assert [each.version for each in notifications.of(bookings.get(booking_id))] == [2, 3]
 
 
-def test_a_row_says_what_became_of_a_step_and_when(
+def test_a_row_reports_the_outcome_of_a_notification_and_its_time(
     admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
@@ -252,7 +252,7 @@ def test_a_row_says_what_became_of_a_step_and_when(
     ]
 
 
-def test_a_step_that_nobody_has_begun_to_tell_waits_since_it_was_taken(
+def test_an_unclaimed_notification_is_waiting_since_its_transition(
     admin: NotificationAdmin, bookings: BookingRepository
 ) -> None:
     booking_id, event = confirmed(bookings)
@@ -260,19 +260,23 @@ def test_a_step_that_nobody_has_begun_to_tell_waits_since_it_was_taken(
     assert (row["state"], row["tries"], row["at"]) == ("waiting", 0, to_wire(event.occurred_at))
 
 
-def test_of_a_request_nobody_is_told(admin: NotificationAdmin, bookings: BookingRepository) -> None:
+def test_a_pending_request_has_no_notifications(
+    admin: NotificationAdmin, bookings: BookingRepository
+) -> None:
     assert admin.read(put_booking(bookings).id) == []
 
 
-@pytest.mark.parametrize("booking_id", [NOBODY, "nobody", {"$ne": None}, 7])
-def test_of_no_booking_nothing_is_told(admin: NotificationAdmin, booking_id: Any) -> None:
+@pytest.mark.parametrize("booking_id", [UNKNOWN, "nobody", {"$ne": None}, 7])
+def test_notifications_of_an_unknown_booking_are_not_found(
+    admin: NotificationAdmin, booking_id: Any
+) -> None:
     with pytest.raises(BookingNotFound):
         admin.read(booking_id)
     with pytest.raises(BookingNotFound):
         admin.resend(booking_id, 2, "email", "staff")
 
 
-def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
+def test_a_sent_email_is_resent_under_another_message_id(
     start: Callable[..., None],
     call: Callable[..., Any],
     admin: NotificationAdmin,
@@ -283,30 +287,30 @@ def test_a_letter_that_was_sent_is_sent_again_under_another_message_id(
 ) -> None:
     caplog.set_level(logging.INFO)
     booking_id, event = confirmed(bookings)
-    asked, before = {"booking_id": booking_id, "version": 2, "channel": "email"}, resent()
+    arguments, before = {"booking_id": booking_id, "version": 2, "channel": "email"}, resent()
     start(NotificationService, NotificationAdminService)
-    call("resend", **asked, by="staff")
-    eventually(lambda: sent(admin, booking_id, tries=1))
+    call("resend", **arguments, by="staff")
+    eventually(lambda: is_sent(admin, booking_id, tries=1))
     monkeypatch.setattr("notification_service.notification_admin.PAUSE", timedelta(0))
     for tries in (2, 3):
-        row = call("resend", **asked, by="staff")
+        row = call("resend", **arguments, by="staff")
         assert (row["version"], row["state"], row["canResend"]) == (2, "postponed", True)
-        eventually(lambda tries=tries: sent(admin, booking_id, tries))
-    assert references(mailbox) == ["2", "2.resend1", "2.resend2"]
+        eventually(lambda tries=tries: is_sent(admin, booking_id, tries))
+    assert message_ids(mailbox) == ["2", "2.resend1", "2.resend2"]
     first, *copies = mailbox.letters()
     texts = [each.get_body(("plain",)).get_content() for each in (first, *copies)]
     assert texts == texts[:1] * 3
     assert resent() == before + 3
-    asking = [each for each in caplog.records if "requested a resend" in each.getMessage()]
-    assert asking[0].getMessage() == "staff requested a resend: email"
-    assert asking[0].event_id == event.event_id  # type: ignore[attr-defined]
+    log_records = [each for each in caplog.records if "requested a resend" in each.getMessage()]
+    assert log_records[0].getMessage() == "staff requested a resend: email"
+    assert log_records[0].event_id == event.event_id  # type: ignore[attr-defined]
     assert "ana@" not in caplog.text.lower()
     assert "garc" not in caplog.text.lower()
     (row,) = call("list_notifications", booking_id=booking_id)
     assert (row["state"], row["tries"], row["canResend"]) == ("sent", 3, True)
 
 
-def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
+def test_a_failed_email_is_sent_by_a_resend_once_its_address_is_fixed(
     start: Callable[..., None],
     admin: NotificationAdmin,
     bookings: BookingRepository,
@@ -316,30 +320,30 @@ def test_a_letter_that_was_given_up_is_sent_once_its_fault_is_mended(
 ) -> None:
     booking_id, _ = confirmed(bookings, address="refused@example.com")
     start(NotificationService)
-    admin.resend(booking_id, 2, "email", "staff")  # its own event is not on its way in this test
-    eventually(lambda: told(admin, booking_id) == [(2, "email", "failed", True)])
+    admin.resend(booking_id, 2, "email", "staff")  # this test does not publish the event itself
+    eventually(lambda: summarized(admin, booking_id) == [(2, "email", "failed", True)])
     database["bookings"].update_one(
         {"_id": booking_id}, {"$set": {"patientEmail": "ana@example.com"}}
     )
     admin.resend(booking_id, 2, "email", "staff")
-    eventually(lambda: sent(admin, booking_id, tries=2))
-    assert references(mailbox) == ["2.resend1"]
+    eventually(lambda: is_sent(admin, booking_id, tries=2))
+    assert message_ids(mailbox) == ["2.resend1"]
 
 
-def test_the_event_of_what_is_sent_again_is_that_of_the_step_and_goes_to_its_channel_only(
+def test_a_resend_publishes_the_original_event_to_its_channel_only(
     admin: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, event = confirmed(bookings)
     record_outcome(delivery_log, event, State.SENT)
-    with subscriber(amqp_uri, "booking_notifications") as heard:
+    with subscriber(amqp_uri, "booking_notifications") as received:
         admin.resend(booking_id, 2, "email", "staff")
         message = eventually(lambda: take(amqp_uri, EMAIL.name))
-        assert heard() == []
+        assert received() == []
     assert body_of(message) == event.to_body()
     assert depth(amqp_uri, EMAIL.name) == depth(amqp_uri, WEBHOOK.name) == 0
 
 
-def test_tries_of_one_sending_have_one_message_id(
+def test_all_tries_of_one_resend_share_a_message_id(
     delivery: Delivery[OutgoingEmail],
     admin: NotificationAdmin,
     bookings: BookingRepository,
@@ -348,15 +352,15 @@ def test_tries_of_one_sending_have_one_message_id(
 ) -> None:
     booking_id, event = confirmed(bookings, address="silent@example.com")
     delivery.delivery_log = DeliveryLog(database, "email", lease_seconds=0)
-    for asks in (False, False, True, False):
-        if asks:
+    for is_resend in (False, False, True, False):
+        if is_resend:
             admin.resend(booking_id, 2, "email", "staff")
         with pytest.raises(DeliveryOutcomeUnknown):
             delivery.deliver(event)
-    assert references(mailbox) == ["2", "2", "2.resend1", "2.resend1"]
+    assert message_ids(mailbox) == ["2", "2", "2.resend1", "2.resend1"]
 
 
-def test_of_two_who_ask_at_once_one_is_heard(
+def test_one_of_two_concurrent_resends_is_accepted(
     admin: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, event = confirmed(bookings)
@@ -367,7 +371,7 @@ def test_of_two_who_ask_at_once_one_is_heard(
         admin.notifications.reset_for_resend(read)
 
 
-def test_a_crowd_that_asks_at_once_makes_one_letter_more(
+def test_concurrent_resend_requests_send_one_more_email(
     start: Callable[..., None],
     call: Callable[..., Any],
     admin: NotificationAdmin,
@@ -381,23 +385,23 @@ def test_a_crowd_that_asks_at_once_makes_one_letter_more(
     record_outcome(delivery_log, event, State.SENT)
     start(NotificationAdminService)
 
-    def ask() -> bool:
+    def request_resend() -> bool:
         try:
             call("resend", booking_id=booking_id, version=2, channel="email")
         except ResendRejected:
             return False
         return True
 
-    crowd = [eventlet.spawn(ask) for _ in range(8)]
-    heard = [each.wait() for each in crowd]
-    assert any(heard)
+    resends = [eventlet.spawn(request_resend) for _ in range(8)]
+    accepted = [each.wait() for each in resends]
+    assert any(accepted)
     start(NotificationService)
-    eventually(lambda: sent(admin, booking_id, tries=2))
+    eventually(lambda: is_sent(admin, booking_id, tries=2))
     eventually(lambda: depth(amqp_uri, EMAIL.name) == 0)
     assert len(mailbox.letters()) == 1
 
 
-def test_who_asks_again_a_moment_later_makes_no_second_letter(
+def test_a_resend_right_after_another_is_rejected(
     delivery: Delivery[OutgoingEmail],
     admin: NotificationAdmin,
     bookings: BookingRepository,
@@ -408,14 +412,14 @@ def test_who_asks_again_a_moment_later_makes_no_second_letter(
     delivery.deliver(event)
     admin.resend(booking_id, 2, "email", "staff")
     delivery.deliver(event)
-    assert told(admin, booking_id) == [(2, "email", "sent", False)]
+    assert summarized(admin, booking_id) == [(2, "email", "sent", False)]
     with pytest.raises(ResendRejected):
         admin.resend(booking_id, 2, "email", "staff")
     database["notifications"].update_one({}, {"$set": {"updatedAt": now() - PAUSE}})
-    assert told(admin, booking_id) == [(2, "email", "sent", True)]
+    assert summarized(admin, booking_id) == [(2, "email", "sent", True)]
 
 
-def test_who_dies_before_the_event_is_published_leaves_a_row_that_may_be_asked_for_again(
+def test_a_crash_before_publishing_leaves_a_notification_that_can_be_resent(
     start: Callable[..., None],
     call: Callable[..., Any],
     admin: NotificationAdmin,
@@ -426,14 +430,14 @@ def test_who_dies_before_the_event_is_published_leaves_a_row_that_may_be_asked_f
     booking_id, event = confirmed(bookings)
     record_outcome(delivery_log, event, State.SENT)
     admin.notifications.reset_for_resend(*admin.notifications.of(bookings.get(booking_id)))
-    assert told(admin, booking_id) == [(2, "email", "postponed", True)]
+    assert summarized(admin, booking_id) == [(2, "email", "postponed", True)]
     start(NotificationService, NotificationAdminService)
     call("resend", booking_id=booking_id, version=2, channel="email")
-    eventually(lambda: sent(admin, booking_id, tries=2))
-    assert references(mailbox) == ["2.resend2"]
+    eventually(lambda: is_sent(admin, booking_id, tries=2))
+    assert message_ids(mailbox) == ["2.resend2"]
 
 
-def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
+def test_the_reconciler_publishes_a_recent_resend_that_was_not_published(
     admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
@@ -447,13 +451,13 @@ def test_of_a_step_of_late_a_reconciler_sends_what_was_opened_and_not_published(
     reconciler = Reconciler(
         ChangeFeed(database), delivery_log, Watermark(database, "email"), publisher, EMAIL.name, 1
     )
-    time.sleep(1.1)  # for so long it is nobody's
+    time.sleep(1.1)  # until then it counts as in progress
     reconciler.run_once()
     publisher.close()
     assert body_of(eventually(lambda: take(amqp_uri, EMAIL.name))) == event.to_body()
 
 
-def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
+def test_a_resend_raises_while_the_broker_is_down_and_can_be_repeated(
     admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
@@ -466,12 +470,12 @@ def test_while_the_broker_is_away_the_asker_is_told_and_may_ask_again(
     with pytest.raises(BrokerUnavailable):
         admin.resend(booking_id, 2, "email", "staff")
     broker_link.restore()
-    assert told(admin, booking_id) == [(2, "email", "postponed", True)]
+    assert summarized(admin, booking_id) == [(2, "email", "postponed", True)]
     admin.resend(booking_id, 2, "email", "staff")
     eventually(lambda: take(amqp_uri, EMAIL.name))
 
 
-def test_a_letter_about_an_earlier_step_is_not_sent_again(
+def test_an_email_about_an_earlier_transition_cannot_be_resent(
     admin: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking_id, confirmation = confirmed(bookings)
@@ -479,11 +483,11 @@ def test_a_letter_about_an_earlier_step_is_not_sent_again(
     cancelled(bookings, booking_id)
     with pytest.raises(ResendRejected):
         admin.resend(booking_id, 2, "email", "staff")
-    assert told(admin, booking_id)[0] == (2, "email", "sent", False)
+    assert summarized(admin, booking_id)[0] == (2, "email", "sent", False)
     assert depth(amqp_uri, EMAIL.name) == 0
 
 
-def test_what_is_being_sent_is_not_sent_again_before_its_lease_is_over(
+def test_an_email_in_flight_cannot_be_resent_before_its_lease_expires(
     admin: NotificationAdmin,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
@@ -492,16 +496,16 @@ def test_what_is_being_sent_is_not_sent_again_before_its_lease_is_over(
 ) -> None:
     booking_id, event = confirmed(bookings)
     delivery_log.claim(event)
-    assert told(admin, booking_id) == [(2, "email", "sending", False)]
+    assert summarized(admin, booking_id) == [(2, "email", "sending", False)]
     with pytest.raises(ResendRejected):
         admin.resend(booking_id, 2, "email", "staff")
     database["notifications"].update_one({}, {"$set": {"leaseUntil": now()}})
-    assert told(admin, booking_id) == [(2, "email", "sending", True)]
+    assert summarized(admin, booking_id) == [(2, "email", "sending", True)]
     admin.resend(booking_id, 2, "email", "staff")
     eventually(lambda: take(amqp_uri, EMAIL.name))
 
 
-def test_a_reminder_is_not_sent_again(
+def test_a_reminder_cannot_be_resent(
     admin: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, event = confirmed(bookings)
@@ -511,7 +515,7 @@ def test_a_reminder_is_not_sent_again(
 
 
 @pytest.mark.parametrize("version", [-1, 0, 1, 3, 2**70])
-def test_no_step_that_nobody_is_told_of_is_sent_again(
+def test_a_version_without_a_notification_cannot_be_resent(
     admin: NotificationAdmin, bookings: BookingRepository, version: int
 ) -> None:
     booking_id, _ = confirmed(bookings)
@@ -528,10 +532,10 @@ def test_no_step_that_nobody_is_told_of_is_sent_again(
         ({"$gt": 0}, "email", "staff"),
         (2, "pigeon", "staff"),
         (2, {"$ne": "email"}, "staff"),
-        (2, "email", "Ana García"),  # it would be in the log
+        (2, "email", "Ana García"),  # it would be logged
     ],
 )
-def test_what_can_not_be_understood_is_refused(
+def test_invalid_resend_arguments_are_rejected(
     admin: NotificationAdmin, bookings: BookingRepository, version: Any, channel: Any, by: Any
 ) -> None:
     booking_id, _ = confirmed(bookings)
@@ -540,8 +544,8 @@ def test_what_can_not_be_understood_is_refused(
     assert "Ana" not in str(caught.value)
 
 
-def test_a_webhook_is_sent_again_as_it_was_and_no_letter_with_it(
-    receiver: Receiver,
+def test_a_webhook_is_resent_unchanged_and_without_an_email(
+    endpoint: Receiver,
     start: Callable[..., None],
     call: Callable[..., Any],
     admin: NotificationAdmin,
@@ -551,18 +555,20 @@ def test_a_webhook_is_sent_again_as_it_was_and_no_letter_with_it(
     booking_id, confirmation = confirmed(bookings)
     cancelled(bookings, booking_id)
     start(NotificationService, WebhookService, NotificationAdminService)
-    asked = {"booking_id": booking_id, "version": 2, "channel": "webhook"}
+    arguments = {"booking_id": booking_id, "version": 2, "channel": "webhook"}
     for count in (1, 2):
-        call("resend", **asked)
-        eventually(lambda count=count: len(receiver.calls) == count)
-        eventually(lambda count=count: (2, "webhook", "sent", True) in told(admin, booking_id))
-    first, second = receiver.calls
+        call("resend", **arguments)
+        eventually(lambda count=count: len(endpoint.calls) == count)
+        eventually(
+            lambda count=count: (2, "webhook", "sent", True) in summarized(admin, booking_id)
+        )
+    first, second = endpoint.calls
     assert first.raw == second.raw
     assert first.event == confirmation.to_body()
     assert mailbox.letters() == []
 
 
-def test_while_webhooks_are_off_none_is_sent_again(
+def test_a_webhook_cannot_be_resent_while_webhooks_are_disabled(
     start: Callable[..., None],
     call: Callable[..., Any],
     bookings: BookingRepository,
@@ -582,7 +588,7 @@ def test_while_webhooks_are_off_none_is_sent_again(
     assert depth(amqp_uri, WEBHOOK.name) == 0
 
 
-def test_an_earlier_letter_does_not_slip_in_while_a_later_one_is_sent_again(
+def test_an_earlier_email_is_superseded_while_a_later_one_is_resent(
     delivery: Delivery[OutgoingEmail],
     admin: NotificationAdmin,
     bookings: BookingRepository,
@@ -592,11 +598,11 @@ def test_an_earlier_letter_does_not_slip_in_while_a_later_one_is_sent_again(
     delivery.deliver(cancelled(bookings, booking_id))
     admin.resend(booking_id, 3, "email", "staff")
     delivery.deliver(confirmation)
-    assert references(mailbox) == ["3"]
-    assert told(admin, booking_id)[0] == (2, "email", "superseded", False)
+    assert message_ids(mailbox) == ["3"]
+    assert summarized(admin, booking_id)[0] == (2, "email", "superseded", False)
 
 
-def test_a_sender_who_was_waited_out_does_not_settle_what_is_sent_again(
+def test_a_notifier_with_an_expired_lease_does_not_record_the_outcome_of_a_resend(
     admin: NotificationAdmin, bookings: BookingRepository, database: Database[Any]
 ) -> None:
     booking_id, event = confirmed(bookings)
@@ -605,10 +611,10 @@ def test_a_sender_who_was_waited_out_does_not_settle_what_is_sent_again(
     assert claim is not None
     admin.resend(booking_id, 2, "email", "staff")
     slow.record_outcome(claim, State.SENT)
-    assert told(admin, booking_id) == [(2, "email", "postponed", True)]
+    assert summarized(admin, booking_id) == [(2, "email", "postponed", True)]
 
 
-def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one_does(
+def test_a_resent_old_email_is_retried_like_a_new_one(
     delivery: Delivery[OutgoingEmail],
     admin: NotificationAdmin,
     bookings: BookingRepository,
@@ -626,10 +632,10 @@ def test_an_old_letter_that_is_sent_again_waits_for_the_mail_server_as_a_new_one
         delivery.deliver(event)
     mailbox.open()
     delivery.deliver(event)
-    assert references(mailbox) == ["2.resend1"]
+    assert message_ids(mailbox) == ["2.resend1"]
 
 
-def test_a_replay_of_what_was_sent_again_since_changes_nothing(
+def test_a_replay_after_a_resend_has_no_effect(
     delivery: Delivery[OutgoingEmail],
     admin: NotificationAdmin,
     bookings: BookingRepository,
@@ -640,10 +646,10 @@ def test_a_replay_of_what_was_sent_again_since_changes_nothing(
     admin.resend(booking_id, 2, "email", "staff")
     delivery.deliver(event)
     delivery.deliver(event, is_replay=True)
-    assert references(mailbox) == ["2", "2.resend1"]
+    assert message_ids(mailbox) == ["2", "2.resend1"]
 
 
-def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
+def test_the_gateway_returns_a_conflict_for_a_rejected_resend(
     start: Callable[..., None],
     config: dict[str, Any],
     bookings: BookingRepository,
@@ -657,10 +663,10 @@ def test_the_gateway_reaches_the_desk_and_tells_what_it_refuses_as_a_conflict(
     parts = create_repository(database, settings(config))
     app = create_app(*parts, GatewaySettings(), NO_SERVICE, pool)
     admin = app.config["NOTIFICATION_ADMIN"]
-    asked = {"booking_id": booking_id, "version": 2, "channel": "email", "by": "staff"}
+    arguments = {"booking_id": booking_id, "version": 2, "channel": "email", "by": "staff"}
     with app.test_request_context(), pytest.raises(ResendRejected) as caught:
-        admin.call("resend", until=time.monotonic() + 30, **asked)
+        admin.call("resend", until=time.monotonic() + 30, **arguments)
     with app.test_request_context(f"/booking/{booking_id}"):
-        answer: Any = app.handle_user_exception(caught.value)
+        response: Any = app.handle_user_exception(caught.value)
     pool.close()
-    assert (answer.status_code, answer.get_json()["code"]) == (409, "not_resendable")
+    assert (response.status_code, response.get_json()["code"]) == (409, "not_resendable")
