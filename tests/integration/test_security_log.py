@@ -18,16 +18,16 @@ from tests.bookings import put_booking, requested
 from tests.integration.test_pages import relayed, service, store
 from tests.integration.test_staff_pages import (
     KEY,
-    Desk,
+    AdminStandIn,
+    admin,
     confirmed,
-    desk,
     make_client,
+    notification,
     send,
     sign_in,
-    told,
 )
 
-__all__ = ["desk", "make_client", "relayed", "service", "store"]
+__all__ = ["admin", "make_client", "relayed", "service", "store"]
 
 KEY_ID = StaffKeys([KEY]).key_id(KEY)
 CLIENT = {"REMOTE_ADDR": "203.0.113.9"}
@@ -124,12 +124,12 @@ def test_sign_in_sign_out_and_forged_forms_are_logged(
 def test_changes_by_staff_are_logged_with_key_and_booking(
     make_client: Callable[..., FlaskClient],
     store: BookingRepository,
-    desk: Desk,
+    admin: AdminStandIn,
     events: Callable[[], list[logging.LogRecord]],
 ) -> None:
     client, booking = make_client(KEY), confirmed(store)
     sign_in(client)
-    desk.told = [told()]
+    admin.notifications = [notification()]
     page = f"/staff/booking/{booking.id}"
     send(client, f"{page}/resend", version="2", channel="email")
     send(client, f"{page}/reschedule", date="2026-12-01T10:00:00Z")
