@@ -1,4 +1,4 @@
-"""The services as a user starts them: processes of their own, reached over HTTP and AMQP only."""
+"""The services as separate processes, accessed over HTTP and AMQP only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLE = {
 
 
 class Stack:
-    """`environment` goes to every service; each start of a service writes a log of its own."""
+    """`environment` is set for every service; each start of a service writes a separate log."""
 
     def __init__(
         self, amqp_uri: str, mongodb_uri: str, directory: Path, **environment: str
