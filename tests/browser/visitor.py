@@ -195,7 +195,7 @@ def book_by_api(
         "date": start.isoformat(),
     }
     headers = {"Accept-Language": language}
-    answer = requests.post(f"{url}/book", json=body, headers=headers, timeout=30)
-    answer.raise_for_status()
-    booking: dict[str, Any] = answer.json()["booking"]
+    response = requests.post(f"{url}/book", json=body, headers=headers, timeout=30)
+    response.raise_for_status()
+    booking: dict[str, Any] = response.json()["booking"]
     return booking

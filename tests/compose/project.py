@@ -88,9 +88,9 @@ class Project:
         return "http://{}:{}".format(*address)
 
     def book(self, **fields: str) -> str:
-        answer = self.request("POST", "/book", json=EXAMPLE | fields)
-        assert answer.status_code == 201, answer.text
-        booking_id: str = answer.json()["booking"]["id"]
+        response = self.request("POST", "/book", json=EXAMPLE | fields)
+        assert response.status_code == 201, response.text
+        booking_id: str = response.json()["booking"]["id"]
         return booking_id
 
     def decided(self, booking_id: str) -> dict[str, Any]:
@@ -103,8 +103,10 @@ class Project:
 
     def sent_message_ids(self) -> list[str]:
         """The Message-IDs of all e-mails received by Mailpit."""
-        answer = requests.get(f"{self._url(self._mailpit)}/api/v1/messages?limit=1000", timeout=30)
-        return [message["MessageID"] for message in answer.json()["messages"]]
+        response = requests.get(
+            f"{self._url(self._mailpit)}/api/v1/messages?limit=1000", timeout=30
+        )
+        return [message["MessageID"] for message in response.json()["messages"]]
 
 
 def inspect(container: str, template: str) -> str:

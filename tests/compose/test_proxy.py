@@ -87,8 +87,8 @@ def test_unfinished_bodies_of_one_client_delay_no_other_and_are_limited(
     for connection in idle_connections:
         connection.sendall(b"POST /book HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
     assert slowest_response_of_another_client(project) < 2
-    answers = [connection.recv(12) for connection in idle_connections[-100:]]
-    assert answers.count(b"HTTP/1.1 429") == 100
+    responses = [connection.recv(12) for connection in idle_connections[-100:]]
+    assert responses.count(b"HTTP/1.1 429") == 100
 
 
 def test_an_unfinished_head_times_out(project: Project) -> None:
@@ -103,8 +103,8 @@ def test_an_unfinished_head_times_out(project: Project) -> None:
 def test_a_flood_of_requests_is_rejected_and_its_address_logged(project: Project) -> None:
     url = "http://{}:{}/health/live".format(*project.gateway)
     with requests.Session() as session:
-        answers = (session.get(url, timeout=30) for _ in range(20_000))
-        rejected = next(answer for answer in answers if answer.status_code == 429)
+        responses = (session.get(url, timeout=30) for _ in range(20_000))
+        rejected = next(response for response in responses if response.status_code == 429)
     assert rejected.headers["Content-Type"] == "application/problem+json"
     assert rejected.headers["Retry-After"]
     eventually(lambda: any(each["client"] for each in access_log(project)))
@@ -149,10 +149,10 @@ def test_the_proxy_rejects_oversized_and_malformed_requests(
 ) -> None:
     with socket.create_connection(project.gateway, timeout=30) as connection:
         connection.sendall(request_bytes)
-        answer = b""
+        response = b""
         while part := connection.recv(4096):
-            answer += part
-    head, _, body = answer.partition(b"\r\n\r\n")
+            response += part
+    head, _, body = response.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"Server: nginx\r\n" in head  # without a version
     assert json.loads(body)["status"] == status
@@ -161,12 +161,12 @@ def test_the_proxy_rejects_oversized_and_malformed_requests(
 def test_an_unavailable_gateway_gets_an_error_page_of_the_proxy(project: Project) -> None:
     project.run("stop", "gateway")
     try:
-        answer = project.request("GET", "/bookings/")
+        response = project.request("GET", "/bookings/")
         page = project.request("GET", "/", headers={"Accept": "text/html"})
     finally:
         project.up()
-    assert (answer.status_code, answer.json()["status"]) == (503, 503)
-    assert answer.headers["Retry-After"]
+    assert (response.status_code, response.json()["status"]) == (503, 503)
+    assert response.headers["Retry-After"]
     assert (page.status_code, "clínica" in page.text) == (503, True)
 
 
@@ -192,16 +192,16 @@ def is_open(address: tuple[str, int]) -> bool:
 
 def test_pages_are_served_over_tls_with_hsts(tls: Project, certificate: Path) -> None:
     url = f"https://localhost:{tls.https[1]}/"
-    answer = requests.get(url, verify=str(certificate / "fullchain.pem"), timeout=30)
-    assert answer.status_code == 200
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    response = requests.get(url, verify=str(certificate / "fullchain.pem"), timeout=30)
+    assert response.status_code == 200
+    assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_plain_http_redirects_to_tls(tls: Project) -> None:
     url = f"http://127.0.0.1:{tls.http[1]}/slots?date=2030-01-07"
-    answer = requests.get(url, allow_redirects=False, timeout=30)
-    assert answer.status_code == 308
-    assert answer.headers["Location"] == "https://127.0.0.1/slots?date=2030-01-07"
+    response = requests.get(url, allow_redirects=False, timeout=30)
+    assert response.status_code == 308
+    assert response.headers["Location"] == "https://127.0.0.1/slots?date=2030-01-07"
     assert requests.post(url, json=EXAMPLE, timeout=30).status_code == 403
 
 

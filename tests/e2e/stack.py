@@ -68,15 +68,15 @@ class Stack:
 
     def book(self, **fields: Any) -> str:
         """Book and return the id."""
-        answer = self.post(**fields)
-        assert answer.status_code == 201, answer.text
-        booking_id: str = answer.json()["booking"]["id"]
+        response = self.post(**fields)
+        assert response.status_code == 201, response.text
+        booking_id: str = response.json()["booking"]["id"]
         return booking_id
 
     def get(self, booking_id: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.url}/booking/{booking_id}", timeout=30)
-        assert answer.status_code == 200, answer.text
-        booking: dict[str, Any] = answer.json()
+        response = requests.get(f"{self.url}/booking/{booking_id}", timeout=30)
+        assert response.status_code == 200, response.text
+        booking: dict[str, Any] = response.json()
         return booking
 
     def decided(self, booking_id: str) -> dict[str, Any]:

@@ -54,12 +54,12 @@ def test_bookings_above_the_outbox_limit_are_rejected_and_accepted_ones_arrive(
     stack: Stack, broker_link: Proxy, amqp_uri: str
 ) -> None:
     broker_link.refuse()
-    answers = [stack.post() for _ in range(LIMIT + 10)]
-    assert Counter(answer.status_code for answer in answers) == {201: LIMIT, 503: 10}
-    for rejected in answers[LIMIT:]:
+    responses = [stack.post() for _ in range(LIMIT + 10)]
+    assert Counter(response.status_code for response in responses) == {201: LIMIT, 503: 10}
+    for rejected in responses[LIMIT:]:
         assert rejected.json()["code"] == "backlog_full"
         assert rejected.headers["Retry-After"] == "5"
-    accepted = sorted(answer.json()["booking"]["id"] for answer in answers[:LIMIT])
+    accepted = sorted(response.json()["booking"]["id"] for response in responses[:LIMIT])
     listed = requests.get(f"{stack.url}/bookings/?limit=100", timeout=30).json()
     assert sorted(booking["id"] for booking in listed) == accepted
 
@@ -73,9 +73,11 @@ def test_concurrent_bookings_exceed_the_limit_only_by_those_in_flight(
 ) -> None:
     broker_link.freeze()
     pool = eventlet.GreenPool(16)
-    answers = list(pool.imap(lambda _: stack.post(), range(LIMIT + 50)))
-    accepted = [answer.json()["booking"]["id"] for answer in answers if answer.status_code == 201]
-    rejected = [answer.json()["code"] for answer in answers if answer.status_code != 201]
+    responses = list(pool.imap(lambda _: stack.post(), range(LIMIT + 50)))
+    accepted = [
+        response.json()["booking"]["id"] for response in responses if response.status_code == 201
+    ]
+    rejected = [response.json()["code"] for response in responses if response.status_code != 201]
     assert set(rejected) == {"backlog_full"}
     assert LIMIT <= len(accepted) < LIMIT + 16
 

@@ -62,9 +62,9 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def free_slots(stack: Stack) -> list[str]:
-    answer = requests.get(f"{stack.url}/slots?date={TOMORROW.date()}", timeout=30)
-    assert answer.status_code == 200, answer.text
-    starts: list[str] = answer.json()
+    response = requests.get(f"{stack.url}/slots?date={TOMORROW.date()}", timeout=30)
+    assert response.status_code == 200, response.text
+    starts: list[str] = response.json()
     return starts
 
 
@@ -97,8 +97,8 @@ def test_a_patient_gets_an_email_for_confirmation_rescheduling_and_cancellation(
 def test_rescheduling_to_a_taken_slot_is_rejected(stack: Stack) -> None:
     confirmed(stack, to_wire(LATER))
     url, token = confirmed(stack, to_wire(TOMORROW))
-    answer = change(f"{url}/reschedule", token, date=to_wire(LATER))
-    assert (answer.status_code, answer.json()["reason"]) == (409, "slot_full")
+    response = change(f"{url}/reschedule", token, date=to_wire(LATER))
+    assert (response.status_code, response.json()["reason"]) == (409, "slot_full")
     assert requests.get(url, timeout=30).json()["date"] == to_wire(TOMORROW)
     assert change(f"{url}/cancel", "wrong").status_code == 403
     assert change(f"{url}/cancel", "the-key-of-the-staff").json()["reason"] == "cancelled_by_clinic"
@@ -112,9 +112,9 @@ def test_without_the_booking_service_only_new_bookings_are_accepted(
     eventually(stack.is_ready)
     booking = stack.post(date=to_wire(TOMORROW)).json()["booking"]
     url = f"{stack.url}/booking/{booking['id']}"
-    answer = change(f"{url}/cancel", booking["manageToken"])
-    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
-    assert answer.headers["Retry-After"] == "5"
+    response = change(f"{url}/cancel", booking["manageToken"])
+    assert (response.status_code, response.json()["code"]) == (503, "service_unavailable")
+    assert response.headers["Retry-After"] == "5"
     service = stack.start("booking_service")
     eventually(lambda: change(f"{url}/cancel", booking["manageToken"]).status_code == 200)
     service.stop()

@@ -57,9 +57,11 @@ def mongo(tmp_path: Path) -> Iterator[Backend]:
 
 
 def booked(stack: Stack, headers: dict[str, str] | None = None, **fields: Any) -> str:
-    answer = requests.post(f"{stack.url}/book", json=EXAMPLE | fields, headers=headers, timeout=30)
-    assert answer.status_code == 201, answer.text
-    booking_id: str = answer.json()["booking"]["id"]
+    response = requests.post(
+        f"{stack.url}/book", json=EXAMPLE | fields, headers=headers, timeout=30
+    )
+    assert response.status_code == 201, response.text
+    booking_id: str = response.json()["booking"]["id"]
     return booking_id
 
 
@@ -158,12 +160,12 @@ class Monitors:
     def texts(self) -> list[str]:
         ports = [self._stack.port, *self._ports.values()]
         headers = {"Authorization": f"Bearer {STAFF_KEY}"}  # required by the gateway
-        answers = [
+        responses = [
             requests.get(f"http://127.0.0.1:{port}/metrics", headers=headers, timeout=10)
             for port in ports
         ]
-        assert [answer.status_code for answer in answers] == [200] * len(ports)
-        return [answer.text for answer in answers]
+        assert [response.status_code for response in responses] == [200] * len(ports)
+        return [response.text for response in responses]
 
     def _is_ready(self, port: int) -> bool:
         try:
@@ -228,18 +230,18 @@ def test_logs_messages_and_metrics_contain_no_personal_data(
     with subscriber(amqp_uri, "booking_notifications") as received:
         booked(stack, patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
         booked(stack, patientName=NAME, patientEmail=REJECTED_ADDRESS)
-        (refused,) = eventually(lambda: peek(amqp_uri, DEAD_LETTERS[1]))
+        (rejected,) = eventually(lambda: peek(amqp_uri, DEAD_LETTERS[1]))
         eventually(mailbox.letters)
         events = eventually(received)
-    assert refused.headers["x-error-code"] == "recipient_rejected"
-    assert_messages_are_anonymous([refused, *events])
+    assert rejected.headers["x-error-code"] == "recipient_rejected"
+    assert_messages_are_anonymous([rejected, *events])
 
     # The database is down for a moment, with some bookings in flight and others rejected.
     ids = book_at_once(stack, 20, patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
     mongo.stop()
-    answer = stack.post(patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
-    assert answer.status_code == 503
-    assert_is_anonymous(answer.text)
+    response = stack.post(patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
+    assert response.status_code == 503
+    assert_is_anonymous(response.text)
     assert_is_anonymous(stack.post(patientName=NAME, patientEmail="canario@@jaula").text)
     eventually(
         lambda: "DatabaseUnavailable" in stack.logs() or "database_unavailable" in stack.logs()
@@ -337,37 +339,37 @@ def posted_in_chunks(stack: Stack, chunks: list[bytes]) -> tuple[int, str]:
     with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as client:
         for piece in (head, *pieces, b"0\r\n\r\n"):
             client.sendall(piece)
-        answer = b""
+        response = b""
         while data := client.recv(65536):
-            answer += data
-    text = answer.decode()
+            response += data
+    text = response.decode()
     return int(text.split(" ", 2)[1]), text
 
 
 def test_a_small_chunked_body_is_accepted(gateway: Stack) -> None:
     body = json.dumps(EXAMPLE).encode()
-    status, answer = posted_in_chunks(gateway, [body[:10], body[10:11], body[11:]])
+    status, response = posted_in_chunks(gateway, [body[:10], body[10:11], body[11:]])
     assert status == 201
-    assert '"status":"pending"' in answer
+    assert '"status":"pending"' in response
 
 
 def test_a_chunked_body_that_is_too_large_is_rejected(gateway: Stack) -> None:
     padding = b" " * 4096
     body = json.dumps(EXAMPLE).encode()
-    status, answer = posted_in_chunks(gateway, [body, *[padding] * 5])
+    status, response = posted_in_chunks(gateway, [body, *[padding] * 5])
     assert status == 413
-    assert "application/problem+json" in answer
-    assert "x-content-type-options: nosniff" in answer.lower()
+    assert "application/problem+json" in response
+    assert "x-content-type-options: nosniff" in response.lower()
     assert requests.get(f"{gateway.url}/bookings/", timeout=30).json() == []
 
 
 def test_the_gateway_keeps_serving_after_a_body_that_was_too_large(gateway: Stack) -> None:
     body = b"x" * 100_000
-    answer = requests.post(
+    response = requests.post(
         f"{gateway.url}/book",
         data=body,
         headers={"Content-Type": "application/json", "X-Request-ID": "r-1"},
         timeout=30,
     )
-    assert (answer.status_code, answer.headers["X-Request-ID"]) == (413, "r-1")
+    assert (response.status_code, response.headers["X-Request-ID"]) == (413, "r-1")
     assert gateway.post().status_code == 201

@@ -60,18 +60,18 @@ def test_a_hundred_checks_run_concurrently_and_do_not_block_rpc(
     with ServiceRpcProxy("booking_service", config, timeout=60) as rpc:
         rpc.list_bookings(limit=1)
         ids = book_at_once(stack, 100)
-        answers = []
+        responses = []
         while rpc.get_booking(ids[-1])["status"] == "pending":
             before = time.monotonic()
             rpc.get_booking(ids[0])
-            answers.append(time.monotonic() - before)
+            responses.append(time.monotonic() - before)
     after = [stack.decided(booking_id) for booking_id in ids]
     decided_at = [datetime.fromisoformat(each["updatedAt"]) for each in after]
     # All checks take the same time. If the last one ended within that time of the first, it began
     # before the first one ended, so that all of them were in flight together.
     assert max(decided_at) - min(decided_at) < timedelta(seconds=CHECK_SECONDS)
     # An RPC call waiting for a worker would take as long as the rest of a check.
-    assert statistics.median(answers) < CHECK_SECONDS / 10
+    assert statistics.median(responses) < CHECK_SECONDS / 10
 
 
 @pytest.fixture

@@ -93,11 +93,11 @@ def test_make_run_prints_a_working_curl_command_when_ready(
     process = start(run)
     (line,) = [line for line in run.printed().splitlines() if line.startswith("Try:")]
     command = line.partition("curl")
-    answer = subprocess.run(
+    response = subprocess.run(
         ["bash", "-c", "".join(command[1:])], capture_output=True, text=True, check=True
     )
     assert run.url in line
-    assert '"status":"pending"' in answer.stdout
+    assert '"status":"pending"' in response.stdout
     if len(os.sched_getaffinity(0)) > 1 and not shutil.which("mongod"):
         affinities = cpus(process, "gateway.asgi:app"), cpus(process, "secantusd-py")
         assert [len(each) for each in affinities] == [1, 1]
@@ -155,8 +155,8 @@ def test_bookings_survive_a_restart_and_no_process_outlives_make_run(
 ) -> None:
     run = MakeRun(tmp_path)
     first = start(run)
-    answer = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
-    booking_id = answer.json()["booking"]["id"]
+    response = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
+    booking_id = response.json()["booking"]["id"]
     assert run.decided(booking_id) == "rejected"
     assert end(first, signal.SIGINT) == []
     second = start(run)
@@ -173,8 +173,8 @@ def test_a_crashed_service_is_restarted(
     for service in ("booking_service.service", "notification_service.service"):
         (victim,) = [each for each in family if service in each.cmdline()]
         victim.kill()
-    answer = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
-    assert run.decided(answer.json()["booking"]["id"]) == "rejected"
+    response = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
+    assert run.decided(response.json()["booking"]["id"]) == "rejected"
     eventually(lambda: "patient notified" in run.printed())
 
 

@@ -34,9 +34,9 @@ def test_the_documented_example_works_unchanged(
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="2-5")
     stack.start_all()
-    answer = stack.post()
-    booking = answer.json()["booking"]
-    assert (answer.status_code, booking["status"]) == (201, "pending")
+    response = stack.post()
+    booking = response.json()["booking"]
+    assert (response.status_code, booking["status"]) == (201, "pending")
     assert {name: booking[name] for name in EXAMPLE} == EXAMPLE
     after = stack.decided(booking["id"])
     assert (after["status"], after["reason"]) == ("rejected", "past")

@@ -94,7 +94,7 @@ class BrokenRepository:
         raise ValueError("geheim@example.com")
 
 
-ANSWERS: dict[str, tuple[int, Callable[[FlaskClient], TestResponse]]] = {
+RESPONSES: dict[str, tuple[int, Callable[[FlaskClient], TestResponse]]] = {
     "a booking accepted": (201, book),
     "a list": (200, lambda client: client.get("/bookings/")),
     "a HEAD": (200, lambda client: client.head("/bookings/")),
@@ -126,8 +126,8 @@ def failing(client: FlaskClient, **kwargs: Any) -> TestResponse:
 
 
 def test_a_response_echoes_the_clients_request_id(client: FlaskClient) -> None:
-    answer = book(client, {"X-Request-ID": "clinic-42.a_b"})
-    assert answer.headers["X-Request-ID"] == "clinic-42.a_b"
+    response = book(client, {"X-Request-ID": "clinic-42.a_b"})
+    assert response.headers["X-Request-ID"] == "clinic-42.a_b"
 
 
 def test_a_request_without_an_id_gets_a_random_one(client: FlaskClient) -> None:
@@ -156,39 +156,39 @@ def test_a_request_without_an_id_gets_a_random_one(client: FlaskClient) -> None:
     ids=lambda value: ascii(value)[:20],
 )
 def test_an_unsafe_request_id_is_replaced(client: FlaskClient, hostile: str) -> None:
-    answer = client.get("/health/live", headers={"X-Request-ID": hostile})
-    assert uuid.UUID(answer.headers["X-Request-ID"]).version == 4
+    response = client.get("/health/live", headers={"X-Request-ID": hostile})
+    assert uuid.UUID(response.headers["X-Request-ID"]).version == 4
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"], ids=repr)
 def test_a_request_id_with_a_line_break_is_never_echoed(client: FlaskClient, end: str) -> None:
     # No server passes one on, so it is put into the WSGI environment directly.
     hostile = {"HTTP_X_REQUEST_ID": f"a{end}Set-Cookie: x=y"}
-    answer = client.get("/health/live", environ_overrides=hostile)
-    assert uuid.UUID(answer.headers["X-Request-ID"]).version == 4
-    assert "Set-Cookie" not in answer.headers
+    response = client.get("/health/live", environ_overrides=hostile)
+    assert uuid.UUID(response.headers["X-Request-ID"]).version == 4
+    assert "Set-Cookie" not in response.headers
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("kind", RESPONSES)
 def test_every_response_has_a_request_id(client: FlaskClient, kind: str) -> None:
-    status, ask = ANSWERS[kind]
-    answer = ask(client)
-    assert answer.status_code == status
-    assert uuid.UUID(answer.headers["X-Request-ID"])
+    status, ask = RESPONSES[kind]
+    response = ask(client)
+    assert response.status_code == status
+    assert uuid.UUID(response.headers["X-Request-ID"])
 
 
 @pytest.mark.parametrize("path", ["/nothing", UNKNOWN_BOOKING, "/book", "/bookings/?limit=0"])
 def test_an_error_response_has_the_request_id(client: FlaskClient, path: str) -> None:
-    answer = client.get(path, headers={"X-Request-ID": "r-1"})
-    assert answer.mimetype == "application/problem+json"
-    assert answer.headers["X-Request-ID"] == "r-1"
+    response = client.get(path, headers={"X-Request-ID": "r-1"})
+    assert response.mimetype == "application/problem+json"
+    assert response.headers["X-Request-ID"] == "r-1"
 
 
 def test_an_internal_error_reveals_only_the_request_id(client: FlaskClient) -> None:
-    answer = failing(client, headers={"X-Request-ID": "r-1"})
-    problem(answer, 500, "internal_error")
-    assert answer.headers["X-Request-ID"] == "r-1"
-    assert "geheim" not in answer.text
+    response = failing(client, headers={"X-Request-ID": "r-1"})
+    problem(response, 500, "internal_error")
+    assert response.headers["X-Request-ID"] == "r-1"
+    assert "geheim" not in response.text
 
 
 def test_a_stored_booking_keeps_the_id_of_its_request(
@@ -206,12 +206,12 @@ def test_a_stored_booking_keeps_the_id_of_its_request(
 # --- security headers
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("kind", RESPONSES)
 def test_every_response_has_the_security_headers(client: FlaskClient, kind: str) -> None:
-    status, ask = ANSWERS[kind]
-    answer = ask(client)
-    assert answer.status_code == status
-    assert {name: answer.headers.getlist(name) for name in SECURITY_HEADERS} == {
+    status, ask = RESPONSES[kind]
+    response = ask(client)
+    assert response.status_code == status
+    assert {name: response.headers.getlist(name) for name in SECURITY_HEADERS} == {
         name: [value] for name, value in SECURITY_HEADERS.items()
     }
 
@@ -223,25 +223,25 @@ def test_responses_of_other_statuses_have_the_security_headers(
     book(limited)
     path = f"/booking/{booked(client)['id']}"
     known = client.get(path).headers["ETag"]
-    answers = {
+    responses = {
         304: client.get(path, headers={"If-None-Match": known}),
         401: make_client(STAFF).get("/metrics"),
         429: book(limited),
         500: failing(client),
         503: book(cut_off_client),
     }
-    for status, answer in answers.items():
-        assert answer.status_code == status
-        assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    for status, response in responses.items():
+        assert response.status_code == status
+        assert {name: response.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 # --- metrics of requests
 
 
 def scraped(client: FlaskClient) -> Samples:
-    answer = client.get("/metrics", headers=WITH_KEY)
-    assert answer.status_code == 200
-    return parsed(answer.text)
+    response = client.get("/metrics", headers=WITH_KEY)
+    assert response.status_code == 200
+    return parsed(response.text)
 
 
 def parsed(text: str) -> Samples:
@@ -384,9 +384,9 @@ def test_staff_endpoints_require_a_staff_key(
     make_client: Callable[..., FlaskClient], path: str, method: str
 ) -> None:
     client = make_client(STAFF)
-    refused = client.open(path, method=method, headers={"Authorization": "Bearer staff-key-3"})
-    assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"].lower() == "bearer"
+    rejected = client.open(path, method=method, headers={"Authorization": "Bearer staff-key-3"})
+    assert rejected.status_code == 401
+    assert rejected.headers["WWW-Authenticate"].lower() == "bearer"
     for key in sorted(STAFF.staff_api_keys):
         headers = {"Authorization": f"Bearer {key}"}
         assert client.open(path, method=method, headers=headers).status_code == 200
@@ -395,9 +395,9 @@ def test_staff_endpoints_require_a_staff_key(
 def test_a_metrics_request_without_a_key_gets_no_metrics(
     make_client: Callable[..., FlaskClient],
 ) -> None:
-    answer = make_client(STAFF).get("/metrics")
-    problem(answer, 401, "unauthorized")
-    assert "clinic_" not in answer.text
+    response = make_client(STAFF).get("/metrics")
+    problem(response, 401, "unauthorized")
+    assert "clinic_" not in response.text
 
 
 @pytest.mark.parametrize("credential", [None, "", "Bearer", "Bearer ", "Bearer x", "Basic eDp5"])
@@ -407,9 +407,9 @@ def test_metrics_require_a_key_even_when_none_is_configured(
 ) -> None:
     client = make_client(GatewaySettings(generated_staff_keys=keys))
     headers = {} if credential is None else {"Authorization": credential}
-    answer = client.get("/metrics", headers=headers)
-    problem(answer, 401, "unauthorized")
-    assert "clinic_" not in answer.text
+    response = client.get("/metrics", headers=headers)
+    problem(response, 401, "unauthorized")
+    assert "clinic_" not in response.text
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
@@ -436,9 +436,9 @@ def test_a_rate_limited_client_gets_a_retry_after(
 ) -> None:
     client = make_client(rate_limit="3/hour")
     assert [book(client).status_code for _ in range(3)] == [201] * 3
-    answer = book(client)
-    problem(answer, 429, "too_many_requests")
-    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    response = book(client)
+    problem(response, 429, "too_many_requests")
+    assert 0 < int(response.headers["Retry-After"]) <= 3600
     assert database["bookings"].count_documents({}) == 3
 
 
@@ -446,8 +446,8 @@ def test_rejected_requests_count_towards_the_rate_limit(
     make_client: Callable[..., FlaskClient],
 ) -> None:
     client = make_client(rate_limit="2/hour")
-    answers = [book(client, patientName="").status_code for _ in range(3)]
-    assert answers == [400, 400, 429]
+    responses = [book(client, patientName="").status_code for _ in range(3)]
+    assert responses == [400, 400, 429]
 
 
 def test_only_bookings_are_rate_limited(make_client: Callable[..., FlaskClient]) -> None:
@@ -476,8 +476,8 @@ def test_a_direct_client_cannot_spoof_its_address(
     make_client: Callable[..., FlaskClient],
 ) -> None:
     client = make_client(rate_limit="1/hour")
-    answers = [booked_by(client, "192.0.2.1", f"198.51.100.{each}") for each in range(3)]
-    assert [answer.status_code for answer in answers] == [201, 429, 429]
+    responses = [booked_by(client, "192.0.2.1", f"198.51.100.{each}") for each in range(3)]
+    assert [response.status_code for response in responses] == [201, 429, 429]
 
 
 def test_each_client_behind_a_proxy_has_its_own_rate_limit(
@@ -506,7 +506,7 @@ def test_ports_and_addresses_of_one_network_count_as_one_client(
 ) -> None:
     client = make_client(rate_limit="3/hour", trusted_proxies=1)
     sent = [booked_by(client, "10.0.0.1", forwarded.format(each)) for each in range(5000, 5005)]
-    assert [answer.status_code for answer in sent] == [201, 201, 201, 429, 429]
+    assert [response.status_code for response in sent] == [201, 201, 201, 429, 429]
     assert booked_by(client, "10.0.0.1", "203.0.113.8:5000").status_code == 201
     assert booked_by(client, "10.0.0.1", "[2001:db8:2::7]:5000").status_code == 201
 
@@ -516,8 +516,8 @@ def test_only_the_configured_number_of_proxies_is_trusted(
 ) -> None:
     client = make_client(rate_limit="1/hour", trusted_proxies=2)
     chains = ("198.51.100.1, 10.0.0.2", "198.51.100.2, 10.0.0.2", "x, 198.51.100.1, 10.0.0.2")
-    answers = [booked_by(client, "10.0.0.1", chain).status_code for chain in chains]
-    assert answers == [201, 201, 429]
+    responses = [booked_by(client, "10.0.0.1", chain).status_code for chain in chains]
+    assert responses == [201, 201, 429]
 
 
 # --- the start

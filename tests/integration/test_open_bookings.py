@@ -228,10 +228,10 @@ def test_the_form_shows_the_error_and_keeps_the_input(
     for _ in range(LIMIT):
         book(client)
     typed = {"name": "Ana López", "email": ANA, "date": "2026-12-01T10:00:00Z"}
-    answer = client.post("/", data=typed, headers={"Accept-Language": language})
-    assert answer.status_code == 409
-    assert text in answer.text
-    assert "Ana López" in answer.text
+    response = client.post("/", data=typed, headers={"Accept-Language": language})
+    assert response.status_code == 409
+    assert text in response.text
+    assert "Ana López" in response.text
 
 
 def test_a_repeated_idempotency_key_at_the_limit_gets_the_same_response(
@@ -247,12 +247,12 @@ def test_a_repeated_idempotency_key_at_the_limit_gets_the_same_response(
 def test_responses_and_messages_do_not_contain_the_address_hash(
     client: FlaskClient, database: Database[Any]
 ) -> None:
-    answer = book(client)
+    response = book(client)
     found: Any = database["bookings"].find_one()
     holder = address_hash(ANA)
     assert found[QUOTA_KEY].startswith(f"{holder}/")
     assert holder not in repr(found["outbox"])
-    read = client.get(answer.headers["Location"])
-    for text in (answer.text, read.text, repr(documents.booking_from_document(found))):
+    read = client.get(response.headers["Location"])
+    for text in (response.text, read.text, repr(documents.booking_from_document(found))):
         assert holder not in text
         assert QUOTA_KEY not in text

@@ -88,8 +88,8 @@ def test_an_undocumented_route_is_detected(app: Flask) -> None:
 
 def test_the_gateway_serves_the_document(make_app: Callable[..., Flask]) -> None:
     for keys in (frozenset(), STAFF):
-        answer = make_app(keys).test_client().get("/openapi.json")
-        assert answer.get_json() == CONTRACTS[bool(keys)].document
+        response = make_app(keys).test_client().get("/openapi.json")
+        assert response.get_json() == CONTRACTS[bool(keys)].document
 
 
 def test_the_version_is_that_of_the_project() -> None:
@@ -161,30 +161,34 @@ def broken(change: Callable[[Response], Any]) -> FlaskClient:
 
     @app.get("/health/live")
     def live() -> Response:
-        answer = Response('{"status":"live"}', mimetype="application/json")
-        answer.headers["X-Request-ID"] = "r-1"
-        change(answer)
-        return answer
+        response = Response('{"status":"live"}', mimetype="application/json")
+        response.headers["X-Request-ID"] = "r-1"
+        change(response)
+        return response
 
     return app.test_client()
 
 
 def test_a_documented_response_passes() -> None:
-    assert broken(lambda answer: None).get("/health/live").status_code == 200
+    assert broken(lambda response: None).get("/health/live").status_code == 200
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda answer: answer.set_data("{}"), id="a field is missing"),
-        pytest.param(lambda answer: answer.set_data('{"status":1}'), id="another type"),
+        pytest.param(lambda response: response.set_data("{}"), id="a field is missing"),
+        pytest.param(lambda response: response.set_data('{"status":1}'), id="another type"),
         pytest.param(
-            lambda answer: answer.set_data('{"status":"live","x":1}'), id="a field too many"
+            lambda response: response.set_data('{"status":"live","x":1}'), id="a field too many"
         ),
-        pytest.param(lambda answer: setattr(answer, "status_code", 202), id="another status"),
-        pytest.param(lambda answer: setattr(answer, "mimetype", "text/plain"), id="another type"),
-        pytest.param(lambda answer: answer.headers.pop("X-Request-ID"), id="no header"),
-        pytest.param(lambda answer: answer.headers.set("X-Request-ID", "ñ"), id="another header"),
+        pytest.param(lambda response: setattr(response, "status_code", 202), id="another status"),
+        pytest.param(
+            lambda response: setattr(response, "mimetype", "text/plain"), id="another type"
+        ),
+        pytest.param(lambda response: response.headers.pop("X-Request-ID"), id="no header"),
+        pytest.param(
+            lambda response: response.headers.set("X-Request-ID", "ñ"), id="another header"
+        ),
     ],
 )
 def test_an_undocumented_response_is_detected(change: Callable[[Response], Any]) -> None:
@@ -197,16 +201,16 @@ def test_an_undocumented_response_is_detected(change: Callable[[Response], Any])
 
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_document_and_page_are_cacheable(client: FlaskClient, path: str) -> None:
-    answer = client.get(path)
-    assert re.fullmatch(r"public, max-age=\d+", answer.headers["Cache-Control"])
+    response = client.get(path)
+    assert re.fullmatch(r"public, max-age=\d+", response.headers["Cache-Control"])
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_a_matching_etag_gets_a_304_without_body(client: FlaskClient, path: str) -> None:
     etag = client.get(path).headers["ETag"]
-    answer = client.get(path, headers={"If-None-Match": etag})
-    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", etag)
-    assert answer.headers["Cache-Control"].startswith("public")
+    response = client.get(path, headers={"If-None-Match": etag})
+    assert (response.status_code, response.data, response.headers["ETag"]) == (304, b"", etag)
+    assert response.headers["Cache-Control"].startswith("public")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
@@ -294,10 +298,10 @@ def test_the_page_loads_no_external_resources(page: Page) -> None:
 
 
 def test_the_content_security_policy_allows_only_the_page_style(client: FlaskClient) -> None:
-    answer = client.get("/docs")
-    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    response = client.get("/docs")
+    (style,) = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
     allowed = f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
-    policy = answer.headers["Content-Security-Policy"]
+    policy = response.headers["Content-Security-Policy"]
     assert f"default-src 'none'; style-src {allowed};" in policy
     assert "unsafe" not in policy
     assert "url(" not in style

@@ -319,8 +319,8 @@ class Plans:
 
     @property
     def is_secantus(self) -> bool:
-        answer = self._database.command("explain", {"find": "bookings", "filter": {}})
-        return bool(answer["serverInfo"]["host"] == "secantus")
+        response = self._database.command("explain", {"find": "bookings", "filter": {}})
+        return bool(response["serverInfo"]["host"] == "secantus")
 
 
 def _queries(command: dict[str, Any]) -> list[dict[str, Any]]:
@@ -509,12 +509,12 @@ def test_the_delivery_log_is_queried_by_its_id_index_only(
 ) -> None:
     delivery_log = DeliveryLog(counted, "email", lease_seconds=60)
     booking = put_booking(stored)
-    step = steps.confirm(booking, seat=0, at=now(), by="test")
-    event = BookingStateChanged.of(step)
+    transition = steps.confirm(booking, seat=0, at=now(), by="test")
+    event = BookingStateChanged.of(transition)
     delivery_log.claim(event)
     operations.clear()
     delivery_log.is_superseded(event, present=4)
-    assert len(Notifications(counted).of(steps.apply_transition(booking, step))) == 1
+    assert len(Notifications(counted).of(steps.apply_transition(booking, transition))) == 1
     assert operations.names == ["find"] * 2
     assert_uses_index(Plans(counted, operations), "_id_")
     assert set(counted["notifications"].index_information()) == {"_id_"}

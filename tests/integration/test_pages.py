@@ -83,17 +83,17 @@ class Service:
         booking, start = self._store.get(booking_id), datetime.fromisoformat(date)
         if start in self.taken:
             raise SlotUnavailable(reasons.SLOT_FULL)
-        step = steps.reschedule(booking, date=start, seat=0, at=now(), by=by, key_id=key_id)
-        self._store.apply(step)
-        return booking_to_json(steps.apply_transition(booking, step))
+        transition = steps.reschedule(booking, date=start, seat=0, at=now(), by=by, key_id=key_id)
+        self._store.apply(transition)
+        return booking_to_json(steps.apply_transition(booking, transition))
 
     def cancel_booking(
         self, booking_id: str, reason: str, by: str, key_id: str | None = None
     ) -> dict[str, Any]:
         booking = self._store.get(booking_id)
-        step = steps.cancel(booking, reason=reason, at=now(), by=by, key_id=key_id)
-        self._store.apply(step)
-        return booking_to_json(steps.apply_transition(booking, step))
+        transition = steps.cancel(booking, reason=reason, at=now(), by=by, key_id=key_id)
+        self._store.apply(transition)
+        return booking_to_json(steps.apply_transition(booking, transition))
 
 
 @pytest.fixture
@@ -162,12 +162,12 @@ class _Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def elements(answer: TestResponse, tag: str) -> list[dict[str, str | None]]:
-    return [each for name, each in _Elements(answer.text).found if name == tag]
+def elements(response: TestResponse, tag: str) -> list[dict[str, str | None]]:
+    return [each for name, each in _Elements(response.text).found if name == tag]
 
 
-def value(answer: TestResponse, name: str) -> str | None:
-    (field,) = (each for each in elements(answer, "input") if each.get("name") == name)
+def value(response: TestResponse, name: str) -> str | None:
+    (field,) = (each for each in elements(response, "input") if each.get("name") == name)
     return field.get("value")
 
 
@@ -178,12 +178,12 @@ def test_the_page_offers_the_free_slots_of_a_day_in_clinic_time(
     client: FlaskClient, service: Service
 ) -> None:
     service.taken = {SLOT}
-    answer = client.get(f"/?day={SLOT.date()}")
-    offered = [each["value"] for each in elements(answer, "input") if each.get("type") == "radio"]
+    response = client.get(f"/?day={SLOT.date()}")
+    offered = [each["value"] for each in elements(response, "input") if each.get("type") == "radio"]
     assert offered == service.list_free_slots(str(SLOT.date()))
-    assert "<span>09:40</span>" in answer.text
-    assert "<span>10:00</span>" not in answer.text
-    assert "Todas las horas son de Madrid (Europe/Madrid)." in answer.text
+    assert "<span>09:40</span>" in response.text
+    assert "<span>10:00</span>" not in response.text
+    assert "Todas las horas son de Madrid (Europe/Madrid)." in response.text
 
 
 def test_the_page_shows_the_first_day_with_a_free_slot_by_default(
@@ -216,17 +216,17 @@ def test_a_reschedule_invalidates_the_cached_free_slots(
     "day", ["", "nonsense", "2020-01-01", "9999-12-28", "0001-01-03", "2026-02-30", "' or 1"]
 )
 def test_any_requested_day_has_a_page(client: FlaskClient, day: str) -> None:
-    answer = client.get("/", query_string={"day": day})
-    assert answer.status_code == 200
-    assert len(re.findall(r'class="day', answer.text)) in range(1, 9)
+    response = client.get("/", query_string={"day": day})
+    assert response.status_code == 200
+    assert len(re.findall(r'class="day', response.text)) in range(1, 9)
 
 
 def test_a_submitted_form_redirects_to_the_booking_page(
     client: FlaskClient, store: BookingRepository
 ) -> None:
-    answer = client.post("/", data=TYPED)
-    assert answer.status_code == 303
-    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    response = client.post("/", data=TYPED)
+    assert response.status_code == 303
+    booking = store.get(response.headers["Location"].removeprefix("/cita/"))
     assert (booking.patient_name, booking.patient_email) == ("Ana López", "ana@example.com")
     assert (booking.date, booking.language, booking.status) == (SLOT, "es", "pending")
 
@@ -234,16 +234,16 @@ def test_a_submitted_form_redirects_to_the_booking_page(
 def test_validation_errors_keep_the_input_and_mark_the_fields(
     client: FlaskClient, database: Database[Any]
 ) -> None:
-    answer = client.post("/", data=TYPED | {"name": " ", "email": '"><script>x</script>'})
-    assert answer.status_code == 400
-    assert value(answer, "email") == '"><script>x</script>'
-    assert "<script>x" not in answer.text
-    wrong = [each["name"] for each in elements(answer, "input") if each.get("aria-invalid")]
+    response = client.post("/", data=TYPED | {"name": " ", "email": '"><script>x</script>'})
+    assert response.status_code == 400
+    assert value(response, "email") == '"><script>x</script>'
+    assert "<script>x" not in response.text
+    wrong = [each["name"] for each in elements(response, "input") if each.get("aria-invalid")]
     assert wrong == ["name", "email"]
-    checked = [each["value"] for each in elements(answer, "input") if "checked" in each]
+    checked = [each["value"] for each in elements(response, "input") if "checked" in each]
     assert checked == [TYPED["date"]]
-    assert "name-problem" in answer.text
-    assert 'href="#email"' in answer.text
+    assert "name-problem" in response.text
+    assert 'href="#email"' in response.text
     assert database["bookings"].count_documents({}) == 0
 
 
@@ -264,42 +264,42 @@ def test_validation_errors_keep_the_input_and_mark_the_fields(
 def test_a_validation_error_states_its_reason(
     client: FlaskClient, field: str, typed: str, text: str
 ) -> None:
-    answer = client.post("/", data=TYPED | {field: typed})
-    assert answer.status_code == 400
-    assert answer.text.count(text) == 2  # in the summary and beside the field
+    response = client.post("/", data=TYPED | {field: typed})
+    assert response.status_code == 400
+    assert response.text.count(text) == 2  # in the summary and beside the field
 
 
 def test_a_validation_error_is_shown_in_the_page_language(client: FlaskClient) -> None:
-    answer = client.post("/?lang=en", data=TYPED | {"name": "www.evil.example"})
-    assert "can't contain a web or e-mail address" in answer.text
+    response = client.post("/?lang=en", data=TYPED | {"name": "www.evil.example"})
+    assert "can't contain a web or e-mail address" in response.text
 
 
 def test_invisible_characters_of_pasted_input_are_removed(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     pasted = {"name": "\u2068Ana\tLópez\u2069", "email": "\ufeffana@example.com "}
-    answer = client.post("/", data=TYPED | pasted)
-    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    response = client.post("/", data=TYPED | pasted)
+    booking = store.get(response.headers["Location"].removeprefix("/cita/"))
     assert (booking.patient_name, booking.patient_email) == ("Ana López", "ana@example.com")
 
 
 @pytest.mark.parametrize("field", ["name", "email", "date"])
 def test_each_field_is_required(client: FlaskClient, field: str) -> None:
-    answer = client.post("/", data={key: text for key, text in TYPED.items() if key != field})
-    assert answer.status_code == 400
-    assert f'href="#{field}"' in answer.text
+    response = client.post("/", data={key: text for key, text in TYPED.items() if key != field})
+    assert response.status_code == 400
+    assert f'href="#{field}"' in response.text
 
 
 def test_a_form_submitted_twice_creates_one_booking(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     token = value(client.get("/"), "token")
-    answers = [client.post("/", data=TYPED | {"token": token}) for _ in range(3)]
-    assert len({each.headers["Location"] for each in answers}) == 1
-    assert {each.status_code for each in answers} == {303}
+    responses = [client.post("/", data=TYPED | {"token": token}) for _ in range(3)]
+    assert len({each.headers["Location"] for each in responses}) == 1
+    assert {each.status_code for each in responses} == {303}
     assert database["bookings"].count_documents({}) == 1
     # Each response gives access to the booking: the first one may have been lost.
-    cookies = {each.headers["Set-Cookie"].partition(";")[0] for each in answers}
+    cookies = {each.headers["Set-Cookie"].partition(";")[0] for each in responses}
     assert len(cookies) == 1
 
 
@@ -334,8 +334,8 @@ def test_an_invalid_form_token_is_not_used_as_an_idempotency_key(
 def test_a_typed_time_is_in_clinic_time(
     client: FlaskClient, store: BookingRepository, local: str, expected: str
 ) -> None:
-    answer = client.post("/", data=TYPED | {"date": "", "local": local})
-    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    response = client.post("/", data=TYPED | {"date": "", "local": local})
+    booking = store.get(response.headers["Location"].removeprefix("/cita/"))
     assert to_wire(booking.date) == expected
 
 
@@ -350,32 +350,32 @@ def test_a_typed_time_is_in_clinic_time(
     ],
 )
 def test_an_invalid_local_time_is_rejected(client: FlaskClient, local: str) -> None:
-    answer = client.post("/", data=TYPED | {"date": "", "local": local})
-    assert answer.status_code == 400
+    response = client.post("/", data=TYPED | {"date": "", "local": local})
+    assert response.status_code == 400
 
 
 def test_a_patient_can_book_without_the_booking_service(
     client: FlaskClient, service: Service
 ) -> None:
     service.error = ServiceUnavailable("away")
-    answer = client.get("/")
-    assert answer.status_code == 200
-    assert "no podemos mostrar las horas disponibles" in answer.text
-    assert [each["name"] for each in elements(answer, "input")][1] == "local"
+    response = client.get("/")
+    assert response.status_code == 200
+    assert "no podemos mostrar las horas disponibles" in response.text
+    assert [each["name"] for each in elements(response, "input")][1] == "local"
     assert client.post("/", data=TYPED).status_code == 303
 
 
 def test_the_form_keeps_its_input_when_the_database_is_unavailable(
     cut_off_client: FlaskClient,
 ) -> None:
-    answers = [
+    responses = [
         cut_off_client.post("/", data=TYPED) for _ in range(2)
     ]  # the second one from the circuit breaker
-    for answer in answers:
-        assert answer.status_code == 503
-        assert int(answer.headers["Retry-After"]) > 0
-        assert value(answer, "name") == "Ana López"
-        assert "Ahora mismo no podemos atenderle" in answer.text
+    for response in responses:
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 0
+        assert value(response, "name") == "Ana López"
+        assert "Ahora mismo no podemos atenderle" in response.text
     assert cut_off_client.get("/").status_code == 200
 
 
@@ -384,9 +384,9 @@ def test_pages_and_api_share_one_rate_limit(make_client: Callable[..., FlaskClie
     assert client.post("/", data=TYPED).status_code == 303
     body = {"patientName": "Ana", "patientEmail": "a@example.com", "date": TYPED["date"]}
     assert client.post("/book", json=body).status_code == 201
-    answer = client.post("/", data=TYPED)
-    assert (answer.status_code, value(answer, "name")) == (429, "Ana López")
-    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    response = client.post("/", data=TYPED)
+    assert (response.status_code, value(response, "name")) == (429, "Ana López")
+    assert 0 < int(response.headers["Retry-After"]) <= 3600
 
 
 @pytest.mark.parametrize(
@@ -402,9 +402,9 @@ def test_pages_and_api_share_one_rate_limit(make_client: Callable[..., FlaskClie
 def test_a_malformed_form_body_is_a_client_error(
     client: FlaskClient, data: bytes, kind: str
 ) -> None:
-    answer = client.post("/", data=data, content_type=kind)
-    assert answer.status_code in (400, 413)
-    assert answer.mimetype == "text/html"
+    response = client.post("/", data=data, content_type=kind)
+    assert response.status_code in (400, 413)
+    assert response.mimetype == "text/html"
 
 
 # --- language
@@ -484,9 +484,11 @@ def test_a_rejected_booking_shows_its_reason_and_the_nearest_slots(
     booking, _ = put(store)
     service.taken = {SLOT}
     reject(store, booking)
-    answer = client.get(f"/cita/{booking.id}")
-    assert "No quedan plazas a esa hora." in answer.text
-    offers = [each["href"] or "" for each in elements(answer, "a") if each.get("class") == "offer"]
+    response = client.get(f"/cita/{booking.id}")
+    assert "No quedan plazas a esa hora." in response.text
+    offers = [
+        each["href"] or "" for each in elements(response, "a") if each.get("class") == "offer"
+    ]
     assert [offer.partition("slot=")[2][11:16] for offer in offers] == [
         to_wire(SLOT + number * HOURS.slot)[11:16] for number in (-3, -2, -1, 1, 2)
     ]
@@ -510,9 +512,9 @@ def test_a_rejected_booking_has_a_page_without_the_booking_service(
     booking, _ = put(store)
     reject(store, booking)
     service.error = ServiceUnavailable("away")
-    answer = client.get(f"/cita/{booking.id}")
-    assert answer.status_code == 200
-    assert "Puede buscar otra hora cuando quiera." in answer.text
+    response = client.get(f"/cita/{booking.id}")
+    assert response.status_code == 200
+    assert "Puede buscar otra hora cuando quiera." in response.text
 
 
 def test_an_uppercase_id_leads_to_the_same_pages(
@@ -521,9 +523,9 @@ def test_an_uppercase_id_leads_to_the_same_pages(
     booking, token = put(store)
     confirm(store, booking)
     address = f"/cita/{booking.id.upper()}"
-    answer = client.get(address)
-    assert answer.status_code == 200
-    assert f'action="/cita/{booking.id}/cancel"' in answer.text
+    response = client.get(address)
+    assert response.status_code == 200
+    assert f'action="/cita/{booking.id}/cancel"' in response.text
     assert client.get(f"{address}/calendar.ics").status_code == 200
     assert client.get(f"{address}/reschedule").status_code == 200
     cancelled = client.post(f"{address}/cancel", data={"code": token})
@@ -533,15 +535,15 @@ def test_an_uppercase_id_leads_to_the_same_pages(
 @pytest.mark.parametrize("name", ["nobody", str(uuid.uuid4()), "%00", "{{7*7}}", "x" * 5000])
 @pytest.mark.parametrize("suffix", ["", "/calendar.ics"])
 def test_an_unknown_booking_is_not_found(client: FlaskClient, name: str, suffix: str) -> None:
-    answer = client.get(f"/cita/{name}{suffix}")
-    assert (answer.status_code, answer.mimetype) == (404, "text/html")
-    assert "No encontramos esa cita" in answer.text
+    response = client.get(f"/cita/{name}{suffix}")
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert "No encontramos esa cita" in response.text
 
 
 def test_an_unavailable_database_gets_an_error_page(cut_off_client: FlaskClient) -> None:
-    answer = cut_off_client.get(f"/cita/{uuid.uuid4()}")
-    assert (answer.status_code, answer.mimetype) == (503, "text/html")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = cut_off_client.get(f"/cita/{uuid.uuid4()}")
+    assert (response.status_code, response.mimetype) == (503, "text/html")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 # --- the calendar file
@@ -552,14 +554,14 @@ def test_a_confirmed_booking_has_a_calendar_file(
 ) -> None:
     booking, _ = put(store)
     confirm(store, booking)
-    answer = client.get(f"/cita/{booking.id}/calendar.ics")
-    assert (answer.status_code, answer.mimetype) == (200, "text/calendar")
-    (event,) = Calendar.from_ical(answer.data).walk("VEVENT")
+    response = client.get(f"/cita/{booking.id}/calendar.ics")
+    assert (response.status_code, response.mimetype) == (200, "text/calendar")
+    (event,) = Calendar.from_ical(response.data).walk("VEVENT")
     assert event["uid"] == f"{booking.id}@clinica.test"
     assert event["sequence"] == 0
     assert event.decoded("dtstart") == SLOT
     assert event.decoded("dtend") == SLOT + HOURS.slot
-    assert "Ana" not in answer.text
+    assert "Ana" not in response.text
 
 
 @pytest.mark.parametrize("status", ["pending", "rejected"])
@@ -581,16 +583,16 @@ def test_the_browser_that_booked_cancels_without_a_code(
     location = client.post("/", data=TYPED).headers["Location"]
     booking = store.get(location.removeprefix("/cita/"))
     assert elements(client.get(location), "input") == []
-    answer = cancel(client, booking)
-    assert (answer.status_code, answer.headers["Location"]) == (303, location)
+    response = cancel(client, booking)
+    assert (response.status_code, response.headers["Location"]) == (303, location)
     after = store.get(booking.id)
     assert (after.status, after.reason) == ("cancelled", "cancelled_by_patient")
 
 
 def test_the_booking_cookie_is_http_only_and_limited_to_its_page(client: FlaskClient) -> None:
-    answer = client.post("/", data=TYPED, base_url="https://clinica.test")
-    cookie = answer.headers["Set-Cookie"]
-    for part in ("HttpOnly", "SameSite=Strict", "Secure", f"Path={answer.headers['Location']}"):
+    response = client.post("/", data=TYPED, base_url="https://clinica.test")
+    cookie = response.headers["Set-Cookie"]
+    for part in ("HttpOnly", "SameSite=Strict", "Secure", f"Path={response.headers['Location']}"):
         assert part in cookie
 
 
@@ -603,7 +605,7 @@ def test_another_browser_cancels_with_the_code(
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "said"),
+    ("code", "status", "text"),
     [
         ("", 400, "Escriba el código que aparece en el correo."),
         ("wrong", 403, "Ese código no corresponde a esta cita."),
@@ -611,11 +613,11 @@ def test_another_browser_cancels_with_the_code(
     ],
 )
 def test_without_the_right_code_nothing_is_cancelled(
-    client: FlaskClient, store: BookingRepository, code: str, status: int, said: str
+    client: FlaskClient, store: BookingRepository, code: str, status: int, text: str
 ) -> None:
     booking, _ = put(store)
-    answer = cancel(client, booking, code)
-    assert (answer.status_code, said in answer.text) == (status, True)
+    response = cancel(client, booking, code)
+    assert (response.status_code, text in response.text) == (status, True)
     assert store.get(booking.id).status == "pending"
 
 
@@ -644,9 +646,9 @@ def test_cancelling_a_rejected_booking_is_a_conflict(
 ) -> None:
     booking, token = put(store)
     reject(store, booking)
-    answer = cancel(client, booking, token)
-    assert answer.status_code == 409
-    assert "ya no se puede anular" in answer.text
+    response = cancel(client, booking, token)
+    assert response.status_code == 409
+    assert "ya no se puede anular" in response.text
 
 
 def test_cancelling_without_the_booking_service_asks_to_retry(
@@ -654,9 +656,9 @@ def test_cancelling_without_the_booking_service_asks_to_retry(
 ) -> None:
     booking, token = put(store)
     service.error = ServiceUnavailable("away")
-    answer = cancel(client, booking, token)
-    assert answer.status_code == 503
-    assert "Inténtelo de nuevo" in answer.text
+    response = cancel(client, booking, token)
+    assert response.status_code == 503
+    assert "Inténtelo de nuevo" in response.text
     assert client.get(f"/cita/{booking.id}").status_code == 200
 
 
@@ -690,11 +692,11 @@ def test_a_confirmed_booking_links_to_the_free_slots_of_its_day(
 ) -> None:
     page = client.get(f"/cita/{kept.id}")
     (link,) = (each for each in elements(page, "a") if (each["href"] or "").endswith("schedule"))
-    answer = client.get(link["href"] or "")
-    assert "Cambie su cita" in answer.text
-    starts = [each["value"] for each in elements(answer, "input") if each.get("type") == "radio"]
+    response = client.get(link["href"] or "")
+    assert "Cambie su cita" in response.text
+    starts = [each["value"] for each in elements(response, "input") if each.get("type") == "radio"]
     assert to_wire(SLOT + HOURS.slot) in starts
-    days = [each["href"] or "" for each in elements(answer, "a") if "data-day" in each]
+    days = [each["href"] or "" for each in elements(response, "a") if "data-day" in each]
     assert days
     assert all(day.startswith(f"/cita/{kept.id}/reschedule?day=") for day in days)
 
@@ -703,8 +705,8 @@ def test_the_browser_that_booked_reschedules_without_a_code(
     client: FlaskClient, store: BookingRepository, kept: Booking
 ) -> None:
     later = SLOT + HOURS.slot
-    answer = reschedule(client, kept, later)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/cita/{kept.id}")
+    response = reschedule(client, kept, later)
+    assert (response.status_code, response.headers["Location"]) == (303, f"/cita/{kept.id}")
     after = store.get(kept.id)
     assert (after.status, after.date, after.version) == ("confirmed", later, 3)
     assert (after.history[-1].by, ">10:20<" in client.get(f"/cita/{kept.id}").text) == (
@@ -724,20 +726,20 @@ def test_another_browser_reschedules_with_the_code(
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "said"),
+    ("code", "status", "text"),
     [
         ("", 400, "Escriba el código que aparece en el correo."),
         ("wrong", 403, "Ese código no corresponde a esta cita."),
     ],
 )
 def test_without_the_right_code_nothing_is_rescheduled(
-    client: FlaskClient, store: BookingRepository, code: str, status: int, said: str
+    client: FlaskClient, store: BookingRepository, code: str, status: int, text: str
 ) -> None:
     booking, _ = put(store)
     confirm(store, booking)
-    answer = reschedule(client, booking, SLOT + HOURS.slot, code)
-    assert (answer.status_code, said in answer.text) == (status, True)
-    checked = [each["value"] for each in elements(answer, "input") if "checked" in each]
+    response = reschedule(client, booking, SLOT + HOURS.slot, code)
+    assert (response.status_code, text in response.text) == (status, True)
+    checked = [each["value"] for each in elements(response, "input") if "checked" in each]
     assert checked == [to_wire(SLOT + HOURS.slot)]
     assert store.get(booking.id).date == SLOT
 
@@ -746,10 +748,10 @@ def test_rescheduling_to_a_taken_slot_keeps_the_appointment(
     client: FlaskClient, store: BookingRepository, service: Service, kept: Booking
 ) -> None:
     service.taken = {SLOT + HOURS.slot}
-    answer = reschedule(client, kept, SLOT + HOURS.slot)
-    assert answer.status_code == 409
-    for said in ("No quedan plazas a esa hora.", "Su cita no ha cambiado."):
-        assert said in answer.text
+    response = reschedule(client, kept, SLOT + HOURS.slot)
+    assert response.status_code == 409
+    for text in ("No quedan plazas a esa hora.", "Su cita no ha cambiado."):
+        assert text in response.text
     assert store.get(kept.id) == kept
 
 
@@ -759,19 +761,19 @@ def test_the_form_keeps_the_code_when_the_slot_is_taken(
     booking, token = put(store)
     confirm(store, booking)
     service.taken = {SLOT + HOURS.slot}
-    answer = reschedule(client, booking, SLOT + HOURS.slot, token)
-    assert (answer.status_code, value(answer, "code")) == (409, token)
-    assert answer.headers["Cache-Control"] == "no-store"
+    response = reschedule(client, booking, SLOT + HOURS.slot, token)
+    assert (response.status_code, value(response, "code")) == (409, token)
+    assert response.headers["Cache-Control"] == "no-store"
     strange = '"><script>x</script>'
-    answer = reschedule(client, booking, SLOT - HOURS.slot, strange)
-    assert (answer.status_code, value(answer, "code")) == (403, strange)
-    assert "<script>x" not in answer.text
+    response = reschedule(client, booking, SLOT - HOURS.slot, strange)
+    assert (response.status_code, value(response, "code")) == (403, strange)
+    assert "<script>x" not in response.text
 
 
 @pytest.mark.parametrize("date", ["", "tomorrow", "2026-12-01T10:00"])
 def test_rescheduling_requires_a_valid_slot(client: FlaskClient, kept: Booking, date: str) -> None:
-    answer = client.post(f"/cita/{kept.id}/reschedule", data={"date": date})
-    assert (answer.status_code, "Elija un día y una hora." in answer.text) == (400, True)
+    response = client.post(f"/cita/{kept.id}/reschedule", data={"date": date})
+    assert (response.status_code, "Elija un día y una hora." in response.text) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -793,23 +795,23 @@ def test_an_unknown_outcome_is_not_reported_as_unchanged(
         raise ServiceUnavailable("away")
 
     monkeypatch.setattr(service, "reschedule_booking", refuse)
-    answer = reschedule(client, kept, SLOT + HOURS.slot)
-    assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
-    assert "no ha cambiado" not in answer.text
+    response = reschedule(client, kept, SLOT + HOURS.slot)
+    assert (response.status_code, "No sabemos si" in response.text) == (status, True)
+    assert "no ha cambiado" not in response.text
     monkeypatch.setattr(service, "list_free_slots", nothing)
-    answer = reschedule(client, kept, SLOT + HOURS.slot)
-    assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
-    assert "no ha cambiado" not in answer.text
+    response = reschedule(client, kept, SLOT + HOURS.slot)
+    assert (response.status_code, "No sabemos si" in response.text) == (status, True)
+    assert "no ha cambiado" not in response.text
 
 
 def test_the_reschedule_page_without_the_booking_service_has_no_form(
     client: FlaskClient, service: Service, kept: Booking
 ) -> None:
     service.error = ServiceUnavailable("away")
-    answer = reschedule_page(client, kept)
-    assert answer.status_code == 200
-    assert "no podemos mostrar las horas disponibles" in answer.text
-    assert elements(answer, "form") == []
+    response = reschedule_page(client, kept)
+    assert response.status_code == 200
+    assert "no podemos mostrar las horas disponibles" in response.text
+    assert elements(response, "form") == []
 
 
 @pytest.mark.parametrize("status", ["pending", "rejected"])
@@ -819,12 +821,12 @@ def test_only_a_confirmed_booking_can_be_rescheduled(
     booking, token = put(store)
     if status == "rejected":
         reject(store, booking)
-    answer = reschedule_page(client, booking)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/cita/{booking.id}")
+    response = reschedule_page(client, booking)
+    assert (response.status_code, response.headers["Location"]) == (303, f"/cita/{booking.id}")
     client.set_cookie("manage", token, path=f"/cita/{booking.id}")
-    answer = reschedule(client, booking, SLOT + HOURS.slot)
-    assert (answer.status_code, "ya no se puede cambiar" in answer.text) == (409, True)
-    assert elements(answer, "form") == []
+    response = reschedule(client, booking, SLOT + HOURS.slot)
+    assert (response.status_code, "ya no se puede cambiar" in response.text) == (409, True)
+    assert elements(response, "form") == []
 
 
 def test_get_requests_never_reschedule(
@@ -853,9 +855,9 @@ def test_the_calendar_file_of_a_rescheduled_booking_updates_the_first(
 def test_emails_and_the_page_have_the_same_calendar_file(
     client: FlaskClient, kept: Booking
 ) -> None:
-    step = steps.reschedule(kept, date=SLOT + HOURS.slot, seat=0, at=now(), by="patient")
+    transition = steps.reschedule(kept, date=SLOT + HOURS.slot, seat=0, at=now(), by="patient")
     writer = EmailComposer("citas@clinica.test", MADRID, HOURS.slot)
-    invitation = writer.compose(kept, BookingStateChanged.of(step)).invitation
+    invitation = writer.compose(kept, BookingStateChanged.of(transition)).invitation
     assert invitation
     reschedule(client, kept, SLOT + HOURS.slot)
     offered = client.get(f"/cita/{kept.id}/calendar.ics").data
@@ -879,9 +881,9 @@ def test_guessing_codes_is_rate_limited(
     ]
     assert [each.status_code for each in tries] == [403, 403, 403, 429]
     assert client.post("/", data=TYPED).status_code == 303
-    told = cancel(client, booking, token)
-    assert (told.status_code, "Demasiadas solicitudes" in told.text) == (429, True)
-    assert f"/cita/{booking.id}" in [each["href"] for each in elements(told, "a")]
+    limited = cancel(client, booking, token)
+    assert (limited.status_code, "Demasiadas solicitudes" in limited.text) == (429, True)
+    assert f"/cita/{booking.id}" in [each["href"] for each in elements(limited, "a")]
     assert store.get(booking.id).status == "pending"
 
 
@@ -897,14 +899,14 @@ def test_pages_load_no_external_resources(client: FlaskClient, store: BookingRep
     confirm(store, booking)
     page = f"/cita/{booking.id}"
     for path in ("/", page, f"{page}/reschedule", "/cita/nobody"):
-        answer = client.get(path)
-        policy = answer.headers["Content-Security-Policy"]
+        response = client.get(path)
+        policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert not re.search(r'(src|href|action)="(https?:)?//', answer.text)
-        assert not re.search(r"<style|\sstyle=|<script>|\son\w+=", answer.text)
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert not re.search(r'(src|href|action)="(https?:)?//', response.text)
+        assert not re.search(r"<style|\sstyle=|<script>|\son\w+=", response.text)
 
 
 def test_static_files_are_immutable(client: FlaskClient) -> None:
@@ -913,9 +915,9 @@ def test_static_files_are_immutable(client: FlaskClient) -> None:
     paths += [each["src"] for each in elements(page, "script")]
     assert len(paths) == 3
     for path in paths:
-        answer = client.get(path or "")
-        assert answer.status_code == 200
-        assert "immutable" in answer.headers["Cache-Control"]
+        response = client.get(path or "")
+        assert response.status_code == 200
+        assert "immutable" in response.headers["Cache-Control"]
     assert client.get("/static/pages.css").status_code == 404
     assert client.get("/static/..%2fapp.py").status_code == 404
 
@@ -924,5 +926,5 @@ def test_pages_are_served_without_the_booking_service(
     relayed: tuple[BookingRepository, Relay],
 ) -> None:
     client = create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
-    answer = client.get("/")
-    assert (answer.status_code, "(hora de UTC)" in answer.text) == (200, True)
+    response = client.get("/")
+    assert (response.status_code, "(hora de UTC)" in response.text) == (200, True)

@@ -84,10 +84,10 @@ def get(client: FlaskClient, path: str, credential: str | None = None) -> TestRe
 def test_a_booking_is_public_without_name_and_address(
     client: FlaskClient, credentials: tuple[Booking, dict[str, str]]
 ) -> None:
-    answer = get(client, f"/booking/{credentials[0].id}")
-    assert set(answer.get_json()) == PUBLIC
-    assert NAME not in answer.text
-    assert ADDRESS not in answer.text
+    response = get(client, f"/booking/{credentials[0].id}")
+    assert set(response.get_json()) == PUBLIC
+    assert NAME not in response.text
+    assert ADDRESS not in response.text
 
 
 @pytest.mark.parametrize("which", ["token", "link code", "staff key"])
@@ -106,13 +106,13 @@ def test_an_invalid_credential_does_not_reveal_if_the_booking_exists(
     client: FlaskClient, credentials: tuple[Booking, dict[str, str]], header: str
 ) -> None:
     headers = {"Authorization": header}
-    answers = [
+    responses = [
         client.get(f"/booking/{booking_id}", headers=headers)
         for booking_id in (credentials[0].id, UNKNOWN, "no-id")
     ]
-    assert [each.status_code for each in answers] == [401] * 3
-    assert len({each.data for each in answers}) == 1
-    assert answers[0].headers["WWW-Authenticate"].lower() == "bearer"
+    assert [each.status_code for each in responses] == [401] * 3
+    assert len({each.data for each in responses}) == 1
+    assert responses[0].headers["WWW-Authenticate"].lower() == "bearer"
 
 
 def test_credentials_are_valid_for_one_booking_only(
@@ -131,9 +131,9 @@ def test_a_credential_of_another_scheme_is_ignored(
 ) -> None:
     """A proxy with basic authentication forwards its own credential."""
     for path in (f"/booking/{credentials[0].id}", "/bookings/"):
-        answer = client.get(path, headers={"Authorization": "Basic eDp5"})
-        assert answer.status_code == 200
-        assert ADDRESS not in answer.text
+        response = client.get(path, headers={"Authorization": "Basic eDp5"})
+        assert response.status_code == 200
+        assert ADDRESS not in response.text
 
 
 def test_an_unknown_booking_is_not_found_for_staff_and_public(client: FlaskClient) -> None:
@@ -162,10 +162,10 @@ def test_without_a_configured_key_the_list_is_public_and_anonymous(
     keys: frozenset[str],
     path: str,
 ) -> None:
-    answer = get(make_client(generated_staff_keys=keys), path)
-    (shown,) = answer.get_json()
+    response = get(make_client(generated_staff_keys=keys), path)
+    (shown,) = response.get_json()
     assert set(shown) == PUBLIC
-    assert ADDRESS not in answer.text
+    assert ADDRESS not in response.text
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -213,10 +213,10 @@ def test_every_page_of_a_public_list_is_anonymous(
         relayed[0].insert(requested(patient_email=ADDRESS), create_credentials()[1])
     path, seen = "/bookings/?limit=1", 0
     while path:
-        answer = get(client, path)
-        seen += len(answer.get_json())
-        assert ADDRESS not in answer.text
-        path = answer.headers.get("Link", "").partition(";")[0].strip("<>")
+        response = get(client, path)
+        seen += len(response.get_json())
+        assert ADDRESS not in response.text
+        path = response.headers.get("Link", "").partition(";")[0].strip("<>")
     assert seen == 3
 
 

@@ -248,12 +248,12 @@ def test_every_transition_of_a_booking_is_reconciled(
     reconciler: Reconciler, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking = put_booking(bookings, at=now() - 2 * AGO)
-    step = steps.confirm(booking, seat=0, at=now() - 2 * AGO, by="test")
-    confirmation = apply_transition(bookings, step)
-    step = steps.cancel(
+    transition = steps.confirm(booking, seat=0, at=now() - 2 * AGO, by="test")
+    confirmation = apply_transition(bookings, transition)
+    transition = steps.cancel(
         bookings.get(booking.id), reason="cancelled_by_clinic", at=now() - AGO, by="test"
     )
-    record_outcome(delivery_log, apply_transition(bookings, step))
+    record_outcome(delivery_log, apply_transition(bookings, transition))
     reconciler.run_once()
     assert queued(amqp_uri) == [confirmation.event_id]
 

@@ -502,5 +502,5 @@ def test_an_outage_and_its_end_are_logged_once(
         broker_link.restore()
         eventually(lambda: "outbox relay: available again" in caplog.text)
     process.relay.stop()
-    told = [record.levelname for record in caplog.records if "outbox relay" in record.message]
-    assert told == ["WARNING", "INFO"]
+    levels = [record.levelname for record in caplog.records if "outbox relay" in record.message]
+    assert levels == ["WARNING", "INFO"]

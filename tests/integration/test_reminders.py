@@ -411,12 +411,12 @@ def test_a_deleted_booking_is_recorded_as_failed(
 def test_a_rejected_address_is_recorded_and_delays_no_others(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
-    refused = confirmed(store, 2 * HOUR, patient_email="refused@example.com")
+    rejected = confirmed(store, 2 * HOUR, patient_email="refused@example.com")
     confirmed(store, 3 * HOUR, patient_email="eva@example.com")
     reminders.run_once()
     reminders.run_once()
     assert recipients(mailbox) == ["eva@example.com"]
-    assert rows(database)[key(refused)] == "failed"
+    assert rows(database)[key(rejected)] == "failed"
 
 
 def test_a_temporary_failure_is_retried_by_a_later_run(

@@ -116,15 +116,15 @@ def test_the_pages_require_sign_in(
     own = GatewaySettings(staff_api_keys=frozenset({KEY}))
     parts = create_repository(database, read)
     anonymous = create_app(*parts, own, NO_SERVICE, NO_SERVICE, read).test_client()
-    answer = anonymous.get(path)
-    assert (answer.status_code, "/staff/login" in answer.location) == (302, True)
+    response = anonymous.get(path)
+    assert (response.status_code, "/staff/login" in response.location) == (302, True)
 
 
 @pytest.mark.parametrize("act", ["replay", "drop"])
 def test_a_form_with_a_forged_csrf_token_is_rejected(staff: Staff, amqp_uri: str, act: str) -> None:
     id_ = park(amqp_uri)
-    answer = staff.post(f"{DEAD_LETTERS}/{act}", csrf_token="forged", **of(id_))
-    assert answer.status_code == 400
+    response = staff.post(f"{DEAD_LETTERS}/{act}", csrf_token="forged", **of(id_))
+    assert response.status_code == 400
     assert (depth(amqp_uri, REQUESTS.dead_letter), depth(amqp_uri, REQUESTS.name)) == (1, 0)
 
 
@@ -153,8 +153,8 @@ def test_a_dead_letter_shows_its_error_replay_count_and_booking(
     id_ = park(amqp_uri, strict_json.dumps(about), headers={"x-replay-count": 7})
     page = sign_in(language).get(DEAD_LETTERS).text
     assert words in page
-    for told in (id_, "check_unavailable", "the availability check gave no answer", "<dd>7</dd>"):
-        assert told in page
+    for text in (id_, "check_unavailable", "the availability check gave no answer", "<dd>7</dd>"):
+        assert text in page
     assert f'href="/staff/booking/{about["bookingId"]}"' in page
     assert 'datetime="2026-01-02T03:' in page
 
@@ -329,8 +329,8 @@ def test_replaying_an_error_code_includes_messages_not_shown(
         park(amqp_uri)
     park(amqp_uri, work=EMAIL)
     staff.get(DEAD_LETTERS)
-    told = staff.told(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
-    assert told == "6 messages were replayed."
+    result = staff.told(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
+    assert result == "6 messages were replayed."
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, EMAIL.name)) == (5, 1)
     assert ids(staff.get(DEAD_LETTERS).text) == [kept]
 
@@ -351,16 +351,16 @@ def test_acting_on_an_already_replayed_message_reports_it(
     another = sign_in()
     another.get(DEAD_LETTERS)
     another.told(f"{DEAD_LETTERS}/replay", **of(id_))
-    told = staff.told(f"{DEAD_LETTERS}/{act}", **of(id_))
-    assert told.startswith("Nothing was done: that message no longer exists.")
+    result = staff.told(f"{DEAD_LETTERS}/{act}", **of(id_))
+    assert result.startswith("Nothing was done: that message no longer exists.")
     assert depth(amqp_uri, REQUESTS.name) == 1
 
 
 def test_replaying_an_error_code_without_messages_reports_it(staff: Staff, amqp_uri: str) -> None:
     park(amqp_uri)
     staff.get(DEAD_LETTERS)
-    told = staff.told(f"{DEAD_LETTERS}/replay", error_code="poison_message")
-    assert told.startswith("Nothing was replayed")
+    result = staff.told(f"{DEAD_LETTERS}/replay", error_code="poison_message")
+    assert result.startswith("Nothing was replayed")
     assert depth(amqp_uri, REQUESTS.name) == 0
 
 
@@ -382,8 +382,8 @@ def test_a_replay_that_ran_out_of_time_reports_it(
         park(amqp_uri)
     staff.get(DEAD_LETTERS)
     monkeypatch.setattr("clinic.dead_letters.dead_letter_queues._RESERVE_SECONDS", 60)
-    told = staff.told(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
-    assert told.startswith("1 message was replayed. There was no time for all messages")
+    result = staff.told(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
+    assert result.startswith("1 message was replayed. There was no time for all messages")
 
 
 def test_a_replayed_booking_is_decided(
@@ -464,10 +464,10 @@ def test_a_drop_affects_one_queue_only(staff: Staff, amqp_uri: str) -> None:
 
 def test_an_unavailable_broker_is_reported(sign_in: SetUp) -> None:
     staff = sign_in(AMQP_URI=f"amqp://clinic:geheim@127.0.0.1:{free_port()}/")
-    answer = staff.get(DEAD_LETTERS)
-    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
-    assert "RabbitMQ is unavailable" in answer.text
-    assert "geheim" not in answer.text
+    response = staff.get(DEAD_LETTERS)
+    assert (response.status_code, "Retry-After" in response.headers) == (503, True)
+    assert "RabbitMQ is unavailable" in response.text
+    assert "geheim" not in response.text
 
 
 @pytest.mark.parametrize("act", ["look", "replay", "drop"])
@@ -477,14 +477,14 @@ def test_a_frozen_broker_gets_a_timely_error_page(
     id_ = park(amqp_uri)
     through_proxy.get(DEAD_LETTERS)
     broker_link.freeze()
-    answer, seconds = _timed(
+    response, seconds = _timed(
         lambda: (
             through_proxy.get(DEAD_LETTERS)
             if act == "look"
             else through_proxy.post(f"{DEAD_LETTERS}/{act}", **of(id_))
         )
     )
-    assert answer.status_code == 503
+    assert response.status_code == 503
     assert seconds < MAX_RESPONSE_SECONDS
 
 
@@ -494,8 +494,8 @@ def test_a_broker_freezing_midway_gets_a_timely_error_page(
 ) -> None:
     id_ = park(amqp_uri)
     broker_link.freeze_at(moment)
-    answer, seconds = _timed(lambda: through_proxy.get(DEAD_LETTERS))
-    assert answer.status_code == 503
+    response, seconds = _timed(lambda: through_proxy.get(DEAD_LETTERS))
+    assert response.status_code == 503
     assert seconds < MAX_RESPONSE_SECONDS
     broker_link.restore()
     broker_link.reset()
@@ -509,8 +509,8 @@ def test_a_broker_freezing_during_a_replay_loses_no_message(
     id_ = park(amqp_uri, strict_json.dumps(about))
     through_proxy.get(DEAD_LETTERS)
     broker_link.freeze_at(b"x-replay-count")
-    answer, seconds = _timed(lambda: through_proxy.post(f"{DEAD_LETTERS}/replay", **of(id_)))
-    assert answer.status_code == 503
+    response, seconds = _timed(lambda: through_proxy.post(f"{DEAD_LETTERS}/replay", **of(id_)))
+    assert response.status_code == 503
     assert seconds < MAX_RESPONSE_SECONDS + dead_letter_pages.ACT_SECONDS
     broker_link.restore()
     broker_link.reset()
@@ -524,9 +524,9 @@ def test_a_second_viewer_is_told_that_the_list_is_in_use(
     monkeypatch.setattr(inspection_lock, "ACQUIRE_TIMEOUT_SECONDS", 0.2)
     lock = staff.app.config["INSPECTION_LOCK"]
     with lock.session(10):
-        answer, seconds = _timed(lambda: staff.get(DEAD_LETTERS))
-        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
-        assert "Somebody else is viewing the dead letters" in answer.text
+        response, seconds = _timed(lambda: staff.get(DEAD_LETTERS))
+        assert (response.status_code, "Retry-After" in response.headers) == (503, True)
+        assert "Somebody else is viewing the dead letters" in response.text
         assert seconds < MAX_RESPONSE_SECONDS
     assert ids(staff.get(DEAD_LETTERS).text) == [id_]
 
@@ -652,9 +652,9 @@ def test_the_queues_page_shows_the_outbox_and_alerts_on_delays(
     assert messages >= 5
     assert 90 <= oldest < 90 + 60
     assert (overdue, dead) == (1, 1)
-    told = " ".join(alarms(page))
-    assert re.search(r"The oldest unsent message has waited for \d+ seconds", told)
-    assert "should have been decided by now: 1." in told
+    result = " ".join(alarms(page))
+    assert re.search(r"The oldest unsent message has waited for \d+ seconds", result)
+    assert "should have been decided by now: 1." in result
 
 
 def test_the_page_reports_a_healthy_system_without_alerts(
@@ -671,12 +671,12 @@ def test_without_a_broker_the_database_figures_are_shown(
     through_proxy: Staff, broker_link: Proxy, fault: Callable[[Proxy], None]
 ) -> None:
     fault(broker_link)
-    answer, seconds = _timed(lambda: through_proxy.get(QUEUES))
-    assert answer.status_code == 200
+    response, seconds = _timed(lambda: through_proxy.get(QUEUES))
+    assert response.status_code == 200
     assert seconds < MAX_RESPONSE_SECONDS
-    assert "RabbitMQ is unavailable" in answer.text
-    assert "Some figures are unavailable" in answer.text
-    assert 'class="figure">' in answer.text
+    assert "RabbitMQ is unavailable" in response.text
+    assert "Some figures are unavailable" in response.text
+    assert 'class="figure">' in response.text
     broker_link.restore()
     broker_link.reset()
     assert eventually(lambda: figures(through_proxy.get(QUEUES).text))
@@ -695,11 +695,11 @@ def test_without_a_database_the_queue_figures_are_shown(
         uri = f"mongodb://127.0.0.1:{database.port}/test_away?serverSelectionTimeoutMS=500"
         staff = sign_in(MONGODB_CONNECTION_URL=uri)
         fault(database)
-        answer, seconds = _timed(lambda: staff.get(QUEUES))
-    assert answer.status_code == 200
+        response, seconds = _timed(lambda: staff.get(QUEUES))
+    assert response.status_code == 200
     assert seconds < MAX_RESPONSE_SECONDS
-    assert "The database is unavailable" in answer.text
-    assert figures(answer.text)["booking_requests"] == ("0", "0")
+    assert "The database is unavailable" in response.text
+    assert figures(response.text)["booking_requests"] == ("0", "0")
 
 
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.refuse])
@@ -713,11 +713,11 @@ def test_without_a_database_no_session_is_accepted(
         uri = f"mongodb://127.0.0.1:{database.port}/test_away?serverSelectionTimeoutMS=500"
         staff = sign_in(MONGODB_CONNECTION_URL=uri)
         fault(database)
-        answer, seconds = _timed(lambda: staff.get(path))
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        response, seconds = _timed(lambda: staff.get(path))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert seconds < MAX_RESPONSE_SECONDS
-    assert "The system is not responding" in answer.text
-    assert "/staff/logout" not in answer.text
+    assert "The system is not responding" in response.text
+    assert "/staff/logout" not in response.text
 
 
 def test_concurrent_queue_requests_share_one_read(

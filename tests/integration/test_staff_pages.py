@@ -162,9 +162,9 @@ def confirmed(store: BookingRepository, **fields: Any) -> Booking:
     return store.get(booking.id)
 
 
-def main_of(answer: TestResponse) -> str:
+def main_of(response: TestResponse) -> str:
     """The visible text of the page, in one line."""
-    found = re.search(r"<main.*</main>", answer.text, re.DOTALL)
+    found = re.search(r"<main.*</main>", response.text, re.DOTALL)
     assert found
     return " ".join(re.sub(r"<[^>]+>", " ", found[0]).split())
 
@@ -174,9 +174,9 @@ def main_of(answer: TestResponse) -> str:
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_staff_pages_redirect_to_the_sign_in_page(anonymous: FlaskClient, address: str) -> None:
-    answer = anonymous.get(address)
-    assert answer.status_code == 302
-    assert answer.headers["Location"].startswith("/staff/login?next=%2Fstaff")
+    response = anonymous.get(address)
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/staff/login?next=%2Fstaff")
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -184,10 +184,10 @@ def test_without_a_configured_key_staff_pages_are_disabled(
     make_client: Callable[..., FlaskClient], address: str
 ) -> None:
     client = make_client()
-    for answer in (client.get(address), client.get("/staff/login"), client.post("/staff/login")):
-        assert answer.status_code == 403
-        assert "STAFF_API_KEY" in answer.text
-        assert "Set-Cookie" not in answer.headers
+    for response in (client.get(address), client.get("/staff/login"), client.post("/staff/login")):
+        assert response.status_code == 403
+        assert "STAFF_API_KEY" in response.text
+        assert "Set-Cookie" not in response.headers
 
 
 def test_disabled_staff_pages_reject_every_form(make_client: Callable[..., FlaskClient]) -> None:
@@ -196,17 +196,17 @@ def test_disabled_staff_pages_reject_every_form(make_client: Callable[..., Flask
 
 
 def test_sign_in_redirects_to_the_requested_page(anonymous: FlaskClient) -> None:
-    answer = sign_in(anonymous, next="/staff?day=2026-12-01&status=all")
-    assert answer.status_code == 303
-    assert answer.headers["Location"] == "/staff?day=2026-12-01&status=all"
+    response = sign_in(anonymous, next="/staff?day=2026-12-01&status=all")
+    assert response.status_code == 303
+    assert response.headers["Location"] == "/staff?day=2026-12-01&status=all"
     assert anonymous.get("/staff").status_code == 200
 
 
 @pytest.mark.parametrize("key", ["", "wrong", "staff", "staff-keys", "ñ", "k" * 5000])
 def test_an_invalid_key_is_rejected(anonymous: FlaskClient, key: str) -> None:
-    answer = sign_in(anonymous, key)
-    assert answer.status_code == 403
-    assert "Esa no es una clave válida del personal." in answer.text
+    response = sign_in(anonymous, key)
+    assert response.status_code == 403
+    assert "Esa no es una clave válida del personal." in response.text
     assert anonymous.get("/staff").status_code == 302
 
 
@@ -237,9 +237,9 @@ def test_the_cookie_is_limited_to_staff_pages_and_contains_no_key(anonymous: Fla
     assert "Secure" not in cookie
     assert KEY not in cookie
     for address in ("/", "/health/live", "/staffing", "/bookings"):
-        answer = anonymous.get(address, headers={"Cookie": cookie.split(";")[0]})
-        assert "Cookie" not in answer.headers.get("Vary", "")
-        assert "Set-Cookie" not in answer.headers
+        response = anonymous.get(address, headers={"Cookie": cookie.split(";")[0]})
+        assert "Cookie" not in response.headers.get("Vary", "")
+        assert "Set-Cookie" not in response.headers
 
 
 def test_only_staff_pages_open_a_session(anonymous: FlaskClient) -> None:
@@ -253,8 +253,8 @@ def test_the_cookie_is_secure_over_https(
     make_client: Callable[..., FlaskClient],
 ) -> None:
     client = make_client(KEY, trusted_proxies=1)
-    answer = client.get("/staff/login", headers={"X-Forwarded-Proto": "https"})
-    assert "Secure" in answer.headers["Set-Cookie"].split("; ")
+    response = client.get("/staff/login", headers={"X-Forwarded-Proto": "https"})
+    assert "Secure" in response.headers["Set-Cookie"].split("; ")
 
 
 def test_an_active_session_expires_after_eight_hours(
@@ -301,8 +301,8 @@ def copy_cookie(source: FlaskClient, target: FlaskClient) -> FlaskClient:
 
 
 def test_signing_out_ends_the_session(client: FlaskClient) -> None:
-    answer = send(client, "/staff/logout")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/staff/login")
+    response = send(client, "/staff/logout")
+    assert (response.status_code, response.headers["Location"]) == (303, "/staff/login")
     assert client.get("/staff").status_code == 302
 
 
@@ -316,32 +316,32 @@ def test_a_csrf_token_of_another_session_is_rejected(
 ) -> None:
     foreign = token(make_client(KEY))
     for sent in ({}, {"csrf_token": "x"}, {"csrf_token": "ñ"}, {"csrf_token": foreign}):
-        answer = client.post(address, data={"key": KEY} | sent)
-        assert answer.status_code == 400
-        assert "Este formulario ha caducado" in answer.text
+        response = client.post(address, data={"key": KEY} | sent)
+        assert response.status_code == 400
+        assert "Este formulario ha caducado" in response.text
     assert client.get("/staff").status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_cross_site_form_is_rejected(client: FlaskClient, site: str) -> None:
     data = {"csrf_token": token(client, "/staff")}
-    answer = client.post("/staff/logout", data=data, headers={"Sec-Fetch-Site": site})
-    assert answer.status_code == 400
+    response = client.post("/staff/logout", data=data, headers={"Sec-Fetch-Site": site})
+    assert response.status_code == 400
     assert client.get("/staff").status_code == 200
 
 
 def test_a_form_without_a_session_redirects_to_the_sign_in_page(anonymous: FlaskClient) -> None:
-    answer = anonymous.post("/staff/search", data={"text": "Ana"})
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/staff/login")
+    response = anonymous.post("/staff/search", data={"text": "Ana"})
+    assert (response.status_code, response.headers["Location"]) == (302, "/staff/login")
 
 
 def test_a_cross_site_link_does_not_replace_the_session(anonymous: FlaskClient) -> None:
     """The browser sends no cookie with such a request, so it must not get a new one."""
     for address in ("/staff?day=2026-12-01", "/staff/login"):
-        answer = anonymous.get(address, headers={"Sec-Fetch-Site": "cross-site"})
-        assert answer.status_code == 200
-        assert "Set-Cookie" not in answer.headers
-        assert elements(answer, "meta")[-1]["content"] == f"0; url={address}"
+        response = anonymous.get(address, headers={"Sec-Fetch-Site": "cross-site"})
+        assert response.status_code == 200
+        assert "Set-Cookie" not in response.headers
+        assert elements(response, "meta")[-1]["content"] == f"0; url={address}"
 
 
 def test_failed_sign_ins_are_rate_limited(
@@ -349,10 +349,10 @@ def test_failed_sign_ins_are_rate_limited(
 ) -> None:
     anonymous = make_client(KEY, failed_attempts_limit="10/hour")
     sent = {"csrf_token": token(anonymous), "key": "wrong"}
-    answers = [anonymous.post("/staff/login", data=sent) for _ in range(11)]
-    assert [each.status_code for each in answers] == [403] * 10 + [429]
-    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 2 * 3600
-    assert "Demasiados intentos" in answers[-1].text
+    responses = [anonymous.post("/staff/login", data=sent) for _ in range(11)]
+    assert [each.status_code for each in responses] == [403] * 10 + [429]
+    assert 1 <= int(responses[-1].headers["Retry-After"]) <= 2 * 3600
+    assert "Demasiados intentos" in responses[-1].text
     # Failed attempts do not lock out a valid key from the same address.
     assert anonymous.post("/staff/login", data=sent | {"key": KEY}).status_code == 303
 
@@ -364,20 +364,20 @@ def test_signing_in_and_out_is_logged_without_the_key(
     sign_in(anonymous, "wrong-word")
     sign_in(anonymous)
     send(anonymous, "/staff/logout")
-    said = [each.event for each in caplog.records if hasattr(each, "event")]
-    assert said == ["sign_in_rejected", "signed_in", "signed_out"]
+    logged = [each.event for each in caplog.records if hasattr(each, "event")]
+    assert logged == ["sign_in_rejected", "signed_in", "signed_out"]
     assert KEY not in caplog.text
     assert "wrong-word" not in caplog.text
 
 
 def test_staff_pages_load_no_external_resources_and_are_not_cached(client: FlaskClient) -> None:
-    answer = client.get("/staff")
-    policy = answer.headers["Content-Security-Policy"]
+    response = client.get("/staff")
+    policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert " style=" not in answer.text
-    assert "<script" not in answer.text
+    assert response.headers["Cache-Control"] == "no-store"
+    assert " style=" not in response.text
+    assert "<script" not in response.text
 
 
 # --- the agenda
@@ -391,15 +391,15 @@ def test_the_agenda_shows_a_week_in_order_in_clinic_time(
     confirmed(store, date=at(TODAY + timedelta(days=6), "23:40"), patient_name="Luz Gil")
     confirmed(store, date=at(TODAY + timedelta(days=7), "00:00"), patient_name="Next Week")
     confirmed(store, date=at(TODAY - timedelta(days=1), "23:40"), patient_name="Yesterday")
-    answer = client.get("/staff")
-    read = main_of(answer)
+    response = client.get("/staff")
+    read = main_of(response)
     assert read.index("09:20 Ana López") < read.index("16:00 Eva Ruiz")
     assert read.index("16:00 Eva Ruiz") < read.index("23:40 Luz Gil")
     assert "Next Week" not in read
     assert "Yesterday" not in read
     assert "2 citas" in read
-    assert f'href="/staff/booking/{late.id}"' in answer.text
-    assert len(elements(answer, "h2")) == 7
+    assert f'href="/staff/booking/{late.id}"' in response.text
+    assert len(elements(response, "h2")) == 7
 
 
 def test_the_agenda_is_complete_on_a_clock_change_day(
@@ -432,10 +432,10 @@ def test_the_agenda_shows_confirmed_bookings_by_default(
         ("?status=cancelled", set()),
         ("?status=nonsense", {"Comes"}),
     ):
-        answer = client.get(f"/staff{query}")
-        assert {each for each in ("Comes", "Waits") if each in answer.text} == names
-        assert "Confirmadas 1 Pendientes 1 Rechazadas 0 Anuladas 0 Todas 2" in main_of(answer)
-        assert ("Requiere atención" in answer.text) is ("Waits" in names)
+        response = client.get(f"/staff{query}")
+        assert {each for each in ("Comes", "Waits") if each in response.text} == names
+        assert "Confirmadas 1 Pendientes 1 Rechazadas 0 Anuladas 0 Todas 2" in main_of(response)
+        assert ("Requiere atención" in response.text) is ("Waits" in names)
 
 
 @pytest.mark.parametrize("day", ["nonsense", "9999-12-28", "0001-01-03", "2026-02-30", "%00"])
@@ -456,10 +456,10 @@ def test_the_agenda_says_when_it_is_truncated(
     for number in range(3):
         assert "solo se ven" not in client.get("/staff").text
         put_booking(store, date=at(TODAY, f"10:{number}0"), patient_name=f"Patient {number}")
-    answer = client.get("/staff?status=all")
-    assert "Solo se muestran las 2 primeras" in answer.text
-    assert "Patient 1" in answer.text
-    assert "Patient 2" not in answer.text
+    response = client.get("/staff?status=all")
+    assert "Solo se muestran las 2 primeras" in response.text
+    assert "Patient 1" in response.text
+    assert "Patient 2" not in response.text
 
 
 def test_names_are_escaped_on_every_page(client: FlaskClient, store: BookingRepository) -> None:
@@ -467,10 +467,10 @@ def test_names_are_escaped_on_every_page(client: FlaskClient, store: BookingRepo
     booking = confirmed(store, date=at(TODAY, "10:00"), patient_name=name)
     pages = [client.get("/staff"), client.get(f"/staff/booking/{booking.id}"), search(client)]
     pages.append(search(client, text=f'"><img src=x>{name}'))
-    for answer in pages:
-        assert "<script>" not in answer.text
-        assert "<img src=x>" not in answer.text
-        assert "&lt;script&gt;" in answer.text
+    for response in pages:
+        assert "<script>" not in response.text
+        assert "<img src=x>" not in response.text
+        assert "&lt;script&gt;" in response.text
 
 
 def test_an_unavailable_database_gets_an_error_page(
@@ -483,19 +483,19 @@ def test_an_unavailable_database_gets_an_error_page(
         "clinic.bookings.appointment_queries.AppointmentQueries.between", raise_unavailable
     )
     for _ in range(2):
-        answer = client.get("/staff")
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-        assert "no está disponible" in answer.text
+        response = client.get("/staff")
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert "no está disponible" in response.text
     # A database too slow for the agenda can still read one booking.
     assert client.get(f"/staff/booking/{UNKNOWN}").status_code == 404
 
 
 def test_unknown_staff_pages_get_a_not_found_page(client: FlaskClient) -> None:
     for address in ("/staff/nothing", f"/staff/booking/{UNKNOWN}", "/staff/booking/x"):
-        answer = client.get(address)
-        assert answer.status_code == 404
-        assert "No hay ninguna página en esta dirección" in answer.text
-        assert 'href="/staff/search"' in answer.text
+        response = client.get(address)
+        assert response.status_code == 404
+        assert "No hay ninguna página en esta dirección" in response.text
+        assert 'href="/staff/search"' in response.text
 
 
 # --- searching
@@ -532,10 +532,10 @@ def test_search_normalises_letters_and_punctuation(
 
 
 def test_a_search_text_that_is_too_long_is_rejected(client: FlaskClient) -> None:
-    answer = search(client, text="x" * 15_000)
-    assert answer.status_code == 400
-    assert "254 caracteres como mucho" in answer.text
-    assert len(value(answer, "text") or "") == 254
+    response = search(client, text="x" * 15_000)
+    assert response.status_code == 400
+    assert "254 caracteres como mucho" in response.text
+    assert len(value(response, "text") or "") == 254
 
 
 @pytest.mark.parametrize("written", ["#{}", "Ref. {}.", "Referencia: {}", "urn:uuid:{}", "{{{}}}"])
@@ -543,17 +543,17 @@ def test_a_pasted_reference_is_found(
     client: FlaskClient, store: BookingRepository, written: str
 ) -> None:
     booking = put_booking(store)
-    answer = search(client, text=written.format(booking.id.upper()))
-    assert answer.headers["Location"] == f"/staff/booking/{booking.id}"
+    response = search(client, text=written.format(booking.id.upper()))
+    assert response.headers["Location"] == f"/staff/booking/{booking.id}"
 
 
 def test_the_booking_page_accepts_an_uppercase_id(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking = put_booking(store)
-    answer = client.get(f"/staff/booking/{booking.id.upper()}")
-    assert answer.status_code == 200
-    assert f'action="/staff/booking/{booking.id}/cancel"' in answer.text
+    response = client.get(f"/staff/booking/{booking.id.upper()}")
+    assert response.status_code == 200
+    assert f'action="/staff/booking/{booking.id}/cancel"' in response.text
 
 
 @pytest.mark.parametrize("text", ["Josefa", "jose perez", ".*", "$ne", '{"$gt": ""}', "Jos%"])
@@ -561,9 +561,9 @@ def test_search_finds_only_matching_names(
     client: FlaskClient, store: BookingRepository, text: str
 ) -> None:
     put_booking(store, date=at(TODAY, "10:00"), patient_name="José Núñez")
-    answer = search(client, text=text)
-    assert answer.status_code == 200
-    assert "No se han encontrado citas" in answer.text
+    response = search(client, text=text)
+    assert response.status_code == 200
+    assert "No se han encontrado citas" in response.text
 
 
 def test_search_filters_by_days_and_status(client: FlaskClient, store: BookingRepository) -> None:
@@ -571,8 +571,8 @@ def test_search_filters_by_days_and_status(client: FlaskClient, store: BookingRe
     confirmed(store, date=at(TODAY, "23:40"), patient_name="Last")
     put_booking(store, date=at(TODAY, "12:00"), patient_name="Waits")
     put_booking(store, date=at(TODAY + timedelta(days=1), "00:00"), patient_name="Tomorrow")
-    answer = search(client, first=str(TODAY), last=str(TODAY), status="confirmed")
-    assert re.findall(r">(\w+)</a> <span", answer.text) == ["First", "Last"]
+    response = search(client, first=str(TODAY), last=str(TODAY), status="confirmed")
+    assert re.findall(r">(\w+)</a> <span", response.text) == ["First", "Last"]
 
 
 @pytest.mark.parametrize(
@@ -587,10 +587,10 @@ def test_search_filters_by_days_and_status(client: FlaskClient, store: BookingRe
 def test_search_rejects_an_invalid_range_of_days(
     client: FlaskClient, first: str, last: str
 ) -> None:
-    answer = search(client, first=first, last=last, text="Ana")
-    assert answer.status_code == 400
-    assert "Elija dos días en orden" in answer.text
-    assert value(answer, "text") == "Ana"
+    response = search(client, first=first, last=last, text="Ana")
+    assert response.status_code == 400
+    assert "Elija dos días en orden" in response.text
+    assert value(response, "text") == "Ana"
 
 
 def test_a_whole_year_can_be_searched(client: FlaskClient) -> None:
@@ -604,9 +604,9 @@ def test_a_search_by_reference_redirects_to_its_booking(
 ) -> None:
     booking = put_booking(store, date=at(TODAY + timedelta(days=300), "10:00"))
     put_booking(store)
-    answer = search(client, text=written(booking.id[:length]))
-    assert answer.status_code == 303
-    assert answer.headers["Location"] == f"/staff/booking/{booking.id}"
+    response = search(client, text=written(booking.id[:length]))
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"/staff/booking/{booking.id}"
 
 
 def test_an_ambiguous_reference_lists_all_matches(
@@ -618,8 +618,8 @@ def test_an_ambiguous_reference_lists_all_matches(
         relayed[0]._bookings.insert_one(
             found | {"_id": f"deadbeef-0000-4000-8000-00000000000{number}"}
         )
-    answer = search(client, text="deadbeef")
-    assert re.findall(r">(Patient \d)</a>", answer.text) == ["Patient 0", "Patient 1"]
+    response = search(client, text="deadbeef")
+    assert re.findall(r">(Patient \d)</a>", response.text) == ["Patient 0", "Patient 1"]
     unknown = "deadbeef0000400080000000000000ff"
     assert "No se han encontrado citas" in search(client, text=unknown).text
     assert "No se han encontrado citas" in search(client, text="deadbee00").text
@@ -631,14 +631,14 @@ def test_the_search_says_when_its_results_are_truncated(
     for number in range(4):
         put_booking(store, date=at(TODAY, f"10:{number}0"), patient_name=f"Patient {number}")
     monkeypatch.setattr(search_page, "SHOWN_LIMIT", 2)
-    answer = search(client, text="patient")
-    assert "Las 2 primeras citas; hay más" in answer.text
-    assert re.findall(r">(Patient \d)</a>", answer.text) == ["Patient 0", "Patient 1"]
-    assert "Solo se han mirado" not in answer.text
+    response = search(client, text="patient")
+    assert "Las 2 primeras citas; hay más" in response.text
+    assert re.findall(r">(Patient \d)</a>", response.text) == ["Patient 0", "Patient 1"]
+    assert "Solo se han mirado" not in response.text
     monkeypatch.setattr(search_page, "READ_LIMIT", 3)
-    answer = search(client, text="patient 3")
-    assert "Solo se ha buscado en las 3 primeras citas" in answer.text
-    assert "Patient 3" not in main_of(answer)
+    response = search(client, text="patient 3")
+    assert "Solo se ha buscado en las 3 primeras citas" in response.text
+    assert "Patient 3" not in main_of(response)
 
 
 def test_the_search_text_is_in_no_url_and_no_log(
@@ -646,9 +646,9 @@ def test_the_search_text_is_in_no_url_and_no_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     put_booking(store, date=at(TODAY, "10:00"), patient_name="José Núñez")
-    answer = search(client, text="Núñez")
-    assert "José Núñez" in answer.text
-    links = [each.get("href") or "" for each in elements(answer, "a")]
+    response = search(client, text="Núñez")
+    assert "José Núñez" in response.text
+    links = [each.get("href") or "" for each in elements(response, "a")]
     assert not any("ez" in each for each in links)
     assert "Núñez" not in "".join(
         each.getMessage() for each in caplog.records if not each.name.startswith("pymongo")
@@ -692,19 +692,19 @@ def test_staff_cancel_a_booking_with_a_reason(
     client: FlaskClient, store: BookingRepository, reason: str
 ) -> None:
     booking = confirmed(store)
-    answer = send(client, f"/staff/booking/{booking.id}/cancel", reason=reason)
-    assert (answer.status_code, answer.headers["Location"]) == (
+    response = send(client, f"/staff/booking/{booking.id}/cancel", reason=reason)
+    assert (response.status_code, response.headers["Location"]) == (
         303,
         f"/staff/booking/{booking.id}",
     )
     row = store.get(booking.id).history[-1]
     assert (row.status, row.reason, row.by) == ("cancelled", reason, "staff")
     assert row.key_id == StaffKeys([KEY]).key_id(KEY)
-    page = client.get(answer.headers["Location"])
+    page = client.get(response.headers["Location"])
     assert "La cita se ha anulado." in page.text
     assert f"por el personal (clave {row.key_id}" in main_of(page)
     assert "/cancel" not in page.text
-    assert "La cita se ha anulado." not in client.get(answer.headers["Location"]).text
+    assert "La cita se ha anulado." not in client.get(response.headers["Location"]).text
 
 
 @pytest.mark.parametrize("reason", ["", "cancelled_by_patient", "slot_full", "nonsense"])
@@ -712,14 +712,14 @@ def test_staff_cannot_cancel_with_another_reason(
     client: FlaskClient, store: BookingRepository, reason: str
 ) -> None:
     booking = confirmed(store)
-    answer = send(client, f"/staff/booking/{booking.id}/cancel", reason=reason)
-    assert answer.status_code == 400
-    assert "Elija el motivo de la anulación." in answer.text
+    response = send(client, f"/staff/booking/{booking.id}/cancel", reason=reason)
+    assert response.status_code == 400
+    assert "Elija el motivo de la anulación." in response.text
     assert store.get(booking.id).status == "confirmed"
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "said"),
+    ("error", "status", "text"),
     [
         (IllegalTransition("late"), 409, "ya no lo permite"),
         (ConcurrentModification("moved on"), 409, "El servicio no ha contestado"),
@@ -732,14 +732,14 @@ def test_a_failed_cancellation_is_reported(
     service: Service,
     error: ClinicError,
     status: int,
-    said: str,
+    text: str,
 ) -> None:
     booking = confirmed(store)
     service.error = error
     address = f"/staff/booking/{booking.id}/cancel"
-    answer = send(client, address, reason="clinic_closed")
-    assert answer.status_code == status
-    assert said in answer.text
+    response = send(client, address, reason="clinic_closed")
+    assert response.status_code == status
+    assert text in response.text
     assert store.get(booking.id).status == "confirmed"
 
 
@@ -748,21 +748,21 @@ def test_free_slots_of_a_day_are_offered_for_rescheduling(
 ) -> None:
     booking = confirmed(store)
     day = TODAY + timedelta(days=2)
-    answer = client.get(f"/staff/booking/{booking.id}?move={day}")
-    offered = [each["value"] for each in elements(answer, "input") if each.get("name") == "date"]
+    response = client.get(f"/staff/booking/{booking.id}?move={day}")
+    offered = [each["value"] for each in elements(response, "input") if each.get("name") == "date"]
     assert offered == service.list_free_slots(str(day))
     service.error = ServiceUnavailable("away")
-    answer = client.get(f"/staff/booking/{booking.id}?move={day}")
-    assert answer.status_code == 200
-    assert "no se pueden mostrar las horas disponibles" in answer.text
+    response = client.get(f"/staff/booking/{booking.id}?move={day}")
+    assert response.status_code == 200
+    assert "no se pueden mostrar las horas disponibles" in response.text
 
 
 def test_an_unconfirmed_booking_cannot_be_rescheduled(
     client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking = put_booking(store)
-    answer = client.get(f"/staff/booking/{booking.id}?move={TODAY}")
-    assert "/reschedule" not in answer.text
+    response = client.get(f"/staff/booking/{booking.id}?move={TODAY}")
+    assert "/reschedule" not in response.text
     assert service.calls == []
 
 
@@ -770,9 +770,9 @@ def test_rescheduling_to_an_invalid_date_is_rejected(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking = confirmed(store)
-    answer = send(client, f"/staff/booking/{booking.id}/reschedule", date="tomorrow")
-    assert answer.status_code == 400
-    assert "Elija un día y una hora." in answer.text
+    response = send(client, f"/staff/booking/{booking.id}/reschedule", date="tomorrow")
+    assert response.status_code == 400
+    assert "Elija un día y una hora." in response.text
 
 
 # --- with the real services
@@ -822,25 +822,25 @@ def test_a_repeated_reschedule_is_idempotent_and_closed_hours_are_rejected(
     booking = confirmed(store, date=noon)
     address = f"/staff/booking/{booking.id}/reschedule"
     for _ in range(2):
-        answer = send(real_client, address, date=to_wire(noon + timedelta(days=1)))
-        assert answer.status_code == 303
+        response = send(real_client, address, date=to_wire(noon + timedelta(days=1)))
+        assert response.status_code == 303
     moved = store.get(booking.id)
     assert (moved.version, moved.date) == (3, noon + timedelta(days=1))
-    assert "La cita se ha cambiado." in real_client.get(answer.headers["Location"]).text
-    answer = send(real_client, address, date=to_wire(noon - timedelta(hours=11)))
-    assert answer.status_code == 409
-    assert "La clínica está cerrada en ese momento." in answer.text
+    assert "La cita se ha cambiado." in real_client.get(response.headers["Location"]).text
+    response = send(real_client, address, date=to_wire(noon - timedelta(hours=11)))
+    assert response.status_code == 409
+    assert "La clínica está cerrada en ese momento." in response.text
 
 
 def test_a_pending_email_is_shown_and_can_be_resent(
     real_client: FlaskClient, store: BookingRepository, amqp_uri: str
 ) -> None:
     booking = confirmed(store)
-    answer = real_client.get(f"/staff/booking/{booking.id}")
-    assert "Confirmada versión 2 Correo Pendiente" in main_of(answer)
-    sent = {name: value(answer, name) for name in ("version", "channel")}
-    answer = send(real_client, f"/staff/booking/{booking.id}/resend", **sent)
-    assert answer.status_code == 303
+    response = real_client.get(f"/staff/booking/{booking.id}")
+    assert "Confirmada versión 2 Correo Pendiente" in main_of(response)
+    sent = {name: value(response, name) for name in ("version", "channel")}
+    response = send(real_client, f"/staff/booking/{booking.id}/resend", **sent)
+    assert response.status_code == 303
     event = eventually(lambda: take(amqp_uri, "notification_service.email"))
     assert body_of(event)["eventId"] == f"{booking.id}:2"
 
@@ -859,11 +859,11 @@ def test_notifications_are_shown_with_their_delivery_state(
         for state in states
         for channel in channels
     ]
-    answer = client.get(f"/staff/booking/{booking.id}")
-    assert answer.text.count(f"/staff/booking/{booking.id}/resend") == 3
-    read = main_of(answer)
-    for said in ("Pendiente", "Aplazado", "Fallido", "Ya no hace falta", "Recordatorio"):
-        assert said in read
+    response = client.get(f"/staff/booking/{booking.id}")
+    assert response.text.count(f"/staff/booking/{booking.id}/resend") == 3
+    read = main_of(response)
+    for text in ("Pendiente", "Aplazado", "Fallido", "Ya no hace falta", "Recordatorio"):
+        assert text in read
 
 
 def test_staff_resend_a_notification(
@@ -872,12 +872,12 @@ def test_staff_resend_a_notification(
     booking = confirmed(store)
     admin.notifications = [notification()]
     sent = {"version": "2", "channel": "email"}
-    answer = send(client, f"/staff/booking/{booking.id}/resend", **sent)
-    assert answer.status_code == 303
+    response = send(client, f"/staff/booking/{booking.id}/resend", **sent)
+    assert response.status_code == 303
     assert admin.resent == [
         {"booking_id": booking.id, "version": 2, "channel": "email", "by": "staff"}
     ]
-    assert "El aviso se está enviando otra vez." in client.get(answer.headers["Location"]).text
+    assert "El aviso se está enviando otra vez." in client.get(response.headers["Location"]).text
 
 
 @pytest.mark.parametrize(
@@ -907,9 +907,9 @@ def test_a_failed_resend_is_reported(
         return []
 
     monkeypatch.setattr(admin, "call", refuse)
-    answer = send(client, f"/staff/booking/{booking.id}/resend", **sent)
-    assert answer.status_code == status
-    assert elements(answer, "div")[0]["role"] == "alert"
+    response = send(client, f"/staff/booking/{booking.id}/resend", **sent)
+    assert response.status_code == status
+    assert elements(response, "div")[0]["role"] == "alert"
 
 
 def test_a_booking_is_shown_without_the_notification_admin(
@@ -917,10 +917,10 @@ def test_a_booking_is_shown_without_the_notification_admin(
 ) -> None:
     booking = confirmed(store)
     admin.error = ServiceUnavailable("nobody there")
-    answer = client.get(f"/staff/booking/{booking.id}")
-    assert answer.status_code == 200
-    assert "no se pueden mostrar los avisos" in answer.text
-    assert "Anular la cita" in answer.text
+    response = client.get(f"/staff/booking/{booking.id}")
+    assert response.status_code == 200
+    assert "no se pueden mostrar los avisos" in response.text
+    assert "Anular la cita" in response.text
 
 
 def test_the_pages_are_english_for_clients_that_prefer_it(
@@ -935,6 +935,6 @@ def test_the_pages_are_english_for_clients_that_prefer_it(
         (f"/staff/booking/{booking.id}", "Appointment – Clinic"),
         ("/staff/nothing", "There is no page at this address – Clinic"),
     ):
-        answer = client.get(address, headers=english)
-        assert f"<title>{title}</title>" in answer.text
-        assert '<html lang="en">' in answer.text
+        response = client.get(address, headers=english)
+        assert f"<title>{title}</title>" in response.text
+        assert '<html lang="en">' in response.text

@@ -182,9 +182,9 @@ def test_signing_out_fails_without_a_database_and_works_afterwards(
 def test_staff_pages_return_503_until_the_database_was_reached() -> None:
     with _gateway(f"mongodb://127.0.0.1:{free_port()}/x?serverSelectionTimeoutMS=100") as client:
         for path in ("/staff", "/staff/login", "/staff/booking/x", "/staff/nothing"):
-            answer = client.get(path)
-            assert (answer.status_code, answer.mimetype) == (503, "text/html")
-            assert "Set-Cookie" not in answer.headers
+            response = client.get(path)
+            assert (response.status_code, response.mimetype) == (503, "text/html")
+            assert "Set-Cookie" not in response.headers
         assert client.post("/staff/login", data={"key": KEY}).status_code == 503
 
 
@@ -276,8 +276,8 @@ def _with_cookie(client: FlaskClient, path: str, cookie: str) -> TestResponse:
 
 
 def test_the_session_has_a_secure_cookie_with_a_prefix(over_tls: FlaskClient) -> None:
-    answer = over_tls.get("/staff/login")
-    name, _, rest = answer.headers["Set-Cookie"].partition("=")
+    response = over_tls.get("/staff/login")
+    name, _, rest = response.headers["Set-Cookie"].partition("=")
     assert name == "__Secure-staff"
     assert {"Secure", "HttpOnly", "Path=/staff", "SameSite=Strict"} <= set(rest.split("; "))
     assert "Domain" not in rest
@@ -294,8 +294,8 @@ def test_a_cookie_without_the_prefix_is_ignored_over_tls(
 
 
 def test_the_language_cookie_is_limited_to_this_host(over_tls: FlaskClient) -> None:
-    answer = over_tls.get("/?lang=en")
-    name, _, rest = answer.headers["Set-Cookie"].partition("=")
+    response = over_tls.get("/?lang=en")
+    name, _, rest = response.headers["Set-Cookie"].partition("=")
     assert name == "__Host-lang"
     assert {"Secure", "HttpOnly", "Path=/"} <= set(rest.split("; "))
     assert "Domain" not in rest
@@ -314,13 +314,13 @@ def test_without_tls_there_is_no_hsts_and_no_proxy_is_trusted(
     make_client: Callable[..., FlaskClient], fields: dict[str, str]
 ) -> None:
     client = make_client(KEY, **fields)
-    for answer in (
+    for response in (
         client.get("/?lang=en", headers=HTTPS),
         client.get("/staff/login", headers=HTTPS),
     ):
-        assert "Strict-Transport-Security" not in answer.headers
-        assert not answer.headers["Set-Cookie"].startswith("__")
-        assert "Secure" not in answer.headers["Set-Cookie"].split("; ")
+        assert "Strict-Transport-Security" not in response.headers
+        assert not response.headers["Set-Cookie"].startswith("__")
+        assert "Secure" not in response.headers["Set-Cookie"].split("; ")
 
 
 def test_adding_a_key_to_some_gateways_ends_no_sessions(

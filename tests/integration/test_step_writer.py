@@ -117,13 +117,13 @@ def test_different_transitions_share_a_write(
         confirmed(each) if hours % 2 else rejected(each) for hours, each in enumerate(bookings)
     ]
     assert set(apply_together(*transitions)) == {None}
-    for step, booking in zip(transitions, bookings, strict=True):
+    for transition, booking in zip(transitions, bookings, strict=True):
         read = store.get(booking.id)
         assert (read.status, read.reason, read.seat, read.history[1]) == (
-            step.change.status,
-            step.change.reason,
-            step.seat,
-            step.change,
+            transition.change.status,
+            transition.change.reason,
+            transition.seat,
+            transition.change,
         )
 
 
@@ -157,7 +157,9 @@ def test_one_of_two_transitions_of_a_booking_is_stale(
     booking = put(store)
     transitions = [confirmed(booking), rejected(booking)]
     outcomes = apply_together(*transitions)
-    (taken,) = (step for step, error in zip(transitions, outcomes, strict=True) if error is None)
+    (taken,) = (
+        transition for transition, error in zip(transitions, outcomes, strict=True) if error is None
+    )
     assert ConcurrentModification in error_types(outcomes)
     read = store.get(booking.id)
     assert (read.status, read.version) == (taken.change.status, 2)
@@ -168,8 +170,8 @@ def test_one_of_two_identical_transitions_is_stale(
     store: BookingRepository, apply_together: ApplyTogether
 ) -> None:
     booking = put(store)
-    step = confirmed(booking)
-    outcomes = apply_together(step, step)
+    transition = confirmed(booking)
+    outcomes = apply_together(transition, transition)
     assert sorted(map(str, error_types(outcomes))) == sorted(
         map(str, [type(None), ConcurrentModification])
     )
