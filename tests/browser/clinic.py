@@ -1,4 +1,4 @@
-"""The clinic of the scenarios, as those see it who look beside the browser."""
+"""Access to the clinic under test beside the browser: its API and its sent e-mails."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True, slots=True)
 class Clinic:
-    """`away` is a gateway that reaches no broker, and so no booking service. Letters arrive in
-    `mail`; `amqp_uri` is the broker of the other gateway."""
+    """`away` is the URL of a gateway without a broker, and so without a booking service. E-mails
+    are stored in `mail`; `amqp_uri` is the broker of the other gateway."""
 
     url: str
     away: str
@@ -35,8 +35,8 @@ class Clinic:
     def decided(self, booking_id: str) -> dict[str, Any]:
         return _eventually(lambda: _if_decided(self.get(booking_id)))
 
-    def letter(self, booking_id: str, version: int) -> EmailMessage:
-        """Wait for what the patient was told of a step."""
+    def wait_for_email(self, booking_id: str, version: int) -> EmailMessage:
+        """Wait for the e-mail about a version of the booking."""
         name = f"<{booking_id}.{version}@"
 
         def arrived() -> EmailMessage | None:
@@ -49,24 +49,24 @@ class Clinic:
 Scenario = Callable[[Browser, Clinic], None]
 
 
-def link_in(letter: EmailMessage) -> str:
-    """Return the link that the letter has, in its text as in its HTML."""
-    text, html = (body_of(letter, kind) for kind in ("plain", "html"))
+def link_in(email: EmailMessage) -> str:
+    """Return the link in the e-mail, which is the same in text and HTML."""
+    text, html = (body_of(email, kind) for kind in ("plain", "html"))
     (link,) = (line for line in text.splitlines() if line.startswith("http"))
     assert f'href="{link}"' in html
     return link
 
 
-def code_in(letter: EmailMessage) -> str:
-    """Return the code that is there to be copied."""
-    link = link_in(letter)
+def code_in(email: EmailMessage) -> str:
+    """Return the code that the e-mail shows besides the link."""
+    link = link_in(email)
     code = link.partition("#")[2]
-    assert code in body_of(letter).replace(link, "")
+    assert code in body_of(email).replace(link, "")
     return code
 
 
-def body_of(letter: EmailMessage, kind: str = "plain") -> str:
-    part = letter.get_body((kind,))
+def body_of(email: EmailMessage, kind: str = "plain") -> str:
+    part = email.get_body((kind,))
     assert part
     return str(part.get_content())
 
@@ -75,10 +75,10 @@ def _if_decided(booking: dict[str, Any]) -> dict[str, Any] | None:
     return booking if booking["status"] != "pending" else None
 
 
-def _eventually(look: Callable[[], _Found | None]) -> _Found:
-    """As `tests.conftest` does it, without the eventlet that comes with that."""
+def _eventually(probe: Callable[[], _Found | None]) -> _Found:
+    """Like `tests.conftest.eventually`, but without eventlet."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (found := look()) is None:
+    while (found := probe()) is None:
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
     return found

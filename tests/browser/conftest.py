@@ -20,12 +20,12 @@ from tests.mailbox import Mailbox, running_mailbox
 
 _DATABASE = "test_browser"
 _NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
-#: Long enough for a page that says "not confirmed yet" to be seen.
+#: Checks are slow enough for the pending page to be visible.
 _ENVIRONMENT = QUICK | {
     "AVAILABILITY_DELAY_SECONDS": "0.7",
     "CLINIC_TIMEZONE": "Europe/Madrid",
     "STAFF_API_KEY": STAFF_KEY,
-    "LINK_SECRET": "what letters are signed with",
+    "LINK_SECRET": "the secret that signs email links",
 }
 
 
@@ -41,7 +41,7 @@ def stacks(
     mailbox: Mailbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Stack, Stack]]:
-    """The clinic, and a second gateway of it that reaches no broker."""
+    """The clinic, and a second gateway of the same database without a broker."""
     empty_queues(rabbit_node.uri)
     database = mongo_server.uri.replace("/clinic", f"/{_DATABASE}")
     directory = tmp_path_factory.mktemp("browser")
@@ -65,7 +65,7 @@ def stacks(
 def browse(
     stacks: tuple[Stack, Stack], mailbox: Mailbox, rabbit_node: RabbitNode
 ) -> Callable[..., str]:
-    """Runs `python -m tests.browser` against the clinic, and returns what it prints."""
+    """Runs `python -m tests.browser` against the clinic and returns its output."""
 
     def run(*arguments: str | Path) -> str:
         clinic = [*(each.url for each in stacks), mailbox.directory, rabbit_node.uri]

@@ -1,4 +1,4 @@
-"""What the staff do with messages, in a real browser: dead letters and queues."""
+"""Scenarios of the staff pages of dead letters and queues."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.browser.visitor import (
     PHONE,
     STAFF_KEY,
     Visitor,
-    book_by_program,
+    book_by_api,
     tomorrow_at,
     visit_as_staff,
 )
 from tests.dead_letters import park
 
-LETTERS, QUEUES = "/staff/dead-letters", "/staff/queues"
+DEAD_LETTERS, QUEUES = "/staff/dead-letters", "/staff/queues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class OperationsWords:
     language: str
     key: str
     sign_in: str
-    letters: str
+    dead_letters: str
     none: str
     check: str
     replay: str
@@ -45,14 +45,14 @@ class OperationsWords:
     reload: str
     attention: str
     pause: str
-    broker_away: str
+    broker_unavailable: str
 
 
 SPANISH = OperationsWords(
     language="es-ES",
     key="Clave del personal",
     sign_in="Entrar",
-    letters="Mensajes muertos",
+    dead_letters="Mensajes muertos",
     none="No hay ningún mensaje muerto.",
     check="La comprobación de disponibilidad falló en cada intento",
     replay="Reenviar el mensaje",
@@ -66,13 +66,13 @@ SPANISH = OperationsWords(
     reload="Actualizar",
     attention="Atención",
     pause="Dejar de actualizar",
-    broker_away="RabbitMQ no está disponible",
+    broker_unavailable="RabbitMQ no está disponible",
 )
 ENGLISH = OperationsWords(
     language="en-GB",
     key="Staff key",
     sign_in="Sign in",
-    letters="Dead letters",
+    dead_letters="Dead letters",
     none="There are no dead letters.",
     check="The availability check failed in every attempt",
     replay="Replay message",
@@ -86,7 +86,7 @@ ENGLISH = OperationsWords(
     reload="Reload",
     attention="Attention",
     pause="Stop updating",
-    broker_away="RabbitMQ is unavailable",
+    broker_unavailable="RabbitMQ is unavailable",
 )
 
 
@@ -100,18 +100,18 @@ def on_page(
 
 
 @contextmanager
-def dead_lettered(clinic: Clinic, *causes: str) -> Iterator[list[str]]:
-    """Leave a letter for each cause, about a booking that is there; nothing is left afterwards."""
-    booking = book_by_program(clinic.url, tomorrow_at(19))
+def dead_lettered(clinic: Clinic, *error_codes: str) -> Iterator[list[str]]:
+    """Dead-letter a message of one booking for each error code, and purge the queues afterwards."""
+    booking = book_by_api(clinic.url, tomorrow_at(19))
     try:
-        yield [_park(clinic.amqp_uri, cause, booking) for cause in causes]
+        yield [_dead_letter(clinic.amqp_uri, error_code, booking) for error_code in error_codes]
     finally:
         with Connection(clinic.amqp_uri) as connection:
             for work in (BOOKING_REQUESTS, EMAIL):
                 connection.default_channel.queue_purge(work.dead_letter)
 
 
-def _park(amqp_uri: str, cause: str, booking: dict[str, Any]) -> str:
+def _dead_letter(amqp_uri: str, error_code: str, booking: dict[str, Any]) -> str:
     body = strict_json.dumps(
         {
             "bookingId": booking["id"],
@@ -126,9 +126,9 @@ def _park(amqp_uri: str, cause: str, booking: dict[str, Any]) -> str:
     )
     return park(
         amqp_uri,
-        b'{"hello": "<b>world</b>"}' if cause == "poison_message" else body,
-        work=EMAIL if cause == "recipient_rejected" else BOOKING_REQUESTS,
-        headers={"x-error-code": cause, "x-error-message": _DETAILS[cause]},
+        b'{"hello": "<b>world</b>"}' if error_code == "poison_message" else body,
+        work=EMAIL if error_code == "recipient_rejected" else BOOKING_REQUESTS,
+        headers={"x-error-code": error_code, "x-error-message": _DETAILS[error_code]},
     )
 
 
@@ -139,32 +139,34 @@ _DETAILS = {
 }
 
 
-def _mend(browser: Browser, clinic: Clinic, words: OperationsWords, *, script: bool) -> None:
-    """Replay one, replay a cause, and drop the rest."""
-    causes = ("check_unavailable", "check_unavailable", "poison_message")
+def _replay_and_drop(
+    browser: Browser, clinic: Clinic, words: OperationsWords, *, script: bool
+) -> None:
+    """Replay one message, replay all of an error code, and drop the rest."""
+    error_codes = ("check_unavailable", "check_unavailable", "poison_message")
     with (
-        dead_lettered(clinic, *causes) as (first, second, poison),
-        on_page(browser, clinic.url, words, LETTERS, script=script) as visitor,
+        dead_lettered(clinic, *error_codes) as (first, second, poison),
+        on_page(browser, clinic.url, words, DEAD_LETTERS, script=script) as visitor,
     ):
-        assert visitor.heading() == words.letters
+        assert visitor.heading() == words.dead_letters
         _check(visitor, script)
         visitor.button(f"{words.replay} {first}").click()
-        _told(visitor, words.replayed)
+        _assert_result(visitor, words.replayed)
         expect(visitor.button(f"{words.replay} {first}")).to_have_count(0)
         expect(visitor.button(f"{words.replay} {second}")).to_have_count(1)
         visitor.button(words.replay_all).click()
-        _told(visitor, words.replayed)
+        _assert_result(visitor, words.replayed)
         expect(visitor.page.get_by_text(words.check)).to_have_count(0)
         visitor.link(f"{words.drop} {poison}").click()
         visitor.wait_for(words.drop_title)
         _check(visitor, script)
         visitor.button(words.drop_send).click()
-        _told(visitor, words.dropped)
+        _assert_result(visitor, words.dropped)
         expect(visitor.page.get_by_text(words.none)).to_be_visible()
         _check(visitor, script)
 
 
-def _told(visitor: Visitor, words: str) -> None:
+def _assert_result(visitor: Visitor, words: str) -> None:
     expect(visitor.page.locator(".done")).to_have_text(words)
 
 
@@ -173,18 +175,20 @@ def _check(visitor: Visitor, script: bool) -> None:
         visitor.check_accessibility()
 
 
-def dead_letters_are_mended_in_spanish(browser: Browser, clinic: Clinic) -> None:
-    _mend(browser, clinic, SPANISH, script=True)
+def dead_letters_are_replayed_and_dropped_in_spanish(browser: Browser, clinic: Clinic) -> None:
+    _replay_and_drop(browser, clinic, SPANISH, script=True)
 
 
-def dead_letters_are_mended_in_english_without_script(browser: Browser, clinic: Clinic) -> None:
-    _mend(browser, clinic, ENGLISH, script=False)
+def dead_letters_are_replayed_and_dropped_in_english_without_script(
+    browser: Browser, clinic: Clinic
+) -> None:
+    _replay_and_drop(browser, clinic, ENGLISH, script=False)
 
 
-def dead_letters_are_mended_with_the_keyboard(browser: Browser, clinic: Clinic) -> None:
+def dead_letters_are_dropped_with_the_keyboard(browser: Browser, clinic: Clinic) -> None:
     with (
         dead_lettered(clinic, "check_unavailable"),
-        on_page(browser, clinic.url, SPANISH, LETTERS) as visitor,
+        on_page(browser, clinic.url, SPANISH, DEAD_LETTERS) as visitor,
     ):
         for button in (".error-codes button", ".dead-letter button", ".dead-letter a.danger"):
             visitor.tab_to(button)
@@ -192,11 +196,11 @@ def dead_letters_are_mended_with_the_keyboard(browser: Browser, clinic: Clinic) 
         visitor.wait_for(SPANISH.drop_title)
         visitor.tab_to("main button")
         visitor.page.keyboard.press("Enter")
-        _told(visitor, SPANISH.dropped)
+        _assert_result(visitor, SPANISH.dropped)
         expect(visitor.page.locator(".done")).to_be_focused()
 
 
-def queues_refresh_themselves(browser: Browser, clinic: Clinic) -> None:
+def queues_refresh_automatically(browser: Browser, clinic: Clinic) -> None:
     with on_page(browser, clinic.url, ENGLISH, QUEUES) as visitor:
         assert visitor.heading() == ENGLISH.queues
         visitor.check_accessibility()
@@ -206,23 +210,23 @@ def queues_refresh_themselves(browser: Browser, clinic: Clinic) -> None:
             expect(dead.get_by_role("cell").first).to_have_text("1")
             expect(dead).to_contain_text(ENGLISH.attention)
             expect(visitor.page.locator("[data-health]")).to_have_text(ENGLISH.attention)
-            letters = visitor.page.locator("[data-part] a").first
-            letters.focus()
-            _next_figures(visitor)
+            link = visitor.page.locator("[data-part] a").first
+            link.focus()
+            _wait_for_refresh(visitor)
             expect(visitor.page.locator("[data-part] a").first).to_be_focused()
             visitor.check_accessibility()
         expect(dead.get_by_role("cell").first).to_have_text("0")
 
 
-def _next_figures(visitor: Visitor) -> None:
-    """Wait until the page has other figures than those of this moment."""
+def _wait_for_refresh(visitor: Visitor) -> None:
+    """Wait until the page has refreshed its figures."""
     time = visitor.page.locator(".health .hint")
     expect(time).not_to_have_text(time.inner_text())
 
 
-def queues_stand_still_on_request(browser: Browser, clinic: Clinic) -> None:
+def queues_stop_refreshing_on_request(browser: Browser, clinic: Clinic) -> None:
     with on_page(browser, clinic.url, SPANISH, QUEUES) as visitor:
-        _next_figures(visitor)
+        _wait_for_refresh(visitor)
         visitor.button(SPANISH.pause).click()
         time = visitor.page.locator(".health .hint")
         before = time.inner_text()
@@ -238,7 +242,7 @@ def queues_are_reloaded_without_script(browser: Browser, clinic: Clinic) -> None
             expect(visitor.page.locator("[data-health]")).to_have_text(SPANISH.attention)
 
 
-def a_session_that_is_over_asks_to_sign_in(browser: Browser, clinic: Clinic) -> None:
+def expired_session_asks_to_sign_in(browser: Browser, clinic: Clinic) -> None:
     with on_page(browser, clinic.url, SPANISH, QUEUES) as visitor:
         visitor.page.context.clear_cookies()
         visitor.page.wait_for_url("**/staff/login*")
@@ -247,25 +251,25 @@ def a_session_that_is_over_asks_to_sign_in(browser: Browser, clinic: Clinic) -> 
         visitor.wait_for(SPANISH.queues)
 
 
-def without_a_broker_the_pages_say_so(browser: Browser, clinic: Clinic) -> None:
-    with on_page(browser, clinic.away, ENGLISH, LETTERS) as visitor:
-        for path in (LETTERS, QUEUES):
+def pages_report_an_unavailable_broker(browser: Browser, clinic: Clinic) -> None:
+    with on_page(browser, clinic.away, ENGLISH, DEAD_LETTERS) as visitor:
+        for path in (DEAD_LETTERS, QUEUES):
             visitor.open(path)
-            expect(visitor.page.get_by_text(ENGLISH.broker_away)).to_be_visible()
+            expect(visitor.page.get_by_text(ENGLISH.broker_unavailable)).to_be_visible()
             visitor.check_accessibility()
         assert visitor.page.locator(".figure").count() > 0
 
 
-def messages_on_a_phone_and_in_the_dark(browser: Browser, clinic: Clinic) -> None:
+def operations_pages_work_on_a_phone_in_dark_mode(browser: Browser, clinic: Clinic) -> None:
     phone = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
     with (
         dead_lettered(clinic, "check_unavailable", "poison_message", "recipient_rejected") as (
             id_,
             *_,
         ),
-        on_page(browser, clinic.url, SPANISH, LETTERS, **phone) as visitor,
+        on_page(browser, clinic.url, SPANISH, DEAD_LETTERS, **phone) as visitor,
     ):
-        paths = (LETTERS, f"{LETTERS}/drop?queue=booking_dead_letter&id={id_}", QUEUES)
+        paths = (DEAD_LETTERS, f"{DEAD_LETTERS}/drop?queue=booking_dead_letter&id={id_}", QUEUES)
         for path in paths:
             visitor.open(path)
             visitor.check_width()
@@ -276,14 +280,14 @@ def messages_on_a_phone_and_in_the_dark(browser: Browser, clinic: Clinic) -> Non
 OPERATIONS: dict[str, Scenario] = {
     each.__name__: each
     for each in (
-        dead_letters_are_mended_in_spanish,
-        dead_letters_are_mended_in_english_without_script,
-        dead_letters_are_mended_with_the_keyboard,
-        queues_refresh_themselves,
-        queues_stand_still_on_request,
+        dead_letters_are_replayed_and_dropped_in_spanish,
+        dead_letters_are_replayed_and_dropped_in_english_without_script,
+        dead_letters_are_dropped_with_the_keyboard,
+        queues_refresh_automatically,
+        queues_stop_refreshing_on_request,
         queues_are_reloaded_without_script,
-        a_session_that_is_over_asks_to_sign_in,
-        without_a_broker_the_pages_say_so,
-        messages_on_a_phone_and_in_the_dark,
+        expired_session_asks_to_sign_in,
+        pages_report_an_unavailable_broker,
+        operations_pages_work_on_a_phone_in_dark_mode,
     )
 }

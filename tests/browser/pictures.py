@@ -1,4 +1,4 @@
-"""The pictures of the pages in the READMEs: `make screenshots`."""
+"""Screenshots of the patient pages for the READMEs: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests.browser.clinic import Clinic, link_in
-from tests.browser.moving import booked, open_the_times
-from tests.browser.visitor import PHONE, Visitor, book_by_program, tomorrow_at, visit
+from tests.browser.rescheduling import booked, choose_slot
+from tests.browser.visitor import PHONE, Visitor, book_by_api, tomorrow_at, visit
 from tests.browser.words import Words
 
-_DESK = {"width": 820, "height": 640}
+_DESKTOP = {"width": 820, "height": 640}
 
 
-def take(browser: Browser, clinic: Clinic, folder: Path, words: Words) -> None:
-    """Write the pictures of one language. Each language books hours of its own."""
+def take_pictures(browser: Browser, clinic: Clinic, folder: Path, words: Words) -> None:
+    """Write the screenshots of one language. Each language books different hours."""
     language = words.language
     folder = folder / language[:2]
     folder.mkdir(parents=True, exist_ok=True)
     hour = {"es": 10, "en": 13}[language[:2]]
-    with visit(browser, clinic.url, viewport=_DESK, language=language) as visitor:
+    with visit(browser, clinic.url, viewport=_DESKTOP, language=language) as visitor:
         _booking(visitor, words, folder, hour)
     _rejected(browser, clinic, words, folder, hour + 2)
-    _moving(browser, clinic, words, folder, hour)
-    with visit(browser, clinic.away, viewport=_DESK, language=language) as visitor:
+    _rescheduling(browser, clinic, words, folder, hour)
+    with visit(browser, clinic.away, viewport=_DESKTOP, language=language) as visitor:
         visitor.open()
         save(visitor, folder / "away.png")
     dark_phone = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}
@@ -55,20 +55,20 @@ def _booking(visitor: Visitor, words: Words, folder: Path, hour: int) -> None:
 
 
 def _rejected(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour: int) -> None:
-    book_by_program(clinic.url, tomorrow_at(hour))
-    booking = book_by_program(clinic.url, tomorrow_at(hour))
-    with visit(browser, clinic.url, viewport=_DESK, language=words.language) as visitor:
+    book_by_api(clinic.url, tomorrow_at(hour))
+    booking = book_by_api(clinic.url, tomorrow_at(hour))
+    with visit(browser, clinic.url, viewport=_DESKTOP, language=words.language) as visitor:
         visitor.open(f"/cita/{booking['id']}")
         visitor.wait_for(words.rejected)
         save(visitor, folder / "rejected.png")
 
 
-def _moving(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour: int) -> None:
+def _rescheduling(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour: int) -> None:
     first, wanted = (tomorrow_at(hour + number, days=3) for number in (0, 1))
-    letter = clinic.letter(booked(clinic, first, words)["id"], 2)
-    with visit(browser, clinic.url, viewport=_DESK, language=words.language) as visitor:
-        visitor.page.goto(link_in(letter))
-        open_the_times(visitor, words, wanted)
+    email = clinic.wait_for_email(booked(clinic, first, words)["id"], 2)
+    with visit(browser, clinic.url, viewport=_DESKTOP, language=words.language) as visitor:
+        visitor.page.goto(link_in(email))
+        choose_slot(visitor, words, wanted)
         save(visitor, folder / "move.png")
         booked(clinic, wanted, words)
         visitor.button(words.move).click()

@@ -1,5 +1,5 @@
-"""What patients do in a real browser. Each scenario takes a browser and the clinic, and has hours
-of a day to itself."""
+"""Scenarios of patients in a real browser. Each takes a browser and the clinic, and uses different
+hours of a day."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import re
 import requests
 from playwright.sync_api import Browser, expect
 
-from tests.browser import letters, moving
+from tests.browser import email_links, rescheduling
 from tests.browser.clinic import Clinic, Scenario
 from tests.browser.visitor import (
     PHONE,
     Visitor,
-    book_by_program,
+    book_by_api,
     staff_header,
     tomorrow_at,
     utc,
@@ -22,7 +22,7 @@ from tests.browser.visitor import (
 from tests.browser.words import ENGLISH, SPANISH, Words
 
 
-def _ask(visitor: Visitor, words: Words, hour: int) -> None:
+def _book(visitor: Visitor, words: Words, hour: int) -> None:
     visitor.choose(tomorrow_at(hour))
     visitor.label(words.name).fill("Ana López")
     visitor.label(words.email).fill("ana@example.com")
@@ -33,24 +33,24 @@ def _ask(visitor: Visitor, words: Words, hour: int) -> None:
 def _walk(
     browser: Browser, clinic: Clinic, words: Words, *, script: bool, hour: int, **context: str
 ) -> None:
-    """From booking to confirmation to another day to cancellation, with a look at each page."""
+    """Book, wait for the confirmation, reschedule and cancel, checking each page."""
     with visit(browser, clinic.url, language=words.language, script=script, **context) as visitor:
         visitor.open()
         assert visitor.heading() == words.title
         expect(visitor.page.locator("html")).to_have_attribute("lang", words.language[:2])
-        _ask(visitor, words, hour)
-        _see_the_decision(visitor, words, script)
+        _book(visitor, words, hour)
+        _wait_for_the_decision(visitor, words, script)
         first = visitor.calendar_file(words.add_to_calendar)
         assert words.summary in first
         assert utc(tomorrow_at(hour)) in first
-        moving.move(visitor, words, tomorrow_at(hour, days=2), script=script)
+        rescheduling.reschedule(visitor, words, tomorrow_at(hour, days=2), script=script)
         assert utc(tomorrow_at(hour, days=2)) in visitor.calendar_file(words.add_to_calendar)
         _cancel(visitor, words)
         if script:
             visitor.check_accessibility()
 
 
-def _see_the_decision(visitor: Visitor, words: Words, script: bool) -> None:
+def _wait_for_the_decision(visitor: Visitor, words: Words, script: bool) -> None:
     assert visitor.heading() == words.pending
     assert words.not_confirmed in visitor.page.locator("main").inner_text()
     if script:
@@ -67,7 +67,7 @@ def _see_the_decision(visitor: Visitor, words: Words, script: bool) -> None:
 
 
 def _cancel(visitor: Visitor, words: Words) -> None:
-    """The browser that has booked needs no code."""
+    """Cancel without a code, in the browser that has booked."""
     visitor.page.locator("summary").click()
     expect(visitor.page.locator("#code")).to_have_count(0)
     visitor.button(words.cancel_send).click()
@@ -91,7 +91,7 @@ def english_without_script(browser: Browser, clinic: Clinic) -> None:
     _walk(browser, clinic, ENGLISH, script=False, hour=11)
 
 
-def language_is_chosen_and_kept(browser: Browser, clinic: Clinic) -> None:
+def chosen_language_is_remembered(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url) as visitor:
         visitor.open()
         visitor.link("English").click()
@@ -100,7 +100,7 @@ def language_is_chosen_and_kept(browser: Browser, clinic: Clinic) -> None:
         assert visitor.heading() == ENGLISH.title
 
 
-def mistakes_are_shown_beside_the_fields(browser: Browser, clinic: Clinic) -> None:
+def validation_errors_are_shown_beside_the_fields(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url) as visitor:
         visitor.choose(tomorrow_at(12))
         visitor.label(SPANISH.name).fill("Ana López")
@@ -115,13 +115,13 @@ def mistakes_are_shown_beside_the_fields(browser: Browser, clinic: Clinic) -> No
         expect(email).to_have_accessible_description(re.compile("Lo que va después de la @"))
         summary.get_by_role("link").click()
         expect(email).to_be_focused()
-        # A link to a place on the page is no other day: nothing is fetched, and nothing is lost.
+        # A fragment link is not another day: nothing is fetched, and the input is kept.
         visitor.page.wait_for_load_state("networkidle")
         expect(email).to_be_focused()
         expect(visitor.label(f"{tomorrow_at(12):%H:%M}")).to_be_checked()
 
 
-def a_day_is_chosen_without_losing_what_is_typed(browser: Browser, clinic: Clinic) -> None:
+def choosing_a_day_keeps_the_input(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url) as visitor:
         visitor.open()
         visitor.label(SPANISH.name).fill("Ana López")
@@ -134,7 +134,7 @@ def a_day_is_chosen_without_losing_what_is_typed(browser: Browser, clinic: Clini
         expect(visitor.page).to_have_url(f"{clinic.url}/")
 
 
-def the_keyboard_is_enough(browser: Browser, clinic: Clinic) -> None:
+def booking_works_with_the_keyboard(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url) as visitor:
         press = visitor.page.keyboard.press
         visitor.open(f"/?day={tomorrow_at(13).date()}")
@@ -157,27 +157,27 @@ def the_keyboard_is_enough(browser: Browser, clinic: Clinic) -> None:
         visitor.wait_for(SPANISH.cancelled)
 
 
-def a_phone_shows_all(browser: Browser, clinic: Clinic) -> None:
+def pages_fit_a_phone(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url, viewport=PHONE, has_touch=True, is_mobile=True) as visitor:
         visitor.open()
-        _fits_a_phone(visitor)
-        _ask(visitor, SPANISH, 14)
+        _assert_fits_a_phone(visitor)
+        _book(visitor, SPANISH, 14)
         visitor.wait_for(SPANISH.confirmed)
-        _fits_a_phone(visitor)
+        _assert_fits_a_phone(visitor)
         visitor.link(SPANISH.move).click()
         visitor.wait_for(SPANISH.move_title)
-        _fits_a_phone(visitor)
+        _assert_fits_a_phone(visitor)
 
 
-def _fits_a_phone(visitor: Visitor) -> None:
+def _assert_fits_a_phone(visitor: Visitor) -> None:
     visitor.check_width()
     visitor.check_targets()
     visitor.check_accessibility()
 
 
-def who_is_rejected_is_offered_what_is_near(browser: Browser, clinic: Clinic) -> None:
+def rejected_booking_offers_the_nearest_slots(browser: Browser, clinic: Clinic) -> None:
     for _ in range(2):
-        booking = book_by_program(clinic.url, tomorrow_at(17))
+        booking = book_by_api(clinic.url, tomorrow_at(17))
         clinic.decided(booking["id"])
     with visit(browser, clinic.url) as visitor:
         visitor.open(f"/cita/{booking['id']}")
@@ -190,7 +190,7 @@ def who_is_rejected_is_offered_what_is_near(browser: Browser, clinic: Clinic) ->
         expect(visitor.page.locator("input[name=date]:checked")).to_have_count(1)
 
 
-def a_booking_is_taken_while_nobody_knows_the_free_times(browser: Browser, clinic: Clinic) -> None:
+def booking_works_without_free_slots(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.away) as visitor:
         visitor.open()
         shown = visitor.page.locator("main").inner_text()
@@ -204,7 +204,7 @@ def a_booking_is_taken_while_nobody_knows_the_free_times(browser: Browser, clini
         assert "18:00" in visitor.page.locator("dl").inner_text()
 
 
-def two_clicks_are_one_booking(browser: Browser, clinic: Clinic) -> None:
+def double_click_creates_one_booking(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url) as visitor:
         visitor.choose(tomorrow_at(18))
         visitor.label(SPANISH.name).fill("Ana López")
@@ -217,7 +217,7 @@ def two_clicks_are_one_booking(browser: Browser, clinic: Clinic) -> None:
     assert [each["patientEmail"] for each in listed].count("dos@example.com") == 1
 
 
-def pages_in_the_dark_and_errors_are_accessible(browser: Browser, clinic: Clinic) -> None:
+def dark_and_error_pages_are_accessible(browser: Browser, clinic: Clinic) -> None:
     for scheme in ("light", "dark"):
         with visit(browser, clinic.url, language="en-GB", color_scheme=scheme) as visitor:
             for path in ("/", "/cita/nobody"):
@@ -232,16 +232,16 @@ SCENARIOS: dict[str, Scenario] = {
         spanish_without_script,
         english_with_script,
         english_without_script,
-        language_is_chosen_and_kept,
-        mistakes_are_shown_beside_the_fields,
-        a_day_is_chosen_without_losing_what_is_typed,
-        the_keyboard_is_enough,
-        a_phone_shows_all,
-        *moving.SCENARIOS,
-        *letters.SCENARIOS,
-        who_is_rejected_is_offered_what_is_near,
-        a_booking_is_taken_while_nobody_knows_the_free_times,
-        two_clicks_are_one_booking,
-        pages_in_the_dark_and_errors_are_accessible,
+        chosen_language_is_remembered,
+        validation_errors_are_shown_beside_the_fields,
+        choosing_a_day_keeps_the_input,
+        booking_works_with_the_keyboard,
+        pages_fit_a_phone,
+        *rescheduling.SCENARIOS,
+        *email_links.SCENARIOS,
+        rejected_booking_offers_the_nearest_slots,
+        booking_works_without_free_slots,
+        double_click_creates_one_booking,
+        dark_and_error_pages_are_accessible,
     )
 }

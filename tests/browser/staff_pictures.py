@@ -1,4 +1,4 @@
-"""The pictures of the staff's pages in the READMEs: `make screenshots`."""
+"""Screenshots of the staff pages for the READMEs: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from tests.browser.pictures import save
 from tests.browser.visitor import (
     PHONE,
     Visitor,
-    book_by_program,
+    book_by_api,
     tomorrow_at,
     visit,
     visit_as_staff,
 )
 from tests.browser.words import StaffWords
 
-_DESK = {"width": 960, "height": 640}
+_DESKTOP = {"width": 960, "height": 640}
 _NAMES = ("Ana López", "José Núñez", "Eva Ruiz", "Zoë Martín", "Luis Peña", "Inés Gil", "Juan Gil")
 
 
-def take_of_staff(browser: Browser, clinic: Clinic, folder: Path, words: StaffWords) -> None:
-    """Write the pictures of one language. Each language books days of its own."""
+def take_staff_pictures(browser: Browser, clinic: Clinic, folder: Path, words: StaffWords) -> None:
+    """Write the screenshots of one language. Each language books different days."""
     language = words.language
     folder = folder / language[:2]
     begins = {"es": 12, "en": 20}[language[:2]]
     chosen = _book(clinic, begins)
-    with visit(browser, clinic.url, viewport=_DESK, language=language) as visitor:
+    with visit(browser, clinic.url, viewport=_DESKTOP, language=language) as visitor:
         visitor.open("/staff")
         save(visitor, folder / "staff-door.png", whole=False)
-    with visit_as_staff(browser, clinic.url, viewport=_DESK, language=language) as visitor:
+    with visit_as_staff(browser, clinic.url, viewport=_DESKTOP, language=language) as visitor:
         _pages(visitor, words, folder, begins, chosen)
     dark_phone = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}
     with visit_as_staff(browser, clinic.url, language=language, **dark_phone) as visitor:
@@ -43,7 +43,7 @@ def _book(clinic: Clinic, begins: int) -> str:
     """Fill two days and return one of the bookings."""
     starts = [tomorrow_at(9 + number % 4 * 2, days=begins + number // 4) for number in range(7)]
     pairs = zip(starts, _NAMES, strict=True)
-    made = [book_by_program(clinic.url, start, name)["id"] for start, name in pairs]
+    made = [book_by_api(clinic.url, start, name)["id"] for start, name in pairs]
     for each in made:
         clinic.decided(each)
     return str(made[1])

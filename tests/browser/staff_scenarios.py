@@ -1,4 +1,4 @@
-"""What the staff do in a real browser. Their appointments are on days of their own."""
+"""Scenarios of the staff in a real browser. Their appointments are on separate days."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.browser.visitor import (
     PHONE,
     STAFF_KEY,
     Visitor,
-    book_by_program,
+    book_by_api,
     tomorrow_at,
     visit,
     visit_as_staff,
@@ -20,8 +20,8 @@ from tests.browser.words import STAFF_ENGLISH, STAFF_SPANISH, StaffWords
 
 
 def _booked(clinic: Clinic, hour: int, name: str = "Eva Ruiz", days: int = 5) -> str:
-    """A decided booking's id."""
-    booking = book_by_program(clinic.url, tomorrow_at(hour, days=days), name)
+    """Book over the API, wait for the decision and return the id."""
+    booking = book_by_api(clinic.url, tomorrow_at(hour, days=days), name)
     clinic.decided(booking["id"])
     return str(booking["id"])
 
@@ -29,7 +29,7 @@ def _booked(clinic: Clinic, hour: int, name: str = "Eva Ruiz", days: int = 5) ->
 def _walk(
     browser: Browser, clinic: Clinic, words: StaffWords, *, script: bool, hour: int, **context: str
 ) -> None:
-    """From the door to the agenda, to a booking that is cancelled, to the search, and out."""
+    """Sign in, open a booking from the agenda, cancel it, search for it and sign out."""
     name = f"Zoë Núñez {hour}"
     booking_id = _booked(clinic, hour, name)
     with visit(browser, clinic.url, language=words.language, script=script, **context) as visitor:
@@ -39,14 +39,14 @@ def _walk(
         _cancel(visitor, words, script)
         _search(visitor, words, script, f"nunez {hour}", name)
         visitor.button(words.sign_out).click()
-        visitor.wait_for(words.door)
+        visitor.wait_for(words.staff_title)
         visitor.open("/staff")
-        visitor.wait_for(words.door)
+        visitor.wait_for(words.staff_title)
 
 
 def _sign_in(visitor: Visitor, words: StaffWords, script: bool) -> None:
     visitor.open("/staff")
-    assert visitor.heading() == words.door
+    assert visitor.heading() == words.staff_title
     expect(visitor.page.locator("html")).to_have_attribute("lang", words.language[:2])
     _check(visitor, script)
     visitor.label(words.key).fill(STAFF_KEY)
@@ -78,7 +78,7 @@ def _search(visitor: Visitor, words: StaffWords, script: bool, text: str, name: 
 
 
 def _check(visitor: Visitor, script: bool) -> None:
-    """The rules of axe are a script."""
+    """Check accessibility, which needs scripts."""
     if script:
         visitor.check_accessibility()
 
@@ -99,7 +99,7 @@ def staff_in_english_without_script(browser: Browser, clinic: Clinic) -> None:
     _walk(browser, clinic, STAFF_ENGLISH, script=False, hour=11)
 
 
-def a_wrong_key_is_told_beside_its_field(browser: Browser, clinic: Clinic) -> None:
+def wrong_key_is_reported_beside_its_field(browser: Browser, clinic: Clinic) -> None:
     with visit(browser, clinic.url) as visitor:
         visitor.open("/staff/search")
         visitor.label(STAFF_SPANISH.key).fill("wrong")
@@ -113,7 +113,7 @@ def a_wrong_key_is_told_beside_its_field(browser: Browser, clinic: Clinic) -> No
         assert visitor.page.url.endswith("/staff/search")
 
 
-def an_appointment_is_moved(browser: Browser, clinic: Clinic) -> None:
+def staff_reschedule_an_appointment(browser: Browser, clinic: Clinic) -> None:
     booking_id = _booked(clinic, 12)
     moved = tomorrow_at(12, days=6)
     words = STAFF_ENGLISH
@@ -129,7 +129,7 @@ def an_appointment_is_moved(browser: Browser, clinic: Clinic) -> None:
         expect(visitor.page.locator("section.state .when strong")).to_have_text("12:00")
 
 
-def the_keyboard_is_enough_for_the_staff(browser: Browser, clinic: Clinic) -> None:
+def staff_pages_work_with_the_keyboard(browser: Browser, clinic: Clinic) -> None:
     booking_id = _booked(clinic, 13)
     with visit_as_staff(browser, clinic.url) as visitor:
         press = visitor.page.keyboard.press
@@ -149,28 +149,28 @@ def the_keyboard_is_enough_for_the_staff(browser: Browser, clinic: Clinic) -> No
         expect(visitor.page.locator(".done")).to_have_text(STAFF_SPANISH.cancel_done)
 
 
-def a_phone_shows_the_staff_all(browser: Browser, clinic: Clinic) -> None:
+def staff_pages_fit_a_phone(browser: Browser, clinic: Clinic) -> None:
     name = "Maximiliana Hohenzollern-Sigmaringen de la Santísima Trinidad"
     booking_id = _booked(clinic, 14, name)
     phone = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
     with visit_as_staff(browser, clinic.url, **phone) as visitor:
         for path in ("/staff", "/staff/search", f"/staff/booking/{booking_id}"):
             visitor.open(path)
-            _fits(visitor)
+            _assert_fits_a_phone(visitor)
         visitor.open("/staff/search")
         visitor.label(STAFF_SPANISH.search_text).fill("hohenzollern")
         visitor.button(STAFF_SPANISH.search).click()
         expect(visitor.link(name)).to_have_count(1)
-        _fits(visitor)
+        _assert_fits_a_phone(visitor)
 
 
-def _fits(visitor: Visitor) -> None:
+def _assert_fits_a_phone(visitor: Visitor) -> None:
     visitor.check_width()
     visitor.check_targets()
     visitor.check_accessibility()
 
 
-def a_link_of_another_site_needs_no_second_key(browser: Browser, clinic: Clinic) -> None:
+def cross_site_link_keeps_the_staff_session(browser: Browser, clinic: Clinic) -> None:
     port = urlsplit(clinic.url).port
     for script in (True, False):
         with visit_as_staff(browser, clinic.url, script=script) as visitor:
@@ -180,10 +180,10 @@ def a_link_of_another_site_needs_no_second_key(browser: Browser, clinic: Clinic)
             )
             visitor.wait_for(STAFF_SPANISH.agenda)
             assert visitor.page.url == f"{clinic.url}/staff?status=all"
-            visitor.strangers.clear()  # the other site
+            visitor.external_requests.clear()  # the other site
 
 
-def staff_pages_in_the_dark_and_errors_are_accessible(browser: Browser, clinic: Clinic) -> None:
+def dark_and_error_staff_pages_are_accessible(browser: Browser, clinic: Clinic) -> None:
     booking_id = _booked(clinic, 15)
     paths = ("/staff?status=all", "/staff/search", f"/staff/booking/{booking_id}", "/staff/nothing")
     for scheme in ("light", "dark"):
@@ -193,7 +193,7 @@ def staff_pages_in_the_dark_and_errors_are_accessible(browser: Browser, clinic: 
                 visitor.check_accessibility()
 
 
-def a_booking_is_shown_while_no_service_answers(browser: Browser, clinic: Clinic) -> None:
+def staff_booking_page_works_without_services(browser: Browser, clinic: Clinic) -> None:
     booking_id = _booked(clinic, 16)
     with visit_as_staff(browser, clinic.away) as visitor:
         visitor.open(f"/staff/booking/{booking_id}?move={tomorrow_at(16).date()}")
@@ -209,12 +209,12 @@ STAFF_SCENARIOS: dict[str, Scenario] = {
         staff_in_spanish_without_script,
         staff_in_english_with_script,
         staff_in_english_without_script,
-        a_wrong_key_is_told_beside_its_field,
-        an_appointment_is_moved,
-        the_keyboard_is_enough_for_the_staff,
-        a_phone_shows_the_staff_all,
-        a_link_of_another_site_needs_no_second_key,
-        staff_pages_in_the_dark_and_errors_are_accessible,
-        a_booking_is_shown_while_no_service_answers,
+        wrong_key_is_reported_beside_its_field,
+        staff_reschedule_an_appointment,
+        staff_pages_work_with_the_keyboard,
+        staff_pages_fit_a_phone,
+        cross_site_link_keeps_the_staff_session,
+        dark_and_error_staff_pages_are_accessible,
+        staff_booking_page_works_without_services,
     )
 }

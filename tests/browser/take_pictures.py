@@ -1,4 +1,4 @@
-"""`make screenshots`: not a test, but it needs what the tests start."""
+"""`make screenshots`: not a test, but it needs the fixtures of the tests."""
 
 from __future__ import annotations
 

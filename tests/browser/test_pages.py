@@ -1,5 +1,5 @@
-"""The pages in Debian's Chromium, against real processes. All scenarios run in one browser, in one
-process; each is a test of its own here."""
+"""The pages in Debian's Chromium, against real processes. All scenarios run in one browser process;
+each is reported as a separate test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.browser.operations import OPERATIONS
 from tests.browser.scenarios import SCENARIOS
 from tests.browser.staff_scenarios import STAFF_SCENARIOS
 
-#: The first one waits for all scenarios.
+#: The first test waits for all scenarios.
 pytestmark = pytest.mark.timeout(600)
 
 

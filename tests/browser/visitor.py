@@ -1,4 +1,4 @@
-"""Somebody with a browser, and what is watched while they use it."""
+"""A user with a browser, whose requests and errors are recorded."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ PHONE = {"width": 360, "height": 740}
 STAFF_KEY = "the-key-of-the-staff"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
-#: How long anything may take on a shared machine, in milliseconds.
-_PATIENCE = 30_000
+#: The timeout of every action on a shared machine, in milliseconds.
+_TIMEOUT = 30_000
 
 
 def launch(playwright: Playwright) -> Browser:
-    expect.set_options(timeout=_PATIENCE)
-    # Whoever runs tests as root, in a container, has no sandbox to offer.
+    expect.set_options(timeout=_TIMEOUT)
+    # Chromium has no sandbox when run as root, as in a container.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
 
 
 def tomorrow_at(hour: int, days: int = 1) -> datetime:
-    """An hour on the clocks of the clinic, on which it is open."""
+    """The given hour of a coming day, in clinic time."""
     local = datetime.now(ZONE) + timedelta(days=days)
     return local.replace(hour=hour, minute=0, second=0, microsecond=0)
 
 
 def utc(moment: datetime) -> str:
-    """As a calendar file says when an appointment begins."""
+    """The start of an appointment as a line of a calendar file."""
     return f"DTSTART:{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
@@ -47,11 +47,11 @@ def utc(moment: datetime) -> str:
 class Visitor:
     page: Page
     url: str
-    #: Addresses that were asked for, as they go over the wire; those of anybody but the clinic;
-    #: and what the browser complained of.
-    asked: list[str] = field(default_factory=list)
-    strangers: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    #: All requested URLs without their fragments; those outside the clinic; console and page
+    #: errors.
+    requested_urls: list[str] = field(default_factory=list)
+    external_requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def open(self, path: str = "/") -> None:
         self.page.goto(self.url + path)
@@ -71,11 +71,11 @@ class Visitor:
     def link(self, text: str) -> Locator:
         return self.page.get_by_role("link", name=text, exact=True)
 
-    def sees(self, text: str) -> bool:
+    def shows(self, text: str) -> bool:
         return text in self.page.locator("main").inner_text()
 
     def choose(self, start: datetime) -> None:
-        """Choose a day and a time as a patient does who sees them."""
+        """Choose a day and a time on the booking page."""
         self.open(f"/?day={start.date()}")
         self.label(f"{start:%H:%M}").check()
 
@@ -92,7 +92,7 @@ class Visitor:
         raise AssertionError(f"no Tab leads to {selector}")
 
     def check_targets(self) -> None:
-        """A thumb needs 44 px."""
+        """Assert that touch targets are at least 44 px high."""
         targets = self.page.locator(
             "main a, main button, main input:not([type=hidden]), main summary"
         )
@@ -100,13 +100,13 @@ class Visitor:
             assert not box or not box["height"] or box["height"] >= 43.5, box
 
     def check_accessibility(self) -> None:
-        """Find nothing serious, by the rules of axe."""
+        """Assert that axe finds no serious violations."""
         found = Axe().run(self.page).response["violations"]
         serious = [each for each in found if each["impact"] in SERIOUS]
-        assert not serious, [(each["id"], _places(each)) for each in serious]
+        assert not serious, [(each["id"], _targets(each)) for each in serious]
 
     def check_width(self) -> None:
-        """Find nothing that sticks out at the side."""
+        """Assert that the page does not scroll horizontally."""
         width, shown = self.page.evaluate(
             "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
         )
@@ -116,7 +116,7 @@ class Visitor:
 SERIOUS = ("serious", "critical")
 
 
-def _places(violation: dict[str, Any]) -> list[Any]:
+def _targets(violation: dict[str, Any]) -> list[Any]:
     return [node["target"] for node in violation["nodes"]]
 
 
@@ -124,36 +124,36 @@ def _places(violation: dict[str, Any]) -> list[Any]:
 def visit(
     browser: Browser, url: str, *, language: str = "es-ES", script: bool = True, **context: Any
 ) -> Iterator[Visitor]:
-    """Open a browser of one person; at the end it must have been at peace with the clinic."""
+    """Open a separate browser context; afterwards, assert no external requests and no errors."""
     opened = browser.new_context(locale=language, java_script_enabled=script, **context)
-    opened.set_default_timeout(_PATIENCE)
+    opened.set_default_timeout(_TIMEOUT)
     visitor = Visitor(opened.new_page(), url)
     _watch(visitor)
     yield visitor
     opened.close()
-    assert visitor.strangers == []
-    assert visitor.complaints == []
+    assert visitor.external_requests == []
+    assert visitor.errors == []
 
 
 def _watch(visitor: Visitor) -> None:
-    def note_request(request: Any) -> None:
-        visitor.asked.append(request.url.partition("#")[0])
+    def record_request(request: Any) -> None:
+        visitor.requested_urls.append(request.url.partition("#")[0])
         if not request.url.startswith(visitor.url):
-            visitor.strangers.append(request.url)
+            visitor.external_requests.append(request.url)
 
-    def note_complaint(message: Any) -> None:
-        # A refusal that the test has asked for is no complaint of the page.
+    def record_error(message: Any) -> None:
+        # Error responses provoked by the test are not errors of the page.
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            visitor.complaints.append(message.text)
+            visitor.errors.append(message.text)
 
-    visitor.page.on("request", note_request)
-    visitor.page.on("console", note_complaint)
-    visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+    visitor.page.on("request", record_request)
+    visitor.page.on("console", record_error)
+    visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
 
 
 @contextmanager
 def visit_as_staff(browser: Browser, url: str, **context: Any) -> Iterator[Visitor]:
-    """The same for somebody who has signed in: not by the form, which takes ten a minute."""
+    """Open a signed-in browser context without the form, which is limited to ten per minute."""
     with visit(browser, url, **context) as visitor:
         visitor.page.context.add_cookies(
             [
@@ -185,17 +185,17 @@ def staff_header() -> dict[str, str]:
 _PLAIN = str.maketrans("áéíóúëñ", "aeiouen")
 
 
-def book_by_program(
+def book_by_api(
     url: str, start: datetime, name: str = "Eva Ruiz", language: str = "es"
 ) -> dict[str, Any]:
-    """Book as another client does; the answer has the code that the page is opened with."""
+    """Book over the API; the result includes the management token."""
     body = {
         "patientName": name,
         "patientEmail": f"{name.split()[0].lower().translate(_PLAIN)}@example.com",
         "date": start.isoformat(),
     }
     headers = {"Accept-Language": language}
-    answer = requests.post(f"{url}/book", json=body, headers=headers, timeout=30)
-    answer.raise_for_status()
-    booking: dict[str, Any] = answer.json()["booking"]
+    response = requests.post(f"{url}/book", json=body, headers=headers, timeout=30)
+    response.raise_for_status()
+    booking: dict[str, Any] = response.json()["booking"]
     return booking

@@ -1,5 +1,4 @@
-"""What patients read and press, written down once more: a text that changes by accident is
-found."""
+"""The expected texts of the pages, repeated here to detect accidental changes."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ class Words:
     summary: str
     move: str
     move_title: str
-    stands: str
-    gone: str
-    as_it_was: str
+    appointment_kept: str
+    slot_taken: str
+    unchanged: str
     code: str
     wrong_code: str
     cancel_send: str
@@ -46,9 +45,9 @@ SPANISH = Words(
     summary="Cita en la clínica",
     move="Cambiar la cita",
     move_title="Cambie su cita",
-    stands="Conserva su cita actual mientras no se confirme la nueva.",
-    gone="No quedan plazas a esa hora.",
-    as_it_was="Su cita no ha cambiado",
+    appointment_kept="Conserva su cita actual mientras no se confirme la nueva.",
+    slot_taken="No quedan plazas a esa hora.",
+    unchanged="Su cita no ha cambiado",
     code="Código de la cita",
     wrong_code="Ese código no corresponde a esta cita.",
     cancel_send="Sí, anular la cita",
@@ -69,9 +68,9 @@ ENGLISH = Words(
     summary="Appointment at the clinic",
     move="Reschedule the appointment",
     move_title="Reschedule your appointment",
-    stands="You keep your current appointment unless the new time is confirmed.",
-    gone="There are no places left at that time.",
-    as_it_was="Your appointment has not changed",
+    appointment_kept="You keep your current appointment unless the new time is confirmed.",
+    slot_taken="There are no places left at that time.",
+    unchanged="Your appointment has not changed",
     code="Appointment code",
     wrong_code="That code does not belong to this appointment.",
     cancel_send="Yes, cancel the appointment",
@@ -82,7 +81,7 @@ ENGLISH = Words(
 @dataclass(frozen=True, slots=True)
 class StaffWords:
     language: str
-    door: str
+    staff_title: str
     key: str
     sign_in: str
     key_wrong: str
@@ -105,7 +104,7 @@ class StaffWords:
 
 STAFF_SPANISH = StaffWords(
     language="es-ES",
-    door="Páginas del personal",
+    staff_title="Páginas del personal",
     key="Clave del personal",
     sign_in="Entrar",
     key_wrong="Esa no es una clave válida del personal.",
@@ -127,7 +126,7 @@ STAFF_SPANISH = StaffWords(
 )
 STAFF_ENGLISH = StaffWords(
     language="en-GB",
-    door="Staff pages",
+    staff_title="Staff pages",
     key="Staff key",
     sign_in="Sign in",
     key_wrong="That is not a valid staff key.",

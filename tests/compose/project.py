@@ -1,4 +1,4 @@
-"""The deployment of docker-compose.yml, as a project of its own beside any other."""
+"""A separate Compose project with the deployment of docker-compose.yml."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from runner.services import ROOT
 from tests.conftest import UNLIMITED, eventually
 from tests.e2e.stack import EXAMPLE
 
-#: A pull, a build or a broker's first start may take this long on a slow machine.
+#: Limit for an image pull, a build or the first start of the broker on a slow machine.
 PATIENCE_SECONDS = 300
 
 
 class Project:
-    """Whichever Compose the machine has; `environment` is what .env would hold."""
+    """Runs the available Compose command; `environment` replaces .env."""
 
     def __init__(self, name: str, **environment: str) -> None:
         self._command = (
@@ -43,7 +43,7 @@ class Project:
     @classmethod
     @contextmanager
     def started(cls, name: str, **environment: str) -> Iterator[Self]:
-        """A project that is up, and leaves nothing behind."""
+        """Start a project and remove it completely afterwards."""
         project = cls(name, **environment)
         try:
             project.up("--build")
@@ -52,7 +52,7 @@ class Project:
             project.run("--profile", "tls", "down", "--volumes", "--remove-orphans")
 
     def run(self, *arguments: str) -> str:
-        """Run a Compose command and return what it printed."""
+        """Run a Compose command and return its output."""
         done = subprocess.run(
             [*self._command, *arguments],
             cwd=ROOT,
@@ -88,9 +88,9 @@ class Project:
         return "http://{}:{}".format(*address)
 
     def book(self, **fields: str) -> str:
-        answer = self.request("POST", "/book", json=EXAMPLE | fields)
-        assert answer.status_code == 201, answer.text
-        booking_id: str = answer.json()["booking"]["id"]
+        response = self.request("POST", "/book", json=EXAMPLE | fields)
+        assert response.status_code == 201, response.text
+        booking_id: str = response.json()["booking"]["id"]
         return booking_id
 
     def decided(self, booking_id: str) -> dict[str, Any]:
@@ -101,13 +101,15 @@ class Project:
         found: dict[str, Any] = eventually(booking, PATIENCE_SECONDS)
         return found
 
-    def mailed(self) -> list[str]:
-        """The Message-ID of every letter that Mailpit has caught."""
-        answer = requests.get(f"{self._url(self._mailpit)}/api/v1/messages?limit=1000", timeout=30)
-        return [message["MessageID"] for message in answer.json()["messages"]]
+    def sent_message_ids(self) -> list[str]:
+        """The Message-IDs of all e-mails received by Mailpit."""
+        response = requests.get(
+            f"{self._url(self._mailpit)}/api/v1/messages?limit=1000", timeout=30
+        )
+        return [message["MessageID"] for message in response.json()["messages"]]
 
 
 def inspect(container: str, template: str) -> str:
-    """Ask Docker about a container, in its template language."""
+    """Inspect a container with a template of Docker."""
     command = ["docker", "inspect", "--format", template, container]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,6 +1,6 @@
-"""`docker-compose up -d` as a clinic would keep it: `make compose-test`.
+"""`docker-compose up -d` as in production: `make compose-test`.
 
-Needs a Docker engine. The tests run in order on one deployment, as its days would.
+Needs a Docker engine. The tests run in order on one deployment.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def project() -> Iterator[Project]:
         yield project
 
 
-def told_once(project: Project, ids: list[str]) -> bool:
-    """Whether each of these bookings has exactly one letter by now."""
-    letters = Counter(project.mailed())
-    return all(letters[f"{booking_id}.2@clinica.example"] == 1 for booking_id in ids)
+def notified_once(project: Project, ids: list[str]) -> bool:
+    """Whether exactly one e-mail was sent for each of these bookings."""
+    emails = Counter(project.sent_message_ids())
+    return all(emails[f"{booking_id}.2@clinica.example"] == 1 for booking_id in ids)
 
 
 def test_every_service_is_up_and_healthy(project: Project) -> None:
@@ -52,7 +52,7 @@ def test_every_service_is_up_and_healthy(project: Project) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_can_do_little_harm(project: Project, service: str) -> None:
+def test_a_container_is_read_only_and_unprivileged(project: Project, service: str) -> None:
     (container,) = project.containers(service)
     assert inspect(container, "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}") == (
         "true [ALL]"
@@ -61,13 +61,13 @@ def test_a_container_can_do_little_harm(project: Project, service: str) -> None:
 
 
 @pytest.mark.parametrize("service", [*OURS, "proxy", "mailpit"])
-def test_what_needs_no_root_has_none(project: Project, service: str) -> None:
+def test_containers_run_without_root_where_possible(project: Project, service: str) -> None:
     (container,) = project.containers(service)
     assert inspect(container, "{{.Config.User}} {{.HostConfig.CapAdd}}") == "10001:10001 []"
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_takes_no_more_than_its_share(project: Project, service: str) -> None:
+def test_a_container_has_resource_and_log_limits(project: Project, service: str) -> None:
     (container,) = project.containers(service)
     memory, processes = inspect(
         container, "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}"
@@ -80,47 +80,47 @@ def test_a_container_takes_no_more_than_its_share(project: Project, service: str
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_is_in_the_networks_that_it_needs(project: Project, service: str) -> None:
+def test_a_container_is_only_in_its_networks(project: Project, service: str) -> None:
     (container,) = project.containers(service)
     names = inspect(container, "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}")
     assert {name.rpartition("_")[2] for name in names.split()} == NETWORKS[service]
 
 
-def test_what_holds_data_reaches_nothing_outside(project: Project) -> None:
+def test_the_core_network_is_internal(project: Project) -> None:
     assert inspect("clinic-compose-test_core", "{{.Internal}}") == "true"
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_the_proxy_and_the_mail_page_are_published(project: Project, service: str) -> None:
+def test_only_the_proxy_and_mailpit_publish_ports(project: Project, service: str) -> None:
     (container,) = project.containers(service)
     published = inspect(container, "{{range .HostConfig.PortBindings}}{{.}}{{end}}")
     assert bool(published) == (service in ("proxy", "mailpit"))
     assert "0.0.0.0" not in published
 
 
-def test_the_documented_walk(project: Project) -> None:
+def test_the_documented_example_works(project: Project) -> None:
     past, future = project.book(), project.book(date=to_wire(TOMORROW))
     assert project.decided(past)["reason"] == "past"
     assert project.decided(future)["status"] == "confirmed"
     listed = project.request("GET", "/bookings/").json()
     assert {booking["id"] for booking in listed} == {past, future}
-    eventually(lambda: told_once(project, [past, future]))
+    eventually(lambda: notified_once(project, [past, future]))
 
 
-def test_one_grep_shows_the_life_of_a_booking(project: Project) -> None:
+def test_a_booking_can_be_traced_through_all_logs_by_its_id(project: Project) -> None:
     booking_id = project.book()
     project.decided(booking_id)
-    eventually(lambda: told_once(project, [booking_id]))
+    eventually(lambda: notified_once(project, [booking_id]))
 
-    def life() -> list[str]:
+    def log_lines() -> list[str]:
         lines = project.run("logs", "--no-color", *OURS).splitlines()
         return [line for line in lines if booking_id in line]
 
     for step in ("booking accepted", "booking decided", "patient notified"):
-        eventually(lambda step=step: any(step in line for line in life()))
+        eventually(lambda step=step: any(step in line for line in log_lines()))
 
 
-def test_replicas_share_the_work_and_mail_nobody_twice(project: Project) -> None:
+def test_replicas_share_the_work_and_send_no_duplicate_emails(project: Project) -> None:
     project.up("--scale", "booking_service=3", "--scale", "notification_service=2")
     workers = project.containers("booking_service")
     notifiers = project.containers("notification_service")
@@ -130,32 +130,32 @@ def test_replicas_share_the_work_and_mail_nobody_twice(project: Project) -> None
     ids = [project.book() for _ in range(60)]
     for booking_id in ids:
         project.decided(booking_id)
-    eventually(lambda: told_once(project, ids))
+    eventually(lambda: notified_once(project, ids))
     logs = project.run("logs", "--no-color", "booking_service")
-    sharers = {line.split("|")[0].strip() for line in logs.splitlines() if "decided" in line}
-    assert len(sharers) == 3
+    deciders = {line.split("|")[0].strip() for line in logs.splitlines() if "decided" in line}
+    assert len(deciders) == 3
 
 
-def test_killed_workers_lose_nothing(project: Project) -> None:
+def test_killed_workers_lose_no_bookings(project: Project) -> None:
     ids = [project.book() for _ in range(20)]
     project.run("kill", "-s", "KILL", "booking_service")
     ids += [project.book() for _ in range(20)]
     project.up()
     for booking_id in ids:
         project.decided(booking_id)
-    eventually(lambda: told_once(project, ids), 120)
+    eventually(lambda: notified_once(project, ids), 120)
 
 
-def test_a_broker_that_restarts_loses_nothing(project: Project) -> None:
+def test_a_broker_restart_loses_no_bookings(project: Project) -> None:
     ids = [project.book() for _ in range(10)]
     project.run("restart", "rabbitmq")
     ids += [project.book() for _ in range(10)]
     for booking_id in ids:
         project.decided(booking_id)
-    eventually(lambda: told_once(project, ids), 120)
+    eventually(lambda: notified_once(project, ids), 120)
 
 
-def test_what_was_booked_is_there_after_down_and_up(project: Project) -> None:
+def test_bookings_survive_down_and_up(project: Project) -> None:
     before = [project.book() for _ in range(5)]
     project.run("down")
     project.up()
@@ -163,6 +163,6 @@ def test_what_was_booked_is_there_after_down_and_up(project: Project) -> None:
         assert project.decided(booking_id)["status"] == "rejected"
 
 
-def test_dead_letters_can_be_looked_at(project: Project) -> None:
-    told = project.run("exec", "-T", "gateway", "python", "-m", "clinic", "dead-letters", "list")
-    assert "0 dead letters" in told
+def test_dead_letters_can_be_listed(project: Project) -> None:
+    output = project.run("exec", "-T", "gateway", "python", "-m", "clinic", "dead-letters", "list")
+    assert "0 dead letters" in output

@@ -1,4 +1,4 @@
-"""What `docker-compose up -d` makes by itself: secrets, users, and what each of them may do."""
+"""Secrets, users and permissions created by `docker-compose up -d`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRETS = {
     "booking_service": {"amqp_uri", "mongodb_uri"},
     "notification_service": {"amqp_uri", "mongodb_uri", "link_secret", "webhook_secret"},
 }
-#: Runs in a container; prints what the broker says to one operation on a channel of its own.
+#: Runs in a container and prints whether the broker allows an operation.
 BROKER = """
 import amqp, uuid
 from pathlib import Path
@@ -45,7 +45,7 @@ except pymongo.errors.OperationFailure as error:
 else:
     print("allowed")
 """
-#: A request to a method that is not there: nothing happens, whoever may send it.
+#: An RPC request to a method that does not exist, so that it has no effect.
 CALL = (
     "channel.basic_publish("
     "amqp.Message('{}', content_type='application/json', reply_to=str(uuid.uuid4())), "
@@ -63,31 +63,31 @@ def secret(project: Project, service: str, name: str) -> str:
     return project.run("exec", "-T", service, "cat", f"/run/secrets/{name}").strip()
 
 
-def asked(project: Project, service: str, template: str, operation: str) -> str:
+def result_of(project: Project, service: str, template: str, operation: str) -> str:
     code = template.replace("OPERATION", operation)
     return project.run("exec", "-T", service, "python", "-c", code).split()[0]
 
 
 @pytest.mark.parametrize("service", SECRETS)
-def test_each_service_has_its_own_secrets_and_no_others(project: Project, service: str) -> None:
+def test_each_service_has_only_its_own_secrets(project: Project, service: str) -> None:
     listed = project.run("exec", "-T", service, "ls", "-A", "/run/secrets").split()
     assert set(listed) == SECRETS[service]
 
 
 @pytest.mark.parametrize("service", SECRETS)
-def test_only_its_own_user_can_read_a_secret(project: Project, service: str) -> None:
+def test_a_secret_is_readable_only_by_its_user(project: Project, service: str) -> None:
     files = [f"/run/secrets/{name}" for name in SECRETS[service]]
     modes = project.run("exec", "-T", service, "stat", "--format", "%a %u", *files)
     assert set(modes.splitlines()) == {"400 10001"}
 
 
-def test_no_secret_is_in_an_environment_or_a_log(project: Project) -> None:
+def test_secrets_are_in_no_environment_and_no_log(project: Project) -> None:
     values = {secret(project, service, name) for service in SECRETS for name in SECRETS[service]}
     passwords = {value.split("@")[0].rpartition(":")[2] for value in values}
-    told = project.run("logs", "--no-color")
-    told += "".join(inspect(each, "{{json .Config}}") for each in project.containers())
+    exposed = project.run("logs", "--no-color")
+    exposed += "".join(inspect(each, "{{json .Config}}") for each in project.containers())
     assert len(passwords) > len(SECRETS)
-    assert [each for each in passwords if each in told] == []
+    assert [each for each in passwords if each in exposed] == []
 
 
 def test_secrets_differ_between_users(project: Project) -> None:
@@ -95,7 +95,7 @@ def test_secrets_differ_between_users(project: Project) -> None:
     assert len(uris) == len(SECRETS)
 
 
-def test_the_generated_key_opens_what_is_the_staffs(project: Project) -> None:
+def test_the_generated_key_grants_access_to_metrics(project: Project) -> None:
     key = secret(project, "gateway", "staff_api_key")
     headers = {"Authorization": f"Bearer {key}"}
     assert project.request("GET", "/metrics", headers=headers).status_code == 200
@@ -109,10 +109,12 @@ def test_a_second_start_changes_no_secret(project: Project) -> None:
     assert {name: secret(project, "gateway", name) for name in SECRETS["gateway"]} == before
 
 
-def test_what_an_interrupted_start_left_out_is_written_by_the_next(project: Project) -> None:
+def test_a_secret_missing_after_an_interrupted_start_is_restored(project: Project) -> None:
     before = secret(project, "notification_service", "amqp_uri")
-    lost = "rm /secrets/notification_service/amqp_uri && touch /secrets/gateway/.amqp_uri.new"
-    project.run("run", "--rm", "secrets", "sh", "-c", lost)
+    interruption = (
+        "rm /secrets/notification_service/amqp_uri && touch /secrets/gateway/.amqp_uri.new"
+    )
+    project.run("run", "--rm", "secrets", "sh", "-c", interruption)
     project.up()
     assert secret(project, "notification_service", "amqp_uri") == before
     listed = project.run("exec", "-T", "gateway", "ls", "-A", "/run/secrets").split()
@@ -134,11 +136,11 @@ def test_what_an_interrupted_start_left_out_is_written_by_the_next(project: Proj
         ("notification_service", CALL % "booking_service.cancel_booking", "refused"),
     ],
 )
-def test_a_broker_user_may_do_what_its_service_does(
+def test_a_broker_user_has_the_permissions_of_its_service(
     project: Project, service: str, operation: str, expected: str
 ) -> None:
-    """All of it is in `tests/e2e/test_broker_permissions.py`."""
-    assert asked(project, service, BROKER, operation) == expected
+    """The complete permissions are tested in `tests/e2e/test_broker_permissions.py`."""
+    assert result_of(project, service, BROKER, operation) == expected
 
 
 @pytest.mark.parametrize(
@@ -150,13 +152,13 @@ def test_a_broker_user_may_do_what_its_service_does(
         ("client.clinic.command('createUser', 'x', pwd='x', roles=['root'])", "refused"),
     ],
 )
-def test_the_database_user_may_read_and_write_the_clinic_only(
+def test_the_database_user_can_access_only_the_clinic_database(
     project: Project, operation: str, expected: str
 ) -> None:
-    assert asked(project, "gateway", DATABASE, operation) == expected
+    assert result_of(project, "gateway", DATABASE, operation) == expected
 
 
-def test_the_broker_has_no_user_but_ours(project: Project) -> None:
+def test_the_broker_has_only_the_users_of_the_services(project: Project) -> None:
     users = project.run("exec", "-T", "rabbitmq", "rabbitmqctl", "-q", "list_users")
     names = {line.split()[0] for line in users.splitlines()[1:]}
     assert names == set(SECRETS)

@@ -1,4 +1,4 @@
-"""What clients meet in front of the gateway, and how little one of them can take of it."""
+"""The reverse proxy in front of the gateway: limits per client, access log and TLS."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.e2e.stack import EXAMPLE
 
 pytestmark = pytest.mark.timeout(900)
 
-#: As many as the gateway takes at once.
+#: The connection limit of the gateway.
 CONNECTIONS = 1024
-#: Asks from inside the network, and so from another address than the tests.
+#: Sends requests from inside the network, and so from another address than the tests.
 OTHER_CLIENT = """
 import time, urllib.request
 times = []
@@ -42,7 +42,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command += ["-keyout", f"{directory}/privkey.pem", "-out", f"{directory}/fullchain.pem"]
     subprocess.run(command, check=True, capture_output=True)
     for path in (directory, directory / "privkey.pem"):
-        path.chmod(0o755)  # the container's user is another
+        path.chmod(0o755)  # the container runs as another user
     return directory
 
 
@@ -53,8 +53,8 @@ def project(certificate: Path) -> Iterator[Project]:
 
 
 @pytest.fixture
-def silent(project: Project) -> Iterator[list[socket.socket]]:
-    """As many connections as the gateway takes, of one client that sends nothing."""
+def idle_connections(project: Project) -> Iterator[list[socket.socket]]:
+    """As many idle connections of one client as the gateway accepts."""
     with ExitStack() as connections:
         yield [
             connections.enter_context(socket.create_connection(project.gateway, timeout=30))
@@ -62,36 +62,36 @@ def silent(project: Project) -> Iterator[list[socket.socket]]:
         ]
 
 
-def slowest_of_another_client(project: Project) -> float:
+def slowest_response_of_another_client(project: Project) -> float:
     return float(project.run("exec", "-T", "gateway", "python", "-c", OTHER_CLIENT))
 
 
 def test_idle_connections_of_one_client_delay_no_other(
-    project: Project, silent: list[socket.socket]
+    project: Project, idle_connections: list[socket.socket]
 ) -> None:
-    assert len(silent) == CONNECTIONS
-    assert slowest_of_another_client(project) < 2
+    assert len(idle_connections) == CONNECTIONS
+    assert slowest_response_of_another_client(project) < 2
 
 
 def test_unfinished_heads_of_one_client_delay_no_other(
-    project: Project, silent: list[socket.socket]
+    project: Project, idle_connections: list[socket.socket]
 ) -> None:
-    for connection in silent:
+    for connection in idle_connections:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
-    assert slowest_of_another_client(project) < 2
+    assert slowest_response_of_another_client(project) < 2
 
 
-def test_unfinished_bodies_of_one_client_delay_no_other_and_are_refused_above_a_limit(
-    project: Project, silent: list[socket.socket]
+def test_unfinished_bodies_of_one_client_delay_no_other_and_are_limited(
+    project: Project, idle_connections: list[socket.socket]
 ) -> None:
-    for connection in silent:
+    for connection in idle_connections:
         connection.sendall(b"POST /book HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
-    assert slowest_of_another_client(project) < 2
-    answers = [connection.recv(12) for connection in silent[-100:]]
-    assert answers.count(b"HTTP/1.1 429") == 100
+    assert slowest_response_of_another_client(project) < 2
+    responses = [connection.recv(12) for connection in idle_connections[-100:]]
+    assert responses.count(b"HTTP/1.1 429") == 100
 
 
-def test_an_unfinished_head_is_given_up(project: Project) -> None:
+def test_an_unfinished_head_times_out(project: Project) -> None:
     with socket.create_connection(project.gateway, timeout=30) as connection:
         began = time.monotonic()
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n")
@@ -100,15 +100,15 @@ def test_an_unfinished_head_is_given_up(project: Project) -> None:
         assert time.monotonic() - began < 25
 
 
-def test_a_flood_of_requests_is_refused_and_its_address_is_logged(project: Project) -> None:
+def test_a_flood_of_requests_is_rejected_and_its_address_logged(project: Project) -> None:
     url = "http://{}:{}/health/live".format(*project.gateway)
     with requests.Session() as session:
-        answers = (session.get(url, timeout=30) for _ in range(20_000))
-        refused = next(answer for answer in answers if answer.status_code == 429)
-    assert refused.headers["Content-Type"] == "application/problem+json"
-    assert refused.headers["Retry-After"]
+        responses = (session.get(url, timeout=30) for _ in range(20_000))
+        rejected = next(response for response in responses if response.status_code == 429)
+    assert rejected.headers["Content-Type"] == "application/problem+json"
+    assert rejected.headers["Retry-After"]
     eventually(lambda: any(each["client"] for each in access_log(project)))
-    time.sleep(5)  # until the tests after this one have their share again
+    time.sleep(5)  # until the rate limit allows the next tests
 
 
 def access_log(project: Project) -> list[dict[str, str]]:
@@ -116,7 +116,7 @@ def access_log(project: Project) -> list[dict[str, str]]:
     return [json.loads(line.partition("|")[2]) for line in lines if "{" in line]
 
 
-def test_the_access_log_has_no_id_and_no_query(project: Project) -> None:
+def test_the_access_log_contains_no_id_and_no_query(project: Project) -> None:
     booking_id = project.book()
     project.request("GET", f"/booking/{booking_id}?secret=query-{booking_id}")
     project.request("GET", f"/mistyped-{booking_id}")
@@ -144,33 +144,33 @@ def test_the_access_log_has_no_id_and_no_query(project: Project) -> None:
         (b"GET /../x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ],
 )  # fmt: skip
-def test_what_is_too_large_or_malformed_ends_at_the_proxy(
+def test_the_proxy_rejects_oversized_and_malformed_requests(
     project: Project, request_bytes: bytes, status: int
 ) -> None:
     with socket.create_connection(project.gateway, timeout=30) as connection:
         connection.sendall(request_bytes)
-        answer = b""
+        response = b""
         while part := connection.recv(4096):
-            answer += part
-    head, _, body = answer.partition(b"\r\n\r\n")
+            response += part
+    head, _, body = response.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
-    assert b"Server: nginx\r\n" in head  # and no version
+    assert b"Server: nginx\r\n" in head  # without a version
     assert json.loads(body)["status"] == status
 
 
-def test_a_gateway_that_is_away_is_excused(project: Project) -> None:
+def test_an_unavailable_gateway_gets_an_error_page_of_the_proxy(project: Project) -> None:
     project.run("stop", "gateway")
     try:
-        answer = project.request("GET", "/bookings/")
+        response = project.request("GET", "/bookings/")
         page = project.request("GET", "/", headers={"Accept": "text/html"})
     finally:
         project.up()
-    assert (answer.status_code, answer.json()["status"]) == (503, 503)
-    assert answer.headers["Retry-After"]
+    assert (response.status_code, response.json()["status"]) == (503, 503)
+    assert response.headers["Retry-After"]
     assert (page.status_code, "clínica" in page.text) == (503, True)
 
 
-def test_nobody_reaches_the_gateway_past_the_proxy(project: Project) -> None:
+def test_the_gateway_publishes_no_ports(project: Project) -> None:
     (container,) = project.containers("gateway")
     assert inspect(container, "{{json .HostConfig.PortBindings}}") in ("{}", "null")
 
@@ -192,16 +192,16 @@ def is_open(address: tuple[str, int]) -> bool:
 
 def test_pages_are_served_over_tls_with_hsts(tls: Project, certificate: Path) -> None:
     url = f"https://localhost:{tls.https[1]}/"
-    answer = requests.get(url, verify=str(certificate / "fullchain.pem"), timeout=30)
-    assert answer.status_code == 200
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    response = requests.get(url, verify=str(certificate / "fullchain.pem"), timeout=30)
+    assert response.status_code == 200
+    assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-def test_plain_http_leads_to_tls(tls: Project) -> None:
+def test_plain_http_redirects_to_tls(tls: Project) -> None:
     url = f"http://127.0.0.1:{tls.http[1]}/slots?date=2030-01-07"
-    answer = requests.get(url, allow_redirects=False, timeout=30)
-    assert answer.status_code == 308
-    assert answer.headers["Location"] == "https://127.0.0.1/slots?date=2030-01-07"
+    response = requests.get(url, allow_redirects=False, timeout=30)
+    assert response.status_code == 308
+    assert response.headers["Location"] == "https://127.0.0.1/slots?date=2030-01-07"
     assert requests.post(url, json=EXAMPLE, timeout=30).status_code == 403
 
 

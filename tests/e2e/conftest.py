@@ -11,7 +11,7 @@ from pymongo.database import Database
 from clinic.mongo.client import durable_uri
 from tests.e2e.stack import Stack
 
-#: No simulated delay and short waits, for tests that are about something else.
+#: No simulated delay and short intervals, for tests that do not depend on them.
 QUICK = {
     "AVAILABILITY_DELAY_SECONDS": "0",
     "BOOKING_RETRY_TTL_SECONDS": "1",
@@ -23,7 +23,7 @@ QUICK = {
 
 @pytest.fixture
 def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """Makes stacks that are stopped when the test ends; variables override `QUICK`."""
+    """Makes stacks that are stopped after the test; variables override `QUICK`."""
     made: list[Stack] = []
 
     def make(amqp_uri: str, mongodb_uri: str, **environment: str) -> Stack:
@@ -38,7 +38,7 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
 
 @pytest.fixture
 def delivery_records(mongodb_uri: str) -> Iterator[Callable[[], dict[str, str]]]:
-    """Reads which notification is in which state: {"<bookingId>:<version>:email": state}."""
+    """Reads the state of each notification: {"<bookingId>:<version>:email": state}."""
     with MongoClient(durable_uri(mongodb_uri)) as client:
         database: Database[dict[str, Any]] = client.get_default_database()
         yield lambda: {row["_id"]: row["state"] for row in database["notifications"].find()}

@@ -1,4 +1,4 @@
-"""The services as a user starts them: processes of their own, reached over HTTP and AMQP only."""
+"""The services as separate processes, accessed over HTTP and AMQP only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLE = {
 
 
 class Stack:
-    """`environment` goes to every service; each start of a service writes a log of its own."""
+    """`environment` is set for every service; each start of a service writes a separate log."""
 
     def __init__(
         self, amqp_uri: str, mongodb_uri: str, directory: Path, **environment: str
@@ -68,15 +68,15 @@ class Stack:
 
     def book(self, **fields: Any) -> str:
         """Book and return the id."""
-        answer = self.post(**fields)
-        assert answer.status_code == 201, answer.text
-        booking_id: str = answer.json()["booking"]["id"]
+        response = self.post(**fields)
+        assert response.status_code == 201, response.text
+        booking_id: str = response.json()["booking"]["id"]
         return booking_id
 
     def get(self, booking_id: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.url}/booking/{booking_id}", timeout=30)
-        assert answer.status_code == 200, answer.text
-        booking: dict[str, Any] = answer.json()
+        response = requests.get(f"{self.url}/booking/{booking_id}", timeout=30)
+        assert response.status_code == 200, response.text
+        booking: dict[str, Any] = response.json()
         return booking
 
     def decided(self, booking_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A gateway whose messages nobody takes: it says so, stores no more, and loses nothing."""
+"""A gateway that cannot publish rejects bookings above its limit and loses no accepted ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def broker_link(rabbit_node: RabbitNode) -> Iterator[Proxy]:
 def stack(
     make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, broker_link: Proxy
 ) -> Stack:
-    """A gateway alone, with the broker behind the link."""
+    """A gateway without services, connected to the broker through the proxy."""
     uri = amqp_uri.replace(amqp_uri.rpartition(":")[2].strip("/"), str(broker_link.port))
     stack = make_stack(uri, mongodb_uri, OUTBOX_MAX_PENDING=str(LIMIT))
     stack.start("gateway")
@@ -43,44 +43,46 @@ def has_broker(stack: Stack, state: str) -> bool:
     return bool(health["broker"] == state)
 
 
-def taken(amqp_uri: str, count: int) -> list[str]:
-    """Wait for so many requests, take them, and return whose they are."""
+def take_requests(amqp_uri: str, count: int) -> list[str]:
+    """Wait for `count` requests, take them and return their booking ids."""
     eventually(lambda: depth(amqp_uri, "booking_requests") == count)
     messages = [take(amqp_uri, "booking_requests") for _ in range(count)]
     return [body_of(message)["bookingId"] for message in messages if message]
 
 
-def test_what_the_broker_can_not_take_is_refused_and_what_was_accepted_arrives(
+def test_bookings_above_the_outbox_limit_are_rejected_and_accepted_ones_arrive(
     stack: Stack, broker_link: Proxy, amqp_uri: str
 ) -> None:
     broker_link.refuse()
-    answers = [stack.post() for _ in range(LIMIT + 10)]
-    assert Counter(answer.status_code for answer in answers) == {201: LIMIT, 503: 10}
-    for refused in answers[LIMIT:]:
-        assert refused.json()["code"] == "backlog_full"
-        assert refused.headers["Retry-After"] == "5"
-    accepted = sorted(answer.json()["booking"]["id"] for answer in answers[:LIMIT])
+    responses = [stack.post() for _ in range(LIMIT + 10)]
+    assert Counter(response.status_code for response in responses) == {201: LIMIT, 503: 10}
+    for rejected in responses[LIMIT:]:
+        assert rejected.json()["code"] == "backlog_full"
+        assert rejected.headers["Retry-After"] == "5"
+    accepted = sorted(response.json()["booking"]["id"] for response in responses[:LIMIT])
     listed = requests.get(f"{stack.url}/bookings/?limit=100", timeout=30).json()
     assert sorted(booking["id"] for booking in listed) == accepted
 
     broker_link.restore()
-    assert sorted(taken(amqp_uri, LIMIT)) == accepted
+    assert sorted(take_requests(amqp_uri, LIMIT)) == accepted
     assert stack.post().status_code == 201
 
 
-def test_a_crowd_does_not_get_past_the_limit_by_more_than_what_is_in_hand(
+def test_concurrent_bookings_exceed_the_limit_only_by_those_in_flight(
     stack: Stack, broker_link: Proxy, amqp_uri: str
 ) -> None:
     broker_link.freeze()
     pool = eventlet.GreenPool(16)
-    answers = list(pool.imap(lambda _: stack.post(), range(LIMIT + 50)))
-    accepted = [answer.json()["booking"]["id"] for answer in answers if answer.status_code == 201]
-    refused = [answer.json()["code"] for answer in answers if answer.status_code != 201]
-    assert set(refused) == {"backlog_full"}
+    responses = list(pool.imap(lambda _: stack.post(), range(LIMIT + 50)))
+    accepted = [
+        response.json()["booking"]["id"] for response in responses if response.status_code == 201
+    ]
+    rejected = [response.json()["code"] for response in responses if response.status_code != 201]
+    assert set(rejected) == {"backlog_full"}
     assert LIMIT <= len(accepted) < LIMIT + 16
 
     broker_link.restore()
-    # What was on the frozen link may arrive besides what is sent in its place.
+    # Messages in flight on the frozen connection may arrive besides their republished copies.
     arrived = set()
 
     def has_all() -> bool:

@@ -1,4 +1,4 @@
-"""The services on a broker where each has a user of its own, as in docker-compose.yml."""
+"""The services on a broker with one user per service, as in docker-compose.yml."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Operation = Callable[[StdChannel], Any]
 
 
 class GuardedNode(RabbitNode):
-    """Has the users, permissions and queues of a deployment."""
+    """A broker with the users, permissions and queues of a deployment."""
 
     credentials = "gateway:gateway-password"
 
@@ -67,7 +67,7 @@ def stack(make_stack: Callable[..., Stack], node: GuardedNode, mongodb_uri: str)
         node.uri,
         mongodb_uri,
         STAFF_API_KEY=STAFF["Authorization"].split()[1],
-        WEBHOOK_URL="http://127.0.0.1:1/",  # nobody is there
+        WEBHOOK_URL="http://127.0.0.1:1/",  # nothing listens there
         WEBHOOK_SECRET="secret-of-webhooks",
         WEBHOOK_RETRY_TTL_SECONDS="1",
     )
@@ -83,13 +83,13 @@ def free_slots(stack: Stack) -> requests.Response:
     return requests.get(f"{stack.url}/slots?date={day}", timeout=30)
 
 
-def refusals(node: GuardedNode) -> list[str]:
+def access_refusals(node: GuardedNode) -> list[str]:
     text = "".join(path.read_text() for path in (node.directory / "logs").glob("*.log"))
     return [line for line in text.splitlines() if "refused for user" in line]
 
 
 def test_every_service_works_with_its_own_user(stack: Stack, node: GuardedNode) -> None:
-    before = len(refusals(node))
+    before = len(access_refusals(node))
     rejected, confirmed = stack.book(), stack.book(date=to_wire(TOMORROW))
     assert stack.decided(rejected)["status"] == "rejected"
     assert stack.decided(confirmed)["status"] == "confirmed"
@@ -97,23 +97,23 @@ def test_every_service_works_with_its_own_user(stack: Stack, node: GuardedNode) 
     assert cancelled.json()["status"] == "cancelled"
     for event in (f"{rejected}:2", f"{confirmed}:3"):
         eventually(lambda event=event: f"event_id={event}" in stack.logs("notification_service"))
-    assert refusals(node)[before:] == []
+    assert access_refusals(node)[before:] == []
 
 
-def test_an_event_for_a_receiver_that_is_away_waits(stack: Stack, node: GuardedNode) -> None:
+def test_an_event_for_an_unavailable_endpoint_is_retried(stack: Stack, node: GuardedNode) -> None:
     stack.decided(stack.book())
     retry = topology.WEBHOOK.retry_name(1)
     eventually(lambda: depth(uri_of(node, "gateway"), retry) > 0)
 
 
-def test_staff_replay_a_dead_letter_with_the_gateways_user(stack: Stack, node: GuardedNode) -> None:
+def test_dead_letters_are_replayed_with_the_gateway_user(stack: Stack, node: GuardedNode) -> None:
     with Connection(uri_of(node, "gateway")) as connection:
         message = amqp.Message(b"not JSON", content_type="application/json")
         connection.default_channel.basic_publish(message, routing_key="booking_requests")
     dead = topology.BOOKING_REQUESTS.dead_letter
     eventually(lambda: depth(node.uri, dead) == 1)
-    told = dead_letters(node, "replay", "--all")
-    assert "1" in told
+    output = dead_letters(node, "replay", "--all")
+    assert "1" in output
     eventually(lambda: depth(node.uri, dead) == 1)
     assert "1 dead letters" in dead_letters(node, "list")
     dead_letters(node, "drop", "--all", "--yes")
@@ -129,7 +129,7 @@ def dead_letters(node: GuardedNode, *arguments: str) -> str:
     return done.stdout
 
 
-def test_a_queue_that_was_deleted_is_declared_by_its_owner(stack: Stack, node: GuardedNode) -> None:
+def test_a_deleted_queue_is_declared_by_its_owner(stack: Stack, node: GuardedNode) -> None:
     with Connection(uri_of(node, "booking_service")) as connection:
         for queue in topology.BOOKING_REQUESTS.queues([1, 2]):
             connection.default_channel.queue_delete(queue.name)
@@ -137,7 +137,7 @@ def test_a_queue_that_was_deleted_is_declared_by_its_owner(stack: Stack, node: G
 
 
 def call(method: str) -> Operation:
-    """A request over RPC, of a sender who waits for no answer."""
+    """An operation that sends an RPC request without waiting for the reply."""
     message = amqp.Message(b"{}", content_type="application/json", reply_to=str(uuid.uuid4()))
 
     def publish(channel: StdChannel) -> None:
@@ -163,8 +163,8 @@ def bind(routing_key: str) -> Operation:
     return listen
 
 
-#: What each service has no business with.
-REFUSED = [
+#: Operations that each service must not perform.
+FORBIDDEN = [
     ("gateway", read("booking_requests")),
     ("gateway", read("notification_service.email")),
     ("gateway", read("rpc-booking_service")),
@@ -189,16 +189,18 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("user", "operation"), REFUSED)
-def test_a_service_is_refused_what_is_anothers(
+@pytest.mark.parametrize(("user", "operation"), FORBIDDEN)
+def test_a_service_cannot_access_resources_of_another(
     node: GuardedNode, user: str, operation: Operation
 ) -> None:
     with Connection(uri_of(node, user)) as connection, pytest.raises(amqp.exceptions.AccessRefused):
         operation(connection.default_channel)
 
 
-def test_an_rpc_request_past_the_exchange_runs_nothing(stack: Stack, node: GuardedNode) -> None:
-    """Whoever may publish to a queue directly can't choose a method."""
+def test_an_rpc_request_bypassing_the_exchange_runs_nothing(
+    stack: Stack, node: GuardedNode
+) -> None:
+    """Publishing directly to the queue cannot select a method."""
     booking_id = stack.book(date=to_wire(TOMORROW))
     assert stack.decided(booking_id)["status"] == "confirmed"
     body = json.dumps({"args": [booking_id], "kwargs": {}})

@@ -1,4 +1,4 @@
-"""Cancelling and rescheduling as a patient does it, and what they are told."""
+"""Cancelling and rescheduling by patients, and the e-mails about it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def stack(
 
 
 def confirmed(stack: Stack, slot: str) -> tuple[str, str]:
-    """Book a slot; the path of the booking, and its token."""
+    """Book a slot, wait for the confirmation, and return the URL of the booking and its token."""
     booking = stack.post(date=slot).json()["booking"]
     assert stack.decided(booking["id"])["status"] == "confirmed"
     return f"{stack.url}/booking/{booking['id']}", booking["manageToken"]
@@ -61,50 +61,50 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def free(stack: Stack) -> list[str]:
-    answer = requests.get(f"{stack.url}/slots?date={TOMORROW.date()}", timeout=30)
-    assert answer.status_code == 200, answer.text
-    starts: list[str] = answer.json()
+def free_slots(stack: Stack) -> list[str]:
+    response = requests.get(f"{stack.url}/slots?date={TOMORROW.date()}", timeout=30)
+    assert response.status_code == 200, response.text
+    starts: list[str] = response.json()
     return starts
 
 
-def test_a_patient_moves_and_then_cancels_an_appointment_and_gets_a_letter_of_each_step(
+def test_a_patient_gets_an_email_for_confirmation_rescheduling_and_cancellation(
     stack: Stack, mailbox: Mailbox
 ) -> None:
     slot = to_wire(TOMORROW)
-    assert slot in free(stack)
+    assert slot in free_slots(stack)
     url, token = confirmed(stack, slot)
-    assert slot not in free(stack)
+    assert slot not in free_slots(stack)
     eventually(lambda: len(mailbox.letters()) == 1)
 
     moved = change(f"{url}/reschedule", token, date=to_wire(LATER))
     assert (moved.status_code, moved.json()["date"]) == (200, to_wire(LATER))
     assert requests.get(url, headers=bearer(token), timeout=30).json() == moved.json()
-    assert slot in free(stack)
+    assert slot in free_slots(stack)
     eventually(lambda: len(mailbox.letters()) == 2)
 
     cancelled = change(f"{url}/cancel", token)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     assert change(f"{url}/cancel", token).json() == cancelled.json()
     eventually(lambda: len(mailbox.letters()) == 3)
-    assert [letter["Subject"] for letter in mailbox.letters()] == [
+    assert [email["Subject"] for email in mailbox.letters()] == [
         "Su cita está confirmada",
         "Su cita ha cambiado de fecha",
         "Su cita está anulada",
     ]
 
 
-def test_a_slot_that_is_taken_can_not_be_moved_to(stack: Stack) -> None:
+def test_rescheduling_to_a_taken_slot_is_rejected(stack: Stack) -> None:
     confirmed(stack, to_wire(LATER))
     url, token = confirmed(stack, to_wire(TOMORROW))
-    answer = change(f"{url}/reschedule", token, date=to_wire(LATER))
-    assert (answer.status_code, answer.json()["reason"]) == (409, "slot_full")
+    response = change(f"{url}/reschedule", token, date=to_wire(LATER))
+    assert (response.status_code, response.json()["reason"]) == (409, "slot_full")
     assert requests.get(url, timeout=30).json()["date"] == to_wire(TOMORROW)
     assert change(f"{url}/cancel", "wrong").status_code == 403
     assert change(f"{url}/cancel", "the-key-of-the-staff").json()["reason"] == "cancelled_by_clinic"
 
 
-def test_with_the_service_away_bookings_are_taken_and_changes_are_not(
+def test_without_the_booking_service_only_new_bookings_are_accepted(
     make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri)
@@ -112,9 +112,9 @@ def test_with_the_service_away_bookings_are_taken_and_changes_are_not(
     eventually(stack.is_ready)
     booking = stack.post(date=to_wire(TOMORROW)).json()["booking"]
     url = f"{stack.url}/booking/{booking['id']}"
-    answer = change(f"{url}/cancel", booking["manageToken"])
-    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
-    assert answer.headers["Retry-After"] == "5"
+    response = change(f"{url}/cancel", booking["manageToken"])
+    assert (response.status_code, response.json()["code"]) == (503, "service_unavailable")
+    assert response.headers["Retry-After"] == "5"
     service = stack.start("booking_service")
     eventually(lambda: change(f"{url}/cancel", booking["manageToken"]).status_code == 200)
     service.stop()
@@ -131,7 +131,7 @@ service.reschedule_booking("{id}", "{later}")
 """
 
 
-def test_nameko_shell_does_the_same(stack: Stack, amqp_uri: str, tmp_path: Path) -> None:
+def test_nameko_shell_reschedules_and_cancels(stack: Stack, amqp_uri: str, tmp_path: Path) -> None:
     url, _ = confirmed(stack, to_wire(TOMORROW))
     booking_id = url.rpartition("/")[2]
     shell = subprocess.run(

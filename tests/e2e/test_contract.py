@@ -1,5 +1,5 @@
-"""Schemathesis reads `/openapi.json` of a running gateway and sends what it makes of it: valid and
-invalid requests, and chains of them. It runs in a process of its own, without eventlet."""
+"""Schemathesis generates valid, invalid and chained requests from `/openapi.json` of a running
+gateway. It runs in a separate process, without eventlet."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.conftest import eventually
 from tests.e2e.stack import Stack
 
 KEY = "the-key-of-the-staff"
-EXAMPLES = 10  # for each operation and phase, besides the edge cases that it always tries
+EXAMPLES = 10  # for each operation and phase, besides the edge cases that are always tested
 
-#: What else there is to check holds. This does not, since JSON Schema can't say all that a name, an
-#: e-mail address or a cursor has to be.
-UNKEPT = "positive_data_acceptance"
+#: The only check that fails, because JSON Schema cannot express all rules for names, e-mail
+#: addresses and cursors.
+EXCLUDED_CHECK = "positive_data_acceptance"
 
 ACCEPTED_ONCE = {
     "POST /book",
@@ -38,12 +38,12 @@ ACCEPTED_ONCE = {
 }
 
 
-def explored(url: str, directory: Path) -> tuple[str, dict[str, Any]]:
-    """What it printed, and its report."""
+def run_schemathesis(url: str, directory: Path) -> tuple[str, dict[str, Any]]:
+    """Run Schemathesis and return its output and its report."""
     report = directory / "report.json"
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"]
     command += ["--generation-deterministic", "--max-examples", str(EXAMPLES), "--no-color"]
-    command += ["--header", f"Authorization: Bearer {KEY}", "--exclude-checks", UNKEPT]
+    command += ["--header", f"Authorization: Bearer {KEY}", "--exclude-checks", EXCLUDED_CHECK]
     command += ["--report", "json", "--report-json-path", str(report)]
     environment = {"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore"}
     run = subprocess.run(
@@ -52,7 +52,7 @@ def explored(url: str, directory: Path) -> tuple[str, dict[str, Any]]:
     return run.stdout + run.stderr, json.loads(report.read_text())
 
 
-def test_the_gateway_keeps_its_contract_whatever_it_is_sent(
+def test_the_gateway_conforms_to_its_openapi_document(
     make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, tmp_path: Path
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, STAFF_API_KEY=KEY)
@@ -60,11 +60,11 @@ def test_the_gateway_keeps_its_contract_whatever_it_is_sent(
     stack.start("booking_service")
     eventually(stack.is_ready)
     eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
-    output, report = explored(stack.url, tmp_path)
+    output, report = run_schemathesis(stack.url, tmp_path)
     assert report["exit_code"] == 0, output
     assert {phase["status"] for phase in report["phases"].values()} == {"success"}
-    # All but `/openapi.json`, which it leaves out, have answered something else than a refusal. To
-    # ids of bookings it finds its way by the links of `POST /book`, which it does not count.
+    # Every operation but `/openapi.json`, which it omits, has had a successful response. It gets
+    # booking ids from the links of `POST /book`, which are not part of its rates.
     rates = report["valid_rates"]
     assert _has_answered(stack, route="/booking/<booking_id>", method="GET", status="200")
     assert {name for name in rates if _accepted(rates[name])} >= ACCEPTED_ONCE

@@ -1,5 +1,5 @@
-"""A booking followed through all logs, and nobody's name in any of them; and what the gateway does
-at its edges: its end, and bodies in chunks."""
+"""Tracing a booking through all logs, absence of personal data, and the gateway's shutdown and
+chunked request bodies."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ MakeStack = Callable[..., Stack]
 
 STAFF_KEY = "a-staff-key-of-the-tests"
 NAME = "Canario Azul"
-#: The mail server of the tests refuses whoever has that name.
-REFUSED, TAKEN = "refused@jaula.example", "canario.azul@jaula.example"
+#: The mail server of the tests rejects recipients with this name.
+REJECTED_ADDRESS, ACCEPTED_ADDRESS = "refused@jaula.example", "canario.azul@jaula.example"
 SECRETS = ("Canario", "Azul", "canario", "jaula", "refused@")
 DEAD_LETTERS = ("booking_dead_letter", "notification_service.email.dead_letter")
 
@@ -57,61 +57,62 @@ def mongo(tmp_path: Path) -> Iterator[Backend]:
 
 
 def booked(stack: Stack, headers: dict[str, str] | None = None, **fields: Any) -> str:
-    answer = requests.post(f"{stack.url}/book", json=EXAMPLE | fields, headers=headers, timeout=30)
-    assert answer.status_code == 201, answer.text
-    booking_id: str = answer.json()["booking"]["id"]
+    response = requests.post(
+        f"{stack.url}/book", json=EXAMPLE | fields, headers=headers, timeout=30
+    )
+    assert response.status_code == 201, response.text
+    booking_id: str = response.json()["booking"]["id"]
     return booking_id
 
 
 def entries(logs: str) -> list[dict[str, Any]]:
-    """What our services logged as JSON, in the order of time. What begins as JSON is JSON."""
+    """The JSON log entries of our services by time; every line starting with "{" must be JSON."""
     found = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
     return sorted(found, key=lambda entry: str(entry["time"]))
 
 
-def life(stack: Stack, booking_id: str) -> list[tuple[str, str]]:
-    """What one grep for a booking shows: sentence and request of each line. The mail server that
-    is simulated by a line is no service of ours."""
+def trace(stack: Stack, booking_id: str) -> list[tuple[str, str]]:
+    """Message and request id of each log line about a booking, except for simulated e-mails."""
     grep = [line for line in stack.logs().splitlines() if booking_id in line]
     found = entries("\n".join(line for line in grep if "(simulated)" not in line))
     return [(entry["message"], entry.get("request_id", "")) for entry in found]
 
 
-def has_ended(stack: Stack, booking_id: str) -> bool:
-    return len(life(stack, booking_id)) >= 3
+def is_notified(stack: Stack, booking_id: str) -> bool:
+    return len(trace(stack, booking_id)) >= 3
 
 
-def test_one_grep_shows_the_life_of_a_booking(
+def test_a_booking_can_be_traced_through_all_logs_by_its_id(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
 ) -> None:
-    # With a check that takes a while, no decision is logged before the acceptance.
+    # With a slow check, no decision is logged before the acceptance.
     stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json", AVAILABILITY_DELAY_SECONDS="0.5")
     stack.start_all()
-    followed = booked(stack, {"X-Request-ID": "follow-me.1"})
+    traced = booked(stack, {"X-Request-ID": "follow-me.1"})
     others = [booked(stack), booked(stack, {"X-Request-ID": "follow-me.2"})]
-    for booking_id in (followed, *others):
-        eventually(partial(has_ended, stack, booking_id))
-    assert life(stack, followed) == [
+    for booking_id in (traced, *others):
+        eventually(partial(is_notified, stack, booking_id))
+    assert trace(stack, traced) == [
         ("booking accepted", "follow-me.1"),
         ("booking decided: rejected", "follow-me.1"),
         ("patient notified", "follow-me.1"),
     ]
-    # Who sent no request id was given one, which leads from end to end as well.
-    sentences, ids = zip(*life(stack, others[0]), strict=True)
+    # A request without an id gets one, which is propagated as well.
+    sentences, ids = zip(*trace(stack, others[0]), strict=True)
     assert sentences == ("booking accepted", "booking decided: rejected", "patient notified")
     assert len(set(ids)) == 1
-    assert {request_id for _, request_id in life(stack, others[1])} == {"follow-me.2"}
+    assert {request_id for _, request_id in trace(stack, others[1])} == {"follow-me.2"}
 
 
-def test_a_booking_that_is_tried_again_keeps_its_request(
+def test_a_retried_booking_keeps_its_request_id(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json", AVAILABILITY_FAILURE_RATE="1")
     stack.start_all()
     booking_id = booked(stack, {"X-Request-ID": "follow-me.1"})
     eventually(lambda: depth(amqp_uri, DEAD_LETTERS[0]) == 1)
-    eventually(lambda: len(life(stack, booking_id)) == 2)
-    assert life(stack, booking_id) == [
+    eventually(lambda: len(trace(stack, booking_id)) == 2)
+    assert trace(stack, booking_id) == [
         ("booking accepted", "follow-me.1"),
         ("booking needs attention", "follow-me.1"),
     ]
@@ -124,7 +125,7 @@ def test_a_booking_that_is_tried_again_keeps_its_request(
     assert "Traceback" not in stack.logs("booking_service")
 
 
-def test_a_booking_made_over_rpc_is_followed_by_its_id_alone(
+def test_a_booking_created_over_rpc_is_traced_by_its_id(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, config: dict[str, Any]
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json")
@@ -133,7 +134,7 @@ def test_a_booking_made_over_rpc_is_followed_by_its_id_alone(
     with ServiceRpcProxy("booking_service", config, timeout=30) as rpc:
         booking_id = rpc.create_booking(**EXAMPLE)["id"]
     eventually(lambda: "patient notified" in stack.logs("notification_service"))
-    assert life(stack, booking_id) == [
+    assert trace(stack, booking_id) == [
         ("booking accepted", ""),
         ("booking decided: rejected", ""),
         ("patient notified", ""),
@@ -144,7 +145,7 @@ def test_a_booking_made_over_rpc_is_followed_by_its_id_alone(
 
 
 class Monitors:
-    """Starts the nameko services of a stack with a monitor each, and reads all metrics."""
+    """Starts the nameko services of a stack with health servers and reads all metrics."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -158,13 +159,13 @@ class Monitors:
 
     def texts(self) -> list[str]:
         ports = [self._stack.port, *self._ports.values()]
-        headers = {"Authorization": f"Bearer {STAFF_KEY}"}  # the gateway's are for staff only
-        answers = [
+        headers = {"Authorization": f"Bearer {STAFF_KEY}"}  # required by the gateway
+        responses = [
             requests.get(f"http://127.0.0.1:{port}/metrics", headers=headers, timeout=10)
             for port in ports
         ]
-        assert [answer.status_code for answer in answers] == [200] * len(ports)
-        return [answer.text for answer in answers]
+        assert [response.status_code for response in responses] == [200] * len(ports)
+        return [response.text for response in responses]
 
     def _is_ready(self, port: int) -> bool:
         try:
@@ -173,28 +174,28 @@ class Monitors:
             return False
 
 
-def looked_at(amqp_uri: str, queue: str) -> list[Message]:
-    """Every message of a queue, which stays in it."""
+def peek(amqp_uri: str, queue: str) -> list[Message]:
+    """Read all messages of a queue without removing them."""
     with Connection(amqp_uri) as connection:
         channel = connection.default_channel
         found = []
-        with suppress(NotFound, InternalError):  # no such queue yet
+        with suppress(NotFound, InternalError):  # the queue does not exist yet
             while (message := channel.basic_get(queue)) is not None:
                 found.append(channel.message_to_python(message))
         return found
 
 
-def assert_holds_nobody(text: str) -> None:
+def assert_is_anonymous(text: str) -> None:
     for secret in SECRETS:
         assert secret not in text
 
 
-def assert_name_nobody(messages: list[Message]) -> None:
+def assert_messages_are_anonymous(messages: list[Message]) -> None:
     for message in messages:
-        assert_holds_nobody(f"{message.body!r} {message.headers} {message.properties}")
+        assert_is_anonymous(f"{message.body!r} {message.headers} {message.properties}")
 
 
-def test_nobody_is_named_anywhere_also_when_things_fail(
+def test_logs_messages_and_metrics_contain_no_personal_data(
     make_stack: MakeStack, amqp_uri: str, mongo: Backend, mailbox: Mailbox
 ) -> None:
     stack = make_stack(
@@ -209,43 +210,43 @@ def test_nobody_is_named_anywhere_also_when_things_fail(
     eventually(stack.is_ready)
     monitors = Monitors(stack)
 
-    # The request waits for its worker.
-    stuck = booked(stack, patientName=NAME, patientEmail=TAKEN)
-    waiting = eventually(lambda: looked_at(amqp_uri, "booking_requests"))
-    assert_name_nobody(waiting)
+    # The request stays in the queue.
+    undecided = booked(stack, patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
+    waiting = eventually(lambda: peek(amqp_uri, "booking_requests"))
+    assert_messages_are_anonymous(waiting)
 
-    # Each check fails.
+    # Every check fails.
     broken = monitors.start("booking_service", AVAILABILITY_FAILURE_RATE="1")
-    eventually(lambda: stack.get(stuck)["attention"])
-    (dead_lettered,) = eventually(lambda: looked_at(amqp_uri, DEAD_LETTERS[0]))
+    eventually(lambda: stack.get(undecided)["attention"])
+    (dead_lettered,) = eventually(lambda: peek(amqp_uri, DEAD_LETTERS[0]))
     assert dead_lettered.headers["x-error-code"] == "check_unavailable"
-    assert_name_nobody([dead_lettered])
-    assert_holds_nobody("".join(monitors.texts()))
+    assert_messages_are_anonymous([dead_lettered])
+    assert_is_anonymous("".join(monitors.texts()))
     broken.stop()
 
-    # One letter is taken and one refused.
+    # One e-mail is accepted and one rejected.
     monitors.start("booking_service")
     monitors.start("notification_service")
     with subscriber(amqp_uri, "booking_notifications") as received:
-        booked(stack, patientName=NAME, patientEmail=TAKEN)
-        booked(stack, patientName=NAME, patientEmail=REFUSED)
-        (refused,) = eventually(lambda: looked_at(amqp_uri, DEAD_LETTERS[1]))
+        booked(stack, patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
+        booked(stack, patientName=NAME, patientEmail=REJECTED_ADDRESS)
+        (rejected,) = eventually(lambda: peek(amqp_uri, DEAD_LETTERS[1]))
         eventually(mailbox.letters)
         events = eventually(received)
-    assert refused.headers["x-error-code"] == "recipient_rejected"
-    assert_name_nobody([refused, *events])
+    assert rejected.headers["x-error-code"] == "recipient_rejected"
+    assert_messages_are_anonymous([rejected, *events])
 
-    # The database goes away for a moment, with bookings on their way and others refused.
-    ids = book_at_once(stack, 20, patientName=NAME, patientEmail=TAKEN)
+    # The database is down for a moment, with some bookings in flight and others rejected.
+    ids = book_at_once(stack, 20, patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
     mongo.stop()
-    answer = stack.post(patientName=NAME, patientEmail=TAKEN)
-    assert answer.status_code == 503
-    assert_holds_nobody(answer.text)
-    assert_holds_nobody(stack.post(patientName=NAME, patientEmail="canario@@jaula").text)
+    response = stack.post(patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
+    assert response.status_code == 503
+    assert_is_anonymous(response.text)
+    assert_is_anonymous(stack.post(patientName=NAME, patientEmail="canario@@jaula").text)
     eventually(
         lambda: "DatabaseUnavailable" in stack.logs() or "database_unavailable" in stack.logs()
     )
-    assert_holds_nobody("".join(monitors.texts()))
+    assert_is_anonymous("".join(monitors.texts()))
     mongo.start()
     for booking_id in ids:
         stack.decided(booking_id)
@@ -253,15 +254,15 @@ def test_nobody_is_named_anywhere_also_when_things_fail(
 
     logs = stack.logs()
     assert len(entries(logs)) > 40
-    assert_holds_nobody(logs)
+    assert_is_anonymous(logs)
     texts = monitors.texts()
     assert all("clinic_" in text for text in texts)
-    assert_holds_nobody("".join(texts))
+    assert_is_anonymous("".join(texts))
     for queue in DEAD_LETTERS:
-        assert_name_nobody(looked_at(amqp_uri, queue))
+        assert_messages_are_anonymous(peek(amqp_uri, queue))
 
 
-def test_lines_of_our_services_are_json(
+def test_log_lines_of_our_services_are_json(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, LOG_FORMAT="json")
@@ -270,26 +271,26 @@ def test_lines_of_our_services_are_json(
     eventually(lambda: "patient notified" in stack.logs("notification_service"))
     for name in ("gateway", "booking_service", "notification_service"):
         lines = stack.logs(name).splitlines()
-        told = [line for line in lines if line.startswith("{")]
-        assert told
-        for entry in entries("\n".join(told)):
+        json_lines = [line for line in lines if line.startswith("{")]
+        assert json_lines
+        for entry in entries("\n".join(json_lines)):
             assert {"time", "level", "logger", "message"} <= set(entry)
-        # What is no JSON comes from before logging was set up.
+        # Other lines would be written before the configuration of logging.
         assert [line for line in lines if not line.startswith("{")] == []
 
 
-# --- the gateway's end
+# --- shutdown of the gateway
 
 
-def test_a_gateway_that_is_told_to_end_sends_first_what_it_has_accepted(
+def test_a_terminated_gateway_first_publishes_accepted_bookings(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, broker_link: Proxy
 ) -> None:
     uri = f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
-    # No sweep would send them within the life of this test.
+    # No recovery scan would send them during this test.
     stack = make_stack(uri, mongodb_uri, OUTBOX_HEARTBEAT_TIMEOUT_SECONDS="600")
     gateway = stack.start("gateway")
     eventually(lambda: stack.is_ready() and broker(stack) == "up")
-    # A broker that is silent for the moment keeps the relay busy with the first of them.
+    # The frozen broker keeps the relay busy with the first message.
     broker_link.freeze()
     ids = book_at_once(stack, 30)
     assert depth(amqp_uri, "booking_requests") == 0
@@ -297,7 +298,7 @@ def test_a_gateway_that_is_told_to_end_sends_first_what_it_has_accepted(
     eventlet.sleep(1)
     broker_link.restore()
     eventually(lambda: not gateway.is_alive())
-    waiting = looked_at(amqp_uri, "booking_requests")
+    waiting = peek(amqp_uri, "booking_requests")
     assert sorted(json.loads(each.body)["bookingId"] for each in waiting) == sorted(ids)
 
 
@@ -306,7 +307,7 @@ def broker(stack: Stack) -> str:
     return state
 
 
-def test_a_gateway_that_is_told_to_end_at_once_has_sent_all(
+def test_a_gateway_terminated_right_after_bookings_has_published_all(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_HEARTBEAT_TIMEOUT_SECONDS="600")
@@ -329,7 +330,7 @@ def gateway(make_stack: MakeStack, amqp_uri: str, mongodb_uri: str) -> Stack:
 
 
 def posted_in_chunks(stack: Stack, chunks: list[bytes]) -> tuple[int, str]:
-    """Status and head of the answer to a body that is sent piece by piece, of no told length."""
+    """Status and text of the response to a chunked request body of undeclared length."""
     head = (
         b"POST /book HTTP/1.1\r\nHost: clinic\r\nContent-Type: application/json\r\n"
         b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
@@ -338,37 +339,37 @@ def posted_in_chunks(stack: Stack, chunks: list[bytes]) -> tuple[int, str]:
     with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as client:
         for piece in (head, *pieces, b"0\r\n\r\n"):
             client.sendall(piece)
-        answer = b""
+        response = b""
         while data := client.recv(65536):
-            answer += data
-    text = answer.decode()
+            response += data
+    text = response.decode()
     return int(text.split(" ", 2)[1]), text
 
 
-def test_a_small_body_in_chunks_is_a_booking(gateway: Stack) -> None:
+def test_a_small_chunked_body_is_accepted(gateway: Stack) -> None:
     body = json.dumps(EXAMPLE).encode()
-    status, answer = posted_in_chunks(gateway, [body[:10], body[10:11], body[11:]])
+    status, response = posted_in_chunks(gateway, [body[:10], body[10:11], body[11:]])
     assert status == 201
-    assert '"status":"pending"' in answer
+    assert '"status":"pending"' in response
 
 
-def test_a_body_in_chunks_that_is_too_large_is_refused(gateway: Stack) -> None:
+def test_a_chunked_body_that_is_too_large_is_rejected(gateway: Stack) -> None:
     padding = b" " * 4096
     body = json.dumps(EXAMPLE).encode()
-    status, answer = posted_in_chunks(gateway, [body, *[padding] * 5])
+    status, response = posted_in_chunks(gateway, [body, *[padding] * 5])
     assert status == 413
-    assert "application/problem+json" in answer
-    assert "x-content-type-options: nosniff" in answer.lower()
+    assert "application/problem+json" in response
+    assert "x-content-type-options: nosniff" in response.lower()
     assert requests.get(f"{gateway.url}/bookings/", timeout=30).json() == []
 
 
-def test_the_gateway_answers_on_after_a_body_that_was_too_large(gateway: Stack) -> None:
+def test_the_gateway_keeps_serving_after_a_body_that_was_too_large(gateway: Stack) -> None:
     body = b"x" * 100_000
-    answer = requests.post(
+    response = requests.post(
         f"{gateway.url}/book",
         data=body,
         headers={"Content-Type": "application/json", "X-Request-ID": "r-1"},
         timeout=30,
     )
-    assert (answer.status_code, answer.headers["X-Request-ID"]) == (413, "r-1")
+    assert (response.status_code, response.headers["X-Request-ID"]) == (413, "r-1")
     assert gateway.post().status_code == 201

@@ -1,4 +1,4 @@
-"""Many bookings at once, and several processes that share the work."""
+"""Concurrent bookings, and several processes that share the work."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_racing_requests_fill_a_slot_exactly(
         assert "booking decided" in stack.logs(log)
 
 
-def test_a_hundred_checks_run_at_once_and_rpc_answers_beside_them(
+def test_a_hundred_checks_run_concurrently_and_do_not_block_rpc(
     make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, config: dict[str, Any]
 ) -> None:
     stack = make_stack(
@@ -60,18 +60,18 @@ def test_a_hundred_checks_run_at_once_and_rpc_answers_beside_them(
     with ServiceRpcProxy("booking_service", config, timeout=60) as rpc:
         rpc.list_bookings(limit=1)
         ids = book_at_once(stack, 100)
-        answers = []
+        responses = []
         while rpc.get_booking(ids[-1])["status"] == "pending":
             before = time.monotonic()
             rpc.get_booking(ids[0])
-            answers.append(time.monotonic() - before)
+            responses.append(time.monotonic() - before)
     after = [stack.decided(booking_id) for booking_id in ids]
     decided_at = [datetime.fromisoformat(each["updatedAt"]) for each in after]
-    # Each check takes the same time. So if the last one ended less than that after the first,
-    # it had begun before the first one ended: all of them were in flight together.
+    # All checks take the same time. If the last one ended within that time of the first, it began
+    # before the first one ended, so that all of them were in flight together.
     assert max(decided_at) - min(decided_at) < timedelta(seconds=CHECK_SECONDS)
-    # An RPC call that had to wait for a worker of the checks would wait for the rest of one.
-    assert statistics.median(answers) < CHECK_SECONDS / 10
+    # An RPC call waiting for a worker would take as long as the rest of a check.
+    assert statistics.median(responses) < CHECK_SECONDS / 10
 
 
 @pytest.fixture
@@ -82,12 +82,12 @@ def mailbox(tmp_path: Path) -> Any:
 
 
 def _shares(stack: Stack, logs: tuple[str, ...]) -> list[int] | None:
-    """How many letters each process sent, once all are accounted for."""
+    """The number of e-mails that each process sent, once all were sent."""
     shares = [stack.logs(log).count("patient notified") for log in logs]
     return shares if sum(shares) == 60 else None
 
 
-def test_several_notifiers_share_the_work_and_mail_nobody_twice(
+def test_several_notifiers_share_the_work_and_send_no_duplicate_emails(
     make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, mailbox: Mailbox
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, SMTP_HOST="127.0.0.1", SMTP_PORT=str(mailbox.port))
@@ -96,8 +96,8 @@ def test_several_notifiers_share_the_work_and_mail_nobody_twice(
     logs = ("notification_service.2", "notification_service.3")
     eventually(lambda: all("starting services" in stack.logs(log) for log in logs))
     ids = book_at_once(stack, 60)
-    letters = eventually(lambda: (found := mailbox.letters()) and len(found) >= 60 and found)
-    references = Counter(letter["Message-ID"] for letter in letters)
-    assert references == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
+    emails = eventually(lambda: (found := mailbox.letters()) and len(found) >= 60 and found)
+    message_ids = Counter(email["Message-ID"] for email in emails)
+    assert message_ids == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
     shares = eventually(lambda: _shares(stack, logs))
     assert min(shares) > 0

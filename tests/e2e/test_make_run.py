@@ -1,4 +1,4 @@
-"""`make run`, as somebody types it who has just cloned the repository."""
+"""`make run` in a freshly cloned repository."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class MakeRun:
                 start_new_session=True,
             )
 
-    def said(self) -> str:
+    def printed(self) -> str:
         return self.output.read_text()
 
     def decided(self, booking_id: str) -> str:
@@ -67,8 +67,8 @@ def start() -> Iterator[Callable[[MakeRun], subprocess.Popen[bytes]]]:
     def start_ready(run: MakeRun) -> subprocess.Popen[bytes]:
         process = run.start()
         started.append(process)
-        eventually(lambda: "Ready: " in run.said() or process.poll() is not None)
-        assert process.poll() is None, run.said()
+        eventually(lambda: "Ready: " in run.printed() or process.poll() is not None)
+        assert process.poll() is None, run.printed()
         return process
 
     yield start_ready
@@ -78,7 +78,7 @@ def start() -> Iterator[Callable[[MakeRun], subprocess.Popen[bytes]]]:
 
 
 def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> list[psutil.Process]:
-    """Signal the whole group as a terminal does; return what outlives it."""
+    """Signal the whole process group as a terminal does; return the surviving processes."""
     family = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, number)
     process.wait(60)
@@ -86,30 +86,30 @@ def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> list[
     return left
 
 
-def test_it_says_when_it_is_ready_and_the_curl_line_it_prints_works(
+def test_make_run_prints_a_working_curl_command_when_ready(
     tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
 ) -> None:
     run = MakeRun(tmp_path)
     process = start(run)
-    (line,) = [line for line in run.said().splitlines() if line.startswith("Try:")]
+    (line,) = [line for line in run.printed().splitlines() if line.startswith("Try:")]
     command = line.partition("curl")
-    answer = subprocess.run(
+    response = subprocess.run(
         ["bash", "-c", "".join(command[1:])], capture_output=True, text=True, check=True
     )
     assert run.url in line
-    assert '"status":"pending"' in answer.stdout
+    assert '"status":"pending"' in response.stdout
     if len(os.sched_getaffinity(0)) > 1 and not shutil.which("mongod"):
-        places = cpus(process, "gateway.asgi:app"), cpus(process, "secantusd-py")
-        assert [len(each) for each in places] == [1, 1]
-        assert places[0] != places[1]
+        affinities = cpus(process, "gateway.asgi:app"), cpus(process, "secantusd-py")
+        assert [len(each) for each in affinities] == [1, 1]
+        assert affinities[0] != affinities[1]
 
 
-def test_it_shows_a_key_of_the_staff_that_leaves_the_list_open(
+def test_make_run_prints_a_generated_staff_key(
     tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
 ) -> None:
     run = MakeRun(tmp_path, STAFF_API_KEY="")
     start(run)
-    found = re.search(r"^Staff: (\S+)  \(key: (\w+)\)$", run.said(), re.MULTILINE)
+    found = re.search(r"^Staff: (\S+)  \(key: (\w+)\)$", run.printed(), re.MULTILINE)
     assert found
     assert found[2] == (run.run_dir / "staff-key").read_text().strip()
     requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
@@ -128,7 +128,7 @@ def test_it_shows_a_key_of_the_staff_that_leaves_the_list_open(
 
 
 def cpus(run: subprocess.Popen[bytes], word: str) -> list[int]:
-    """On which CPUs the program may run that has the word in its command."""
+    """The CPU affinity of the program with this word in its command line."""
     family = psutil.Process(run.pid).children(recursive=True)
     named = (each for each in family if word in " ".join(each.cmdline()))
     allowed: list[int] = next(named).cpu_affinity()
@@ -138,23 +138,25 @@ def cpus(run: subprocess.Popen[bytes], word: str) -> list[int]:
 @pytest.mark.parametrize(
     ("host", "in_url"), [("localhost", "localhost"), ("::1", "[::1]"), ("0.0.0.0", "127.0.0.1")]
 )
-def test_it_says_the_url_of_the_host_it_was_given(
+def test_make_run_prints_the_url_of_the_given_host(
     host: str, in_url: str, tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
 ) -> None:
     run = MakeRun(tmp_path, HOST=host)
     start(run)
-    (url,) = [line.removeprefix("Ready: ") for line in run.said().splitlines() if "Ready: " in line]
+    (url,) = [
+        line.removeprefix("Ready: ") for line in run.printed().splitlines() if "Ready: " in line
+    ]
     assert url == f"http://{in_url}:{run.port}"
     assert requests.post(f"{url}/book", json=EXAMPLE, timeout=30).status_code == 201
 
 
-def test_a_second_run_finds_the_bookings_of_the_first_and_nothing_outlives_either(
+def test_bookings_survive_a_restart_and_no_process_outlives_make_run(
     tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
 ) -> None:
     run = MakeRun(tmp_path)
     first = start(run)
-    answer = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
-    booking_id = answer.json()["booking"]["id"]
+    response = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
+    booking_id = response.json()["booking"]["id"]
     assert run.decided(booking_id) == "rejected"
     assert end(first, signal.SIGINT) == []
     second = start(run)
@@ -162,7 +164,7 @@ def test_a_second_run_finds_the_bookings_of_the_first_and_nothing_outlives_eithe
     assert end(second, signal.SIGTERM) == []
 
 
-def test_a_crashed_service_is_started_again(
+def test_a_crashed_service_is_restarted(
     tmp_path: Path, start: Callable[[MakeRun], subprocess.Popen[bytes]]
 ) -> None:
     run = MakeRun(tmp_path)
@@ -171,9 +173,9 @@ def test_a_crashed_service_is_started_again(
     for service in ("booking_service.service", "notification_service.service"):
         (victim,) = [each for each in family if service in each.cmdline()]
         victim.kill()
-    answer = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
-    assert run.decided(answer.json()["booking"]["id"]) == "rejected"
-    eventually(lambda: "patient notified" in run.said())
+    response = requests.post(f"{run.url}/book", json=EXAMPLE, timeout=30)
+    assert run.decided(response.json()["booking"]["id"]) == "rejected"
+    eventually(lambda: "patient notified" in run.printed())
 
 
 @pytest.mark.parametrize(
@@ -186,21 +188,21 @@ def test_a_crashed_service_is_started_again(
         pytest.param({"HOST": "192.0.2.1"}, "192.0.2.1", id="not our host"),
     ],
 )
-def test_what_can_not_work_is_said_in_one_line(
+def test_an_invalid_setting_is_reported_in_one_line(
     tmp_path: Path, variables: dict[str, str], complaint: str
 ) -> None:
     run = MakeRun(tmp_path, **variables)
     process = run.start()
     assert process.wait(60) != 0
-    (line,) = [line for line in run.said().splitlines() if not line.startswith("make")]
+    (line,) = [line for line in run.printed().splitlines() if not line.startswith("make")]
     assert complaint in line
     assert "geheim" not in line
 
 
-def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupant:
         port = occupant.getsockname()[1]
         run = MakeRun(tmp_path, PORT=str(port))
         assert run.start().wait(60) != 0
-    (line,) = [line for line in run.said().splitlines() if not line.startswith("make")]
+    (line,) = [line for line in run.printed().splitlines() if not line.startswith("make")]
     assert f"Port {port} is taken" in line

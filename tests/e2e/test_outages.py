@@ -1,4 +1,4 @@
-"""What dies, hangs or is missing, and that nothing is lost by it."""
+"""Crashes, hangs and outages of services, broker and database lose nothing."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from tests.proxy import proxied
 
 pytestmark = pytest.mark.timeout(400)
 
-LedgerRows = Callable[[], dict[str, str]]
+DeliveryRecords = Callable[[], dict[str, str]]
 MakeStack = Callable[..., Stack]
 
 
 class Backend:
-    """A broker or database of the test's own, to be stopped and started at will."""
+    """A separate broker or database that the test can stop and start."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -81,16 +81,16 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
     yield from running_mailbox(directory)
 
 
-def all_decided_and_told(stack: Stack, ids: list[str], rows: LedgerRows) -> None:
+def assert_all_decided_and_notified(stack: Stack, ids: list[str], records: DeliveryRecords) -> None:
     versions = [stack.decided(booking_id)["version"] for booking_id in ids]
     assert versions == [2] * len(ids)
     expected = {f"{booking_id}:2:email": "sent" for booking_id in ids}
-    # A notifier that was killed while it sent is waited out for the length of its lease.
-    eventually(lambda: rows() == expected, 2 * PATIENCE_SECONDS)
+    # A notification of a killed notifier is sent after its lease expires.
+    eventually(lambda: records() == expected, 2 * PATIENCE_SECONDS)
 
 
-def test_bookings_are_accepted_without_a_broker_and_decided_when_it_is_back(
-    make_stack: MakeStack, mongodb_uri: str, broker: Backend, delivery_records: LedgerRows
+def test_bookings_made_during_a_broker_outage_are_decided_afterwards(
+    make_stack: MakeStack, mongodb_uri: str, broker: Backend, delivery_records: DeliveryRecords
 ) -> None:
     stack = make_stack(broker.uri, mongodb_uri)
     broker.start()
@@ -106,20 +106,20 @@ def test_bookings_are_accepted_without_a_broker_and_decided_when_it_is_back(
     assert health.status_code == 200
     assert stack.get(during[0])["status"] == "pending"
     broker.start()
-    all_decided_and_told(stack, [before, *during], delivery_records)
+    assert_all_decided_and_notified(stack, [before, *during], delivery_records)
 
 
-def test_services_start_before_their_broker_and_wait_for_it(
-    make_stack: MakeStack, mongodb_uri: str, broker: Backend, delivery_records: LedgerRows
+def test_services_started_before_their_broker_wait_for_it(
+    make_stack: MakeStack, mongodb_uri: str, broker: Backend, delivery_records: DeliveryRecords
 ) -> None:
     stack = make_stack(broker.uri, mongodb_uri)
     stack.start_all()
     booking_id = stack.book()
     broker.start()
-    all_decided_and_told(stack, [booking_id], delivery_records)
+    assert_all_decided_and_notified(stack, [booking_id], delivery_records)
 
 
-def test_services_start_before_their_database_and_wait_for_it(
+def test_services_started_before_their_database_wait_for_it(
     make_stack: MakeStack, amqp_uri: str, mongo: Backend
 ) -> None:
     stack = make_stack(amqp_uri, mongo.uri)
@@ -129,7 +129,7 @@ def test_services_start_before_their_database_and_wait_for_it(
     assert _status(stack, "/health/ready") == 503
     assert stack.post().status_code == 503
     mongo.start()
-    # A gateway that was just refused by its database asks it again a second later.
+    # The gateway retries its database a second after a failure.
     booking_id = eventually(lambda: (found := stack.post()).ok and found.json()["booking"]["id"])
     stack.decided(booking_id)
     assert all(service.is_alive() for service in services)
@@ -142,19 +142,19 @@ def _status(stack: Stack, path: str) -> int:
         return 0
 
 
-def test_a_database_that_is_away_for_a_while_parks_nothing(
+def test_a_database_outage_dead_letters_nothing(
     make_stack: MakeStack, amqp_uri: str, mongo: Backend
 ) -> None:
-    # The checks end while the database is away, and the retries of one second are many.
+    # The checks end while the database is down, and requests are retried every second.
     stack = make_stack(amqp_uri, mongo.uri, AVAILABILITY_DELAY_SECONDS="3")
     mongo.start()
     stack.start_all()
     ids = book_at_once(stack, 20)
     eventually(lambda: depth(amqp_uri, "booking_requests") == 0)
     mongo.stop()
-    refused = stack.post()
-    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
-    # More rounds than the attempts that a fault of the message would have.
+    rejected = stack.post()
+    assert (rejected.status_code, rejected.headers["Retry-After"]) == (503, "5")
+    # More retries than max_attempts.
     eventually(lambda: stack.logs("booking_service").count("(expected) error handling") > 80)
     mongo.start()
     for booking_id in ids:
@@ -162,21 +162,21 @@ def test_a_database_that_is_away_for_a_while_parks_nothing(
     assert depth(amqp_uri, "booking_dead_letter") == 0
 
 
-def test_a_booking_whose_gateway_died_before_publishing_is_decided(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: LedgerRows
+def test_a_booking_is_decided_if_its_gateway_crashed_before_publishing(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: DeliveryRecords
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri)
-    # Nobody listens on the discard port: the gateway stores the booking and can't publish it.
+    # Nothing listens on the discard port: the gateway stores the booking but can't publish it.
     gateway = stack.start("gateway", AMQP_URI="amqp://guest:guest@127.0.0.1:9/")
     eventually(stack.is_ready)
     booking_id = stack.book()
     gateway.kill()
     stack.start_all()
-    all_decided_and_told(stack, [booking_id], delivery_records)
+    assert_all_decided_and_notified(stack, [booking_id], delivery_records)
 
 
-def test_a_request_that_was_purged_from_its_queue_is_decided_all_the_same(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: LedgerRows
+def test_a_request_purged_from_its_queue_is_still_decided(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: DeliveryRecords
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, OUTBOX_REPUBLISH_SECONDS="2")
     stack.start("gateway")
@@ -186,14 +186,14 @@ def test_a_request_that_was_purged_from_its_queue_is_decided_all_the_same(
     with Connection(amqp_uri) as connection:
         connection.default_channel.queue_purge("booking_requests")
     stack.start_all()
-    all_decided_and_told(stack, ids, delivery_records)
+    assert_all_decided_and_notified(stack, ids, delivery_records)
 
 
-def test_events_that_were_purged_from_their_queue_are_told_once_all_the_same(
+def test_events_purged_from_their_queue_are_still_notified_once(
     make_stack: MakeStack,
     amqp_uri: str,
     mongodb_uri: str,
-    delivery_records: LedgerRows,
+    delivery_records: DeliveryRecords,
     mailbox: Mailbox,
 ) -> None:
     stack = make_stack(
@@ -212,14 +212,14 @@ def test_events_that_were_purged_from_their_queue_are_told_once_all_the_same(
         assert connection.default_channel.queue_purge("notification_service.email") == 5
     for _ in range(2):
         stack.start("notification_service")
-    all_decided_and_told(stack, ids, delivery_records)
-    references = Counter(letter["Message-ID"] for letter in mailbox.letters())
-    assert references == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
+    assert_all_decided_and_notified(stack, ids, delivery_records)
+    message_ids = Counter(email["Message-ID"] for email in mailbox.letters())
+    assert message_ids == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
     assert "lost events republished" in stack.logs("notification_service")
 
 
-def test_a_decision_whose_worker_died_before_its_event_is_told(
-    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: LedgerRows
+def test_a_decision_is_notified_if_its_worker_crashed_before_publishing(
+    make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, delivery_records: DeliveryRecords
 ) -> None:
     with MongoClient(f"{mongodb_uri}?tz_aware=true") as client:
         database: Database[dict[str, Any]] = client.get_default_database()
@@ -230,13 +230,13 @@ def test_a_decision_whose_worker_died_before_its_event_is_told(
 
 
 def _decide_and_die(store: BookingRepository) -> str:
-    """Leave the database as a worker does that is killed right after its decision."""
+    """Store a decision as a worker that is killed before publishing its event."""
     booking = put_booking(store)
     store.apply(steps.reject(booking, reason="closed", at=now(), by="test"))
     return booking.id
 
 
-def test_killed_processes_lose_nothing_and_mail_nobody_twice_unnoted(
+def test_killed_processes_lose_nothing_and_record_possible_duplicates(
     make_stack: MakeStack,
     amqp_uri: str,
     mongodb_uri: str,
@@ -258,26 +258,28 @@ def test_killed_processes_lose_nothing_and_mail_nobody_twice_unnoted(
         for queue in ("booking_requests", "notification_service.email"):
             eventually(lambda queue=queue: consumers(amqp_uri, queue))
         ids += book_at_once(stack, 20)
-        letters = len(mailbox.letters())
-        # They are killed in the middle of it: some is told by them, and some is still to do.
-        eventually(lambda before=letters: len(mailbox.letters()) > before)
+        emails_sent = len(mailbox.letters())
+        # They are killed when some patients are notified and some bookings are still pending.
+        eventually(lambda before=emails_sent: len(mailbox.letters()) > before)
         assert any(stack.get(booking_id)["status"] == "pending" for booking_id in ids)
         for victim in victims:
             victim.kill()
     stack.start_all()
     for booking_id in ids:
         assert stack.decided(booking_id)["version"] == 2
-    # A letter in the hands of a killed notifier waits for the end of its lease.
+    # An e-mail in flight in a killed notifier is sent after its lease expires.
     eventually(lambda: len(mailbox.letters()) >= len(ids), 300)
-    told = {"state": "sent"}
-    eventually(lambda: database["notifications"].count_documents(told) == len(ids), 300)
-    references = Counter(letter["Message-ID"] for letter in mailbox.letters())
-    # Whoever dies between the mail server's yes and the note of it has the letter sent again.
-    copies = {f"{row['bookingId']}.2": row.get("ambiguous", 0) for row in _rows(database)}
-    assert set(references) == {f"<{booking_id}.2@clinica.example>" for booking_id in ids}
+    sent_records = {"state": "sent"}
+    eventually(lambda: database["notifications"].count_documents(sent_records) == len(ids), 300)
+    message_ids = Counter(email["Message-ID"] for email in mailbox.letters())
+    # A crash between sending and recording causes a duplicate.
+    possible_duplicates = {
+        f"{row['bookingId']}.2": row.get("ambiguous", 0) for row in _rows(database)
+    }
+    assert set(message_ids) == {f"<{booking_id}.2@clinica.example>" for booking_id in ids}
     for booking_id in ids:
-        sent = references[f"<{booking_id}.2@clinica.example>"]
-        assert sent <= 1 + copies[f"{booking_id}.2"]
+        sent = message_ids[f"<{booking_id}.2@clinica.example>"]
+        assert sent <= 1 + possible_duplicates[f"{booking_id}.2"]
 
 
 def _rows(database: Database[Any]) -> list[dict[str, Any]]:
@@ -285,7 +287,7 @@ def _rows(database: Database[Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("fault", ["cut", "freeze", "refuse"])
-def test_sigterm_ends_a_service_whose_broker_fails_it(
+def test_sigterm_stops_a_service_whose_broker_fails(
     make_stack: MakeStack,
     amqp_uri: str,
     rabbit_node: RabbitNode,
@@ -306,7 +308,7 @@ def test_sigterm_ends_a_service_whose_broker_fails_it(
         assert [each.wait() for each in stopped] == [0, 0]
 
 
-def test_sigterm_finishes_the_checks_in_hand_and_runs_none_twice(
+def test_sigterm_finishes_checks_in_flight_and_repeats_none(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, database: Database[Any]
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="4")
@@ -319,12 +321,12 @@ def test_sigterm_finishes_the_checks_in_hand_and_runs_none_twice(
     assert stack.get(ids[0])["status"] == "pending"
     assert worker.stop() == 0
     assert [stack.get(booking_id)["status"] for booking_id in ids] == ["rejected"] * 20
-    # Nothing went back to the queue, so the next worker has nothing to run again.
+    # Nothing was requeued, so the next worker has nothing to repeat.
     assert depth(amqp_uri, "booking_requests") == 0
     assert stack.logs("booking_service").count("booking decided") == 20
 
 
-def test_sigterm_ends_a_service_that_still_waits_for_its_broker(
+def test_sigterm_stops_a_service_waiting_for_its_broker(
     make_stack: MakeStack, mongodb_uri: str
 ) -> None:
     stack = make_stack("amqp://guest:guest@127.0.0.1:9/", mongodb_uri)
@@ -333,7 +335,7 @@ def test_sigterm_ends_a_service_that_still_waits_for_its_broker(
     assert worker.stop(deadline_seconds=30) == 0
 
 
-def test_a_check_that_always_fails_asks_for_attention(
+def test_a_check_that_always_fails_flags_the_booking_for_review(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_FAILURE_RATE="1")
@@ -344,7 +346,7 @@ def test_a_check_that_always_fails_asks_for_attention(
     eventually(lambda: depth(amqp_uri, "booking_dead_letter") == 1)
 
 
-def test_a_second_sigterm_does_no_harm(
+def test_a_second_sigterm_is_harmless(
     make_stack: MakeStack, amqp_uri: str, mongodb_uri: str, database: Database[Any]
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="3")

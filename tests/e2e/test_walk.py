@@ -1,4 +1,4 @@
-"""The documented walk, and who hears of it."""
+"""The documented example, its events and the nameko shell."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def stack(make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str) -> 
     return stack
 
 
-def test_the_documented_example_goes_through_unchanged(
+def test_the_documented_example_works_unchanged(
     make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str
 ) -> None:
     stack = make_stack(amqp_uri, mongodb_uri, AVAILABILITY_DELAY_SECONDS="2-5")
     stack.start_all()
-    answer = stack.post()
-    booking = answer.json()["booking"]
-    assert (answer.status_code, booking["status"]) == (201, "pending")
+    response = stack.post()
+    booking = response.json()["booking"]
+    assert (response.status_code, booking["status"]) == (201, "pending")
     assert {name: booking[name] for name in EXAMPLE} == EXAMPLE
     after = stack.decided(booking["id"])
     assert (after["status"], after["reason"]) == ("rejected", "past")
@@ -50,7 +50,7 @@ def test_the_documented_example_goes_through_unchanged(
     assert shown.json() == after | {name: EXAMPLE[name] for name in ("patientName", "patientEmail")}
 
 
-def test_a_free_slot_is_confirmed_and_the_patient_told(
+def test_a_free_slot_is_confirmed_and_the_patient_notified(
     stack: Stack, delivery_records: Callable[[], dict[str, str]]
 ) -> None:
     booking_id = stack.book(date=to_wire(TOMORROW))
@@ -59,7 +59,7 @@ def test_a_free_slot_is_confirmed_and_the_patient_told(
     eventually(lambda: f"event_id={booking_id}:2" in stack.logs("notification_service"))
 
 
-def test_no_log_holds_personal_data(
+def test_logs_contain_no_personal_data(
     stack: Stack, delivery_records: Callable[[], dict[str, str]]
 ) -> None:
     name, address = "Canario Azul", "canario.azul@jaula.example"
@@ -72,8 +72,8 @@ def test_no_log_holds_personal_data(
         assert secret not in logs
 
 
-class Stranger:
-    """A service of somebody else, written with nothing but nameko."""
+class ThirdPartyService:
+    """A third-party service that uses only nameko."""
 
     name = "stranger"
     heard: list[dict[str, Any]]
@@ -83,22 +83,22 @@ class Stranger:
         self.heard.append(event)
 
 
-def test_a_stranger_hears_each_change_once(
+def test_a_third_party_service_gets_each_event_once(
     stack: Stack, config: dict[str, Any], container_factory: Any, amqp_uri: str
 ) -> None:
-    Stranger.heard = []
-    container = container_factory(Stranger, config)
+    ThirdPartyService.heard = []
+    container = container_factory(ThirdPartyService, config)
     container.start()
     with subscriber(amqp_uri, "booking_notifications") as received:
         ids = [stack.book() for _ in range(5)]
         for booking_id in ids:
             stack.decided(booking_id)
-        eventually(lambda: len(Stranger.heard) == 5)
+        eventually(lambda: len(ThirdPartyService.heard) == 5)
         plain = [body_of(message) for message in eventually(lambda: received())]
         plain += [body_of(message) for message in received()]
     container.stop()
     expected = sorted(f"{booking_id}:2" for booking_id in ids)
-    assert sorted(event["eventId"] for event in Stranger.heard) == expected
+    assert sorted(event["eventId"] for event in ThirdPartyService.heard) == expected
     assert sorted(event["eventId"] for event in plain) == expected
 
 
@@ -114,39 +114,39 @@ n.rpc.booking_service.get_booking("nobody")
 
 def test_nameko_shell_reaches_the_service(stack: Stack, amqp_uri: str, tmp_path: Path) -> None:
     eventually(lambda: consumers(amqp_uri, "rpc-booking_service"))
-    output = _typed(SHELL, amqp_uri, tmp_path)
+    output = _run_in_shell(SHELL, amqp_uri, tmp_path)
     for expected in ("CREATED pending", "READ True", "LISTED 1", "RemoteError: BookingNotFound"):
         assert expected in output
 
 
-DESK = """
-desk, booking_id = n.rpc.notification_admin, "{}"
-print("TOLD", [each["state"] for each in desk.list_notifications(booking_id)])
-print("OPENED", desk.resend(booking_id, 2, "email")["state"])
-desk.resend(booking_id, 1, "email")
+ADMIN_SHELL = """
+admin, booking_id = n.rpc.notification_admin, "{}"
+print("LISTED", [each["state"] for each in admin.list_notifications(booking_id)])
+print("OPENED", admin.resend(booking_id, 2, "email")["state"])
+admin.resend(booking_id, 1, "email")
 """
 
 
-def test_nameko_shell_has_a_letter_sent_again(
+def test_nameko_shell_resends_an_email(
     stack: Stack, amqp_uri: str, tmp_path: Path, delivery_records: Callable[[], dict[str, str]]
 ) -> None:
     booking_id = stack.book()
-    reference = f"{booking_id}.2"
+    message_id = f"{booking_id}.2"
     eventually(lambda: delivery_records() == {f"{booking_id}:2:email": "sent"})
     eventually(lambda: consumers(amqp_uri, "rpc-notification_admin"))
-    output = _typed(DESK.format(booking_id), amqp_uri, tmp_path)
-    for expected in ("TOLD ['sent']", "OPENED postponed", "RemoteError: ResendRejected"):
+    output = _run_in_shell(ADMIN_SHELL.format(booking_id), amqp_uri, tmp_path)
+    for expected in ("LISTED ['sent']", "OPENED postponed", "RemoteError: ResendRejected"):
         assert expected in output
-    eventually(lambda: f"{reference}.resend1" in stack.logs("notification_service"))
+    eventually(lambda: f"{message_id}.resend1" in stack.logs("notification_service"))
     assert "rpc requested a resend: email" in stack.logs("notification_service")
 
 
-def _typed(text: str, amqp_uri: str, home: Path) -> str:
-    """Type it into the shell, and return all that the shell says."""
+def _run_in_shell(text: str, amqp_uri: str, home: Path) -> str:
+    """Run the code in the shell and return its output."""
     command = [Path(sys.executable).with_name("nameko"), "shell", "--config", "config.yaml"]
     shell = subprocess.run(
         command,
-        input="\n".join(_joined(text)),
+        input="\n".join(_join_calls(text)),
         env={"AMQP_URI": amqp_uri, "PATH": "/usr/bin:/bin", "HOME": str(home)},
         cwd=ROOT,
         capture_output=True,
@@ -156,12 +156,12 @@ def _typed(text: str, amqp_uri: str, home: Path) -> str:
     return shell.stdout + shell.stderr
 
 
-def _joined(text: str) -> list[str]:
-    """The shell reads line by line, so a call must stand on one."""
+def _join_calls(text: str) -> list[str]:
+    """The shell reads line by line, so calls are joined into one line."""
     return text.replace("(\n    ", "(").strip().splitlines()
 
 
-def test_requests_are_gone_from_the_queue_when_decided(stack: Stack, amqp_uri: str) -> None:
+def test_decided_requests_leave_the_queue(stack: Stack, amqp_uri: str) -> None:
     for booking_id in [stack.book() for _ in range(20)]:
         stack.decided(booking_id)
     eventually(lambda: depth(amqp_uri, "booking_requests") == 0)

@@ -10,32 +10,32 @@ from tests.mailbox import Mailbox, running_mailbox
 from tests.receiver import Receiver, receiving
 
 
-def test_a_receiver_that_hangs_hears_of_a_booking_after_its_patient(
+def test_a_hanging_endpoint_does_not_delay_the_email_to_the_patient(
     make_stack: Callable[..., Stack], amqp_uri: str, mongodb_uri: str, tmp_path: Path
 ) -> None:
     for mailbox in running_mailbox(tmp_path):
-        with receiving() as receiver:
-            receiver.hang()
+        with receiving() as endpoint:
+            endpoint.hang()
             stack = make_stack(
                 amqp_uri,
                 mongodb_uri,
                 SMTP_HOST="127.0.0.1",
                 SMTP_PORT=str(mailbox.port),
-                WEBHOOK_URL=receiver.url,
+                WEBHOOK_URL=endpoint.url,
                 WEBHOOK_SECRET="known to the two",
             )
             stack.start_all()
-            assert_patient_first(stack, mailbox, receiver)
+            assert_patient_first(stack, mailbox, endpoint)
 
 
-def assert_patient_first(stack: Stack, mailbox: Mailbox, receiver: Receiver) -> None:
+def assert_patient_first(stack: Stack, mailbox: Mailbox, endpoint: Receiver) -> None:
     booking_id = stack.book()
     eventually(mailbox.letters)
     assert "webhook endpoint notified" not in stack.logs("notification_service")
-    receiver.go_on()
+    endpoint.go_on()
     eventually(lambda: "webhook endpoint notified" in stack.logs("notification_service"))
-    call = receiver.calls[-1]
+    call = endpoint.calls[-1]
     timestamp = int(call.headers["X-Clinic-Timestamp"])
     assert call.headers["X-Clinic-Signature"] == sign(call.raw, timestamp, ["known to the two"])
-    assert set(receiver.told) == {f"{booking_id}:2"}
+    assert set(endpoint.told) == {f"{booking_id}:2"}
     assert "known to the two" not in stack.logs()

@@ -1,4 +1,4 @@
-"""What every answer of the gateway carries, what /metrics tells, and who is let in how often."""
+"""Request ids, security headers, metrics, staff keys and rate limits of the gateway."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.integration.test_gateway import EXAMPLE, book, booked, problem
 from tests.rpc import NO_SERVICE
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
-#: Opens the metrics of gateways to which nobody has given a key.
+#: Generated staff key: gives access to the metrics when no key is configured.
 KEY = "the key of this machine"
 WITH_KEY = {"Authorization": f"Bearer {KEY}"}
 STAFF = GatewaySettings(staff_api_keys=frozenset({"staff-key-1", "staff-key-2"}))
@@ -54,7 +54,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture
 def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
-    """A store whose relay is not started; its broker is nowhere."""
+    """A repository whose relay is not load_gateway; its broker is unreachable."""
     config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": mongodb_uri, **UNLIMITED}
     return create_repository(database, settings(config))
 
@@ -80,7 +80,7 @@ def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
 
 @pytest.fixture
 def cut_off_client() -> Iterator[FlaskClient]:
-    """A gateway whose database is not there."""
+    """A gateway whose database is unreachable."""
     uri = f"mongodb://127.0.0.1:{free_port()}/clinic?serverSelectionTimeoutMS=100"
     config = {"AMQP_URI": NOWHERE, "MONGODB_CONNECTION_URL": uri, **UNLIMITED}
     with MongoClient[dict[str, Any]](durable_uri(uri)) as mongo:
@@ -89,12 +89,12 @@ def cut_off_client() -> Iterator[FlaskClient]:
         yield create_app(*parts, own, NO_SERVICE, NO_SERVICE).test_client()
 
 
-class BrokenStore:
+class BrokenRepository:
     def get(self, booking_id: str) -> None:
         raise ValueError("geheim@example.com")
 
 
-ANSWERS: dict[str, tuple[int, Callable[[FlaskClient], TestResponse]]] = {
+RESPONSES: dict[str, tuple[int, Callable[[FlaskClient], TestResponse]]] = {
     "a booking accepted": (201, book),
     "a list": (200, lambda client: client.get("/bookings/")),
     "a HEAD": (200, lambda client: client.head("/bookings/")),
@@ -117,20 +117,20 @@ ANSWERS: dict[str, tuple[int, Callable[[FlaskClient], TestResponse]]] = {
 
 
 def failing(client: FlaskClient, **kwargs: Any) -> TestResponse:
-    """An answer from where something of ours is broken."""
-    client.application.config["BOOKINGS"] = BrokenStore()
+    """The response of an endpoint that raises an unexpected exception."""
+    client.application.config["BOOKINGS"] = BrokenRepository()
     return client.get(UNKNOWN_BOOKING, **kwargs)
 
 
 # --- request ids
 
 
-def test_an_answer_names_the_request_as_its_client_did(client: FlaskClient) -> None:
-    answer = book(client, {"X-Request-ID": "clinic-42.a_b"})
-    assert answer.headers["X-Request-ID"] == "clinic-42.a_b"
+def test_a_response_echoes_the_clients_request_id(client: FlaskClient) -> None:
+    response = book(client, {"X-Request-ID": "clinic-42.a_b"})
+    assert response.headers["X-Request-ID"] == "clinic-42.a_b"
 
 
-def test_a_request_without_a_name_is_given_a_random_one(client: FlaskClient) -> None:
+def test_a_request_without_an_id_gets_a_random_one(client: FlaskClient) -> None:
     one, other = (client.get("/health/live").headers["X-Request-ID"] for _ in range(2))
     assert uuid.UUID(one).version == 4
     assert one != other
@@ -155,49 +155,49 @@ def test_a_request_without_a_name_is_given_a_random_one(client: FlaskClient) -> 
     ],
     ids=lambda value: ascii(value)[:20],
 )
-def test_a_name_that_could_forge_logs_is_replaced(client: FlaskClient, hostile: str) -> None:
-    answer = client.get("/health/live", headers={"X-Request-ID": hostile})
-    assert uuid.UUID(answer.headers["X-Request-ID"]).version == 4
+def test_an_unsafe_request_id_is_replaced(client: FlaskClient, hostile: str) -> None:
+    response = client.get("/health/live", headers={"X-Request-ID": hostile})
+    assert uuid.UUID(response.headers["X-Request-ID"]).version == 4
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"], ids=repr)
-def test_a_name_with_a_line_end_never_comes_back(client: FlaskClient, end: str) -> None:
-    # No server hands one over, so it is put where a server would.
+def test_a_request_id_with_a_line_break_is_never_echoed(client: FlaskClient, end: str) -> None:
+    # No server passes one on, so it is put into the WSGI environment directly.
     hostile = {"HTTP_X_REQUEST_ID": f"a{end}Set-Cookie: x=y"}
-    answer = client.get("/health/live", environ_overrides=hostile)
-    assert uuid.UUID(answer.headers["X-Request-ID"]).version == 4
-    assert "Set-Cookie" not in answer.headers
+    response = client.get("/health/live", environ_overrides=hostile)
+    assert uuid.UUID(response.headers["X-Request-ID"]).version == 4
+    assert "Set-Cookie" not in response.headers
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
-def test_every_answer_has_a_request_id(client: FlaskClient, kind: str) -> None:
-    status, ask = ANSWERS[kind]
-    answer = ask(client)
-    assert answer.status_code == status
-    assert uuid.UUID(answer.headers["X-Request-ID"])
+@pytest.mark.parametrize("kind", RESPONSES)
+def test_every_response_has_a_request_id(client: FlaskClient, kind: str) -> None:
+    status, ask = RESPONSES[kind]
+    response = ask(client)
+    assert response.status_code == status
+    assert uuid.UUID(response.headers["X-Request-ID"])
 
 
 @pytest.mark.parametrize("path", ["/nothing", UNKNOWN_BOOKING, "/book", "/bookings/?limit=0"])
-def test_a_refusal_names_the_request_too(client: FlaskClient, path: str) -> None:
-    answer = client.get(path, headers={"X-Request-ID": "r-1"})
-    assert answer.mimetype == "application/problem+json"
-    assert answer.headers["X-Request-ID"] == "r-1"
+def test_an_error_response_has_the_request_id(client: FlaskClient, path: str) -> None:
+    response = client.get(path, headers={"X-Request-ID": "r-1"})
+    assert response.mimetype == "application/problem+json"
+    assert response.headers["X-Request-ID"] == "r-1"
 
 
-def test_a_fault_of_ours_names_the_request_and_nothing_else(client: FlaskClient) -> None:
-    answer = failing(client, headers={"X-Request-ID": "r-1"})
-    problem(answer, 500, "internal_error")
-    assert answer.headers["X-Request-ID"] == "r-1"
-    assert "geheim" not in answer.text
+def test_an_internal_error_reveals_only_the_request_id(client: FlaskClient) -> None:
+    response = failing(client, headers={"X-Request-ID": "r-1"})
+    problem(response, 500, "internal_error")
+    assert response.headers["X-Request-ID"] == "r-1"
+    assert "geheim" not in response.text
 
 
-def test_a_stored_booking_remembers_the_request_that_it_began_with(
+def test_a_stored_booking_keeps_the_id_of_its_request(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     booking = book(client, {"X-Request-ID": "r-1"}).get_json()["booking"]
     found: Any = database["bookings"].find_one({"_id": booking["id"]})
     assert [entry["requestId"] for entry in found["outbox"]] == ["r-1"]
-    # The next request of the same thread is another one.
+    # The next request of the same thread has another id.
     other = booked(client)
     found = database["bookings"].find_one({"_id": other["id"]})
     assert found["outbox"][0]["requestId"] not in ("", "r-1")
@@ -206,42 +206,42 @@ def test_a_stored_booking_remembers_the_request_that_it_began_with(
 # --- security headers
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
-def test_every_answer_has_the_security_headers(client: FlaskClient, kind: str) -> None:
-    status, ask = ANSWERS[kind]
-    answer = ask(client)
-    assert answer.status_code == status
-    assert {name: answer.headers.getlist(name) for name in SECURITY_HEADERS} == {
+@pytest.mark.parametrize("kind", RESPONSES)
+def test_every_response_has_the_security_headers(client: FlaskClient, kind: str) -> None:
+    status, ask = RESPONSES[kind]
+    response = ask(client)
+    assert response.status_code == status
+    assert {name: response.headers.getlist(name) for name in SECURITY_HEADERS} == {
         name: [value] for name, value in SECURITY_HEADERS.items()
     }
 
 
-def test_the_other_refusals_have_them_too(
+def test_responses_of_other_statuses_have_the_security_headers(
     client: FlaskClient, cut_off_client: FlaskClient, make_client: Callable[..., FlaskClient]
 ) -> None:
     limited = make_client(rate_limit="1/hour")
     book(limited)
     path = f"/booking/{booked(client)['id']}"
     known = client.get(path).headers["ETag"]
-    answers = {
+    responses = {
         304: client.get(path, headers={"If-None-Match": known}),
         401: make_client(STAFF).get("/metrics"),
         429: book(limited),
         500: failing(client),
         503: book(cut_off_client),
     }
-    for status, answer in answers.items():
-        assert answer.status_code == status
-        assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    for status, response in responses.items():
+        assert response.status_code == status
+        assert {name: response.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 # --- metrics of requests
 
 
 def scraped(client: FlaskClient) -> Samples:
-    answer = client.get("/metrics", headers=WITH_KEY)
-    assert answer.status_code == 200
-    return parsed(answer.text)
+    response = client.get("/metrics", headers=WITH_KEY)
+    assert response.status_code == 200
+    return parsed(response.text)
 
 
 def parsed(text: str) -> Samples:
@@ -257,12 +257,12 @@ def requests_of(samples: Samples, **labels: str) -> float:
 
 
 def routes(samples: Samples) -> set[tuple[str, str, str]]:
-    """The label values of the requests counted, whichever their number."""
+    """The label values of all counted requests."""
     found = [dict(labels) for name, labels in samples if name == "clinic_http_requests_total"]
     return {(each["route"], each["method"], each["status"]) for each in found}
 
 
-def test_metrics_are_in_the_text_format_of_prometheus(client: FlaskClient) -> None:
+def test_metrics_use_the_prometheus_text_format(client: FlaskClient) -> None:
     assert client.get("/metrics", headers=WITH_KEY).content_type.startswith("text/plain; version=")
 
 
@@ -292,7 +292,7 @@ def test_requests_are_counted_by_route_method_and_status(
     assert requests_of(scraped(client), **named) == before + 1
 
 
-def test_what_clients_invent_adds_no_labels(client: FlaskClient) -> None:
+def test_client_input_adds_no_metric_labels(client: FlaskClient) -> None:
     client.open("/book", method="BREW")
     client.get("/nothing")
     client.get(UNKNOWN_BOOKING)
@@ -307,7 +307,7 @@ def test_what_clients_invent_adds_no_labels(client: FlaskClient) -> None:
     assert routes(scraped(client)) - before <= {("/metrics", "GET", "200")}
 
 
-def test_metrics_hold_no_ids_and_no_people(client: FlaskClient) -> None:
+def test_metrics_hold_no_ids_and_no_personal_data(client: FlaskClient) -> None:
     booking = book(client, {"X-Request-ID": "r-canary"}).get_json()["booking"]
     client.get(f"/booking/{booking['id']}")
     text = client.get("/metrics", headers=WITH_KEY).text
@@ -323,13 +323,13 @@ def gauge(samples: Samples, name: str) -> float | None:
     return samples.get((name, frozenset()))
 
 
-def test_an_empty_outbox_has_no_backlog_and_no_age(client: FlaskClient) -> None:
+def test_metrics_of_an_empty_outbox_are_zero(client: FlaskClient) -> None:
     samples = scraped(client)
     assert gauge(samples, "clinic_outbox_backlog") == 0
     assert gauge(samples, "clinic_outbox_oldest_seconds") == 0
 
 
-def test_the_backlog_is_what_all_relays_have_to_send(
+def test_the_backlog_metric_counts_unsent_messages_of_all_relays(
     client: FlaskClient, store: BookingRepository, database: Database[Any]
 ) -> None:
     other = BookingRepository(database, Outbox(database))
@@ -343,7 +343,7 @@ def test_the_backlog_is_what_all_relays_have_to_send(
     assert gauge(scraped(client), "clinic_outbox_backlog") == 2
 
 
-def test_the_age_is_that_of_the_oldest_message(
+def test_the_age_metric_is_that_of_the_oldest_message(
     client: FlaskClient, store: BookingRepository, database: Database[Any]
 ) -> None:
     ages = {"a": 100, "b": 1000, "c": 0}
@@ -356,7 +356,7 @@ def test_the_age_is_that_of_the_oldest_message(
     assert 980 <= oldest < 1100
 
 
-def test_a_scrape_works_while_the_database_is_away_and_leaves_out_what_it_does_not_know(
+def test_a_scrape_without_a_database_omits_the_outbox_metrics(
     cut_off_client: FlaskClient,
 ) -> None:
     samples = scraped(cut_off_client)
@@ -366,7 +366,7 @@ def test_a_scrape_works_while_the_database_is_away_and_leaves_out_what_it_does_n
     assert requests_of(scraped(cut_off_client), **labels) > 0
 
 
-def test_each_application_tells_of_its_own_outbox(
+def test_each_application_reports_its_own_outbox(
     client: FlaskClient, cut_off_client: FlaskClient, store: BookingRepository
 ) -> None:
     put_booking(store)
@@ -380,36 +380,36 @@ def test_each_application_tells_of_its_own_outbox(
 
 @pytest.mark.parametrize("path", ["/metrics", "/bookings", "/bookings/"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_staff_key_guards_what_is_the_staffs(
+def test_staff_endpoints_require_a_staff_key(
     make_client: Callable[..., FlaskClient], path: str, method: str
 ) -> None:
     client = make_client(STAFF)
-    refused = client.open(path, method=method, headers={"Authorization": "Bearer staff-key-3"})
-    assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"].lower() == "bearer"
+    rejected = client.open(path, method=method, headers={"Authorization": "Bearer staff-key-3"})
+    assert rejected.status_code == 401
+    assert rejected.headers["WWW-Authenticate"].lower() == "bearer"
     for key in sorted(STAFF.staff_api_keys):
         headers = {"Authorization": f"Bearer {key}"}
         assert client.open(path, method=method, headers=headers).status_code == 200
 
 
-def test_metrics_without_a_key_are_a_problem_that_tells_nothing(
+def test_a_metrics_request_without_a_key_gets_no_metrics(
     make_client: Callable[..., FlaskClient],
 ) -> None:
-    answer = make_client(STAFF).get("/metrics")
-    problem(answer, 401, "unauthorized")
-    assert "clinic_" not in answer.text
+    response = make_client(STAFF).get("/metrics")
+    problem(response, 401, "unauthorized")
+    assert "clinic_" not in response.text
 
 
 @pytest.mark.parametrize("credential", [None, "", "Bearer", "Bearer ", "Bearer x", "Basic eDp5"])
 @pytest.mark.parametrize("keys", [frozenset(), frozenset({KEY})], ids=["no key", "generated"])
-def test_metrics_are_closed_without_a_key_whoever_has_set_one(
+def test_metrics_require_a_key_even_when_none_is_configured(
     make_client: Callable[..., FlaskClient], keys: frozenset[str], credential: str | None
 ) -> None:
     client = make_client(GatewaySettings(generated_staff_keys=keys))
     headers = {} if credential is None else {"Authorization": credential}
-    answer = client.get("/metrics", headers=headers)
-    problem(answer, 401, "unauthorized")
-    assert "clinic_" not in answer.text
+    response = client.get("/metrics", headers=headers)
+    problem(response, 401, "unauthorized")
+    assert "clinic_" not in response.text
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
@@ -427,28 +427,30 @@ def booked_by(client: FlaskClient, address: str, forwarded: str | None = None) -
     )
 
 
-def test_nobody_is_limited_by_default(client: FlaskClient) -> None:
+def test_requests_are_not_rate_limited_by_default(client: FlaskClient) -> None:
     assert {book(client).status_code for _ in range(50)} == {201}
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(
+def test_a_rate_limited_client_gets_a_retry_after(
     make_client: Callable[..., FlaskClient], database: Database[Any]
 ) -> None:
     client = make_client(rate_limit="3/hour")
     assert [book(client).status_code for _ in range(3)] == [201] * 3
-    answer = book(client)
-    problem(answer, 429, "too_many_requests")
-    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    response = book(client)
+    problem(response, 429, "too_many_requests")
+    assert 0 < int(response.headers["Retry-After"]) <= 3600
     assert database["bookings"].count_documents({}) == 3
 
 
-def test_refused_requests_count_too(make_client: Callable[..., FlaskClient]) -> None:
+def test_rejected_requests_count_towards_the_rate_limit(
+    make_client: Callable[..., FlaskClient],
+) -> None:
     client = make_client(rate_limit="2/hour")
-    answers = [book(client, patientName="").status_code for _ in range(3)]
-    assert answers == [400, 400, 429]
+    responses = [book(client, patientName="").status_code for _ in range(3)]
+    assert responses == [400, 400, 429]
 
 
-def test_other_calls_are_not_limited(make_client: Callable[..., FlaskClient]) -> None:
+def test_only_bookings_are_rate_limited(make_client: Callable[..., FlaskClient]) -> None:
     client = make_client(rate_limit="1/hour")
     booking = booked(client)
     assert book(client).status_code == 429
@@ -456,33 +458,35 @@ def test_other_calls_are_not_limited(make_client: Callable[..., FlaskClient]) ->
         assert {client.get(path, headers=WITH_KEY).status_code for _ in range(5)} == {200}
 
 
-def test_each_address_is_counted_by_itself(make_client: Callable[..., FlaskClient]) -> None:
+def test_each_address_has_its_own_rate_limit(make_client: Callable[..., FlaskClient]) -> None:
     client = make_client(rate_limit="1/hour")
     assert booked_by(client, "192.0.2.1").status_code == 201
     assert booked_by(client, "192.0.2.2").status_code == 201
     assert booked_by(client, "192.0.2.1").status_code == 429
 
 
-def test_each_application_counts_for_itself(make_client: Callable[..., FlaskClient]) -> None:
+def test_each_application_counts_requests_separately(
+    make_client: Callable[..., FlaskClient],
+) -> None:
     clients = [make_client(rate_limit="1/hour") for _ in range(2)]
     assert [book(client).status_code for client in clients] == [201, 201]
 
 
-def test_a_client_that_connects_directly_can_not_pretend_to_be_another(
+def test_a_direct_client_cannot_spoof_its_address(
     make_client: Callable[..., FlaskClient],
 ) -> None:
     client = make_client(rate_limit="1/hour")
-    answers = [booked_by(client, "192.0.2.1", f"198.51.100.{each}") for each in range(3)]
-    assert [answer.status_code for answer in answers] == [201, 429, 429]
+    responses = [booked_by(client, "192.0.2.1", f"198.51.100.{each}") for each in range(3)]
+    assert [response.status_code for response in responses] == [201, 429, 429]
 
 
-def test_behind_a_proxy_each_client_is_counted_by_itself(
+def test_each_client_behind_a_proxy_has_its_own_rate_limit(
     make_client: Callable[..., FlaskClient],
 ) -> None:
     client = make_client(rate_limit="1/hour", trusted_proxies=1)
     assert booked_by(client, "10.0.0.1", "198.51.100.1").status_code == 201
     assert booked_by(client, "10.0.0.1", "198.51.100.2").status_code == 201
-    # What the client itself has claimed stands to the left of what the proxy saw.
+    # The client's own claim is left of the address that the proxy has appended.
     assert booked_by(client, "10.0.0.1", "203.0.113.9, 198.51.100.1").status_code == 429
 
 
@@ -497,30 +501,30 @@ def test_behind_a_proxy_each_client_is_counted_by_itself(
         '"{}, 203.0.113.7',
     ],
 )
-def test_ports_and_addresses_of_one_network_are_one_client(
+def test_ports_and_addresses_of_one_network_count_as_one_client(
     make_client: Callable[..., FlaskClient], forwarded: str
 ) -> None:
     client = make_client(rate_limit="3/hour", trusted_proxies=1)
     sent = [booked_by(client, "10.0.0.1", forwarded.format(each)) for each in range(5000, 5005)]
-    assert [answer.status_code for answer in sent] == [201, 201, 201, 429, 429]
+    assert [response.status_code for response in sent] == [201, 201, 201, 429, 429]
     assert booked_by(client, "10.0.0.1", "203.0.113.8:5000").status_code == 201
     assert booked_by(client, "10.0.0.1", "[2001:db8:2::7]:5000").status_code == 201
 
 
-def test_only_as_many_proxies_are_believed_as_there_are(
+def test_only_the_configured_number_of_proxies_is_trusted(
     make_client: Callable[..., FlaskClient],
 ) -> None:
     client = make_client(rate_limit="1/hour", trusted_proxies=2)
     chains = ("198.51.100.1, 10.0.0.2", "198.51.100.2, 10.0.0.2", "x, 198.51.100.1, 10.0.0.2")
-    answers = [booked_by(client, "10.0.0.1", chain).status_code for chain in chains]
-    assert answers == [201, 201, 429]
+    responses = [booked_by(client, "10.0.0.1", chain).status_code for chain in chains]
+    assert responses == [201, 201, 429]
 
 
 # --- the start
 
 
-def started(**variables: str) -> subprocess.CompletedProcess[str]:
-    """The output of a gateway that is loaded and ends at once; nothing it needs is there."""
+def load_gateway(**variables: str) -> subprocess.CompletedProcess[str]:
+    """The result of importing a gateway that has neither broker nor database."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONWARNINGS": "ignore",
@@ -538,16 +542,16 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("log_format", ["line", "json"])
-def test_a_gateway_without_staff_keys_says_once_what_is_closed(log_format: str) -> None:
-    run = started(STAFF_API_KEY="", LOG_FORMAT=log_format)
+def test_a_gateway_without_staff_keys_logs_one_warning(log_format: str) -> None:
+    run = load_gateway(STAFF_API_KEY="", LOG_FORMAT=log_format)
     assert run.returncode == 0
-    told = [line for line in run.stdout.splitlines() if "STAFF_API_KEY" in line]
-    assert len(told) == 1
-    assert "WARNING" in told[0]
+    warnings = [line for line in run.stdout.splitlines() if "STAFF_API_KEY" in line]
+    assert len(warnings) == 1
+    assert "WARNING" in warnings[0]
 
 
-def test_a_gateway_with_staff_keys_does_not_and_keeps_them_to_itself() -> None:
-    run = started(STAFF_API_KEY="the first key-geheim,the second key-geheim")
+def test_a_gateway_with_staff_keys_logs_no_warning_and_no_key() -> None:
+    run = load_gateway(STAFF_API_KEY="the first key-geheim,the second key-geheim")
     assert run.returncode == 0
     assert "STAFF_API_KEY" not in run.stdout
     assert "geheim" not in run.stdout + run.stderr
@@ -562,8 +566,8 @@ def test_a_gateway_with_staff_keys_does_not_and_keeps_them_to_itself() -> None:
         ("TRUSTED_PROXIES", "all"),
     ],
 )
-def test_a_gateway_that_is_set_up_wrong_says_so_in_one_line(variable: str, value: str) -> None:
-    run = started(**{variable: value})
+def test_a_misconfigured_gateway_exits_with_a_one_line_error(variable: str, value: str) -> None:
+    run = load_gateway(**{variable: value})
     assert run.returncode == 1
     (line,) = run.stderr.splitlines()
     assert line.startswith("gateway: ")

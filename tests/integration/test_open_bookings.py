@@ -1,4 +1,4 @@
-"""How many open bookings one address may have, against a real database."""
+"""The limit of open bookings per e-mail address, against a real database."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def is_full(store: BookingRepository, address: str = ANA) -> bool:
     return False
 
 
-def test_an_address_has_no_more_open_bookings_than_the_limit(
+def test_an_address_cannot_exceed_the_limit_of_open_bookings(
     store: BookingRepository, database: Database[Any]
 ) -> None:
     for _ in range(LIMIT):
@@ -77,7 +77,7 @@ def test_an_address_has_no_more_open_bookings_than_the_limit(
     assert not is_full(store, "other@example.com")
 
 
-def test_the_case_of_letters_makes_no_other_address(store: BookingRepository) -> None:
+def test_addresses_are_compared_case_insensitively(store: BookingRepository) -> None:
     for address in (ANA, "ANA@example.com", "Ana@Example.com"):
         put(store, address)
     assert is_full(store, "aNA@example.com")
@@ -85,9 +85,7 @@ def test_the_case_of_letters_makes_no_other_address(store: BookingRepository) ->
 
 
 @pytest.mark.parametrize("is_confirmed", [False, True])
-def test_a_booking_that_is_cancelled_makes_room(
-    store: BookingRepository, is_confirmed: bool
-) -> None:
+def test_a_cancelled_booking_frees_its_quota(store: BookingRepository, is_confirmed: bool) -> None:
     _, _, booking = [put(store) for _ in range(LIMIT)]
     if is_confirmed:
         booking = confirm(store, booking)
@@ -97,7 +95,7 @@ def test_a_booking_that_is_cancelled_makes_room(
     assert is_full(store)
 
 
-def test_a_booking_that_is_rejected_makes_room(store: BookingRepository) -> None:
+def test_a_rejected_booking_frees_its_quota(store: BookingRepository) -> None:
     for booking in [put(store) for _ in range(LIMIT)]:
         store.apply(steps.reject(booking, reason="slot_full", at=now(), by="test"))
     for _ in range(LIMIT):
@@ -105,7 +103,7 @@ def test_a_booking_that_is_rejected_makes_room(store: BookingRepository) -> None
     assert is_full(store)
 
 
-def test_a_booking_that_is_confirmed_or_moved_stays_open(store: BookingRepository) -> None:
+def test_a_confirmed_or_rescheduled_booking_stays_open(store: BookingRepository) -> None:
     _, _, pending = [put(store) for _ in range(LIMIT)]
     booking = confirm(store, pending)
     assert is_full(store)
@@ -114,16 +112,16 @@ def test_a_booking_that_is_confirmed_or_moved_stays_open(store: BookingRepositor
     assert is_full(store)
 
 
-def test_an_appointment_that_is_over_makes_room(store: BookingRepository) -> None:
+def test_a_past_appointment_frees_its_quota(store: BookingRepository) -> None:
     yesterday = now() - timedelta(days=1)
     confirm(store, put(store, date=yesterday))
-    put(store, date=yesterday)  # not decided yet, and so still open
+    put(store, date=yesterday)  # undecided, so still open
     put(store)
     assert not is_full(store)
     assert is_full(store)
 
 
-def test_an_appointment_that_is_moved_meanwhile_keeps_its_unit(
+def test_a_concurrently_rescheduled_appointment_keeps_its_quota(
     store: BookingRepository, database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = put(store, date=now() - timedelta(days=1))
@@ -132,21 +130,19 @@ def test_an_appointment_that_is_moved_meanwhile_keeps_its_unit(
     over = confirm(store, over)
     release = NewBookings._release
 
-    def move_first(self: NewBookings, ids: Any) -> None:
+    def reschedule_first(self: NewBookings, ids: Any) -> None:
         monkeypatch.undo()
         tomorrow = now() + timedelta(days=1)
         store.apply(steps.reschedule(over, date=tomorrow, seat=0, at=now(), by="test"))
         release(self, ids)
 
-    monkeypatch.setattr(NewBookings, "_release", move_first)
+    monkeypatch.setattr(NewBookings, "_release", reschedule_first)
     assert is_full(store)
     assert database["bookings"].count_documents({QUOTA_KEY: {"$gt": ""}}) == LIMIT
 
 
-def test_an_insert_that_is_repeated_counts_once(
-    store: BookingRepository, database: Database[Any]
-) -> None:
-    """As when the answer to the first was lost, whichever of its keys it has the second time."""
+def test_a_repeated_insert_counts_once(store: BookingRepository, database: Database[Any]) -> None:
+    """As when the response to the first insert is lost, whichever quota key the second gets."""
     put(store)
     booking, access = requested(patient_email=ANA), create_credentials()[1]
     for _ in range(30):
@@ -155,7 +151,7 @@ def test_an_insert_that_is_repeated_counts_once(
     assert not is_full(store)
 
 
-def test_a_request_that_is_repeated_gets_its_booking_at_the_limit(store: BookingRepository) -> None:
+def test_a_repeated_request_finds_its_booking_at_the_limit(store: BookingRepository) -> None:
     access = create_credentials("a key of the client")[1]
     store.insert(requested(patient_email=ANA), access)
     for _ in range(LIMIT - 1):
@@ -165,7 +161,7 @@ def test_a_request_that_is_repeated_gets_its_booking_at_the_limit(store: Booking
             store.insert(requested(patient_email=ANA), create_credentials("a key of the client")[1])
 
 
-def test_the_limit_may_be_lowered_and_switched_off(
+def test_the_limit_can_be_lowered_and_disabled(
     make_store: Callable[[int | None], BookingRepository], database: Database[Any]
 ) -> None:
     for _ in range(10):
@@ -176,20 +172,20 @@ def test_the_limit_may_be_lowered_and_switched_off(
     assert database["bookings"].count_documents({QUOTA_KEY: {"$exists": False}}) == 1
 
 
-def test_an_ordinary_booking_costs_one_insert(
+def test_a_booking_below_the_limit_costs_one_insert(
     counted: Database[Any], operations: Operations
 ) -> None:
     store = BookingRepository(counted, Outbox(counted), 10)
-    put(store, "first@example.com")  # makes the indexes
+    put(store, "first@example.com")  # creates the indexes
     operations.clear()
     put(store)
     assert operations.names == ["insert"]
 
 
-def test_two_processes_together_keep_to_the_limit(
+def test_concurrent_processes_do_not_exceed_the_limit(
     mongodb_uri: str, database: Database[Any], store: BookingRepository
 ) -> None:
-    put(store, "first@example.com")  # makes the indexes
+    put(store, "first@example.com")  # creates the indexes
     command = [sys.executable, "-m", "tests.book_at_once", mongodb_uri, ANA, "30", "10"]
     running = [
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
@@ -199,7 +195,7 @@ def test_two_processes_together_keep_to_the_limit(
     assert database["bookings"].count_documents({"patientEmail": ANA}) == 10
 
 
-# --- what clients see
+# --- HTTP responses
 
 
 @pytest.fixture
@@ -217,7 +213,7 @@ def book(client: FlaskClient, **headers: str) -> Any:
     return client.post("/book", json=fields, headers=headers)
 
 
-def test_programs_are_told_by_a_problem_of_its_own(client: FlaskClient) -> None:
+def test_the_api_returns_a_specific_problem_code(client: FlaskClient) -> None:
     assert [book(client).status_code for _ in range(4)] == [201, 201, 201, 409]
     assert book(client).get_json()["code"] == "too_many_open_bookings"
 
@@ -226,19 +222,21 @@ def test_programs_are_told_by_a_problem_of_its_own(client: FlaskClient) -> None:
     ("language", "text"),
     [("es", "Demasiadas citas con este correo"), ("en", "Too many appointments")],
 )
-def test_people_are_told_on_the_form_that_they_have_filled_in(
+def test_the_form_shows_the_error_and_keeps_the_input(
     client: FlaskClient, language: str, text: str
 ) -> None:
     for _ in range(LIMIT):
         book(client)
     typed = {"name": "Ana López", "email": ANA, "date": "2026-12-01T10:00:00Z"}
-    answer = client.post("/", data=typed, headers={"Accept-Language": language})
-    assert answer.status_code == 409
-    assert text in answer.text
-    assert "Ana López" in answer.text
+    response = client.post("/", data=typed, headers={"Accept-Language": language})
+    assert response.status_code == 409
+    assert text in response.text
+    assert "Ana López" in response.text
 
 
-def test_a_key_that_is_repeated_at_the_limit_gets_the_same_answer(client: FlaskClient) -> None:
+def test_a_repeated_idempotency_key_at_the_limit_gets_the_same_response(
+    client: FlaskClient,
+) -> None:
     first = book(client, **{"Idempotency-Key": "0123456789abcdef"})
     for _ in range(3):
         book(client)
@@ -246,15 +244,15 @@ def test_a_key_that_is_repeated_at_the_limit_gets_the_same_answer(client: FlaskC
     assert (again.status_code, again.data) == (201, first.data)
 
 
-def test_neither_answers_nor_messages_have_the_hash(
+def test_responses_and_messages_do_not_contain_the_address_hash(
     client: FlaskClient, database: Database[Any]
 ) -> None:
-    answer = book(client)
+    response = book(client)
     found: Any = database["bookings"].find_one()
     holder = address_hash(ANA)
     assert found[QUOTA_KEY].startswith(f"{holder}/")
     assert holder not in repr(found["outbox"])
-    read = client.get(answer.headers["Location"])
-    for text in (answer.text, read.text, repr(documents.booking_from_document(found))):
+    read = client.get(response.headers["Location"])
+    for text in (response.text, read.text, repr(documents.booking_from_document(found))):
         assert holder not in text
         assert QUOTA_KEY not in text

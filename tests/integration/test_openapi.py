@@ -1,5 +1,5 @@
-"""The OpenAPI document and its page. That answers are as documented is checked by the client of
-all tests in this folder; here it is seen that the client finds out what is not."""
+"""The OpenAPI document and its page. The test client of this folder checks every response against
+the document; here we check that it detects deviations."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ STAFF = frozenset({"staff-key-1"})
 DOCUMENTS = ("/openapi.json", "/docs")
 BOTH = pytest.mark.parametrize("is_restricted", [False, True], ids=["open list", "restricted"])
 LISTS = {("GET", "/bookings"), ("GET", "/bookings/")}
-#: What may be read without a credential, and then without personal data.
+#: Readable without a credential, but then without personal data.
 OPEN = {("GET", "/booking/{}")}
 
 
 @pytest.fixture
 def make_app() -> Iterator[Callable[..., Flask]]:
-    """Makes gateways whose database is not there: what is read here needs none."""
+    """Makes gateways without a database: these endpoints need none."""
     uri = "mongodb://127.0.0.1:1/clinic?serverSelectionTimeoutMS=100"
     config = {
         "AMQP_URI": "amqp://guest:guest@127.0.0.1:1/",
@@ -76,33 +76,33 @@ def test_the_document_is_openapi_3_1(is_restricted: bool) -> None:
 
 
 @BOTH
-def test_every_route_is_in_the_document_and_nothing_else(app: Flask, is_restricted: bool) -> None:
+def test_the_document_describes_exactly_the_routes(app: Flask, is_restricted: bool) -> None:
     assert {call for call, _ in CONTRACTS[is_restricted].operations()} == routes(app)
 
 
-def test_a_route_without_a_description_is_found(app: Flask) -> None:
+def test_an_undocumented_route_is_detected(app: Flask) -> None:
     app.add_url_rule("/nowhere", view_func=lambda: "", methods=["GET"])
     described = {call for call, _ in CONTRACTS[False].operations()}
     assert ("GET", "/nowhere") in routes(app) - described
 
 
-def test_what_is_answered_is_the_document(make_app: Callable[..., Flask]) -> None:
+def test_the_gateway_serves_the_document(make_app: Callable[..., Flask]) -> None:
     for keys in (frozenset(), STAFF):
-        answer = make_app(keys).test_client().get("/openapi.json")
-        assert answer.get_json() == CONTRACTS[bool(keys)].document
+        response = make_app(keys).test_client().get("/openapi.json")
+        assert response.get_json() == CONTRACTS[bool(keys)].document
 
 
-def test_the_version_is_the_projects() -> None:
+def test_the_version_is_that_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert CONTRACTS[False].document["info"]["version"] == project["version"]
 
 
-def test_the_document_names_no_machine() -> None:
+def test_the_document_names_no_host() -> None:
     assert [server["url"] for server in CONTRACTS[False].document["servers"]] == ["/"]
 
 
 @BOTH
-def test_the_document_tells_what_is_open_and_what_is_the_staffs(is_restricted: bool) -> None:
+def test_the_document_declares_public_and_staff_operations(is_restricted: bool) -> None:
     operations = dict(CONTRACTS[is_restricted].operations())
     guarded = {call: each["security"] for call, each in operations.items() if each["security"]}
     staffs = {call for call, schemes in guarded.items() if schemes == [{"staffKey": []}]}
@@ -113,7 +113,7 @@ def test_the_document_tells_what_is_open_and_what_is_the_staffs(is_restricted: b
 
 
 @BOTH
-def test_both_shapes_of_a_booking_are_described_where_no_credential_is_needed(
+def test_the_document_describes_public_and_full_bookings(
     is_restricted: bool,
 ) -> None:
     contract = CONTRACTS[is_restricted]
@@ -134,13 +134,13 @@ def test_every_example_is_valid(is_restricted: bool) -> None:
         contract.validator(holder["schema"]).validate(holder["example"])
 
 
-def test_every_code_of_a_problem_comes_with_a_refusal() -> None:
+def test_the_document_lists_every_problem_code() -> None:
     problem = CONTRACTS[False].document["components"]["schemas"]["Problem"]
     assert problem["properties"]["code"]["enum"] == list(error_responses.CODES)
 
 
 def examples(node: Any) -> Iterator[dict[str, Any]]:
-    """Everything with a schema and an example for it."""
+    """All nodes that have a schema and an example for it."""
     if isinstance(node, dict):
         if "schema" in node and "example" in node:
             yield node
@@ -151,66 +151,70 @@ def examples(node: Any) -> Iterator[dict[str, Any]]:
             yield from examples(each)
 
 
-# --- answers that are not as documented
+# --- responses that deviate from the document
 
 
 def broken(change: Callable[[Response], Any]) -> FlaskClient:
-    """A gateway whose answers are changed on their way out."""
+    """A gateway whose responses are modified before they are sent."""
     app = Flask(__name__)
     app.config["IS_LIST_RESTRICTED"] = False
 
     @app.get("/health/live")
     def live() -> Response:
-        answer = Response('{"status":"live"}', mimetype="application/json")
-        answer.headers["X-Request-ID"] = "r-1"
-        change(answer)
-        return answer
+        response = Response('{"status":"live"}', mimetype="application/json")
+        response.headers["X-Request-ID"] = "r-1"
+        change(response)
+        return response
 
     return app.test_client()
 
 
-def test_an_answer_as_documented_passes() -> None:
-    assert broken(lambda answer: None).get("/health/live").status_code == 200
+def test_a_documented_response_passes() -> None:
+    assert broken(lambda response: None).get("/health/live").status_code == 200
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda answer: answer.set_data("{}"), id="a field is missing"),
-        pytest.param(lambda answer: answer.set_data('{"status":1}'), id="another type"),
+        pytest.param(lambda response: response.set_data("{}"), id="a field is missing"),
+        pytest.param(lambda response: response.set_data('{"status":1}'), id="another type"),
         pytest.param(
-            lambda answer: answer.set_data('{"status":"live","x":1}'), id="a field too many"
+            lambda response: response.set_data('{"status":"live","x":1}'), id="a field too many"
         ),
-        pytest.param(lambda answer: setattr(answer, "status_code", 202), id="another status"),
-        pytest.param(lambda answer: setattr(answer, "mimetype", "text/plain"), id="another type"),
-        pytest.param(lambda answer: answer.headers.pop("X-Request-ID"), id="no header"),
-        pytest.param(lambda answer: answer.headers.set("X-Request-ID", "ñ"), id="another header"),
+        pytest.param(lambda response: setattr(response, "status_code", 202), id="another status"),
+        pytest.param(
+            lambda response: setattr(response, "mimetype", "text/plain"), id="another type"
+        ),
+        pytest.param(lambda response: response.headers.pop("X-Request-ID"), id="no header"),
+        pytest.param(
+            lambda response: response.headers.set("X-Request-ID", "ñ"), id="another header"
+        ),
     ],
 )
-def test_an_answer_that_is_not_is_found_out(change: Callable[[Response], Any]) -> None:
+def test_an_undocumented_response_is_detected(change: Callable[[Response], Any]) -> None:
     with pytest.raises((AssertionError, ValidationError)):
         broken(change).get("/health/live")
 
 
-# --- how both are served
+# --- how the document and the page are served
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_both_may_be_kept_for_a_while(client: FlaskClient, path: str) -> None:
-    answer = client.get(path)
-    assert re.fullmatch(r"public, max-age=\d+", answer.headers["Cache-Control"])
+def test_document_and_page_are_cacheable(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert re.fullmatch(r"public, max-age=\d+", response.headers["Cache-Control"])
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_a_known_etag_saves_the_body(client: FlaskClient, path: str) -> None:
+def test_a_matching_etag_gets_a_304_without_body(client: FlaskClient, path: str) -> None:
     etag = client.get(path).headers["ETag"]
-    answer = client.get(path, headers={"If-None-Match": etag})
-    assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", etag)
-    assert answer.headers["Cache-Control"].startswith("public")
+    response = client.get(path, headers={"If-None-Match": etag})
+    assert (response.status_code, response.data, response.headers["ETag"]) == (304, b"", etag)
+    assert response.headers["Cache-Control"].startswith("public")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_head_answers_as_get_without_the_body(client: FlaskClient, path: str) -> None:
+def test_head_returns_the_headers_of_get_without_a_body(client: FlaskClient, path: str) -> None:
     head, get = client.head(path), client.get(path)
     assert (head.status_code, head.data) == (200, b"")
     for name in ("ETag", "Content-Length", "Content-Type"):
@@ -219,17 +223,19 @@ def test_head_answers_as_get_without_the_body(client: FlaskClient, path: str) ->
 
 @pytest.mark.parametrize("path", DOCUMENTS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_other_methods_are_refused(client: FlaskClient, path: str, method: str) -> None:
+def test_other_methods_are_rejected(client: FlaskClient, path: str, method: str) -> None:
     assert client.open(path, method=method).status_code == 405
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_both_need_neither_key_nor_database(make_app: Callable[..., Flask], path: str) -> None:
+def test_document_and_page_need_neither_key_nor_database(
+    make_app: Callable[..., Flask], path: str
+) -> None:
     assert make_app(STAFF).test_client().get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_both_have_the_other_security_headers(client: FlaskClient, path: str) -> None:
+def test_document_and_page_have_the_security_headers(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -240,7 +246,7 @@ def test_both_have_the_other_security_headers(client: FlaskClient, path: str) ->
 
 
 class Page(HTMLParser):
-    """What a page is made of: its tags with their attributes, and its text."""
+    """The tags of a page with their attributes, and its text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -266,7 +272,7 @@ def page(make_app: Callable[..., Flask], request: pytest.FixtureRequest) -> Page
     return Page(make_app(request.param).test_client().get("/docs").text)
 
 
-def test_the_page_tells_its_language_and_title(page: Page) -> None:
+def test_the_page_has_a_language_and_a_title(page: Page) -> None:
     assert page.tags[0] == ("html", {"lang": "en"})
     assert "title" in page.names()
 
@@ -285,42 +291,42 @@ def test_the_page_has_a_command_for_every_operation(page: Page) -> None:
     assert "{" not in "".join(each for each in commands if " -d " not in each)
 
 
-def test_the_page_wants_nothing_from_elsewhere(page: Page) -> None:
+def test_the_page_loads_no_external_resources(page: Page) -> None:
     assert not {"script", "link", "img", "iframe", "form", "object"} & set(page.names())
     assert page.values("src") == page.values("style") == []
     assert {each for each in page.values("href") if not each.startswith("#")} == {"/openapi.json"}
 
 
-def test_the_policy_lets_in_the_style_of_the_page_and_nothing_else(client: FlaskClient) -> None:
-    answer = client.get("/docs")
-    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+def test_the_content_security_policy_allows_only_the_page_style(client: FlaskClient) -> None:
+    response = client.get("/docs")
+    (style,) = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
     allowed = f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
-    policy = answer.headers["Content-Security-Policy"]
+    policy = response.headers["Content-Security-Policy"]
     assert f"default-src 'none'; style-src {allowed};" in policy
     assert "unsafe" not in policy
     assert "url(" not in style
     assert "@import" not in style
 
 
-def test_every_link_inside_the_page_leads_somewhere(page: Page) -> None:
+def test_every_internal_link_has_a_target(page: Page) -> None:
     ids = Counter(page.values("id"))
     assert set(ids.values()) == {1}
     targets = {each[1:] for each in page.values("href") if each.startswith("#")}
     assert targets | set(page.values("aria-labelledby")) <= set(ids)
 
 
-def test_the_page_can_be_walked_by_its_headings(page: Page) -> None:
+def test_the_heading_levels_are_not_skipped(page: Page) -> None:
     levels = [int(tag[1]) for tag in page.names() if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
 
 
-def test_the_page_can_be_used_without_a_mouse_and_without_eyes(page: Page) -> None:
+def test_the_page_is_accessible_by_keyboard_and_screen_reader(page: Page) -> None:
     assert {"header", "nav", "main"} <= set(page.names())
     assert page.names().count("caption") == page.names().count("table")
     assert all("scope" in each for tag, each in page.tags if tag == "th")
-    # What scrolls must be reachable by keyboard, and then has to have a name.
+    # Scrollable elements must be focusable, and so need an accessible name.
     scrolling = [each for _, each in page.tags if each.get("tabindex") == "0"]
     assert len(scrolling) > 20
     assert all(each.get("aria-label") for each in scrolling)

@@ -1,4 +1,4 @@
-"""What one booking costs the database and the broker, and along which indexes it is found.
+"""How many database operations and messages a booking costs, and which indexes its queries use.
 
 The numbers are exact, so that a change which adds an operation has to say so here.
 """
@@ -47,22 +47,22 @@ from tests.operations import Operations
 from tests.rpc import NO_SERVICE
 from tests.use_cases import changes_of, decider_of
 
-#: Noon of a day on which the default calendar is open.
+#: Noon of a day on which the clinic is open by default.
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
 BODY = {"patientName": "Ana", "patientEmail": "ana@example.com", "date": to_wire(TOMORROW)}
 
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> list[AmqpMessage]:
-    """Every message that is given to the broker."""
+    """Every message passed to the broker."""
     messages: list[AmqpMessage] = []
     publish = PublisherConfirms.publish
 
-    def publish_and_note(confirms: PublisherConfirms, some: Sequence[AmqpMessage]) -> None:
+    def publish_and_record(confirms: PublisherConfirms, some: Sequence[AmqpMessage]) -> None:
         messages.extend(some)
         publish(confirms, some)
 
-    monkeypatch.setattr(PublisherConfirms, "publish", publish_and_note)
+    monkeypatch.setattr(PublisherConfirms, "publish", publish_and_record)
     return messages
 
 
@@ -70,8 +70,8 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[AmqpMessage]:
 def parts(
     config: dict[str, Any], counted: Database[Any], operations: Operations
 ) -> Iterator[tuple[BookingRepository, Relay]]:
-    """A store with its indexes, and its relay after the first sweep; the next is far away."""
-    # The relay notes how far it is a few times a second, whatever the number of bookings.
+    """A repository with its indexes, and its relay after its only recovery scan."""
+    # The relay saves a checkpoint a few times a second, whatever the number of bookings.
     operations.ignored.append("relays")
     config["OUTBOX_RECOVERY_INTERVAL_SECONDS"] = 3600
     store, relay = create_repository(counted, settings(config))
@@ -129,14 +129,14 @@ def test_a_booking_costs_five_operations_and_two_messages(
 
     decider.decide(BookingRequested.from_body(body_of(request)))
     event = eventually(lambda: take(amqp_uri, "notification_service.email"))
-    assert operations.names[1:] == ["update"]  # its step
+    assert operations.names[1:] == ["update"]  # its transition
 
     deliver(BookingStateChanged.from_body(body_of(event)))
     assert operations.names[2:] == [
         "find",
         "insert",
         "update",
-    ]  # the booking; the delivery_log's row
+    ]  # the booking; its delivery record
 
     assert [message.routing_key for message in published] == [
         "booking_requests",
@@ -144,7 +144,7 @@ def test_a_booking_costs_five_operations_and_two_messages(
     ]
 
 
-def test_a_step_that_is_not_the_last_costs_the_notifier_one_question_more(
+def test_notifying_a_superseded_transition_costs_one_more_read(
     store: BookingRepository, counted: Database[Any], config: dict[str, Any], operations: Operations
 ) -> None:
     deliver = delivery(counted, store, config).deliver
@@ -158,7 +158,7 @@ def test_a_step_that_is_not_the_last_costs_the_notifier_one_question_more(
     assert operations.names == ["find", "insert", "find", "update"]
 
 
-def test_a_link_in_the_letter_costs_the_notifier_one_read_more(
+def test_a_link_in_the_email_costs_the_notifier_one_more_read(
     store: BookingRepository, counted: Database[Any], config: dict[str, Any], operations: Operations
 ) -> None:
     links = Links("https://clinica.example", "what signs the codes", store.access)
@@ -190,7 +190,7 @@ def test_a_full_page_costs_one_operation(
     assert operations.names == ["find"]
 
 
-def test_a_page_that_is_never_full_costs_four_operations(
+def test_a_page_that_is_not_full_costs_four_operations(
     client: FlaskClient, operations: Operations
 ) -> None:
     assert client.get("/bookings/").status_code == 200
@@ -206,14 +206,16 @@ def test_reading_a_booking_costs_one_operation(
     assert operations.names == ["find"]
 
 
-def test_a_sweep_that_finds_nothing_costs_one_operation(
+def test_a_recovery_scan_without_results_costs_one_operation(
     store: BookingRepository, operations: Operations
 ) -> None:
     assert store.outbox.claim_overdue(100) == []
     assert operations.names == ["find"]
 
 
-def test_moving_a_booking_costs_a_read_and_a_step(decider: Decider, operations: Operations) -> None:
+def test_rescheduling_a_booking_costs_a_read_and_an_update(
+    decider: Decider, operations: Operations
+) -> None:
     booking = put_booking(decider.bookings, date=TOMORROW)
     decider.decide(BookingRequested.of(booking))
     operations.clear()
@@ -222,33 +224,33 @@ def test_moving_a_booking_costs_a_read_and_a_step(decider: Decider, operations: 
     assert operations.names == ["find", "update"]
 
 
-# --- what a crowd costs
+# --- the cost of concurrent calls
 
-#: The first alone, then two full groups.
-CROWD = 101
+#: The first call alone, then two full batches.
+CONCURRENT_CALLS = 101
 
 
 @pytest.fixture
-def crowded(counted: Database[Any]) -> tuple[BookingRepository, list[Booking]]:
-    """A store without a relay, and its bookings."""
+def many_bookings(counted: Database[Any]) -> tuple[BookingRepository, list[Booking]]:
+    """A repository without a relay, and its bookings."""
     store = BookingRepository(counted, Outbox(counted))
-    dates = [TOMORROW + timedelta(minutes=number) for number in range(CROWD)]
+    dates = [TOMORROW + timedelta(minutes=number) for number in range(CONCURRENT_CALLS)]
     return store, [put_booking(store, date=date) for date in dates]
 
 
-def test_a_crowd_of_readers_shares_few_operations(
-    crowded: tuple[BookingRepository, list[Booking]], operations: Operations
+def test_concurrent_reads_are_batched(
+    many_bookings: tuple[BookingRepository, list[Booking]], operations: Operations
 ) -> None:
-    store, bookings = crowded
+    store, bookings = many_bookings
     operations.clear()
     assert operations.crowd(partial(store.get, each.id) for each in bookings) == bookings
     assert operations.names == ["find"] * 3
 
 
-def test_a_crowd_of_decisions_shares_few_operations(
-    crowded: tuple[BookingRepository, list[Booking]], operations: Operations
+def test_concurrent_decisions_are_batched(
+    many_bookings: tuple[BookingRepository, list[Booking]], operations: Operations
 ) -> None:
-    store, bookings = crowded
+    store, bookings = many_bookings
     taken = [steps.confirm(each, seat=0, at=now(), by="test") for each in bookings]
     operations.clear()
     assert set(operations.crowd(partial(store.apply, each) for each in taken)) == {None}
@@ -258,11 +260,13 @@ def test_a_crowd_of_decisions_shares_few_operations(
     assert {store.get(each.id).status for each in bookings} == {Status.CONFIRMED}
 
 
-def test_a_crowd_of_notifications_shares_few_operations(
+def test_concurrent_notifications_are_batched(
     counted: Database[Any], operations: Operations
 ) -> None:
     delivery_log = DeliveryLog(counted, "email", lease_seconds=60)
-    taken = [steps.reject(requested(), reason="past", at=now(), by="") for _ in range(CROWD)]
+    taken = [
+        steps.reject(requested(), reason="past", at=now(), by="") for _ in range(CONCURRENT_CALLS)
+    ]
     events = [BookingStateChanged.of(each) for each in taken]
     operations.clear()
     claims = operations.crowd(partial(delivery_log.claim, each) for each in events)
@@ -274,11 +278,11 @@ def test_a_crowd_of_notifications_shares_few_operations(
     assert {row.state for row in delivery_log.find_records(events).values()} == {State.SENT}
 
 
-# --- how it is found
+# --- query plans
 
 
 class Plans:
-    """The plans of the queries that were noted, as the server explains them."""
+    """The plans of the recorded queries, as the server explains them."""
 
     def __init__(self, database: Database[Any], operations: Operations) -> None:
         self._database = database
@@ -286,7 +290,7 @@ class Plans:
         operations.clear()
 
     def stages(self) -> list[list[str]]:
-        """For each query its stages; an index scan is told with the index's name."""
+        """The stages of each query; an index scan includes the name of the index."""
         assert self._queries
         return [self._stages_of(query) for query in self._queries]
 
@@ -298,8 +302,8 @@ class Plans:
             or any("$" in each for each in conditions)
         ):
             return stages
-        # SecantusDB looks a query of several conditions up by the first that has an index, but
-        # explains such a query as if it did not. A partial index needs two of them.
+        # SecantusDB uses the index of the first indexed condition of a query, but its explain
+        # does not show that. A partial index needs two conditions.
         fewer = [
             {each: conditions[each] for each in some}
             for size in (1, 2)
@@ -309,16 +313,18 @@ class Plans:
         return next((each for each in alone if "COLLSCAN" not in each), stages)
 
     def _explained(self, query: dict[str, Any]) -> list[str]:
-        return _walk(self._database.command("explain", query)["queryPlanner"]["winningPlan"])
+        return _stages_of_plan(
+            self._database.command("explain", query)["queryPlanner"]["winningPlan"]
+        )
 
     @property
     def is_secantus(self) -> bool:
-        answer = self._database.command("explain", {"find": "bookings", "filter": {}})
-        return bool(answer["serverInfo"]["host"] == "secantus")
+        response = self._database.command("explain", {"find": "bookings", "filter": {}})
+        return bool(response["serverInfo"]["host"] == "secantus")
 
 
 def _queries(command: dict[str, Any]) -> list[dict[str, Any]]:
-    """A command's queries, as finds."""
+    """The queries of a command, as find commands."""
     name, collection = next(iter(command.items()))
     if name == "find":
         wanted = ("find", "filter", "sort", "limit", "projection")
@@ -330,17 +336,17 @@ def _queries(command: dict[str, Any]) -> list[dict[str, Any]]:
     return []
 
 
-def _walk(plan: dict[str, Any]) -> list[str]:
-    plan = plan.get("queryPlan", plan)  # where mongod runs it in its newer engine
+def _stages_of_plan(plan: dict[str, Any]) -> list[str]:
+    plan = plan.get("queryPlan", plan)  # with mongod's slot-based engine
     inner = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
     index = plan.get("indexName")
     own = [plan["stage"] if index is None else f"{plan['stage']} {index}"]
-    return own + [stage for each in inner for stage in _walk(each)]
+    return own + [stage for each in inner for stage in _stages_of_plan(each)]
 
 
 @pytest.fixture
 def stored(counted: Database[Any], config: dict[str, Any]) -> BookingRepository:
-    """A store of bookings of every kind, one of which has a key."""
+    """A repository of pending and confirmed bookings, one of them with an idempotency key."""
     store, _ = create_repository(counted, settings(config))
     for minutes in range(20):
         booking = put_booking(store, date=TOMORROW + timedelta(minutes=minutes))
@@ -350,15 +356,15 @@ def stored(counted: Database[Any], config: dict[str, Any]) -> BookingRepository:
     return store
 
 
-def test_a_key_is_found_by_its_index(
+def test_a_lookup_by_idempotency_key_uses_its_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.find_by_key(create_credentials("key-1", b"body")[1])
-    assert_along(Plans(counted, operations), "one_booking_per_key")
+    assert_uses_index(Plans(counted, operations), "one_booking_per_key")
 
 
-def test_a_booking_is_found_by_its_id(
+def test_operations_on_a_booking_use_the_id_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     booking = put_booking(stored)
@@ -366,7 +372,7 @@ def test_a_booking_is_found_by_its_id(
     stored.get(booking.id)
     stored.apply(steps.reject(booking, reason="past", at=now(), by="test"))
     stored.flag_for_review(booking.id, "check_unavailable")
-    assert_along(Plans(counted, operations), "_id_")
+    assert_uses_index(Plans(counted, operations), "_id_")
 
 
 @pytest.mark.parametrize(
@@ -382,7 +388,7 @@ def test_a_booking_is_found_by_its_id(
     ids=["all", "status", "from", "to", "day", "status and from"],
 )
 @pytest.mark.parametrize("is_deep", [False, True], ids=["first", "deep"])
-def test_a_page_is_found_by_an_index(
+def test_a_page_query_uses_an_index(
     stored: BookingRepository,
     counted: Database[Any],
     operations: Operations,
@@ -397,7 +403,7 @@ def test_a_page_is_found_by_an_index(
         assert any("IXSCAN" in each for each in stages)
 
 
-def test_the_first_page_is_found_in_its_order(
+def test_the_first_page_is_read_in_index_order(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
@@ -405,43 +411,43 @@ def test_the_first_page_is_found_in_its_order(
     plans = Plans(counted, operations)
     for stages in plans.stages():
         assert "IXSCAN newest" in stages
-        # SecantusDB sorts what a bounded query finds, in whatever order that was found.
+        # SecantusDB always sorts the results of a bounded query.
         assert "SORT" not in stages or plans.is_secantus
 
 
-def test_seats_are_found_by_their_index(
+def test_taken_seats_are_found_by_their_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.taken_seats(TOMORROW)
-    assert_along(Plans(counted, operations), "one_confirmed_booking_per_seat")
+    assert_uses_index(Plans(counted, operations), "one_confirmed_booking_per_seat")
 
 
-def test_the_seats_of_a_day_are_found_by_their_index(
+def test_taken_seats_of_a_day_are_found_by_their_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.taken_seats_between(TOMORROW, TOMORROW + timedelta(hours=8))
-    assert_along(Plans(counted, operations), "one_confirmed_booking_per_seat")
+    assert_uses_index(Plans(counted, operations), "one_confirmed_booking_per_seat")
 
 
-def test_the_outbox_is_swept_by_its_index(
+def test_the_recovery_scan_uses_an_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.outbox.claim_overdue(100)
-    assert_along(Plans(counted, operations), "newest_by_status")
+    assert_uses_index(Plans(counted, operations), "newest_by_status")
 
 
-def test_what_is_overdue_is_counted_by_its_index(
+def test_counting_overdue_requests_uses_an_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     stored.outbox.count_overdue(100)
-    assert_along(Plans(counted, operations), "newest_by_status")
+    assert_uses_index(Plans(counted, operations), "newest_by_status")
 
 
-def test_what_a_relay_left_is_found_by_the_time_of_its_writing(
+def test_orphaned_messages_are_found_by_time_indexes(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
@@ -452,39 +458,39 @@ def test_what_a_relay_left_is_found_by_the_time_of_its_writing(
     assert any("last_step" in each for each in events)
 
 
-def test_what_was_changed_is_found_by_its_index_and_in_its_order(
+def test_the_change_feed_is_read_in_index_order(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     ChangeFeed(counted).read(now() - timedelta(days=1), now())
     plans = Plans(counted, operations)
-    assert_along(plans, "last_step")
+    assert_uses_index(plans, "last_step")
     assert not any("SORT" in stages for stages in plans.stages())
 
 
-def test_what_is_near_is_found_by_the_index_of_the_seats(
+def test_upcoming_appointments_are_read_in_seat_index_order(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     assert len(UpcomingAppointments(counted).read(now(), TOMORROW + timedelta(days=1)).events) == 10
     plans = Plans(counted, operations)
-    assert_along(plans, "one_confirmed_booking_per_seat")
+    assert_uses_index(plans, "one_confirmed_booking_per_seat")
     assert not any("SORT" in stages for stages in plans.stages())
 
 
-def test_the_agenda_is_found_by_the_index_of_the_dates_and_in_its_order(
+def test_the_agenda_is_read_in_date_index_order(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     assert len(stored.agenda.between(now(), TOMORROW + timedelta(days=1), 10).appointments) == 10
     assert operations.names == ["find"]
     plans = Plans(counted, operations)
-    assert_along(plans, "date")
-    # SecantusDB sorts what a bounded query finds, in whatever order that was found.
+    assert_uses_index(plans, "date")
+    # SecantusDB always sorts the results of a bounded query.
     assert plans.is_secantus or not any("SORT" in stages for stages in plans.stages())
 
 
-def test_a_reference_is_found_by_the_index_of_the_ids(
+def test_a_lookup_by_reference_uses_the_id_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     booking = put_booking(stored)
@@ -495,27 +501,27 @@ def test_a_reference_is_found_by_the_index_of_the_ids(
     plans = Plans(counted, operations)
     # SecantusDB looks up single ids only.
     if not plans.is_secantus:
-        assert_along(plans, "_id_")
+        assert_uses_index(plans, "_id_")
 
 
-def test_the_delivery_log_is_asked_by_its_keys_and_needs_no_other_index(
+def test_the_delivery_log_is_queried_by_its_id_index_only(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     delivery_log = DeliveryLog(counted, "email", lease_seconds=60)
     booking = put_booking(stored)
-    step = steps.confirm(booking, seat=0, at=now(), by="test")
-    event = BookingStateChanged.of(step)
+    transition = steps.confirm(booking, seat=0, at=now(), by="test")
+    event = BookingStateChanged.of(transition)
     delivery_log.claim(event)
     operations.clear()
     delivery_log.is_superseded(event, present=4)
-    assert len(Notifications(counted).of(steps.apply_transition(booking, step))) == 1
+    assert len(Notifications(counted).of(steps.apply_transition(booking, transition))) == 1
     assert operations.names == ["find"] * 2
-    assert_along(Plans(counted, operations), "_id_")
+    assert_uses_index(Plans(counted, operations), "_id_")
     assert set(counted["notifications"].index_information()) == {"_id_"}
 
 
-def assert_along(plans: Plans, index: str) -> None:
-    """Every query runs along this index, and none through the collection."""
+def assert_uses_index(plans: Plans, index: str) -> None:
+    """Every query uses this index, and none scans the collection."""
     for stages in plans.stages():
         assert any(each.endswith(f"IXSCAN {index}") for each in stages)
         assert "COLLSCAN" not in stages

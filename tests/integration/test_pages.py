@@ -1,5 +1,5 @@
-"""The patient's pages without a browser: what they say, what they keep for themselves, and what a
-form does. The booking service is a stand-in; tests/browser has the real one."""
+"""The patient pages without a browser: content, privacy and forms. The booking service is a
+stand-in; tests/browser uses the real one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ __all__ = ["cut_off_client"]
 
 MADRID = ZoneInfo("Europe/Madrid")
 HOURS = Hours(zone=MADRID, slot=timedelta(minutes=20), horizon=timedelta(days=60))
-#: Ten in the morning of Madrid, some days ahead.
+#: 10:00 in Madrid, three days ahead.
 SLOT = (datetime.now(MADRID) + timedelta(days=3)).replace(
     hour=10, minute=0, second=0, microsecond=0
 )
@@ -50,7 +50,7 @@ TOKEN = "t" * 32
 
 
 class Service:
-    """Answers as the booking service does, for days from 9 to 11 in Madrid."""
+    """Stand-in for the booking service, open from 9 to 11 in Madrid every day."""
 
     def __init__(self, store: BookingRepository) -> None:
         self._store = store
@@ -83,22 +83,22 @@ class Service:
         booking, start = self._store.get(booking_id), datetime.fromisoformat(date)
         if start in self.taken:
             raise SlotUnavailable(reasons.SLOT_FULL)
-        step = steps.reschedule(booking, date=start, seat=0, at=now(), by=by, key_id=key_id)
-        self._store.apply(step)
-        return booking_to_json(steps.apply_transition(booking, step))
+        transition = steps.reschedule(booking, date=start, seat=0, at=now(), by=by, key_id=key_id)
+        self._store.apply(transition)
+        return booking_to_json(steps.apply_transition(booking, transition))
 
     def cancel_booking(
         self, booking_id: str, reason: str, by: str, key_id: str | None = None
     ) -> dict[str, Any]:
         booking = self._store.get(booking_id)
-        step = steps.cancel(booking, reason=reason, at=now(), by=by, key_id=key_id)
-        self._store.apply(step)
-        return booking_to_json(steps.apply_transition(booking, step))
+        transition = steps.cancel(booking, reason=reason, at=now(), by=by, key_id=key_id)
+        self._store.apply(transition)
+        return booking_to_json(steps.apply_transition(booking, transition))
 
 
 @pytest.fixture
 def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
-    """A store whose relay is not started; its broker is nowhere."""
+    """A repository whose relay is not started; its broker is unreachable."""
     nowhere = "amqp://guest:guest@127.0.0.1:1/"
     return create_repository(
         database,
@@ -133,7 +133,7 @@ def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
 
 
 def put(store: BookingRepository, **fields: Any) -> tuple[Booking, str]:
-    """Store a booking for SLOT, and return it with its code."""
+    """Store a booking for SLOT and return it with its management token."""
     booking = requested(**{"date": SLOT.astimezone(UTC)} | fields)
     token, access = create_credentials()
     store.insert(booking, access)
@@ -162,31 +162,31 @@ class _Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def elements(answer: TestResponse, tag: str) -> list[dict[str, str | None]]:
-    return [each for name, each in _Elements(answer.text).found if name == tag]
+def elements(response: TestResponse, tag: str) -> list[dict[str, str | None]]:
+    return [each for name, each in _Elements(response.text).found if name == tag]
 
 
-def value(answer: TestResponse, name: str) -> str | None:
-    (field,) = (each for each in elements(answer, "input") if each.get("name") == name)
+def value(response: TestResponse, name: str) -> str | None:
+    (field,) = (each for each in elements(response, "input") if each.get("name") == name)
     return field.get("value")
 
 
-# --- asking
+# --- booking
 
 
-def test_the_page_offers_the_free_times_of_a_day_on_the_clinics_clocks(
+def test_the_page_offers_the_free_slots_of_a_day_in_clinic_time(
     client: FlaskClient, service: Service
 ) -> None:
     service.taken = {SLOT}
-    answer = client.get(f"/?day={SLOT.date()}")
-    offered = [each["value"] for each in elements(answer, "input") if each.get("type") == "radio"]
+    response = client.get(f"/?day={SLOT.date()}")
+    offered = [each["value"] for each in elements(response, "input") if each.get("type") == "radio"]
     assert offered == service.list_free_slots(str(SLOT.date()))
-    assert "<span>09:40</span>" in answer.text
-    assert "<span>10:00</span>" not in answer.text
-    assert "Todas las horas son de Madrid (Europe/Madrid)." in answer.text
+    assert "<span>09:40</span>" in response.text
+    assert "<span>10:00</span>" not in response.text
+    assert "Todas las horas son de Madrid (Europe/Madrid)." in response.text
 
 
-def test_the_first_day_with_a_free_time_is_shown_when_none_is_asked_for(
+def test_the_page_shows_the_first_day_with_a_free_slot_by_default(
     client: FlaskClient, service: Service
 ) -> None:
     today = datetime.now(MADRID).date()
@@ -195,7 +195,7 @@ def test_the_first_day_with_a_free_time_is_shown_when_none_is_asked_for(
     assert [each["href"] for each in chosen] == [f"/?day={today + timedelta(days=1)}"]
 
 
-def test_a_page_of_seven_days_asks_the_booking_service_once(
+def test_the_week_page_calls_the_booking_service_once(
     client: FlaskClient, service: Service
 ) -> None:
     for _ in range(5):
@@ -203,47 +203,47 @@ def test_a_page_of_seven_days_asks_the_booking_service_once(
     assert service.calls == ["list_free_slots"]
 
 
-def test_after_a_change_the_free_times_are_asked_for_anew(
+def test_a_reschedule_invalidates_the_cached_free_slots(
     client: FlaskClient, service: Service, kept: Booking
 ) -> None:
-    _moving(client, kept)
-    move(client, kept, SLOT + HOURS.slot)
-    _moving(client, kept)
+    reschedule_page(client, kept)
+    reschedule(client, kept, SLOT + HOURS.slot)
+    reschedule_page(client, kept)
     assert service.calls == ["list_free_slots", "reschedule_booking", "list_free_slots"]
 
 
 @pytest.mark.parametrize(
     "day", ["", "nonsense", "2020-01-01", "9999-12-28", "0001-01-03", "2026-02-30", "' or 1"]
 )
-def test_any_day_that_is_asked_for_has_a_page(client: FlaskClient, day: str) -> None:
-    answer = client.get("/", query_string={"day": day})
-    assert answer.status_code == 200
-    assert len(re.findall(r'class="day', answer.text)) in range(1, 9)
+def test_any_requested_day_has_a_page(client: FlaskClient, day: str) -> None:
+    response = client.get("/", query_string={"day": day})
+    assert response.status_code == 200
+    assert len(re.findall(r'class="day', response.text)) in range(1, 9)
 
 
-def test_a_request_leads_to_the_page_of_its_booking(
+def test_a_submitted_form_redirects_to_the_booking_page(
     client: FlaskClient, store: BookingRepository
 ) -> None:
-    answer = client.post("/", data=TYPED)
-    assert answer.status_code == 303
-    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    response = client.post("/", data=TYPED)
+    assert response.status_code == 303
+    booking = store.get(response.headers["Location"].removeprefix("/cita/"))
     assert (booking.patient_name, booking.patient_email) == ("Ana López", "ana@example.com")
     assert (booking.date, booking.language, booking.status) == (SLOT, "es", "pending")
 
 
-def test_mistakes_keep_what_was_typed_and_are_told_beside_their_fields(
+def test_validation_errors_keep_the_input_and_mark_the_fields(
     client: FlaskClient, database: Database[Any]
 ) -> None:
-    answer = client.post("/", data=TYPED | {"name": " ", "email": '"><script>x</script>'})
-    assert answer.status_code == 400
-    assert value(answer, "email") == '"><script>x</script>'
-    assert "<script>x" not in answer.text
-    wrong = [each["name"] for each in elements(answer, "input") if each.get("aria-invalid")]
+    response = client.post("/", data=TYPED | {"name": " ", "email": '"><script>x</script>'})
+    assert response.status_code == 400
+    assert value(response, "email") == '"><script>x</script>'
+    assert "<script>x" not in response.text
+    wrong = [each["name"] for each in elements(response, "input") if each.get("aria-invalid")]
     assert wrong == ["name", "email"]
-    checked = [each["value"] for each in elements(answer, "input") if "checked" in each]
+    checked = [each["value"] for each in elements(response, "input") if "checked" in each]
     assert checked == [TYPED["date"]]
-    assert "name-problem" in answer.text
-    assert 'href="#email"' in answer.text
+    assert "name-problem" in response.text
+    assert 'href="#email"' in response.text
     assert database["bookings"].count_documents({}) == 0
 
 
@@ -261,47 +261,49 @@ def test_mistakes_keep_what_was_typed_and_are_told_beside_their_fields(
     ],
     ids=ascii,
 )
-def test_a_mistake_is_told_by_its_reason(
+def test_a_validation_error_states_its_reason(
     client: FlaskClient, field: str, typed: str, text: str
 ) -> None:
-    answer = client.post("/", data=TYPED | {field: typed})
-    assert answer.status_code == 400
-    assert answer.text.count(text) == 2  # in the summary and beside the field
+    response = client.post("/", data=TYPED | {field: typed})
+    assert response.status_code == 400
+    assert response.text.count(text) == 2  # in the summary and beside the field
 
 
-def test_a_mistake_is_told_in_the_language_of_the_page(client: FlaskClient) -> None:
-    answer = client.post("/?lang=en", data=TYPED | {"name": "www.evil.example"})
-    assert "can't contain a web or e-mail address" in answer.text
+def test_a_validation_error_is_shown_in_the_page_language(client: FlaskClient) -> None:
+    response = client.post("/?lang=en", data=TYPED | {"name": "www.evil.example"})
+    assert "can't contain a web or e-mail address" in response.text
 
 
-def test_what_was_copied_along_is_no_mistake(client: FlaskClient, store: BookingRepository) -> None:
+def test_invisible_characters_of_pasted_input_are_removed(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     pasted = {"name": "\u2068Ana\tLópez\u2069", "email": "\ufeffana@example.com "}
-    answer = client.post("/", data=TYPED | pasted)
-    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    response = client.post("/", data=TYPED | pasted)
+    booking = store.get(response.headers["Location"].removeprefix("/cita/"))
     assert (booking.patient_name, booking.patient_email) == ("Ana López", "ana@example.com")
 
 
 @pytest.mark.parametrize("field", ["name", "email", "date"])
-def test_each_field_is_needed(client: FlaskClient, field: str) -> None:
-    answer = client.post("/", data={key: text for key, text in TYPED.items() if key != field})
-    assert answer.status_code == 400
-    assert f'href="#{field}"' in answer.text
+def test_each_field_is_required(client: FlaskClient, field: str) -> None:
+    response = client.post("/", data={key: text for key, text in TYPED.items() if key != field})
+    assert response.status_code == 400
+    assert f'href="#{field}"' in response.text
 
 
-def test_a_form_that_is_sent_twice_is_one_booking(
+def test_a_form_submitted_twice_creates_one_booking(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     token = value(client.get("/"), "token")
-    answers = [client.post("/", data=TYPED | {"token": token}) for _ in range(3)]
-    assert len({each.headers["Location"] for each in answers}) == 1
-    assert {each.status_code for each in answers} == {303}
+    responses = [client.post("/", data=TYPED | {"token": token}) for _ in range(3)]
+    assert len({each.headers["Location"] for each in responses}) == 1
+    assert {each.status_code for each in responses} == {303}
     assert database["bookings"].count_documents({}) == 1
-    # Each answer opens the booking: the first one may have been lost.
-    cookies = {each.headers["Set-Cookie"].partition(";")[0] for each in answers}
+    # Each response gives access to the booking: the first one may have been lost.
+    cookies = {each.headers["Set-Cookie"].partition(";")[0] for each in responses}
     assert len(cookies) == 1
 
 
-def test_a_form_that_was_changed_before_it_was_sent_again_is_another_booking(
+def test_a_form_resubmitted_with_changes_creates_another_booking(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     for name in ("Ana", "Eva"):
@@ -309,12 +311,12 @@ def test_a_form_that_was_changed_before_it_was_sent_again_is_another_booking(
     assert database["bookings"].count_documents({}) == 2
 
 
-def test_each_form_that_is_shown_has_a_token_of_its_own(client: FlaskClient) -> None:
+def test_each_form_has_its_own_token(client: FlaskClient) -> None:
     assert value(client.get("/"), "token") != value(client.get("/"), "token")
 
 
 @pytest.mark.parametrize("token", ["", "short", "ñ" * 32, "x" * 5000])
-def test_a_token_that_is_not_ours_is_no_key(
+def test_an_invalid_form_token_is_not_used_as_an_idempotency_key(
     client: FlaskClient, database: Database[Any], token: str
 ) -> None:
     for _ in range(2):
@@ -329,11 +331,11 @@ def test_a_token_that_is_not_ours_is_no_key(
         ("2026-07-01T10:00:00", "2026-07-01T08:00:00Z"),
     ],
 )
-def test_a_time_is_typed_on_the_clinics_clocks(
+def test_a_typed_time_is_in_clinic_time(
     client: FlaskClient, store: BookingRepository, local: str, expected: str
 ) -> None:
-    answer = client.post("/", data=TYPED | {"date": "", "local": local})
-    booking = store.get(answer.headers["Location"].removeprefix("/cita/"))
+    response = client.post("/", data=TYPED | {"date": "", "local": local})
+    booking = store.get(response.headers["Location"].removeprefix("/cita/"))
     assert to_wire(booking.date) == expected
 
 
@@ -347,40 +349,44 @@ def test_a_time_is_typed_on_the_clinics_clocks(
         pytest.param("tomorrow", id="no date"),
     ],
 )
-def test_a_time_that_the_clocks_never_show_is_a_mistake(client: FlaskClient, local: str) -> None:
-    answer = client.post("/", data=TYPED | {"date": "", "local": local})
-    assert answer.status_code == 400
+def test_an_invalid_local_time_is_rejected(client: FlaskClient, local: str) -> None:
+    response = client.post("/", data=TYPED | {"date": "", "local": local})
+    assert response.status_code == 400
 
 
-def test_without_the_booking_service_a_patient_may_still_ask(
+def test_a_patient_can_book_without_the_booking_service(
     client: FlaskClient, service: Service
 ) -> None:
     service.error = ServiceUnavailable("away")
-    answer = client.get("/")
-    assert answer.status_code == 200
-    assert "no podemos mostrar las horas disponibles" in answer.text
-    assert [each["name"] for each in elements(answer, "input")][1] == "local"
+    response = client.get("/")
+    assert response.status_code == 200
+    assert "no podemos mostrar las horas disponibles" in response.text
+    assert [each["name"] for each in elements(response, "input")][1] == "local"
     assert client.post("/", data=TYPED).status_code == 303
 
 
-def test_what_was_typed_survives_a_database_that_is_away(cut_off_client: FlaskClient) -> None:
-    answers = [cut_off_client.post("/", data=TYPED) for _ in range(2)]  # the breaker's as well
-    for answer in answers:
-        assert answer.status_code == 503
-        assert int(answer.headers["Retry-After"]) > 0
-        assert value(answer, "name") == "Ana López"
-        assert "Ahora mismo no podemos atenderle" in answer.text
+def test_the_form_keeps_its_input_when_the_database_is_unavailable(
+    cut_off_client: FlaskClient,
+) -> None:
+    responses = [
+        cut_off_client.post("/", data=TYPED) for _ in range(2)
+    ]  # the second one from the circuit breaker
+    for response in responses:
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 0
+        assert value(response, "name") == "Ana López"
+        assert "Ahora mismo no podemos atenderle" in response.text
     assert cut_off_client.get("/").status_code == 200
 
 
-def test_pages_and_programs_share_one_limit(make_client: Callable[..., FlaskClient]) -> None:
+def test_pages_and_api_share_one_rate_limit(make_client: Callable[..., FlaskClient]) -> None:
     client = make_client(rate_limit="2/hour")
     assert client.post("/", data=TYPED).status_code == 303
     body = {"patientName": "Ana", "patientEmail": "a@example.com", "date": TYPED["date"]}
     assert client.post("/book", json=body).status_code == 201
-    answer = client.post("/", data=TYPED)
-    assert (answer.status_code, value(answer, "name")) == (429, "Ana López")
-    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    response = client.post("/", data=TYPED)
+    assert (response.status_code, value(response, "name")) == (429, "Ana López")
+    assert 0 < int(response.headers["Retry-After"]) <= 3600
 
 
 @pytest.mark.parametrize(
@@ -393,10 +399,12 @@ def test_pages_and_programs_share_one_limit(make_client: Callable[..., FlaskClie
         (b"a=1&" * 3000, "application/x-www-form-urlencoded"),
     ],
 )
-def test_no_body_is_an_error_of_ours(client: FlaskClient, data: bytes, kind: str) -> None:
-    answer = client.post("/", data=data, content_type=kind)
-    assert answer.status_code in (400, 413)
-    assert answer.mimetype == "text/html"
+def test_a_malformed_form_body_is_a_client_error(
+    client: FlaskClient, data: bytes, kind: str
+) -> None:
+    response = client.post("/", data=data, content_type=kind)
+    assert response.status_code in (400, 413)
+    assert response.mimetype == "text/html"
 
 
 # --- language
@@ -406,21 +414,21 @@ def test_no_body_is_an_error_of_ours(client: FlaskClient, data: bytes, kind: str
     ("header", "language"),
     [("", "es"), ("en-GB,en;q=0.9", "en"), ("de", "es"), ("es;q=0.5,en;q=0.9", "en")],
 )
-def test_spanish_is_spoken_first_and_english_to_whoever_prefers_it(
+def test_pages_are_spanish_unless_the_client_prefers_english(
     client: FlaskClient, header: str, language: str
 ) -> None:
     headers = {"Accept-Language": header} if header else {}
     assert f'<html lang="{language}">' in client.get("/", headers=headers).text
 
 
-def test_the_language_is_chosen_by_hand_and_remembered(client: FlaskClient) -> None:
+def test_a_chosen_language_is_remembered(client: FlaskClient) -> None:
     assert '<html lang="en">' in client.get("/?lang=en").text
     assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "es"}).text
     assert '<html lang="es">' in client.get("/?lang=es").text
     assert client.get("/?lang=xx").status_code == 200
 
 
-def test_the_other_language_shows_the_same_day(client: FlaskClient) -> None:
+def test_the_language_link_keeps_the_day(client: FlaskClient) -> None:
     (link,) = (each for each in elements(client.get("/?day=2026-12-01"), "a") if "lang" in each)
     assert link["href"] == "/?day=2026-12-01&lang=en"
 
@@ -428,7 +436,7 @@ def test_the_other_language_shows_the_same_day(client: FlaskClient) -> None:
 # --- the page of a booking
 
 
-def test_a_booking_that_is_not_decided_says_so(
+def test_a_pending_booking_page_says_that_it_is_not_confirmed(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, _ = put(store)
@@ -440,7 +448,7 @@ def test_a_booking_that_is_not_decided_says_so(
 
 
 @pytest.mark.parametrize("status", ["pending", "confirmed", "rejected", "cancelled"])
-def test_no_page_names_the_patient(
+def test_booking_pages_never_name_the_patient(
     client: FlaskClient, store: BookingRepository, status: str
 ) -> None:
     booking, token = put(store, patient_name="Canario Azul", patient_email="azul@jaula.example")
@@ -456,29 +464,31 @@ def test_no_page_names_the_patient(
         assert secret not in text
 
 
-def test_who_asks_again_is_answered_only_when_something_has_changed(
+def test_an_unchanged_booking_page_gets_a_304(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, _ = put(store)
     tag = client.get(f"/cita/{booking.id}").headers["ETag"]
 
-    def again() -> TestResponse:
+    def revalidate() -> TestResponse:
         return client.get(f"/cita/{booking.id}", headers={"If-None-Match": tag})
 
-    assert (again().status_code, again().data) == (304, b"")
+    assert (revalidate().status_code, revalidate().data) == (304, b"")
     confirm(store, booking)
-    assert "Cita confirmada" in again().text
+    assert "Cita confirmada" in revalidate().text
 
 
-def test_a_rejected_booking_tells_why_and_offers_what_is_nearest(
+def test_a_rejected_booking_shows_its_reason_and_the_nearest_slots(
     client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking, _ = put(store)
     service.taken = {SLOT}
     reject(store, booking)
-    answer = client.get(f"/cita/{booking.id}")
-    assert "No quedan plazas a esa hora." in answer.text
-    offers = [each["href"] or "" for each in elements(answer, "a") if each.get("class") == "offer"]
+    response = client.get(f"/cita/{booking.id}")
+    assert "No quedan plazas a esa hora." in response.text
+    offers = [
+        each["href"] or "" for each in elements(response, "a") if each.get("class") == "offer"
+    ]
     assert [offer.partition("slot=")[2][11:16] for offer in offers] == [
         to_wire(SLOT + number * HOURS.slot)[11:16] for number in (-3, -2, -1, 1, 2)
     ]
@@ -488,7 +498,7 @@ def test_a_rejected_booking_tells_why_and_offers_what_is_nearest(
 
 
 @pytest.mark.parametrize("year", [1, 2020, 9999])
-def test_a_date_far_away_is_rejected_with_a_page(
+def test_a_booking_rejected_for_a_distant_date_has_a_page(
     client: FlaskClient, store: BookingRepository, year: int
 ) -> None:
     booking, _ = put(store, date=datetime(year, 12, 28 if year == 9999 else 1, tzinfo=UTC))
@@ -496,26 +506,26 @@ def test_a_date_far_away_is_rejected_with_a_page(
     assert client.get(f"/cita/{booking.id}").status_code == 200
 
 
-def test_a_rejected_booking_has_a_page_while_the_booking_service_is_away(
+def test_a_rejected_booking_has_a_page_without_the_booking_service(
     client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking, _ = put(store)
     reject(store, booking)
     service.error = ServiceUnavailable("away")
-    answer = client.get(f"/cita/{booking.id}")
-    assert answer.status_code == 200
-    assert "Puede buscar otra hora cuando quiera." in answer.text
+    response = client.get(f"/cita/{booking.id}")
+    assert response.status_code == 200
+    assert "Puede buscar otra hora cuando quiera." in response.text
 
 
-def test_an_id_in_capitals_leads_to_the_same_pages(
+def test_an_uppercase_id_leads_to_the_same_pages(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, token = put(store)
     confirm(store, booking)
     address = f"/cita/{booking.id.upper()}"
-    answer = client.get(address)
-    assert answer.status_code == 200
-    assert f'action="/cita/{booking.id}/cancel"' in answer.text
+    response = client.get(address)
+    assert response.status_code == 200
+    assert f'action="/cita/{booking.id}/cancel"' in response.text
     assert client.get(f"{address}/calendar.ics").status_code == 200
     assert client.get(f"{address}/reschedule").status_code == 200
     cancelled = client.post(f"{address}/cancel", data={"code": token})
@@ -525,15 +535,15 @@ def test_an_id_in_capitals_leads_to_the_same_pages(
 @pytest.mark.parametrize("name", ["nobody", str(uuid.uuid4()), "%00", "{{7*7}}", "x" * 5000])
 @pytest.mark.parametrize("suffix", ["", "/calendar.ics"])
 def test_an_unknown_booking_is_not_found(client: FlaskClient, name: str, suffix: str) -> None:
-    answer = client.get(f"/cita/{name}{suffix}")
-    assert (answer.status_code, answer.mimetype) == (404, "text/html")
-    assert "No encontramos esa cita" in answer.text
+    response = client.get(f"/cita/{name}{suffix}")
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert "No encontramos esa cita" in response.text
 
 
-def test_a_database_that_is_away_has_a_page(cut_off_client: FlaskClient) -> None:
-    answer = cut_off_client.get(f"/cita/{uuid.uuid4()}")
-    assert (answer.status_code, answer.mimetype) == (503, "text/html")
-    assert int(answer.headers["Retry-After"]) > 0
+def test_an_unavailable_database_gets_an_error_page(cut_off_client: FlaskClient) -> None:
+    response = cut_off_client.get(f"/cita/{uuid.uuid4()}")
+    assert (response.status_code, response.mimetype) == (503, "text/html")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 # --- the calendar file
@@ -544,18 +554,18 @@ def test_a_confirmed_booking_has_a_calendar_file(
 ) -> None:
     booking, _ = put(store)
     confirm(store, booking)
-    answer = client.get(f"/cita/{booking.id}/calendar.ics")
-    assert (answer.status_code, answer.mimetype) == (200, "text/calendar")
-    (event,) = Calendar.from_ical(answer.data).walk("VEVENT")
+    response = client.get(f"/cita/{booking.id}/calendar.ics")
+    assert (response.status_code, response.mimetype) == (200, "text/calendar")
+    (event,) = Calendar.from_ical(response.data).walk("VEVENT")
     assert event["uid"] == f"{booking.id}@clinica.test"
     assert event["sequence"] == 0
     assert event.decoded("dtstart") == SLOT
     assert event.decoded("dtend") == SLOT + HOURS.slot
-    assert "Ana" not in answer.text
+    assert "Ana" not in response.text
 
 
 @pytest.mark.parametrize("status", ["pending", "rejected"])
-def test_no_other_booking_has_one(
+def test_only_confirmed_bookings_have_a_calendar_file(
     client: FlaskClient, store: BookingRepository, status: str
 ) -> None:
     booking, _ = put(store)
@@ -567,33 +577,35 @@ def test_no_other_booking_has_one(
 # --- cancelling
 
 
-def test_who_has_booked_here_cancels_without_a_code(
+def test_the_browser_that_booked_cancels_without_a_code(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     location = client.post("/", data=TYPED).headers["Location"]
     booking = store.get(location.removeprefix("/cita/"))
     assert elements(client.get(location), "input") == []
-    answer = cancel(client, booking)
-    assert (answer.status_code, answer.headers["Location"]) == (303, location)
+    response = cancel(client, booking)
+    assert (response.status_code, response.headers["Location"]) == (303, location)
     after = store.get(booking.id)
     assert (after.status, after.reason) == ("cancelled", "cancelled_by_patient")
 
 
-def test_the_code_is_kept_where_no_script_and_no_other_page_gets_it(client: FlaskClient) -> None:
-    answer = client.post("/", data=TYPED, base_url="https://clinica.test")
-    cookie = answer.headers["Set-Cookie"]
-    for part in ("HttpOnly", "SameSite=Strict", "Secure", f"Path={answer.headers['Location']}"):
+def test_the_booking_cookie_is_http_only_and_limited_to_its_page(client: FlaskClient) -> None:
+    response = client.post("/", data=TYPED, base_url="https://clinica.test")
+    cookie = response.headers["Set-Cookie"]
+    for part in ("HttpOnly", "SameSite=Strict", "Secure", f"Path={response.headers['Location']}"):
         assert part in cookie
 
 
-def test_others_cancel_with_the_code(client: FlaskClient, store: BookingRepository) -> None:
+def test_another_browser_cancels_with_the_code(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     booking, token = put(store)
     assert cancel(client, booking, f"  {token}\n").status_code == 303
     assert store.get(booking.id).status == "cancelled"
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "said"),
+    ("code", "status", "text"),
     [
         ("", 400, "Escriba el código que aparece en el correo."),
         ("wrong", 403, "Ese código no corresponde a esta cita."),
@@ -601,15 +613,15 @@ def test_others_cancel_with_the_code(client: FlaskClient, store: BookingReposito
     ],
 )
 def test_without_the_right_code_nothing_is_cancelled(
-    client: FlaskClient, store: BookingRepository, code: str, status: int, said: str
+    client: FlaskClient, store: BookingRepository, code: str, status: int, text: str
 ) -> None:
     booking, _ = put(store)
-    answer = cancel(client, booking, code)
-    assert (answer.status_code, said in answer.text) == (status, True)
+    response = cancel(client, booking, code)
+    assert (response.status_code, text in response.text) == (status, True)
     assert store.get(booking.id).status == "pending"
 
 
-def test_a_form_of_another_site_does_not_use_the_kept_code(
+def test_a_cross_site_form_cannot_use_the_booking_cookie(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, token = put(store)
@@ -620,7 +632,7 @@ def test_a_form_of_another_site_does_not_use_the_kept_code(
     assert cancel(client, booking, **{"Sec-Fetch-Site": "same-origin"}).status_code == 303
 
 
-def test_reading_cancels_nothing(client: FlaskClient, store: BookingRepository) -> None:
+def test_get_requests_never_cancel(client: FlaskClient, store: BookingRepository) -> None:
     booking, token = put(store)
     client.set_cookie("manage", token, path=f"/cita/{booking.id}")
     assert client.get(f"/cita/{booking.id}/cancel").status_code == 405
@@ -629,70 +641,72 @@ def test_reading_cancels_nothing(client: FlaskClient, store: BookingRepository) 
     assert store.get(booking.id).status == "pending"
 
 
-def test_what_can_not_be_cancelled_any_more_is_shown_as_it_is(
+def test_cancelling_a_rejected_booking_is_a_conflict(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, token = put(store)
     reject(store, booking)
-    answer = cancel(client, booking, token)
-    assert answer.status_code == 409
-    assert "ya no se puede anular" in answer.text
+    response = cancel(client, booking, token)
+    assert response.status_code == 409
+    assert "ya no se puede anular" in response.text
 
 
-def test_while_the_booking_service_is_away_cancelling_is_to_be_tried_again(
+def test_cancelling_without_the_booking_service_asks_to_retry(
     client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking, token = put(store)
     service.error = ServiceUnavailable("away")
-    answer = cancel(client, booking, token)
-    assert answer.status_code == 503
-    assert "Inténtelo de nuevo" in answer.text
+    response = cancel(client, booking, token)
+    assert response.status_code == 503
+    assert "Inténtelo de nuevo" in response.text
     assert client.get(f"/cita/{booking.id}").status_code == 200
 
 
-def test_nobody_cancels_what_there_is_not(client: FlaskClient) -> None:
+def test_cancelling_an_unknown_booking_is_not_found(client: FlaskClient) -> None:
     path = f"/cita/{uuid.uuid4()}/cancel"
     assert client.post(path, data={"code": "x"}).status_code == 404
     assert client.post(path).status_code == 404
 
 
-# --- moving
+# --- rescheduling
 
 
 @pytest.fixture
 def kept(client: FlaskClient, store: BookingRepository) -> Booking:
-    """A confirmed booking that was made in this browser."""
+    """A confirmed booking made in this browser, so that its cookie is set."""
     booking, token = put(store)
     confirm(store, booking)
     client.set_cookie("manage", token, path=f"/cita/{booking.id}")
     return store.get(booking.id)
 
 
-def move(client: FlaskClient, booking: Booking, start: datetime, code: str = "") -> TestResponse:
+def reschedule(
+    client: FlaskClient, booking: Booking, start: datetime, code: str = ""
+) -> TestResponse:
     form = {"date": to_wire(start), "code": code}
     return client.post(f"/cita/{booking.id}/reschedule", data=form)
 
 
-def test_a_confirmed_booking_leads_to_the_free_times_of_its_day(
+def test_a_confirmed_booking_links_to_the_free_slots_of_its_day(
     client: FlaskClient, kept: Booking
 ) -> None:
     page = client.get(f"/cita/{kept.id}")
     (link,) = (each for each in elements(page, "a") if (each["href"] or "").endswith("schedule"))
-    answer = client.get(link["href"] or "")
-    assert "Cambie su cita" in answer.text
-    starts = [each["value"] for each in elements(answer, "input") if each.get("type") == "radio"]
+    response = client.get(link["href"] or "")
+    assert "Cambie su cita" in response.text
+    starts = [each["value"] for each in elements(response, "input") if each.get("type") == "radio"]
     assert to_wire(SLOT + HOURS.slot) in starts
-    days = [each["href"] or "" for each in elements(answer, "a") if "data-day" in each]
+    days = [each["href"] or "" for each in elements(response, "a") if "data-day" in each]
     assert days
     assert all(day.startswith(f"/cita/{kept.id}/reschedule?day=") for day in days)
 
 
-def test_who_has_booked_here_moves_without_a_code(
+def test_the_browser_that_booked_reschedules_without_a_code(
     client: FlaskClient, store: BookingRepository, kept: Booking
 ) -> None:
     later = SLOT + HOURS.slot
-    answer = move(client, kept, later)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/cita/{kept.id}")
+    response = reschedule(client, kept, later)
+    assert (response.status_code, response.headers["Location"]) == (303, f"/cita/{kept.id}")
     after = store.get(kept.id)
     assert (after.status, after.date, after.version) == ("confirmed", later, 3)
     assert (after.history[-1].by, ">10:20<" in client.get(f"/cita/{kept.id}").text) == (
@@ -701,70 +715,72 @@ def test_who_has_booked_here_moves_without_a_code(
     )
 
 
-def test_others_move_with_the_code(client: FlaskClient, store: BookingRepository) -> None:
+def test_another_browser_reschedules_with_the_code(
+    client: FlaskClient, store: BookingRepository
+) -> None:
     booking, token = put(store)
     confirm(store, booking)
-    assert "code" in [each["name"] for each in elements(_moving(client, booking), "input")]
-    assert move(client, booking, SLOT + HOURS.slot, f" {token} ").status_code == 303
+    assert "code" in [each["name"] for each in elements(reschedule_page(client, booking), "input")]
+    assert reschedule(client, booking, SLOT + HOURS.slot, f" {token} ").status_code == 303
     assert store.get(booking.id).date == SLOT + HOURS.slot
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "said"),
+    ("code", "status", "text"),
     [
         ("", 400, "Escriba el código que aparece en el correo."),
         ("wrong", 403, "Ese código no corresponde a esta cita."),
     ],
 )
-def test_without_the_right_code_nothing_is_moved(
-    client: FlaskClient, store: BookingRepository, code: str, status: int, said: str
+def test_without_the_right_code_nothing_is_rescheduled(
+    client: FlaskClient, store: BookingRepository, code: str, status: int, text: str
 ) -> None:
     booking, _ = put(store)
     confirm(store, booking)
-    answer = move(client, booking, SLOT + HOURS.slot, code)
-    assert (answer.status_code, said in answer.text) == (status, True)
-    checked = [each["value"] for each in elements(answer, "input") if "checked" in each]
+    response = reschedule(client, booking, SLOT + HOURS.slot, code)
+    assert (response.status_code, text in response.text) == (status, True)
+    checked = [each["value"] for each in elements(response, "input") if "checked" in each]
     assert checked == [to_wire(SLOT + HOURS.slot)]
     assert store.get(booking.id).date == SLOT
 
 
-def test_a_time_that_is_gone_leaves_the_appointment_as_it_was(
+def test_rescheduling_to_a_taken_slot_keeps_the_appointment(
     client: FlaskClient, store: BookingRepository, service: Service, kept: Booking
 ) -> None:
     service.taken = {SLOT + HOURS.slot}
-    answer = move(client, kept, SLOT + HOURS.slot)
-    assert answer.status_code == 409
-    for said in ("No quedan plazas a esa hora.", "Su cita no ha cambiado."):
-        assert said in answer.text
+    response = reschedule(client, kept, SLOT + HOURS.slot)
+    assert response.status_code == 409
+    for text in ("No quedan plazas a esa hora.", "Su cita no ha cambiado."):
+        assert text in response.text
     assert store.get(kept.id) == kept
 
 
-def test_the_code_that_was_typed_survives_a_time_that_is_gone(
+def test_the_form_keeps_the_code_when_the_slot_is_taken(
     client: FlaskClient, store: BookingRepository, service: Service
 ) -> None:
     booking, token = put(store)
     confirm(store, booking)
     service.taken = {SLOT + HOURS.slot}
-    answer = move(client, booking, SLOT + HOURS.slot, token)
-    assert (answer.status_code, value(answer, "code")) == (409, token)
-    assert answer.headers["Cache-Control"] == "no-store"
+    response = reschedule(client, booking, SLOT + HOURS.slot, token)
+    assert (response.status_code, value(response, "code")) == (409, token)
+    assert response.headers["Cache-Control"] == "no-store"
     strange = '"><script>x</script>'
-    answer = move(client, booking, SLOT - HOURS.slot, strange)
-    assert (answer.status_code, value(answer, "code")) == (403, strange)
-    assert "<script>x" not in answer.text
+    response = reschedule(client, booking, SLOT - HOURS.slot, strange)
+    assert (response.status_code, value(response, "code")) == (403, strange)
+    assert "<script>x" not in response.text
 
 
 @pytest.mark.parametrize("date", ["", "tomorrow", "2026-12-01T10:00"])
-def test_a_time_has_to_be_chosen(client: FlaskClient, kept: Booking, date: str) -> None:
-    answer = client.post(f"/cita/{kept.id}/reschedule", data={"date": date})
-    assert (answer.status_code, "Elija un día y una hora." in answer.text) == (400, True)
+def test_rescheduling_requires_a_valid_slot(client: FlaskClient, kept: Booking, date: str) -> None:
+    response = client.post(f"/cita/{kept.id}/reschedule", data={"date": date})
+    assert (response.status_code, "Elija un día y una hora." in response.text) == (400, True)
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [(ServiceUnavailable("away"), 503), (ConcurrentModification("moved on"), 409)],
 )
-def test_what_nobody_knows_is_not_said_to_be_so(
+def test_an_unknown_outcome_is_not_reported_as_unchanged(
     client: FlaskClient,
     service: Service,
     kept: Booking,
@@ -779,48 +795,48 @@ def test_what_nobody_knows_is_not_said_to_be_so(
         raise ServiceUnavailable("away")
 
     monkeypatch.setattr(service, "reschedule_booking", refuse)
-    answer = move(client, kept, SLOT + HOURS.slot)
-    assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
-    assert "no ha cambiado" not in answer.text
+    response = reschedule(client, kept, SLOT + HOURS.slot)
+    assert (response.status_code, "No sabemos si" in response.text) == (status, True)
+    assert "no ha cambiado" not in response.text
     monkeypatch.setattr(service, "list_free_slots", nothing)
-    answer = move(client, kept, SLOT + HOURS.slot)
-    assert (answer.status_code, "No sabemos si" in answer.text) == (status, True)
-    assert "no ha cambiado" not in answer.text
+    response = reschedule(client, kept, SLOT + HOURS.slot)
+    assert (response.status_code, "No sabemos si" in response.text) == (status, True)
+    assert "no ha cambiado" not in response.text
 
 
-def test_while_the_booking_service_is_away_the_page_says_that_nothing_has_changed(
+def test_the_reschedule_page_without_the_booking_service_has_no_form(
     client: FlaskClient, service: Service, kept: Booking
 ) -> None:
     service.error = ServiceUnavailable("away")
-    answer = _moving(client, kept)
-    assert answer.status_code == 200
-    assert "no podemos mostrar las horas disponibles" in answer.text
-    assert elements(answer, "form") == []
+    response = reschedule_page(client, kept)
+    assert response.status_code == 200
+    assert "no podemos mostrar las horas disponibles" in response.text
+    assert elements(response, "form") == []
 
 
 @pytest.mark.parametrize("status", ["pending", "rejected"])
-def test_only_a_confirmed_booking_can_be_moved(
+def test_only_a_confirmed_booking_can_be_rescheduled(
     client: FlaskClient, store: BookingRepository, status: str
 ) -> None:
     booking, token = put(store)
     if status == "rejected":
         reject(store, booking)
-    answer = _moving(client, booking)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/cita/{booking.id}")
+    response = reschedule_page(client, booking)
+    assert (response.status_code, response.headers["Location"]) == (303, f"/cita/{booking.id}")
     client.set_cookie("manage", token, path=f"/cita/{booking.id}")
-    answer = move(client, booking, SLOT + HOURS.slot)
-    assert (answer.status_code, "ya no se puede cambiar" in answer.text) == (409, True)
-    assert elements(answer, "form") == []
+    response = reschedule(client, booking, SLOT + HOURS.slot)
+    assert (response.status_code, "ya no se puede cambiar" in response.text) == (409, True)
+    assert elements(response, "form") == []
 
 
-def test_reading_moves_nothing(
+def test_get_requests_never_reschedule(
     client: FlaskClient, store: BookingRepository, kept: Booking
 ) -> None:
     client.get(f"/cita/{kept.id}/reschedule", query_string={"date": to_wire(SLOT + HOURS.slot)})
     assert store.get(kept.id) == kept
 
 
-def test_the_calendar_file_of_a_moved_booking_replaces_the_first(
+def test_the_calendar_file_of_a_rescheduled_booking_updates_the_first(
     client: FlaskClient, kept: Booking
 ) -> None:
     def event() -> Any:
@@ -829,19 +845,21 @@ def test_the_calendar_file_of_a_moved_booking_replaces_the_first(
 
     path = f"/cita/{kept.id}/calendar.ics"
     first = event()
-    move(client, kept, SLOT + HOURS.slot)
+    reschedule(client, kept, SLOT + HOURS.slot)
     moved = event()
     assert moved["uid"] == first["uid"]
     assert moved["sequence"] > first["sequence"]
     assert moved.decoded("dtstart") == SLOT + HOURS.slot
 
 
-def test_letters_and_the_page_have_the_same_file(client: FlaskClient, kept: Booking) -> None:
-    step = steps.reschedule(kept, date=SLOT + HOURS.slot, seat=0, at=now(), by="patient")
+def test_emails_and_the_page_have_the_same_calendar_file(
+    client: FlaskClient, kept: Booking
+) -> None:
+    transition = steps.reschedule(kept, date=SLOT + HOURS.slot, seat=0, at=now(), by="patient")
     writer = EmailComposer("citas@clinica.test", MADRID, HOURS.slot)
-    invitation = writer.compose(kept, BookingStateChanged.of(step)).invitation
+    invitation = writer.compose(kept, BookingStateChanged.of(transition)).invitation
     assert invitation
-    move(client, kept, SLOT + HOURS.slot)
+    reschedule(client, kept, SLOT + HOURS.slot)
     offered = client.get(f"/cita/{kept.id}/calendar.ics").data
     files = invitation.file(), offered
     sent, own = (Calendar.from_ical(each).walk("VEVENT")[0] for each in files)
@@ -849,7 +867,7 @@ def test_letters_and_the_page_have_the_same_file(client: FlaskClient, kept: Book
         assert sent[name] == own[name], name
 
 
-def test_codes_can_not_be_tried_without_end(
+def test_guessing_codes_is_rate_limited(
     make_client: Callable[..., FlaskClient], store: BookingRepository
 ) -> None:
     client = make_client(rate_limit="3/hour")
@@ -857,56 +875,56 @@ def test_codes_can_not_be_tried_without_end(
     path = f"/booking/{booking.id}/cancel"
     tries = [
         cancel(client, booking, "wrong"),
-        move(client, booking, SLOT, "wrong"),
+        reschedule(client, booking, SLOT, "wrong"),
         client.post(path, headers={"Authorization": "Bearer wrong"}),
         client.post(path, headers={"Authorization": f"Bearer {token}"}),
     ]
     assert [each.status_code for each in tries] == [403, 403, 403, 429]
     assert client.post("/", data=TYPED).status_code == 303
-    told = cancel(client, booking, token)
-    assert (told.status_code, "Demasiadas solicitudes" in told.text) == (429, True)
-    assert f"/cita/{booking.id}" in [each["href"] for each in elements(told, "a")]
+    limited = cancel(client, booking, token)
+    assert (limited.status_code, "Demasiadas solicitudes" in limited.text) == (429, True)
+    assert f"/cita/{booking.id}" in [each["href"] for each in elements(limited, "a")]
     assert store.get(booking.id).status == "pending"
 
 
-def _moving(client: FlaskClient, booking: Booking) -> TestResponse:
+def reschedule_page(client: FlaskClient, booking: Booking) -> TestResponse:
     return client.get(f"/cita/{booking.id}/reschedule")
 
 
-# --- what every page carries
+# --- security of every page
 
 
-def test_pages_let_nothing_foreign_in(client: FlaskClient, store: BookingRepository) -> None:
+def test_pages_load_no_external_resources(client: FlaskClient, store: BookingRepository) -> None:
     booking, _ = put(store)
     confirm(store, booking)
     page = f"/cita/{booking.id}"
     for path in ("/", page, f"{page}/reschedule", "/cita/nobody"):
-        answer = client.get(path)
-        policy = answer.headers["Content-Security-Policy"]
+        response = client.get(path)
+        policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert not re.search(r'(src|href|action)="(https?:)?//', answer.text)
-        assert not re.search(r"<style|\sstyle=|<script>|\son\w+=", answer.text)
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert not re.search(r'(src|href|action)="(https?:)?//', response.text)
+        assert not re.search(r"<style|\sstyle=|<script>|\son\w+=", response.text)
 
 
-def test_style_and_script_may_be_kept_for_ever(client: FlaskClient) -> None:
+def test_static_files_are_immutable(client: FlaskClient) -> None:
     page = client.get("/")
     paths = [each["href"] for each in elements(page, "link")]
     paths += [each["src"] for each in elements(page, "script")]
     assert len(paths) == 3
     for path in paths:
-        answer = client.get(path or "")
-        assert answer.status_code == 200
-        assert "immutable" in answer.headers["Cache-Control"]
+        response = client.get(path or "")
+        assert response.status_code == 200
+        assert "immutable" in response.headers["Cache-Control"]
     assert client.get("/static/pages.css").status_code == 404
     assert client.get("/static/..%2fapp.py").status_code == 404
 
 
-def test_pages_need_no_booking_service_to_be_there(
+def test_pages_are_served_without_the_booking_service(
     relayed: tuple[BookingRepository, Relay],
 ) -> None:
     client = create_app(*relayed, GatewaySettings(), NO_SERVICE, NO_SERVICE).test_client()
-    answer = client.get("/")
-    assert (answer.status_code, "(hora de UTC)" in answer.text) == (200, True)
+    response = client.get("/")
+    assert (response.status_code, "(hora de UTC)" in response.text) == (200, True)

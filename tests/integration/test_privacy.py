@@ -1,4 +1,4 @@
-"""Who is shown the names and addresses of patients over HTTP, and who only how a booking stands."""
+"""Which HTTP clients see names and addresses of patients, and which only the state of a booking."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ PUBLIC = {
 }
 PERSONAL = {"patientName", "patientEmail"}
 LISTS = ["/bookings", "/bookings/"]
-#: Credentials of somebody else, or of nobody.
+#: Invalid credentials.
 WRONG = ["Bearer", "Bearer ", "Bearer x", f"Bearer {CHOSEN}x", "Bearer ñ", "bearer " + "x" * 9000]
 
 
 @pytest.fixture
 def relayed(database: Database[Any], mongodb_uri: str) -> tuple[BookingRepository, Relay]:
-    """A store whose relay is not started; its broker is nowhere."""
+    """A repository whose relay is not started; its broker is unreachable."""
     uris = {"AMQP_URI": "amqp://guest@127.0.0.1:1/", "MONGODB_CONNECTION_URL": mongodb_uri}
     return create_repository(database, settings(uris))
 
@@ -62,13 +62,13 @@ def make_client(relayed: tuple[BookingRepository, Relay]) -> Callable[..., Flask
 
 @pytest.fixture
 def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
-    """As `make run` and Compose start it for whoever has set nothing."""
+    """A gateway with a generated staff key, as `make run` and Compose start it by default."""
     return make_client(generated_staff_keys=frozenset({GENERATED}))
 
 
 @pytest.fixture
 def credentials(relayed: tuple[BookingRepository, Relay]) -> tuple[Booking, dict[str, str]]:
-    """A booking, and what opens it."""
+    """A booking and its valid credentials."""
     booking = requested(patient_name=NAME, patient_email=ADDRESS)
     token, access = create_credentials()
     relayed[0].insert(booking, access)
@@ -81,17 +81,17 @@ def get(client: FlaskClient, path: str, credential: str | None = None) -> TestRe
     return client.get(path, headers=headers)
 
 
-def test_a_booking_is_shown_to_everybody_without_name_and_address(
+def test_a_booking_is_public_without_name_and_address(
     client: FlaskClient, credentials: tuple[Booking, dict[str, str]]
 ) -> None:
-    answer = get(client, f"/booking/{credentials[0].id}")
-    assert set(answer.get_json()) == PUBLIC
-    assert NAME not in answer.text
-    assert ADDRESS not in answer.text
+    response = get(client, f"/booking/{credentials[0].id}")
+    assert set(response.get_json()) == PUBLIC
+    assert NAME not in response.text
+    assert ADDRESS not in response.text
 
 
 @pytest.mark.parametrize("which", ["token", "link code", "staff key"])
-def test_name_and_address_are_shown_to_who_has_a_credential(
+def test_a_valid_credential_reveals_name_and_address(
     client: FlaskClient, credentials: tuple[Booking, dict[str, str]], which: str
 ) -> None:
     booking, given = credentials
@@ -102,20 +102,20 @@ def test_name_and_address_are_shown_to_who_has_a_credential(
 
 
 @pytest.mark.parametrize("header", WRONG, ids=lambda header: ascii(header)[:20])
-def test_a_wrong_credential_is_refused_whether_there_is_such_a_booking_or_not(
+def test_an_invalid_credential_does_not_reveal_if_the_booking_exists(
     client: FlaskClient, credentials: tuple[Booking, dict[str, str]], header: str
 ) -> None:
     headers = {"Authorization": header}
-    answers = [
+    responses = [
         client.get(f"/booking/{booking_id}", headers=headers)
         for booking_id in (credentials[0].id, UNKNOWN, "no-id")
     ]
-    assert [each.status_code for each in answers] == [401] * 3
-    assert len({each.data for each in answers}) == 1
-    assert answers[0].headers["WWW-Authenticate"].lower() == "bearer"
+    assert [each.status_code for each in responses] == [401] * 3
+    assert len({each.data for each in responses}) == 1
+    assert responses[0].headers["WWW-Authenticate"].lower() == "bearer"
 
 
-def test_the_credentials_of_one_booking_do_not_open_another(
+def test_credentials_are_valid_for_one_booking_only(
     client: FlaskClient,
     relayed: tuple[BookingRepository, Relay],
     credentials: tuple[Booking, dict[str, str]],
@@ -126,22 +126,22 @@ def test_the_credentials_of_one_booking_do_not_open_another(
         assert get(client, f"/booking/{other.id}", credentials[1][which]).status_code == 401
 
 
-def test_a_credential_of_another_scheme_is_none_of_ours(
+def test_a_credential_of_another_scheme_is_ignored(
     client: FlaskClient, credentials: tuple[Booking, dict[str, str]]
 ) -> None:
-    """A proxy that asks for a password of its own passes it on."""
+    """A proxy with basic authentication forwards its own credential."""
     for path in (f"/booking/{credentials[0].id}", "/bookings/"):
-        answer = client.get(path, headers={"Authorization": "Basic eDp5"})
-        assert answer.status_code == 200
-        assert ADDRESS not in answer.text
+        response = client.get(path, headers={"Authorization": "Basic eDp5"})
+        assert response.status_code == 200
+        assert ADDRESS not in response.text
 
 
-def test_only_staff_are_told_that_there_is_no_such_booking(client: FlaskClient) -> None:
+def test_an_unknown_booking_is_not_found_for_staff_and_public(client: FlaskClient) -> None:
     assert get(client, f"/booking/{UNKNOWN}", GENERATED).status_code == 404
     assert get(client, f"/booking/{UNKNOWN}").status_code == 404
 
 
-def test_both_shapes_of_a_booking_have_tags_of_their_own(
+def test_public_and_full_bookings_have_different_etags(
     client: FlaskClient, credentials: tuple[Booking, dict[str, str]]
 ) -> None:
     booking, given = credentials
@@ -156,20 +156,20 @@ def test_both_shapes_of_a_booking_have_tags_of_their_own(
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("keys", [frozenset(), frozenset({GENERATED})], ids=["none", "generated"])
-def test_while_nobody_has_chosen_a_key_the_list_answers_everybody_without_people(
+def test_without_a_configured_key_the_list_is_public_and_anonymous(
     make_client: Callable[..., FlaskClient],
     credentials: tuple[Booking, dict[str, str]],
     keys: frozenset[str],
     path: str,
 ) -> None:
-    answer = get(make_client(generated_staff_keys=keys), path)
-    (shown,) = answer.get_json()
+    response = get(make_client(generated_staff_keys=keys), path)
+    (shown,) = response.get_json()
     assert set(shown) == PUBLIC
-    assert ADDRESS not in answer.text
+    assert ADDRESS not in response.text
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_generated_key_shows_people_in_the_list(
+def test_a_generated_key_reveals_patients_in_the_list(
     client: FlaskClient, credentials: tuple[Booking, dict[str, str]], path: str
 ) -> None:
     (shown,) = get(client, path, GENERATED).get_json()
@@ -177,7 +177,7 @@ def test_a_generated_key_shows_people_in_the_list(
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_chosen_key_restricts_the_list_and_takes_the_place_of_the_generated_one(
+def test_a_configured_key_restricts_the_list_and_replaces_the_generated_one(
     make_client: Callable[..., FlaskClient],
     credentials: tuple[Booking, dict[str, str]],
     path: str,
@@ -196,31 +196,31 @@ def test_a_chosen_key_restricts_the_list_and_takes_the_place_of_the_generated_on
 
 
 @pytest.mark.parametrize("header", WRONG, ids=lambda header: ascii(header)[:20])
-def test_a_wrong_key_is_refused_by_an_open_list_too(client: FlaskClient, header: str) -> None:
+def test_a_public_list_rejects_an_invalid_key(client: FlaskClient, header: str) -> None:
     assert client.get("/bookings/", headers={"Authorization": header}).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["patientName", "patientEmail", "name", "email", "q", "search"])
-def test_the_list_can_not_be_asked_for_people(client: FlaskClient, name: str) -> None:
+def test_the_list_cannot_be_filtered_by_patient(client: FlaskClient, name: str) -> None:
     for key in (None, GENERATED):
         assert get(client, f"/bookings/?{name}=Canario", key).status_code == 400
 
 
-def test_pages_of_an_open_list_lead_to_pages_without_people(
+def test_every_page_of_a_public_list_is_anonymous(
     client: FlaskClient, relayed: tuple[BookingRepository, Relay]
 ) -> None:
     for _ in range(3):
         relayed[0].insert(requested(patient_email=ADDRESS), create_credentials()[1])
     path, seen = "/bookings/?limit=1", 0
     while path:
-        answer = get(client, path)
-        seen += len(answer.get_json())
-        assert ADDRESS not in answer.text
-        path = answer.headers.get("Link", "").partition(";")[0].strip("<>")
+        response = get(client, path)
+        seen += len(response.get_json())
+        assert ADDRESS not in response.text
+        path = response.headers.get("Link", "").partition(";")[0].strip("<>")
     assert seen == 3
 
 
-def test_who_books_is_shown_what_was_sent(client: FlaskClient) -> None:
+def test_the_booking_response_contains_the_submitted_data(client: FlaskClient) -> None:
     body = {"patientName": NAME, "patientEmail": ADDRESS, "date": "2023-12-01T10:00:00Z"}
     shown = client.post("/book", json=body).get_json()["booking"]
     assert (shown["patientName"], shown["patientEmail"]) == (NAME, ADDRESS)

@@ -26,7 +26,7 @@ def publisher(broker_link: Proxy) -> Iterator[Publisher]:
     publisher.close()
 
 
-def test_a_batch_is_in_its_queue_when_publish_returns(publisher: Publisher, amqp_uri: str) -> None:
+def test_a_batch_is_queued_when_publish_returns(publisher: Publisher, amqp_uri: str) -> None:
     publisher.publish([AmqpMessage("", QUEUE, b"%d" % number) for number in range(100)])
     assert depth(amqp_uri, QUEUE) == 100
 
@@ -41,19 +41,19 @@ def test_a_message_is_persistent_json(publisher: Publisher, amqp_uri: str) -> No
     assert (message.content_type, message.content_encoding) == ("application/json", "utf-8")
 
 
-def test_what_has_no_route_is_told_from_what_arrived(publisher: Publisher, amqp_uri: str) -> None:
+def test_publish_returns_unroutable_messages(publisher: Publisher, amqp_uri: str) -> None:
     lost = AmqpMessage("", "no-such-queue", b"{}")
     good = [AmqpMessage("", QUEUE, b"1"), AmqpMessage("", QUEUE, b"2")]
     assert publisher.publish([good[0], lost, good[1]]) == [lost]
     assert depth(amqp_uri, QUEUE) == 2
 
 
-def test_one_message_without_a_route_is_an_error(publisher: Publisher) -> None:
+def test_publishing_one_unroutable_message_raises(publisher: Publisher) -> None:
     with pytest.raises(BrokerUnavailable):
         publisher.publish_one(AmqpMessage("", "no-such-queue", b"{}"))
 
 
-def test_what_a_full_queue_refuses_is_told_from_what_arrived(
+def test_publish_returns_messages_nacked_by_a_full_queue(
     publisher: Publisher, amqp_uri: str
 ) -> None:
     publisher.keep_alive()
@@ -61,15 +61,15 @@ def test_what_a_full_queue_refuses_is_told_from_what_arrived(
         arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
         connection.default_channel.queue_declare("full", exclusive=True, arguments=arguments)
         messages = [AmqpMessage("", each, b"{}") for each in ("full", QUEUE) for _ in range(20)]
-        refused = publisher.publish(messages)
+        returned = publisher.publish(messages)
         arrived = connection.default_channel.queue_declare("full", passive=True).message_count
-    assert {message.routing_key for message in refused} == {"full"}
-    assert len(refused) + arrived == 20
+    assert {message.routing_key for message in returned} == {"full"}
+    assert len(returned) + arrived == 20
     assert depth(amqp_uri, QUEUE) == 20
     assert publisher.is_connected
 
 
-def test_a_vanished_queue_is_declared_again(publisher: Publisher, amqp_uri: str) -> None:
+def test_a_deleted_queue_is_declared_again(publisher: Publisher, amqp_uri: str) -> None:
     publisher.publish([AmqpMessage("", QUEUE, b"{}")])
     with Connection(amqp_uri) as connection:
         connection.default_channel.queue_delete(QUEUE)
@@ -77,7 +77,7 @@ def test_a_vanished_queue_is_declared_again(publisher: Publisher, amqp_uri: str)
     assert depth(amqp_uri, QUEUE) == 1
 
 
-def test_a_connection_that_died_unnoticed_is_replaced(
+def test_a_connection_lost_unnoticed_is_replaced(
     publisher: Publisher, broker_link: Proxy, amqp_uri: str
 ) -> None:
     publisher.publish([AmqpMessage("", QUEUE, b"1")])
@@ -86,7 +86,7 @@ def test_a_connection_that_died_unnoticed_is_replaced(
     assert depth(amqp_uri, QUEUE) == 2
 
 
-def test_a_broker_that_is_away_is_an_error_and_then_forgotten(
+def test_an_unavailable_broker_raises_and_publishing_recovers(
     publisher: Publisher, broker_link: Proxy, amqp_uri: str
 ) -> None:
     broker_link.refuse()
@@ -105,12 +105,12 @@ def test_a_frozen_broker_does_not_hang_the_publisher(
     before = time.monotonic()
     with pytest.raises(BrokerUnavailable):
         publisher.publish([AmqpMessage("", QUEUE, b"{}")])
-    # Two bounded tries; without the bound it would hang until the test's own limit.
+    # Two bounded attempts; without the bound it would hang until the test times out.
     assert time.monotonic() - before < 30
     broker_link.restore()
 
 
-def test_a_broker_that_freezes_before_it_answers_at_all_does_not_hang_the_publisher(
+def test_a_broker_frozen_during_connect_does_not_hang_the_publisher(
     publisher: Publisher, broker_link: Proxy
 ) -> None:
     broker_link.freeze_at(b"booking_service.events")
@@ -121,7 +121,7 @@ def test_a_broker_that_freezes_before_it_answers_at_all_does_not_hang_the_publis
     broker_link.restore()
 
 
-def test_who_waits_in_line_behind_a_failure_fails_with_it(
+def test_calls_waiting_behind_a_failed_publish_fail_with_it(
     publisher: Publisher, broker_link: Proxy
 ) -> None:
     publisher.keep_alive()
@@ -133,26 +133,24 @@ def test_who_waits_in_line_behind_a_failure_fails_with_it(
             publisher.publish([AmqpMessage("", QUEUE, b"{}")])
         return str(failure.value)
 
-    line = [eventlet.spawn(publish) for _ in range(20)]
-    reasons = [waiter.wait() for waiter in line]
+    calls = [eventlet.spawn(publish) for _ in range(20)]
+    reasons = [waiter.wait() for waiter in calls]
     assert sum("failed while this call was waiting" in reason for reason in reasons) == 19
-    # One after the other they would take their timeouts twenty times.
+    # In sequence, the timeouts of all twenty calls would add up.
     assert time.monotonic() - before < 30
     broker_link.restore()
 
 
-def test_keeping_alive_notices_that_the_broker_is_gone(
-    publisher: Publisher, broker_link: Proxy
-) -> None:
+def test_keep_alive_detects_a_lost_broker(publisher: Publisher, broker_link: Proxy) -> None:
     publisher.keep_alive()
     assert publisher.is_connected
     broker_link.refuse()
 
-    def noticed() -> bool:
+    def has_noticed() -> bool:
         try:
             publisher.keep_alive()
         except BrokerUnavailable:
             return not publisher.is_connected
         return False
 
-    eventually(noticed)
+    eventually(has_noticed)

@@ -1,4 +1,4 @@
-"""What the broker loses after it has confirmed it, and that the patient is told all the same."""
+"""Events lost by the broker after its confirm are republished, so that the patient is notified."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from tests.mailbox import Mailbox, running_mailbox
 from tests.proxy import Proxy, proxied
 
 QUEUE = topology.EMAIL.name
-#: How long the reconcilers of the tests wait, and how long ago is longer than that.
-PATIENCE_SECONDS = 600
+#: The settle delay of the reconcilers under test, and an age that exceeds it.
+SETTLE_DELAY_SECONDS = 600
 AGO = timedelta(hours=1)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -74,7 +74,7 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
 def start(
     config: dict[str, Any], mailbox: Mailbox, container_factory: Any
 ) -> Iterator[Callable[..., Any]]:
-    """Start a notification service that waits a second before it takes an event for lost."""
+    """Start a notification service that presumes events lost after one second."""
     config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
     containers: list[Any] = []
 
@@ -90,7 +90,7 @@ def start(
 
 
 def make(
-    database: Database[Any], amqp_uri: str, page: int = 500, seconds: float = PATIENCE_SECONDS
+    database: Database[Any], amqp_uri: str, page: int = 500, seconds: float = SETTLE_DELAY_SECONDS
 ) -> Reconciler:
     return Reconciler(
         ChangeFeed(database, page),
@@ -105,18 +105,20 @@ def make(
 def rejected(
     bookings: BookingRepository, ago: timedelta = AGO, address: str = "ana@example.com"
 ) -> BookingStateChanged:
-    """Reject a booking some time ago; the broker has had its event, and has it no longer."""
-    return at_once(bookings, now() - ago, address)
+    """Reject a booking in the past whose event is not in the broker."""
+    return rejected_at(bookings, now() - ago, address)
 
 
-def at_once(
+def rejected_at(
     bookings: BookingRepository, at: datetime, address: str = "ana@example.com"
 ) -> BookingStateChanged:
     booking = put_booking(bookings, at=at, date=at, patient_email=address)
-    return take_step(bookings, steps.reject(booking, reason="past", at=at, by="test"))
+    return apply_transition(bookings, steps.reject(booking, reason="past", at=at, by="test"))
 
 
-def take_step(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
+def apply_transition(
+    bookings: BookingRepository, transition: steps.Transition
+) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
@@ -129,16 +131,16 @@ def record_outcome(
     delivery_log.record_outcome(claim, state)
 
 
-def leave(
+def leave_stale_record(
     database: Database[Any], event: BookingStateChanged, state: State, ago: timedelta
 ) -> None:
-    """Make the row of a notifier whose lease ended some time ago."""
+    """Create the delivery record of a notifier whose lease expired some time ago."""
     DeliveryLog(database, "email", lease_seconds=-ago.total_seconds()).claim(event)
     _set(database, event, state=state.value)
 
 
-def delete(database: Database[Any], event: BookingStateChanged) -> None:
-    """Let the time pass after which a claim is spent."""
+def expire_lease(database: Database[Any], event: BookingStateChanged) -> None:
+    """Let the lease of a claim expire."""
     _set(database, event, leaseUntil=now() - AGO)
 
 
@@ -150,7 +152,7 @@ def _set(database: Database[Any], event: BookingStateChanged, **fields: Any) -> 
 
 
 def queued(amqp_uri: str) -> list[str]:
-    """Take everything out of the queue; event ids."""
+    """Drain the queue and return the event ids."""
     found = []
     while message := take(amqp_uri, QUEUE):
         found.append(body_of(message)["eventId"])
@@ -175,14 +177,14 @@ def watermark(database: Database[Any]) -> datetime | None:
     return Watermark(database, "email").read()
 
 
-def lost_so_far() -> float:
+def republished_count() -> float:
     return REGISTRY.get_sample_value("clinic_events_republished_total", {"queue": QUEUE}) or 0
 
 
-def test_a_lost_event_is_published_again_as_it_was(
+def test_a_lost_event_is_republished_unchanged(
     reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
-    event, before = rejected(bookings), lost_so_far()
+    event, before = rejected(bookings), republished_count()
     reconciler.run_once()
     message = take(amqp_uri, QUEUE)
     assert message is not None
@@ -190,11 +192,11 @@ def test_a_lost_event_is_published_again_as_it_was(
     original = OutboxMessage.of_change(event).to_message()
     assert message.body in (original.body, original.body.decode())
     assert message.headers["nameko.call_id_stack"] == original.headers["nameko.call_id_stack"]
-    assert lost_so_far() == before + 1
+    assert republished_count() == before + 1
 
 
 @pytest.mark.parametrize("state", [State.SENT, State.FAILED, State.SUPERSEDED])
-def test_a_settled_notification_is_left_alone(
+def test_a_notification_with_a_final_outcome_is_not_republished(
     reconciler: Reconciler,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
@@ -207,7 +209,7 @@ def test_a_settled_notification_is_left_alone(
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
-def test_an_unsettled_notification_that_nobody_touches_is_published_again(
+def test_a_stale_unfinished_notification_is_republished(
     reconciler: Reconciler,
     bookings: BookingRepository,
     database: Database[Any],
@@ -215,56 +217,58 @@ def test_an_unsettled_notification_that_nobody_touches_is_published_again(
     state: State,
 ) -> None:
     event = rejected(bookings)
-    leave(database, event, state, AGO)
+    leave_stale_record(database, event, state, AGO)
     reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
-def test_an_unsettled_notification_in_somebodys_hands_is_left_alone(
+def test_an_unfinished_notification_in_flight_is_not_republished(
     reconciler: Reconciler,
     bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
     state: State,
 ) -> None:
-    leave(database, rejected(bookings), state, timedelta(minutes=5))
+    leave_stale_record(database, rejected(bookings), state, timedelta(minutes=5))
     reconciler.run_once()
     assert queued(amqp_uri) == []
 
 
-def test_a_recent_step_is_left_alone(
+def test_a_recent_event_is_not_republished(
     reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
     rejected(bookings, timedelta(minutes=5))
-    put_booking(bookings, at=now() - AGO)  # pending: nobody is to be told anything
+    put_booking(bookings, at=now() - AGO)  # pending: there is nothing to notify
     reconciler.run_once()
     assert queued(amqp_uri) == []
 
 
-def test_every_step_of_a_booking_is_looked_after(
+def test_every_transition_of_a_booking_is_reconciled(
     reconciler: Reconciler, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking = put_booking(bookings, at=now() - 2 * AGO)
-    step = steps.confirm(booking, seat=0, at=now() - 2 * AGO, by="test")
-    confirmation = take_step(bookings, step)
-    step = steps.cancel(
+    transition = steps.confirm(booking, seat=0, at=now() - 2 * AGO, by="test")
+    confirmation = apply_transition(bookings, transition)
+    transition = steps.cancel(
         bookings.get(booking.id), reason="cancelled_by_clinic", at=now() - AGO, by="test"
     )
-    record_outcome(delivery_log, take_step(bookings, step))
+    record_outcome(delivery_log, apply_transition(bookings, transition))
     reconciler.run_once()
     assert queued(amqp_uri) == [confirmation.event_id]
 
 
-def test_each_lost_event_has_the_date_of_its_step(
+def test_each_republished_event_has_the_date_of_its_transition(
     reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
     at = now() - AGO
     booking = put_booking(bookings, at=at)
-    confirmation = take_step(bookings, steps.confirm(booking, seat=0, at=at, by="test"))
+    confirmation = apply_transition(bookings, steps.confirm(booking, seat=0, at=at, by="test"))
     other = booking.date + timedelta(days=1)
     current = bookings.get(booking.id)
-    move = take_step(bookings, steps.reschedule(current, date=other, seat=0, at=at, by="test"))
+    move = apply_transition(
+        bookings, steps.reschedule(current, date=other, seat=0, at=at, by="test")
+    )
     reconciler.run_once()
     messages = [eventually(lambda: take(amqp_uri, QUEUE)) for _ in range(2)]
     assert [BookingStateChanged.from_body(body_of(each)) for each in messages] == [
@@ -272,14 +276,14 @@ def test_each_lost_event_has_the_date_of_its_step(
     ]
 
 
-def test_what_was_published_again_waits_its_time_and_is_then_lost_a_second_time(
+def test_a_republished_event_is_republished_again_after_its_lease(
     reconciler: Reconciler, bookings: BookingRepository, database: Database[Any], amqp_uri: str
 ) -> None:
     event = rejected(bookings)
     reconciler.run_once()
     reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
-    delete(database, event)
+    expire_lease(database, event)
     reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
 
@@ -288,13 +292,13 @@ def test_several_reconcilers_publish_each_event_once(
     bookings: BookingRepository, database: Database[Any], amqp_uri: str
 ) -> None:
     events = [rejected(bookings).event_id for _ in range(20)]
-    racers = [eventlet.spawn(make(database, amqp_uri).run_once) for _ in range(4)]
-    for racer in racers:
-        racer.wait()
+    workers = [eventlet.spawn(make(database, amqp_uri).run_once) for _ in range(4)]
+    for worker in workers:
+        worker.wait()
     assert sorted(queued(amqp_uri)) == sorted(events)
 
 
-def test_a_reconciler_that_dies_before_it_publishes_delays_and_loses_nothing(
+def test_a_reconciler_crash_before_publishing_only_delays_the_event(
     reconciler: Reconciler,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
@@ -304,15 +308,15 @@ def test_a_reconciler_that_dies_before_it_publishes_delays_and_loses_nothing(
     event = rejected(bookings)
     assert delivery_log.claim_for_republish([event], now() - timedelta(minutes=10)) == [
         event
-    ]  # and here it dies
+    ]  # and crashes here
     reconciler.run_once()
     assert queued(amqp_uri) == []
-    delete(database, event)
+    expire_lease(database, event)
     reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
 
 
-def test_the_watermark_begins_two_days_back_and_rises_to_what_is_old_enough(
+def test_the_watermark_advances_to_the_settle_delay(
     reconciler: Reconciler,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
@@ -322,12 +326,12 @@ def test_the_watermark_begins_two_days_back_and_rises_to_what_is_old_enough(
         record_outcome(delivery_log, rejected(bookings, timedelta(hours=hours)))
     began = now()
     reconciler.run_once()
-    risen = watermark(database)
-    assert risen is not None
-    assert began <= risen + timedelta(seconds=PATIENCE_SECONDS) <= now()
+    advanced_to = watermark(database)
+    assert advanced_to is not None
+    assert began <= advanced_to + timedelta(seconds=SETTLE_DELAY_SECONDS) <= now()
 
 
-def test_the_first_round_looks_no_further_back_than_two_days(
+def test_the_first_run_looks_back_two_days(
     reconciler: Reconciler, bookings: BookingRepository, amqp_uri: str
 ) -> None:
     rejected(bookings, timedelta(hours=49))
@@ -336,7 +340,7 @@ def test_the_first_round_looks_no_further_back_than_two_days(
     assert queued(amqp_uri) == [event.event_id]
 
 
-def test_an_unsettled_step_holds_the_watermark_back_until_it_is_settled(
+def test_an_unfinished_notification_holds_the_watermark(
     reconciler: Reconciler,
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
@@ -353,7 +357,7 @@ def test_an_unsettled_step_holds_the_watermark_back_until_it_is_settled(
     assert watermark(database) > now() - AGO
 
 
-def test_a_step_of_two_days_ago_is_published_reported_and_passed(
+def test_an_event_older_than_two_days_is_republished_once_and_logged(
     reconciler: Reconciler,
     bookings: BookingRepository,
     database: Database[Any],
@@ -361,7 +365,7 @@ def test_a_step_of_two_days_ago_is_published_reported_and_passed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     event = rejected(bookings, timedelta(hours=49))
-    Watermark(database, "email").advance(event.occurred_at - AGO)  # nobody was here for long
+    Watermark(database, "email").advance(event.occurred_at - AGO)  # after a long downtime
     for _ in range(2):
         reconciler.run_once()
     assert queued(amqp_uri) == [event.event_id]
@@ -370,7 +374,7 @@ def test_a_step_of_two_days_ago_is_published_reported_and_passed(
     assert watermark(database) > now() - AGO
 
 
-def test_the_watermark_never_falls(database: Database[Any]) -> None:
+def test_the_watermark_never_moves_back(database: Database[Any]) -> None:
     until = now()
     slow, quick = (Watermark(database, "email") for _ in range(2))
     assert slow.read() is None
@@ -380,16 +384,16 @@ def test_the_watermark_never_falls(database: Database[Any]) -> None:
 
 
 @pytest.mark.parametrize("together", [1, 3, 4, 7])
-def test_no_page_leaves_out_bookings_of_one_instant(
+def test_paging_omits_no_events_with_equal_timestamps(
     bookings: BookingRepository, database: Database[Any], amqp_uri: str, together: int
 ) -> None:
     instants = [now() - AGO + number * MILLISECOND for number in range(3)]
-    events = [at_once(bookings, at).event_id for at in instants for _ in range(together)]
+    events = [rejected_at(bookings, at).event_id for at in instants for _ in range(together)]
     make(database, amqp_uri, page=3).run_once()
     assert Counter(queued(amqp_uri)) == Counter(events)
 
 
-def test_nothing_is_added_to_a_long_queue(
+def test_nothing_is_republished_while_the_queue_is_long(
     bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
@@ -398,18 +402,18 @@ def test_nothing_is_added_to_a_long_queue(
     monkeypatch.setattr(reconciling, "MAX_QUEUE_DEPTH", 1)
     event = rejected(bookings)
     put(amqp_uri, QUEUE, b"{}")
-    racer = eventlet.spawn(make(database, amqp_uri).run_once)
+    worker = eventlet.spawn(make(database, amqp_uri).run_once)
     eventlet.sleep(2)
     assert depth(amqp_uri, QUEUE) == 1
     purge(amqp_uri)
-    racer.wait()
+    worker.wait()
     assert queued(amqp_uri) == [event.event_id]
 
 
-# --- as a part of the notification service
+# --- inside the notification service
 
 
-def test_events_purged_from_the_queue_are_told_once(
+def test_purged_events_are_notified_once(
     start: Callable[..., Any],
     bookings: BookingRepository,
     database: Database[Any],
@@ -423,14 +427,14 @@ def test_events_purged_from_the_queue_are_told_once(
     for _ in range(2):
         start()
     eventually(lambda: Counter(states(database).values()) == {"sent": 10})
-    # Once all is settled the watermark passes, and nothing is published any more.
+    # Once every outcome is final the watermark advances, and nothing is republished.
     eventually(lambda: (watermark(database) or now() - AGO) > now() - timedelta(seconds=10))
-    references = Counter(letter["Message-ID"] for letter in mailbox.letters())
-    assert references == {f"<{event.booking_id}.2@clinica.example>": 1 for event in events}
+    message_ids = Counter(email["Message-ID"] for email in mailbox.letters())
+    assert message_ids == {f"<{event.booking_id}.2@clinica.example>": 1 for event in events}
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.POSTPONED])
-def test_a_notification_whose_event_went_missing_is_mailed_after_all(
+def test_a_notification_with_a_lost_event_is_still_emailed(
     start: Callable[..., Any],
     bookings: BookingRepository,
     database: Database[Any],
@@ -438,18 +442,18 @@ def test_a_notification_whose_event_went_missing_is_mailed_after_all(
     state: State,
 ) -> None:
     event = rejected(bookings)
-    leave(database, event, state, AGO)
+    leave_stale_record(database, event, state, AGO)
     start()
     eventually(mailbox.letters)
     eventually(lambda: states(database) == {f"{event.event_id}:email": "sent"})
 
 
 class Broken(Exception):
-    """A fault in our own code."""
+    """A bug in our own code."""
 
 
 @pytest.mark.parametrize("where", ["channel", "claim"])
-def test_a_dead_lettered_event_is_settled_and_is_sent_when_a_person_replays_it(
+def test_a_dead_lettered_event_is_failed_and_sent_when_replayed(
     start: Callable[..., Any],
     bookings: BookingRepository,
     database: Database[Any],
@@ -460,7 +464,7 @@ def test_a_dead_lettered_event_is_settled_and_is_sent_when_a_person_replays_it(
 ) -> None:
     event = rejected(bookings)
     with monkeypatch.context() as broken:
-        _break(broken, where)
+        _inject_failure(broken, where)
         start(republish_seconds=600)
         send(amqp_uri, event)
         eventually(lambda: depth(amqp_uri, topology.EMAIL.dead_letter) == 1)
@@ -474,7 +478,7 @@ def test_a_dead_lettered_event_is_settled_and_is_sent_when_a_person_replays_it(
     assert len(mailbox.letters()) == 1
 
 
-def _break(broken: pytest.MonkeyPatch, where: str) -> None:
+def _inject_failure(broken: pytest.MonkeyPatch, where: str) -> None:
     def fail(*_args: Any, **_kwargs: Any) -> None:
         raise Broken
 
@@ -484,7 +488,7 @@ def _break(broken: pytest.MonkeyPatch, where: str) -> None:
         broken.setattr("notification_service.delivery._require_genuine", fail)
 
 
-def test_giving_up_touches_nothing_that_another_has_taken(
+def test_giving_up_does_not_change_a_record_claimed_by_another(
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     database: Database[Any],
@@ -502,7 +506,7 @@ def test_giving_up_touches_nothing_that_another_has_taken(
     assert states(database) == {f"{event.event_id}:email": "sent"}
 
 
-def test_giving_up_an_event_of_no_booking_leaves_no_row(
+def test_giving_up_an_event_without_a_booking_writes_no_record(
     bookings: BookingRepository, delivery_log: DeliveryLog, database: Database[Any]
 ) -> None:
     event = rejected(bookings)
@@ -510,7 +514,7 @@ def test_giving_up_an_event_of_no_booking_leaves_no_row(
     assert states(database) == {}
 
 
-# --- while its peers are away
+# --- while broker or database are unavailable
 
 
 @pytest.fixture
@@ -526,7 +530,7 @@ def mongo(mongo_server: MongoServer) -> Iterator[Proxy]:
 
 
 @pytest.mark.parametrize("fault", [Proxy.refuse, Proxy.freeze])
-def test_a_broker_that_is_away_is_waited_for(
+def test_the_reconciler_waits_for_an_unavailable_broker(
     bookings: BookingRepository,
     database: Database[Any],
     broker: Proxy,
@@ -539,16 +543,16 @@ def test_a_broker_that_is_away_is_waited_for(
     reconciler = make(database, f"amqp://guest:guest@127.0.0.1:{broker.port}/", seconds=1)
     reconciler.start()
     eventlet.sleep(5)
-    assert states(database) == {}  # nothing is claimed that can't be published
+    assert states(database) == {}  # nothing is claimed while it can't be published
     broker.restore()
     eventually(lambda: depth(amqp_uri, QUEUE) == 1)
     assert queued(amqp_uri)[0] == event.event_id
-    assert _complaints(caplog) == ["broker_unavailable"]
-    _ends(reconciler)
+    assert _logged_codes(caplog) == ["broker_unavailable"]
+    _assert_stops(reconciler)
 
 
 @pytest.mark.parametrize("fault", [Proxy.refuse, Proxy.freeze])
-def test_a_database_that_is_away_is_waited_for(
+def test_the_reconciler_waits_for_an_unavailable_database(
     bookings: BookingRepository,
     database: Database[Any],
     mongo: Proxy,
@@ -562,16 +566,16 @@ def test_a_database_that_is_away_is_waited_for(
         reconciler = make(client.get_default_database(), amqp_uri, seconds=1)
         fault(mongo)
         reconciler.start()
-        eventually(lambda: _complaints(caplog) == ["database_unavailable"])
+        eventually(lambda: _logged_codes(caplog) == ["database_unavailable"])
         eventlet.sleep(5)
         mongo.restore()
         eventually(lambda: depth(amqp_uri, QUEUE) == 1)
         assert queued(amqp_uri)[0] == event.event_id
-        assert _complaints(caplog) == ["database_unavailable"]
-        _ends(reconciler)
+        assert _logged_codes(caplog) == ["database_unavailable"]
+        _assert_stops(reconciler)
 
 
-def test_a_fault_of_its_own_does_not_end_it(
+def test_an_unexpected_error_does_not_stop_the_reconciler(
     bookings: BookingRepository,
     database: Database[Any],
     amqp_uri: str,
@@ -589,10 +593,10 @@ def test_a_fault_of_its_own_does_not_end_it(
     reconciler = make(database, amqp_uri, seconds=1)
     reconciler.start()
     eventually(lambda: depth(amqp_uri, QUEUE) == 1)
-    _ends(reconciler)
+    _assert_stops(reconciler)
 
 
-def test_it_ends_while_its_peers_are_frozen(
+def test_the_reconciler_stops_while_the_broker_is_frozen(
     bookings: BookingRepository, database: Database[Any], broker: Proxy
 ) -> None:
     rejected(bookings)
@@ -600,10 +604,10 @@ def test_it_ends_while_its_peers_are_frozen(
     reconciler = make(database, f"amqp://guest:guest@127.0.0.1:{broker.port}/", seconds=1)
     reconciler.start()
     eventlet.sleep(2)
-    _ends(reconciler)
+    _assert_stops(reconciler)
 
 
-def _complaints(caplog: pytest.LogCaptureFixture) -> list[Any]:
+def _logged_codes(caplog: pytest.LogCaptureFixture) -> list[Any]:
     return [
         record.code  # type: ignore[attr-defined]
         for record in caplog.records
@@ -611,6 +615,6 @@ def _complaints(caplog: pytest.LogCaptureFixture) -> list[Any]:
     ]
 
 
-def _ends(reconciler: Reconciler) -> None:
+def _assert_stops(reconciler: Reconciler) -> None:
     reconciler.stop()
     assert not reconciler._task._thread.is_alive()

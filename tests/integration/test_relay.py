@@ -34,7 +34,7 @@ NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 
 
 class Process:
-    """A store and its relay, as a process of the house has them."""
+    """A repository and its relay, as in one process of the system."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ def through(broker_link: Proxy) -> str:
     return f"amqp://guest:guest@127.0.0.1:{broker_link.port}/"
 
 
-def silence(database: Database[Any], process: Process) -> None:
-    """Let it be long ago that the process was heard of."""
+def expire_heartbeat(database: Database[Any], process: Process) -> None:
+    """Let the heartbeat of the process time out."""
     long_ago = now() - timedelta(hours=1)
     query = {"_id": process.store.outbox.relay_id}
     assert (
@@ -79,7 +79,9 @@ def ids_in_queue(amqp_uri: str) -> Counter[str]:
     return found
 
 
-def test_what_is_written_is_published_and_noted(database: Database[Any], amqp_uri: str) -> None:
+def test_a_stored_message_is_published_and_checkpointed(
+    database: Database[Any], amqp_uri: str
+) -> None:
     process = Process(database, amqp_uri)
     process.relay.start()
     booking = process.book()
@@ -90,10 +92,12 @@ def test_what_is_written_is_published_and_noted(database: Database[Any], amqp_ur
     assert depth(amqp_uri, QUEUE) == 0
 
 
-def test_a_successor_sends_what_a_dead_writer_left(database: Database[Any], amqp_uri: str) -> None:
+def test_a_successor_sends_the_messages_of_a_dead_relay(
+    database: Database[Any], amqp_uri: str
+) -> None:
     dead = Process(database, amqp_uri)
     booking = dead.book()
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     successor = Process(database, amqp_uri, heartbeat_timeout_seconds=1)
     successor.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
@@ -107,38 +111,36 @@ def test_a_successor_sends_only_what_is_above_the_checkpoint(
     database: Database[Any], amqp_uri: str
 ) -> None:
     dead = Process(database, amqp_uri)
-    decided, sent, left = dead.book(), dead.book(), dead.book()
+    decided, sent, pending = dead.book(), dead.book(), dead.book()
     dead.store.outbox.pending.discard([1, 2])
     dead.store.outbox.save_checkpoint()
     dead.store.apply(steps.reject(decided, reason="past", at=now(), by="test"))
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     with subscriber(amqp_uri, "booking_notifications") as received:
         successor = Process(database, amqp_uri, heartbeat_timeout_seconds=1)
         successor.relay.start()
         eventually(lambda: unsent(database) == [])
         successor.relay.stop()
         assert [body_of(message)["eventId"] for message in received()] == [f"{decided.id}:2"]
-    assert ids_in_queue(amqp_uri) == {left.id: 1}
-    assert sent.id != left.id
+    assert ids_in_queue(amqp_uri) == {pending.id: 1}
+    assert sent.id != pending.id
 
 
-def test_nobody_inherits_from_the_living(database: Database[Any], amqp_uri: str) -> None:
+def test_a_live_relay_is_not_taken_over(database: Database[Any], amqp_uri: str) -> None:
     silent = Process(database, amqp_uri)
     silent.book()
     other = Process(database, amqp_uri)
     other.relay.start()
     eventually(lambda: other.relay.is_broker_up)
-    eventlet.sleep(0.5)  # some sweeps
+    eventlet.sleep(0.5)  # several recovery scans
     other.relay.stop()
     assert depth(amqp_uri, QUEUE) == 0
 
 
-def test_a_relay_that_lives_after_all_takes_its_place_again(
-    database: Database[Any], amqp_uri: str
-) -> None:
+def test_a_relay_presumed_dead_registers_again(database: Database[Any], amqp_uri: str) -> None:
     process, successor = Process(database, amqp_uri), Process(database, amqp_uri)
     process.book()
-    silence(database, process)
+    expire_heartbeat(database, process)
     relays, successor_id = successor.store.outbox.relays, successor.store.outbox.relay_id
     dead = relays.take_over(successor_id)
     assert dead is not None
@@ -147,27 +149,25 @@ def test_a_relay_that_lives_after_all_takes_its_place_again(
     assert database["relays"].count_documents({"_id": dead.relay_id}) == 1
 
 
-def test_a_successor_that_dies_is_taken_over_in_turn(
-    database: Database[Any], amqp_uri: str
-) -> None:
+def test_a_crashed_successor_is_taken_over_in_turn(database: Database[Any], amqp_uri: str) -> None:
     dead, successor, last = (Process(database, amqp_uri) for _ in range(3))
     booking = dead.book()
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     assert successor.store.outbox.relays.take_over(successor.store.outbox.relay_id) is not None
     assert last.store.outbox.relays.take_over(last.store.outbox.relay_id) is None
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     last.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
     assert body_of(message)["bookingId"] == booking.id
     last.relay.stop()
 
 
-def test_of_two_successors_at_once_one_takes_over(
+def test_only_one_of_two_concurrent_successors_takes_over(
     database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = Process(database, NOWHERE)
     dead.book()
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     one, other = Outbox(database).relays, Outbox(database).relays
     find = database["relays"].find_one
 
@@ -180,17 +180,17 @@ def test_of_two_successors_at_once_one_takes_over(
     assert other.take_over("other") is None
 
 
-def test_a_takeover_is_renewed_until_all_is_sent(database: Database[Any]) -> None:
+def test_a_takeover_is_renewed_until_everything_is_sent(database: Database[Any]) -> None:
     dead, successor = Process(database, NOWHERE), Outbox(database)
     for _ in range(2):
         dead.book()
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     recovery = OrphanRecovery(successor, timeout_seconds=0)
     assert recovery.take_over()
     for number in (1, 2):
-        silence(database, dead)
+        expire_heartbeat(database, dead)
         recovery.maintain()
-        # Still there, and spoken for.
+        # Still registered, and taken over.
         assert Outbox(database).relays.take_over("other") is None
         assert database["relays"].count_documents({"takenOverBy": successor.relay_id}) == 1
         successor.pending.discard([number])
@@ -198,12 +198,12 @@ def test_a_takeover_is_renewed_until_all_is_sent(database: Database[Any]) -> Non
     assert database["relays"].count_documents({"_id": dead.store.outbox.relay_id}) == 0
 
 
-def test_a_write_that_outlives_its_writer_is_found_by_the_second_look(
+def test_a_late_write_of_a_dead_relay_is_found_by_the_second_scan(
     database: Database[Any],
 ) -> None:
     dead, successor = Process(database, NOWHERE), Outbox(database)
     early = dead.book()
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     recovery = OrphanRecovery(successor, timeout_seconds=0)
     assert recovery.take_over()
     late = dead.book()
@@ -223,7 +223,7 @@ def test_a_write_that_outlives_its_writer_is_found_by_the_second_look(
 def test_a_successor_waits_between_its_two_scans(database: Database[Any]) -> None:
     dead, successor = Process(database, NOWHERE), Outbox(database)
     dead.book()
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     recovery = OrphanRecovery(successor, timeout_seconds=60)
     assert recovery.take_over()
     dead.book()
@@ -233,14 +233,14 @@ def test_a_successor_waits_between_its_two_scans(database: Database[Any]) -> Non
     assert database["relays"].count_documents({"takenOverBy": successor.relay_id}) == 1
 
 
-def test_what_is_written_after_leaving_is_inherited_too(
+def test_a_message_written_after_shutdown_is_taken_over(
     database: Database[Any], amqp_uri: str
 ) -> None:
     process = Process(database, amqp_uri)
     process.relay.start()
     process.relay.stop()
     booking = process.book()
-    silence(database, process)
+    expire_heartbeat(database, process)
     successor = Process(database, amqp_uri)
     successor.relay.start()
     message = eventually(lambda: take(amqp_uri, QUEUE))
@@ -248,7 +248,7 @@ def test_what_is_written_after_leaving_is_inherited_too(
     successor.relay.stop()
 
 
-def test_a_search_for_what_is_left_outlasts_the_patience_of_a_request(
+def test_the_recovery_scan_has_a_longer_timeout_than_a_request(
     mongo_server: MongoServer, mongodb_uri: str
 ) -> None:
     with proxied(mongo_server.port) as slow:
@@ -258,18 +258,18 @@ def test_a_search_for_what_is_left_outlasts_the_patience_of_a_request(
             writer = Process(database, NOWHERE)
             booking = writer.book()
             make_overdue(database)
-            slow.latency_seconds = 1.5  # there and back: longer than any single answer may take
+            slow.latency_seconds = 1.5  # both ways: longer than the operation timeout
             with pytest.raises(DatabaseUnavailable):
                 writer.store.get(booking.id)
-            left = Outbox(database).claim_overdue(100)
-            assert [entry.booking_id for entry in left] == [booking.id]
+            overdue = Outbox(database).claim_overdue(100)
+            assert [entry.booking_id for entry in overdue] == [booking.id]
 
 
 def test_several_successors_send_each_message_once(database: Database[Any], amqp_uri: str) -> None:
     dead = Process(database, amqp_uri)
     for _ in range(250):
         dead.book()
-    silence(database, dead)
+    expire_heartbeat(database, dead)
     successors = [Process(database, amqp_uri, heartbeat_timeout_seconds=1) for _ in range(3)]
     for successor in successors:
         successor.relay.start()
@@ -279,7 +279,7 @@ def test_several_successors_send_each_message_once(database: Database[Any], amqp
     assert depth(amqp_uri, QUEUE) == 250
 
 
-def test_who_leaves_with_nothing_to_send_leaves_no_trace(
+def test_a_relay_stopping_with_nothing_pending_deregisters(
     database: Database[Any], amqp_uri: str
 ) -> None:
     process = Process(database, amqp_uri)
@@ -291,7 +291,7 @@ def test_who_leaves_with_nothing_to_send_leaves_no_trace(
     assert database["relays"].count_documents({}) == 0
 
 
-def test_who_leaves_while_the_broker_is_away_is_taken_over_at_once(
+def test_a_relay_stopping_without_a_broker_is_taken_over_at_once(
     database: Database[Any], broker_link: Proxy, amqp_uri: str
 ) -> None:
     broker_link.refuse()
@@ -306,23 +306,23 @@ def test_who_leaves_while_the_broker_is_away_is_taken_over_at_once(
     successor.relay.stop()
 
 
-def test_a_request_that_the_broker_lost_is_sent_again(
+def test_a_request_lost_by_the_broker_is_republished(
     database: Database[Any], amqp_uri: str
 ) -> None:
     process = Process(database, amqp_uri, republish_seconds=2)
     process.relay.start()
     booking = process.book()
-    for is_repeated in (False, True):
+    for is_duplicate in (False, True):
         message = eventually(lambda: take(amqp_uri, QUEUE))
         assert body_of(message)["bookingId"] == booking.id
-        assert ("x-possible-duplicate" in message.headers) == is_repeated
+        assert ("x-possible-duplicate" in message.headers) == is_duplicate
     process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
     process.relay.stop()
     make_overdue(database)
     assert Outbox(database).claim_overdue(100) == []
 
 
-def test_nothing_is_asked_for_again_while_much_waits_in_the_queue(
+def test_requests_are_not_republished_while_the_queue_is_long(
     database: Database[Any], amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clinic.outbox.relay.MAX_QUEUE_DEPTH", 1)
@@ -332,11 +332,11 @@ def test_nothing_is_asked_for_again_while_much_waits_in_the_queue(
     eventually(lambda: depth(amqp_uri, QUEUE) == 1)
     eventlet.sleep(2)
     assert ids_in_queue(amqp_uri) == {booking.id: 1}
-    eventually(lambda: depth(amqp_uri, QUEUE) == 1)  # now that it is gone, it may be lost
+    eventually(lambda: depth(amqp_uri, QUEUE) == 1)  # out of the queue, so it may be lost
     process.relay.stop()
 
 
-def test_a_claimed_request_is_out_of_sight_for_the_next_sweep(
+def test_a_claimed_request_is_hidden_from_the_next_recovery_scan(
     database: Database[Any], amqp_uri: str
 ) -> None:
     booking = Process(database, amqp_uri).book()
@@ -347,7 +347,7 @@ def test_a_claimed_request_is_out_of_sight_for_the_next_sweep(
     assert outbox.claim_overdue(100) == []
 
 
-def test_a_booking_that_waits_for_a_person_is_not_asked_for_again(
+def test_a_booking_flagged_for_review_is_not_republished(
     database: Database[Any], amqp_uri: str
 ) -> None:
     process = Process(database, amqp_uri)
@@ -357,12 +357,10 @@ def test_a_booking_that_waits_for_a_person_is_not_asked_for_again(
     assert Outbox(database).claim_overdue(100) == []
 
 
-def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
-    database: Database[Any], amqp_uri: str
-) -> None:
+def test_a_write_in_doubt_is_sent_if_it_was_stored(database: Database[Any], amqp_uri: str) -> None:
     process = Process(database, amqp_uri, heartbeat_timeout_seconds=0.2)
     insert = process.store._new_bookings._inserts.insert
-    process.store._new_bookings._inserts.insert = _answer_lost(insert)  # type: ignore[method-assign]
+    process.store._new_bookings._inserts.insert = _response_lost(insert)  # type: ignore[method-assign]
     with pytest.raises(DatabaseUnavailable):
         process.book()
     process.store._new_bookings._inserts.insert = _never_arrived  # type: ignore[method-assign]
@@ -377,18 +375,18 @@ def test_a_write_of_which_nobody_knows_is_sent_if_it_was_stored(
     assert depth(amqp_uri, QUEUE) == 0
 
 
-def test_a_write_that_lands_after_it_was_missed_is_sent_all_the_same(
+def test_a_write_in_doubt_stored_after_the_first_lookup_is_sent(
     database: Database[Any],
 ) -> None:
     process = Process(database, NOWHERE, heartbeat_timeout_seconds=0)
     late: list[Any] = []
     insert = process.store._new_bookings._inserts.insert
 
-    def put_off(document: Any) -> None:
+    def defer(document: Any) -> None:
         late.append(document)
         raise DatabaseUnavailable("no answer")
 
-    process.store._new_bookings._inserts.insert = put_off  # type: ignore[method-assign]
+    process.store._new_bookings._inserts.insert = defer  # type: ignore[method-assign]
     with pytest.raises(DatabaseUnavailable):
         process.book()
     outbox = process.store.outbox
@@ -399,7 +397,7 @@ def test_a_write_that_lands_after_it_was_missed_is_sent_all_the_same(
     assert [entry.booking_id for entry in sent.values()] == [late[0]["_id"]]
 
 
-def _answer_lost(insert: Callable[[Any], None]) -> Callable[[Any], None]:
+def _response_lost(insert: Callable[[Any], None]) -> Callable[[Any], None]:
     def insert_and_fail(document: Any) -> None:
         insert(document)
         raise DatabaseUnavailable("no answer")
@@ -411,7 +409,7 @@ def _never_arrived(_document: Any) -> None:
     raise DatabaseUnavailable("no answer")
 
 
-def test_writing_goes_on_while_the_broker_is_away_and_all_arrives_later(
+def test_writes_during_a_broker_outage_are_published_later(
     database: Database[Any], broker_link: Proxy, amqp_uri: str
 ) -> None:
     broker_link.refuse()
@@ -428,7 +426,7 @@ def test_writing_goes_on_while_the_broker_is_away_and_all_arrives_later(
     assert depth(amqp_uri, QUEUE) >= 250
 
 
-def test_a_frozen_broker_loses_nothing(
+def test_a_frozen_broker_loses_no_messages(
     database: Database[Any], broker_link: Proxy, amqp_uri: str
 ) -> None:
     process = Process(database, through(broker_link))
@@ -444,7 +442,7 @@ def test_a_frozen_broker_loses_nothing(
     assert depth(amqp_uri, QUEUE) >= 2
 
 
-def test_a_relay_is_alive_while_the_broker_is_away(
+def test_a_relay_sends_heartbeats_during_a_broker_outage(
     database: Database[Any], broker_link: Proxy
 ) -> None:
     broker_link.refuse()
@@ -456,7 +454,7 @@ def test_a_relay_is_alive_while_the_broker_is_away(
     process.relay.stop()
 
 
-def test_the_relay_learns_of_the_broker_before_anything_is_written(
+def test_the_relay_connects_before_anything_is_written(
     database: Database[Any], amqp_uri: str
 ) -> None:
     process = Process(database, amqp_uri)
@@ -465,7 +463,7 @@ def test_the_relay_learns_of_the_broker_before_anything_is_written(
     process.relay.stop()
 
 
-def test_one_subscriber_that_refuses_does_not_flood_the_others(
+def test_one_rejecting_subscriber_does_not_flood_the_others(
     database: Database[Any], amqp_uri: str
 ) -> None:
     process = Process(database, amqp_uri, heartbeat_timeout_seconds=2)
@@ -483,7 +481,7 @@ def test_one_subscriber_that_refuses_does_not_flood_the_others(
             booking = process.book()
             process.store.apply(steps.reject(booking, reason="past", at=now(), by="test"))
         eventually(lambda: channel.queue_declare("full", passive=True).message_count == 1)
-        # The refused ones are offered after 2, 4 and 8 s more: at most three rounds in this time.
+        # Nacked messages are retried after 2, 4 and 8 s: at most three times in this period.
         eventlet.sleep(10)
         copies = Counter(body_of(message)["eventId"] for message in received())
     process.relay.stop()
@@ -491,7 +489,7 @@ def test_one_subscriber_that_refuses_does_not_flood_the_others(
     assert max(copies.values()) <= 4
 
 
-def test_an_outage_is_said_once_and_so_is_its_end(
+def test_an_outage_and_its_end_are_logged_once(
     database: Database[Any], broker_link: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker_link.refuse()
@@ -499,10 +497,10 @@ def test_an_outage_is_said_once_and_so_is_its_end(
     with caplog.at_level(logging.INFO, "clinic.concurrency.periodic_task"):
         process.relay.start()
         eventually(lambda: "outbox relay: " in caplog.text)
-        # Some rounds more, each of which fails.
+        # A few more failing runs.
         eventlet.sleep(3)
         broker_link.restore()
         eventually(lambda: "outbox relay: available again" in caplog.text)
     process.relay.stop()
-    told = [record.levelname for record in caplog.records if "outbox relay" in record.message]
-    assert told == ["WARNING", "INFO"]
+    levels = [record.levelname for record in caplog.records if "outbox relay" in record.message]
+    assert levels == ["WARNING", "INFO"]

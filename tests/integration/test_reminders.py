@@ -1,6 +1,6 @@
-"""Reminders: once for each booking and version, also after an outage, never after a cancellation.
+"""Reminders: one per booking and version, also after an outage, never after a cancellation.
 
-Nobody waits a day here: a booking was confirmed days ago, or the reminders have another clock.
+Instead of waiting a day, tests confirm bookings in the past or replace the clock.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from tests.conftest import eventually
 from tests.mailbox import Mailbox, running_mailbox
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-#: When the bookings of these tests were asked for and confirmed.
+#: When the bookings of these tests were requested and confirmed.
 LONG_AGO = now() - 10 * DAY
 
 
-class Dies(BaseException):
-    """The end of a process: nothing of ours catches it."""
+class Crash(BaseException):
+    """Simulates the crash of a process: our code does not catch it."""
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def reminders(make: Callable[..., Reminders]) -> Reminders:
 def confirmed(
     store: BookingRepository, ahead: timedelta = 20 * HOUR, at: datetime = LONG_AGO, **fields: Any
 ) -> Booking:
-    """Make a booking whose appointment is so far ahead, and that was confirmed at that time."""
+    """Create a booking that was confirmed at `at`, for an appointment `ahead` of now."""
     booking = put_booking(store, date=now() + ahead, at=at, **fields)
     store.apply(steps.confirm(booking, seat=0, at=at, by="test"))
     return store.get(booking.id)
@@ -109,14 +109,14 @@ def key(booking: Booking) -> str:
 
 
 def recipients(mailbox: Mailbox) -> list[str]:
-    return [letter["X-Recipient"] for letter in mailbox.letters()]
+    return [email["X-Recipient"] for email in mailbox.letters()]
 
 
-def let_leases_end(database: Database[Any]) -> None:
+def expire_leases(database: Database[Any]) -> None:
     database["notifications"].update_many({}, {"$set": {"leaseUntil": now() - MINUTE}})
 
 
-# --- who is reminded, and when
+# --- due reminders
 
 
 def test_a_patient_is_reminded_the_day_before(
@@ -124,11 +124,11 @@ def test_a_patient_is_reminded_the_day_before(
 ) -> None:
     booking = confirmed(store, patient_email="ana@example.com")
     reminders.run_once()
-    (letter,) = mailbox.letters()
-    assert letter["To"] == "ana@example.com"
-    assert letter["Subject"] == "Recordatorio de su cita"
-    assert letter["Message-ID"] == f"<{booking.id}.2.reminder@clinica.example>"
-    assert booking.id in letter.get_body(("plain",)).get_content()
+    (email,) = mailbox.letters()
+    assert email["To"] == "ana@example.com"
+    assert email["Subject"] == "Recordatorio de su cita"
+    assert email["Message-ID"] == f"<{booking.id}.2.reminder@clinica.example>"
+    assert booking.id in email.get_body(("plain",)).get_content()
     assert rows(database) == {key(booking): "sent"}
 
 
@@ -149,7 +149,7 @@ def test_the_language_is_that_of_the_booking(
     assert mailbox.letters()[0]["Subject"] == "Reminder of your appointment"
 
 
-def test_the_first_appointment_comes_first(
+def test_the_earliest_appointment_is_reminded_first(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     for hours in (9, 3, 6):
@@ -158,7 +158,7 @@ def test_the_first_appointment_comes_first(
     assert recipients(mailbox) == [f"at{hours}@example.com" for hours in (3, 6, 9)]
 
 
-def test_a_reminder_comes_when_it_is_due_and_not_before(
+def test_a_reminder_is_not_sent_before_it_is_due(
     make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store, 30 * HOUR)
@@ -168,7 +168,7 @@ def test_a_reminder_comes_when_it_is_due_and_not_before(
     assert len(mailbox.letters()) == 1
 
 
-def test_a_reminder_that_an_outage_has_held_up_is_caught_up_with(
+def test_a_reminder_delayed_by_an_outage_is_sent_later(
     make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store, 30 * HOUR)
@@ -176,7 +176,7 @@ def test_a_reminder_that_an_outage_has_held_up_is_caught_up_with(
     assert len(mailbox.letters()) == 1
 
 
-def test_in_the_last_hour_nobody_is_reminded_and_that_is_noted(
+def test_a_reminder_in_the_last_hour_is_skipped_and_logged(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -191,7 +191,7 @@ def test_in_the_last_hour_nobody_is_reminded_and_that_is_noted(
     assert caplog.text.count("too late for a reminder") == 1
 
 
-def test_an_appointment_that_is_over_is_nobodys_business(
+def test_a_past_appointment_gets_no_reminder(
     make: Callable[..., Reminders], store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
@@ -200,7 +200,7 @@ def test_an_appointment_that_is_over_is_nobodys_business(
 
 
 @pytest.mark.parametrize(("earlier", "count"), [(-MINUTE, 0), (MINUTE, 1)])
-def test_who_was_told_shortly_before_is_not_reminded(
+def test_a_recently_notified_patient_is_not_reminded(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -214,7 +214,7 @@ def test_who_was_told_shortly_before_is_not_reminded(
     assert len(mailbox.letters()) == count
 
 
-def test_who_books_for_tomorrow_is_not_reminded(
+def test_a_booking_for_tomorrow_gets_no_reminder(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     confirmed(store, at=now())
@@ -222,7 +222,7 @@ def test_who_books_for_tomorrow_is_not_reminded(
     assert mailbox.letters() == []
 
 
-def test_only_what_is_confirmed_is_reminded_of(
+def test_only_confirmed_bookings_get_reminders(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox
 ) -> None:
     put_booking(store, date=now() + 2 * HOUR, at=LONG_AGO)
@@ -231,7 +231,7 @@ def test_only_what_is_confirmed_is_reminded_of(
     assert mailbox.letters() == []
 
 
-def test_a_moved_booking_is_reminded_of_anew(
+def test_a_rescheduled_booking_gets_a_new_reminder(
     make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox
 ) -> None:
     booking = confirmed(store)
@@ -241,12 +241,12 @@ def test_a_moved_booking_is_reminded_of_anew(
     make().run_once()
     assert len(mailbox.letters()) == 1
     make(lambda: moved - DAY).run_once()
-    references = [letter["Message-ID"].partition("@")[0] for letter in mailbox.letters()]
-    assert references == [f"<{booking.id}.{version}.reminder" for version in (2, 3)]
+    message_ids = [email["Message-ID"].partition("@")[0] for email in mailbox.letters()]
+    assert message_ids == [f"<{booking.id}.{version}.reminder" for version in (2, 3)]
 
 
 @pytest.mark.parametrize("together", [1, 2, 3, 7])
-def test_no_page_leaves_out_appointments_of_one_slot(
+def test_paging_omits_no_appointments_of_one_slot(
     make: Callable[..., Reminders], store: BookingRepository, mailbox: Mailbox, together: int
 ) -> None:
     dates = [now() + hours * HOUR for hours in (2, 3, 4)]
@@ -258,7 +258,7 @@ def test_no_page_leaves_out_appointments_of_one_slot(
     assert len(mailbox.letters()) == 3 * together
 
 
-# --- several at once, and who dies
+# --- concurrency and crashes
 
 
 def test_several_notifiers_remind_each_patient_once(
@@ -267,15 +267,15 @@ def test_several_notifiers_remind_each_patient_once(
     addresses = {f"ana{number}@example.com" for number in range(12)}
     for number, address in enumerate(sorted(addresses)):
         confirmed(store, 2 * HOUR + number * MINUTE, patient_email=address)
-    for racer in [eventlet.spawn(make().run_once) for _ in range(4)]:
-        racer.wait()
+    for worker in [eventlet.spawn(make().run_once) for _ in range(4)]:
+        worker.wait()
     assert sorted(recipients(mailbox)) == sorted(addresses)
 
 
 @pytest.mark.parametrize(
     ("kind", "method"), [(DeliveryLog, "claim"), (BookingRepository, "get"), (SmtpChannel, "send")]
 )
-def test_who_dies_before_a_step_leaves_it_to_another(
+def test_a_reminder_interrupted_by_a_crash_is_sent_by_another_notifier(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -285,18 +285,18 @@ def test_who_dies_before_a_step_leaves_it_to_another(
     method: str,
 ) -> None:
     booking = confirmed(store)
-    with monkeypatch.context() as killing:
-        killing.setattr(kind, method, die)
-        with pytest.raises(Dies):
+    with monkeypatch.context() as crashing:
+        crashing.setattr(kind, method, crash)
+        with pytest.raises(Crash):
             make().run_once()
     assert mailbox.letters() == []
-    let_leases_end(database)
+    expire_leases(database)
     make().run_once()
     assert len(mailbox.letters()) == 1
     assert rows(database) == {key(booking): "sent"}
 
 
-def test_who_dies_between_sending_and_writing_it_down_causes_a_second_copy(
+def test_a_crash_between_sending_and_recording_causes_a_duplicate(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -304,46 +304,46 @@ def test_who_dies_between_sending_and_writing_it_down_causes_a_second_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     confirmed(store)
-    with monkeypatch.context() as killing:
-        killing.setattr(DeliveryLog, "record_outcome", die)
-        with pytest.raises(Dies):
+    with monkeypatch.context() as crashing:
+        crashing.setattr(DeliveryLog, "record_outcome", crash)
+        with pytest.raises(Crash):
             make().run_once()
-    make().run_once()  # as long as the lease lasts, nobody does anything
+    make().run_once()  # nothing happens until the lease expires
     assert len(mailbox.letters()) == 1
-    let_leases_end(database)
+    expire_leases(database)
     make().run_once()
     make().run_once()
     one, other = mailbox.letters()
     assert one["Message-ID"] == other["Message-ID"]
 
 
-def test_a_reminder_that_kills_its_notifiers_is_given_up(
+def test_a_reminder_that_crashes_notifiers_is_abandoned(
     make: Callable[..., Reminders],
     store: BookingRepository,
     database: Database[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     booking = confirmed(store)
-    deaths = 0
-    monkeypatch.setattr(SmtpChannel, "send", die)
+    crashes = 0
+    monkeypatch.setattr(SmtpChannel, "send", crash)
     for _ in range(10):
         try:
             make().run_once()
-        except Dies:
-            deaths += 1
-        let_leases_end(database)
-    assert deaths == reminding.MAX_UNKNOWN_OUTCOMES
+        except Crash:
+            crashes += 1
+        expire_leases(database)
+    assert crashes == reminding.MAX_UNKNOWN_OUTCOMES
     assert rows(database) == {key(booking): "failed"}
 
 
-def die(*_args: Any, **_kwargs: Any) -> None:
-    raise Dies
+def crash(*_args: Any, **_kwargs: Any) -> None:
+    raise Crash
 
 
-# --- never after a cancellation
+# --- changes after the claim
 
 
-def test_who_cancels_after_the_claim_is_not_reminded(
+def test_a_booking_cancelled_after_the_claim_gets_no_reminder(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -364,7 +364,7 @@ def test_who_cancels_after_the_claim_is_not_reminded(
     assert rows(database) == {key(booking): "superseded"}
 
 
-def test_who_moves_after_the_claim_is_reminded_of_the_new_date_only(
+def test_a_booking_rescheduled_after_the_claim_gets_no_old_reminder(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -374,20 +374,20 @@ def test_who_moves_after_the_claim_is_reminded_of_the_new_date_only(
     booking = confirmed(store)
     claim = DeliveryLog.claim
 
-    def claim_and_move(delivery_log: DeliveryLog, event: BookingStateChanged) -> Any:
+    def claim_and_reschedule(delivery_log: DeliveryLog, event: BookingStateChanged) -> Any:
         claimed = claim(delivery_log, event)
         date = booking.date + 3 * DAY
         store.apply(steps.reschedule(booking, date=date, seat=0, at=now(), by="patient"))
         return claimed
 
     with monkeypatch.context() as racing:
-        racing.setattr(DeliveryLog, "claim", claim_and_move)
+        racing.setattr(DeliveryLog, "claim", claim_and_reschedule)
         make().run_once()
     assert mailbox.letters() == []
     assert rows(database) == {key(booking): "superseded"}
 
 
-def test_a_booking_that_is_gone_is_no_fault(
+def test_a_deleted_booking_is_recorded_as_failed(
     make: Callable[..., Reminders],
     store: BookingRepository,
     database: Database[Any],
@@ -396,45 +396,45 @@ def test_a_booking_that_is_gone_is_no_fault(
     booking = confirmed(store)
     claim = DeliveryLog.claim
 
-    def claim_and_erase(delivery_log: DeliveryLog, event: BookingStateChanged) -> Any:
+    def claim_and_delete(delivery_log: DeliveryLog, event: BookingStateChanged) -> Any:
         database["bookings"].delete_one({"_id": event.booking_id})
         return claim(delivery_log, event)
 
-    monkeypatch.setattr(DeliveryLog, "claim", claim_and_erase)
+    monkeypatch.setattr(DeliveryLog, "claim", claim_and_delete)
     make().run_once()
     assert rows(database) == {key(booking): "failed"}
 
 
-# --- when it can't be sent
+# --- failures
 
 
-def test_a_refused_address_is_noted_and_holds_up_nobody(
+def test_a_rejected_address_is_recorded_and_delays_no_others(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
-    refused = confirmed(store, 2 * HOUR, patient_email="refused@example.com")
+    rejected = confirmed(store, 2 * HOUR, patient_email="refused@example.com")
     confirmed(store, 3 * HOUR, patient_email="eva@example.com")
     reminders.run_once()
     reminders.run_once()
     assert recipients(mailbox) == ["eva@example.com"]
-    assert rows(database)[key(refused)] == "failed"
+    assert rows(database)[key(rejected)] == "failed"
 
 
-def test_a_server_that_says_later_is_tried_by_a_later_round(
+def test_a_temporary_failure_is_retried_by_a_later_run(
     reminders: Reminders, store: BookingRepository, mailbox: Mailbox, database: Database[Any]
 ) -> None:
     booking = confirmed(store, patient_email="later@example.com")
     reminders.run_once()
     assert rows(database) == {key(booking): "postponed"}
     mailbox.open()
-    reminders.run_once()  # others come first while its lease lasts
+    reminders.run_once()  # skipped until its lease expires
     assert mailbox.letters() == []
-    let_leases_end(database)
+    expire_leases(database)
     reminders.run_once()
     assert rows(database) == {key(booking): "sent"}
 
 
-class Away:
-    """A mail server that nobody reaches."""
+class UnavailableChannel:
+    """A channel whose mail server is unreachable."""
 
     longest_send_seconds = 1.0
 
@@ -446,19 +446,19 @@ class Away:
         raise ChannelUnavailable("away")
 
 
-def test_a_round_ends_when_the_mail_server_is_away(
+def test_a_run_ends_when_the_mail_server_is_unavailable(
     make: Callable[..., Reminders], store: BookingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reminding, "MAX_CONSECUTIVE_FAILURES", 2)
     for hours in (2, 3, 4):
         confirmed(store, hours * HOUR)
-    channel = Away()
+    channel = UnavailableChannel()
     with pytest.raises(ChannelUnavailable):
         make(channel=channel).run_once()
     assert channel.tries == 2
 
 
-def test_a_round_is_bounded_and_the_next_goes_on(
+def test_a_run_is_bounded_and_the_next_continues(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -474,7 +474,7 @@ def test_a_round_is_bounded_and_the_next_goes_on(
     assert counts == [2, 3]
 
 
-def test_a_server_without_a_verdict_is_waited_out_and_given_up_in_the_end(
+def test_a_server_that_never_answers_is_abandoned_after_several_attempts(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -483,12 +483,12 @@ def test_a_server_without_a_verdict_is_waited_out_and_given_up_in_the_end(
     booking = confirmed(store, patient_email="silent@example.com")
     for _ in range(6):
         make().run_once()
-        let_leases_end(database)
+        expire_leases(database)
     assert len(mailbox.letters()) == reminding.MAX_UNKNOWN_OUTCOMES
     assert rows(database) == {key(booking): "failed"}
 
 
-def test_a_fault_of_ours_holds_up_nobody(
+def test_an_unexpected_error_delays_no_other_reminders(
     make: Callable[..., Reminders],
     store: BookingRepository,
     mailbox: Mailbox,
@@ -509,7 +509,7 @@ def test_a_fault_of_ours_holds_up_nobody(
     assert rows(database)[key(broken)] == "postponed"
 
 
-def test_a_database_that_is_away_after_the_claim_postpones(
+def test_a_database_outage_after_the_claim_postpones_the_reminder(
     make: Callable[..., Reminders],
     store: BookingRepository,
     database: Database[Any],
@@ -517,10 +517,10 @@ def test_a_database_that_is_away_after_the_claim_postpones(
 ) -> None:
     booking = confirmed(store)
 
-    def away(*_args: Any) -> None:
+    def raise_unavailable(*_args: Any) -> None:
         raise DatabaseUnavailable("away")
 
-    monkeypatch.setattr(BookingRepository, "get", away)
+    monkeypatch.setattr(BookingRepository, "get", raise_unavailable)
     with pytest.raises(DatabaseUnavailable):
         make().run_once()
     assert rows(database) == {key(booking): "postponed"}
@@ -536,10 +536,10 @@ def test_reminders_are_counted(
     assert counter._value.get() == before + 1
 
 
-# --- as a part of the notification service
+# --- inside the notification service
 
 
-def test_the_notification_service_reminds(
+def test_the_notification_service_sends_reminders(
     config: dict[str, Any],
     mailbox: Mailbox,
     store: BookingRepository,
@@ -556,7 +556,7 @@ def test_the_notification_service_reminds(
     assert mailbox.letters()[0]["Subject"] == "Recordatorio de su cita"
 
 
-def test_reminders_that_are_off_never_begin(config: dict[str, Any], container_factory: Any) -> None:
+def test_disabled_reminders_are_not_started(config: dict[str, Any], container_factory: Any) -> None:
     config["REMINDER_HOURS"] = 0
     container = container_factory(NotificationService, config)
     container.start()

@@ -1,4 +1,4 @@
-"""The gateway's pool of RPC connections, with a real broker that fails in every way."""
+"""The RPC connection pool of the gateway, with failures of a real broker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUEUE = "rpc-booking_service"
 
 
 class StandIn:
-    """Answers in place of the booking service, under its name."""
+    """Stand-in for the booking service, with its name."""
 
     name = "booking_service"
     request_id = RequestId()
@@ -46,7 +46,7 @@ class StandIn:
         return "waited"
 
     @rpc
-    def tell_request(self) -> str:
+    def return_request_id(self) -> str:
         return request_id.get()
 
     @rpc
@@ -60,7 +60,7 @@ class StandIn:
 
 
 class Draining:
-    """Answers as the booking service does, and so loses its replies like that."""
+    """Stand-in with the entrypoint of the booking service, which drains and may lose replies."""
 
     name = "booking_service"
 
@@ -90,40 +90,38 @@ def call(pool: RpcPool, method: str, **arguments: Any) -> Any:
     return pool.call(method, until=time.monotonic() + 30, **arguments)
 
 
-def links(broker_link: Proxy) -> int:
+def open_connections(broker_link: Proxy) -> int:
     return len(broker_link._links)
 
 
-def refused(pool: RpcPool, method: str = "echo", **arguments: Any) -> float:
-    """Expect no answer; the seconds that it took to say so."""
+def seconds_until_unavailable(pool: RpcPool, method: str = "echo", **arguments: Any) -> float:
+    """Expect `ServiceUnavailable` and return after how many seconds it was raised."""
     before = time.monotonic()
     with pytest.raises(ServiceUnavailable):
         pool.call(method, until=deadline(), **(arguments or {"value": 1}))
     return time.monotonic() - before
 
 
-def test_a_method_answers_what_it_returns(service: Any, pool: RpcPool) -> None:
+def test_a_call_returns_the_result_of_the_method(service: Any, pool: RpcPool) -> None:
     value = {"name": "Ñandú", "list": [1, None, {"deep": True}]}
     assert call(pool, "echo", value=value) == value
 
 
-def test_no_connection_is_made_before_one_is_needed(
-    service: Any, pool: RpcPool, broker_link: Proxy
-) -> None:
-    assert links(broker_link) == 0
+def test_connections_are_opened_on_demand(service: Any, pool: RpcPool, broker_link: Proxy) -> None:
+    assert open_connections(broker_link) == 0
     call(pool, "echo", value=1)
-    assert links(broker_link) == 1
+    assert open_connections(broker_link) == 1
 
 
-def test_a_connection_serves_one_call_after_the_other(
+def test_a_connection_is_reused_by_later_calls(
     service: Any, pool: RpcPool, broker_link: Proxy
 ) -> None:
     for number in range(20):
         assert call(pool, "echo", value=number) == number
-    assert links(broker_link) == 1
+    assert open_connections(broker_link) == 1
 
 
-def test_a_pool_that_is_closed_leaves_no_queue(
+def test_a_closed_pool_leaves_no_queue(
     service: Any, pool: RpcPool, broker_link: Proxy, amqp_uri: str
 ) -> None:
     call(pool, "echo", value=1)
@@ -131,151 +129,154 @@ def test_a_pool_that_is_closed_leaves_no_queue(
     publisher = Publisher(amqp_uri, topology.declare)
     assert publisher.publish([to_the_pool]) == []
     pool.close()
-    eventually(lambda: publisher.publish([to_the_pool]))  # there is no route any more
+    eventually(lambda: publisher.publish([to_the_pool]))  # no longer routable
     publisher.close()
-    assert links(broker_link) == 0
+    assert open_connections(broker_link) == 0
 
 
-def test_each_of_many_callers_gets_its_own_answer(service: Any, pool: RpcPool) -> None:
+def test_concurrent_callers_get_their_own_replies(service: Any, pool: RpcPool) -> None:
     threads = [eventlet.spawn(call, pool, "echo", value=number) for number in range(12)]
     assert [thread.wait() for thread in threads] == list(range(12))
 
 
-def test_the_request_id_travels_along(service: Any, pool: RpcPool) -> None:
+def test_the_request_id_is_propagated(service: Any, pool: RpcPool) -> None:
     token = request_id.set("a-request")
     try:
-        assert call(pool, "tell_request") == "a-request"
+        assert call(pool, "return_request_id") == "a-request"
     finally:
         request_id.reset(token)
 
 
-def test_our_errors_arrive_as_they_were_raised(service: Any, pool: RpcPool) -> None:
+def test_domain_errors_are_raised_unchanged(service: Any, pool: RpcPool) -> None:
     with pytest.raises(BookingNotFound, match=r"^no booking 7$"):
         call(pool, "fail", kind="ours")
 
 
-def test_a_service_that_lacks_its_database_is_unavailable(service: Any, pool: RpcPool) -> None:
+def test_a_service_without_its_database_is_unavailable(service: Any, pool: RpcPool) -> None:
     with pytest.raises(ServiceUnavailable, match="database_unavailable"):
         call(pool, "fail", kind="later")
 
 
 @pytest.mark.parametrize("method", ["fail", "no_such_method"])
-def test_of_a_foreign_error_only_its_name_is_told(service: Any, pool: RpcPool, method: str) -> None:
+def test_an_unexpected_error_reveals_only_its_name(
+    service: Any, pool: RpcPool, method: str
+) -> None:
     with pytest.raises(RuntimeError) as caught:
         call(pool, method, kind="foreign")
     assert "in the booking service" in str(caught.value)
     assert "Ana" not in str(caught.value)
 
 
-def test_a_service_that_never_was_is_away_at_once(pool: RpcPool) -> None:
-    assert refused(pool) < 2.5
+def test_a_service_that_never_started_is_unavailable_at_once(pool: RpcPool) -> None:
+    assert seconds_until_unavailable(pool) < 2.5
 
 
-class Desk:
-    """Another service, with a method of the same name."""
+class AdminStandIn:
+    """Another service with a method of the same name."""
 
     name = NOTIFICATION_ADMIN
 
     @rpc
     def echo(self, value: Any) -> str:
-        return f"the desk heard {value}"
+        return f"the admin heard {value}"
 
     @rpc
     def fail(self) -> None:
         raise DatabaseUnavailable("AutoReconnect")
 
 
-def test_a_pool_calls_the_service_that_it_is_for(
+def test_a_pool_calls_its_own_service(
     service: Any, config: dict[str, Any], container_factory: Any, amqp_uri: str
 ) -> None:
     pools = [RpcPool(amqp_uri), RpcPool(amqp_uri, NOTIFICATION_ADMIN)]
-    desk = container_factory(Desk, config)
-    desk.start()
-    assert [call(pool, "echo", value=1) for pool in pools] == [1, "the desk heard 1"]
-    desk.stop()
+    admin = container_factory(AdminStandIn, config)
+    admin.start()
+    assert [call(pool, "echo", value=1) for pool in pools] == [1, "the admin heard 1"]
+    admin.stop()
     for pool in pools:
         pool.close()
 
 
-def test_what_is_wrong_with_a_service_is_told_by_its_name(
+def test_errors_name_the_failing_service(
     service: Any, pool: RpcPool, config: dict[str, Any], container_factory: Any, amqp_uri: str
 ) -> None:
-    desk, at_desk = container_factory(Desk, config), RpcPool(amqp_uri, NOTIFICATION_ADMIN)
-    desk.start()
+    admin, admin_pool = (
+        container_factory(AdminStandIn, config),
+        RpcPool(amqp_uri, NOTIFICATION_ADMIN),
+    )
+    admin.start()
     with pytest.raises(ServiceUnavailable, match="the notification admin has raised database_"):
-        call(at_desk, "fail")
+        call(admin_pool, "fail")
     with pytest.raises(RuntimeError, match="in the notification admin"):
-        call(at_desk, "no_such_method")
-    for each in (desk, service):
+        call(admin_pool, "no_such_method")
+    for each in (admin, service):
         each.stop()
     with pytest.raises(ServiceUnavailable, match="no notification admin is running"):
-        call(at_desk, "echo", value=1)
+        call(admin_pool, "echo", value=1)
     with pytest.raises(ServiceUnavailable, match="no booking service is running"):
         call(pool, "echo", value=1)
-    at_desk.close()
+    admin_pool.close()
 
 
-def test_a_service_that_has_stopped_is_away_at_once_and_finds_no_request(
+def test_a_stopped_service_is_unavailable_at_once_and_gets_no_request(
     service: Any, pool: RpcPool, amqp_uri: str
 ) -> None:
     call(pool, "echo", value="before")
     service.stop()
-    assert refused(pool) < 2.5
+    assert seconds_until_unavailable(pool) < 2.5
     assert depth(amqp_uri, QUEUE) == 0
     assert StandIn.handled == ["before"]
 
 
-def test_a_broker_that_is_away_is_told_at_once(pool: RpcPool, broker_link: Proxy) -> None:
+def test_an_unavailable_broker_is_reported_at_once(pool: RpcPool, broker_link: Proxy) -> None:
     broker_link.refuse()
-    assert refused(pool) < 2.5
+    assert seconds_until_unavailable(pool) < 2.5
     broker_link.restore()
 
 
-def test_a_slow_answer_is_not_waited_for_and_disturbs_no_later_call(
-    service: Any, pool: RpcPool
-) -> None:
+def test_a_late_reply_does_not_disturb_the_next_call(service: Any, pool: RpcPool) -> None:
     with pytest.raises(ServiceUnavailable):
         pool.call("wait", until=time.monotonic() + 1, seconds=2)
     assert call(pool, "echo", value="next") == "next"
-    assert StandIn.handled == [2, "next"]  # nothing was sent a second time
+    assert StandIn.handled == [2, "next"]  # nothing was sent twice
 
 
 @pytest.mark.parametrize("is_open", [True, False])
-def test_a_frozen_broker_is_not_waited_for(
+def test_a_call_to_a_frozen_broker_times_out(
     service: Any, pool: RpcPool, broker_link: Proxy, is_open: bool
 ) -> None:
     if is_open:
         call(pool, "echo", value=1)
     broker_link.freeze()
-    assert refused(pool) < 10
+    assert seconds_until_unavailable(pool) < 10
     broker_link.restore()
     assert call(pool, "echo", value=2) == 2
 
 
-def test_a_broker_that_freezes_with_the_request_is_not_waited_for(
+def test_a_broker_freezing_during_the_request_times_out(
     service: Any, pool: RpcPool, broker_link: Proxy
 ) -> None:
     call(pool, "echo", value=1)
     broker_link.freeze_at(b"booking_service.echo")
-    assert refused(pool) < 10
+    assert seconds_until_unavailable(pool) < 10
     broker_link.restore()
     assert call(pool, "echo", value=2) == 2
 
 
 @pytest.mark.parametrize("break_it", [Proxy.cut, Proxy.reset])
-def test_a_connection_that_died_unnoticed_is_replaced(
+def test_a_connection_lost_unnoticed_is_replaced(
     service: Any, pool: RpcPool, broker_link: Proxy, break_it: Callable[[Proxy], None]
 ) -> None:
     call(pool, "echo", value=1)
     break_it(broker_link)
-    eventually(lambda: links(broker_link) == 0)
+    eventually(lambda: open_connections(broker_link) == 0)
     assert call(pool, "echo", value=2) == 2
 
 
-def test_a_link_that_is_cut_in_the_middle_of_a_call_loses_its_answer_only(
+def test_a_connection_cut_during_a_call_loses_only_its_reply(
     service: Any, pool: RpcPool, broker_link: Proxy
 ) -> None:
-    waiting = eventlet.spawn(refused, pool, "wait", seconds=1)
+    waiting = eventlet.spawn(seconds_until_unavailable, pool, "wait", seconds=1)
     eventually(lambda: StandIn.handled == [1])
     broker_link.cut()
     waiting.wait()
@@ -283,8 +284,8 @@ def test_a_link_that_is_cut_in_the_middle_of_a_call_loses_its_answer_only(
     assert call(pool, "echo", value=2) == 2
 
 
-def test_a_request_whose_time_is_over_is_not_run_later(pool: RpcPool, amqp_uri: str) -> None:
-    """A service that hangs with its hands full, and dies."""
+def test_an_expired_request_is_not_run_later(pool: RpcPool, amqp_uri: str) -> None:
+    """With a service that hangs with a full prefetch, and crashes."""
     exchange = Exchange("nameko-rpc", "topic", durable=True)
     queue = Queue(QUEUE, exchange, "booking_service.*", durable=True)
     with Connection(amqp_uri) as connection:
@@ -296,28 +297,26 @@ def test_a_request_whose_time_is_over_is_not_run_later(pool: RpcPool, amqp_uri: 
     eventually(lambda: depth(amqp_uri, QUEUE) == 0)
 
 
-def test_a_crowd_does_not_hold_all_threads(
+def test_calls_beyond_the_pool_limit_fail_fast(
     service: Any, broker_link: Proxy, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clinic.rpc.rpc_client.LIMIT", 2)
     pool = RpcPool(amqp_uri)
     busy = [eventlet.spawn(call, pool, "wait", seconds=3) for _ in range(2)]
     eventually(lambda: len(StandIn.handled) == 2)
-    assert refused(pool) < 2.5
+    assert seconds_until_unavailable(pool) < 2.5
     assert [each.wait() for each in busy] == ["waited", "waited"]
     assert call(pool, "echo", value=1) == 1
     pool.close()
 
 
-def test_the_next_node_of_a_list_is_asked_when_the_first_is_away(
-    service: Any, amqp_uri: str
-) -> None:
+def test_the_next_node_is_used_when_the_first_is_unavailable(service: Any, amqp_uri: str) -> None:
     pool = RpcPool(f"amqp://guest:guest@127.0.0.1:1/;{amqp_uri}")
     assert call(pool, "echo", value=1) == 1
     pool.close()
 
 
-def test_a_reply_that_cannot_be_sent_ends_no_service(
+def test_an_unsendable_reply_does_not_stop_the_service(
     config: dict[str, Any],
     container_factory: Any,
     broker_link: Proxy,
@@ -328,14 +327,14 @@ def test_a_reply_that_cannot_be_sent_ends_no_service(
     container = container_factory(Draining, config | {"AMQP_URI": link})
     container.start()
     pool = RpcPool(amqp_uri)
-    asked = eventlet.spawn(call, pool, "wait", seconds=2)
+    pending = eventlet.spawn(call, pool, "wait", seconds=2)
     eventlet.sleep(1)
     broker_link.refuse()
     eventually(lambda: "could not send an RPC reply" in caplog.text, 20)
     broker_link.restore()
-    # The broker delivers the request once more, and what may have been done is not done again.
+    # The broker redelivers the request, but a request that may have run is not run again.
     with pytest.raises(ServiceUnavailable):
-        asked.wait()
+        pending.wait()
     assert call(pool, "wait", seconds=0) == "waited"
     pool.close()
     container.stop()

@@ -1,4 +1,4 @@
-"""Security events: which there are, what each tells, and what none of them may hold."""
+"""Security events: when they are logged, what they contain, and what they must not contain."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tests.bookings import put_booking, requested
 from tests.integration.test_pages import relayed, service, store
 from tests.integration.test_staff_pages import (
     KEY,
-    Desk,
+    AdminStandIn,
+    admin,
     confirmed,
-    desk,
     make_client,
+    notification,
     send,
     sign_in,
-    told,
 )
 
-__all__ = ["desk", "make_client", "relayed", "service", "store"]
+__all__ = ["admin", "make_client", "relayed", "service", "store"]
 
 KEY_ID = StaffKeys([KEY]).key_id(KEY)
 CLIENT = {"REMOTE_ADDR": "203.0.113.9"}
@@ -54,7 +54,7 @@ def seen(record: Any) -> tuple[str, str | None]:
         ("POST", "/booking/{id}/reschedule"),
     ],
 )
-def test_a_wrong_bearer_token_is_one_event_with_address_and_request_id(
+def test_an_invalid_bearer_token_is_logged_with_address_and_request_id(
     make_client: Callable[..., FlaskClient],
     store: BookingRepository,
     events: Callable[[], list[logging.LogRecord]],
@@ -75,7 +75,7 @@ def test_a_wrong_bearer_token_is_one_event_with_address_and_request_id(
 
 
 @pytest.mark.parametrize("path", ["cancel", "reschedule"])
-def test_a_wrong_code_on_a_patients_page_is_an_event(
+def test_a_wrong_code_on_a_patient_page_is_logged(
     make_client: Callable[..., FlaskClient],
     store: BookingRepository,
     events: Callable[[], list[logging.LogRecord]],
@@ -87,7 +87,7 @@ def test_a_wrong_code_on_a_patients_page_is_an_event(
     assert [seen(each) for each in events()] == [("credential_rejected", None)]
 
 
-def test_what_needs_no_credential_and_a_right_one_are_no_events(
+def test_public_requests_and_valid_credentials_log_no_events(
     make_client: Callable[..., FlaskClient],
     store: BookingRepository,
     events: Callable[[], list[logging.LogRecord]],
@@ -99,7 +99,7 @@ def test_what_needs_no_credential_and_a_right_one_are_no_events(
     assert events() == []
 
 
-def test_sign_in_sign_out_and_forged_forms_are_events(
+def test_sign_in_sign_out_and_forged_forms_are_logged(
     make_client: Callable[..., FlaskClient],
     events: Callable[[], list[logging.LogRecord]],
     caplog: pytest.LogCaptureFixture,
@@ -121,15 +121,15 @@ def test_sign_in_sign_out_and_forged_forms_are_events(
     assert KEY not in caplog.text
 
 
-def test_changes_by_staff_are_events_with_the_key_and_the_booking(
+def test_changes_by_staff_are_logged_with_key_and_booking(
     make_client: Callable[..., FlaskClient],
     store: BookingRepository,
-    desk: Desk,
+    admin: AdminStandIn,
     events: Callable[[], list[logging.LogRecord]],
 ) -> None:
     client, booking = make_client(KEY), confirmed(store)
     sign_in(client)
-    desk.told = [told()]
+    admin.notifications = [notification()]
     page = f"/staff/booking/{booking.id}"
     send(client, f"{page}/resend", version="2", channel="email")
     send(client, f"{page}/reschedule", date="2026-12-01T10:00:00Z")
@@ -144,7 +144,7 @@ def test_changes_by_staff_are_events_with_the_key_and_the_booking(
     assert [row.key_id for row in store.get(booking.id).history[-2:]] == [KEY_ID] * 2
 
 
-def test_a_change_by_the_api_is_an_event_of_staff_only(
+def test_changes_over_the_api_are_logged_for_staff_only(
     make_client: Callable[..., FlaskClient],
     store: BookingRepository,
     events: Callable[[], list[logging.LogRecord]],
@@ -173,7 +173,7 @@ def test_a_change_by_the_api_is_an_event_of_staff_only(
         ("9" * 65, "127.0.0.1"),
     ],
 )
-def test_the_address_is_the_clients_behind_a_trusted_proxy_and_nothing_else(
+def test_the_logged_address_is_that_reported_by_a_trusted_proxy(
     make_client: Callable[..., FlaskClient],
     events: Callable[[], list[logging.LogRecord]],
     forwarded: str,
@@ -185,7 +185,7 @@ def test_the_address_is_the_clients_behind_a_trusted_proxy_and_nothing_else(
     assert record.client_address == logged  # type: ignore[attr-defined]
 
 
-def test_a_client_that_reaches_the_rate_limit_is_one_event(
+def test_a_rate_limited_client_is_logged_once(
     make_client: Callable[..., FlaskClient], events: Callable[[], list[logging.LogRecord]]
 ) -> None:
     client = make_client(KEY, rate_limit="1/hour")
@@ -195,5 +195,5 @@ def test_a_client_that_reaches_the_rate_limit_is_one_event(
     assert (record.event, record.client_address) == ("rate_limited", "203.0.113.9")  # type: ignore[attr-defined]
 
 
-def test_names_of_events_are_plain_words() -> None:
+def test_event_names_are_lowercase_words() -> None:
     assert all(re.fullmatch("[a-z_]+", each) for each in SecurityEvent)

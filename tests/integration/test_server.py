@@ -1,4 +1,4 @@
-"""The limits of the server on connections and request heads, over raw sockets."""
+"""Server limits on connections and request heads, over raw sockets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from gateway.server.granian_server import HEAD_SECONDS, MAX_CONNECTIONS, MAX_HEAD_BYTES
 from tests.wire import GATEWAY, connected, read_all, request, send, serving, status
 
-SLACK_SECONDS = 20  #: a busy machine may be late by so much
+SLACK_SECONDS = 20  #: tolerance for a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +37,21 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     ],
     ids=lambda header: header.partition(":")[0][:20],
 )
-def test_a_head_of_400_kb_is_refused_before_it_is_parsed(port: int, header: str) -> None:
+def test_a_head_of_400_kb_is_rejected_before_it_is_parsed(port: int, header: str) -> None:
     assert status(port, request("GET /booking/1", header)) in (431, 0)
     assert status(port, request("GET /booking/1")) == 200
 
 
-def test_a_target_of_400_kb_is_refused(port: int) -> None:
+def test_a_target_of_400_kb_is_rejected(port: int) -> None:
     for target in ("/" + "a" * 400_000, "/?" + "a=1&" * 100_000):
         assert status(port, request(f"GET {target}")) in (414, 431, 0)
 
 
-def test_more_than_a_hundred_fields_are_refused(port: int) -> None:
+def test_more_than_a_hundred_header_fields_are_rejected(port: int) -> None:
     assert status(port, request("GET /", *[f"X-{n}: 1" for n in range(200)])) == 431
 
 
-def test_a_head_just_below_the_limit_is_taken(port: int) -> None:
+def test_a_head_just_below_the_limit_is_accepted(port: int) -> None:
     padding = "x" * (MAX_HEAD_BYTES - 1000)
     assert status(port, request("GET /", f"Referer: {padding}")) == 200
 
@@ -59,7 +59,7 @@ def test_a_head_just_below_the_limit_is_taken(port: int) -> None:
 @pytest.mark.parametrize(
     "begun", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ", request("GET /")[:-2]]
 )
-def test_a_head_that_does_not_arrive_is_not_waited_for(port: int, begun: bytes) -> None:
+def test_an_incomplete_head_times_out(port: int, begun: bytes) -> None:
     began = time.monotonic()
     with connected(port) as connection:
         connection.sendall(begun)
@@ -67,19 +67,19 @@ def test_a_head_that_does_not_arrive_is_not_waited_for(port: int, begun: bytes) 
     assert HEAD_SECONDS - 1 < time.monotonic() - began < HEAD_SECONDS + SLACK_SECONDS
 
 
-def test_bytes_that_trickle_in_prolong_nothing(port: int) -> None:
+def test_trickling_bytes_do_not_extend_the_timeout(port: int) -> None:
     began = time.monotonic()
     with connected(port) as connection:
         try:
-            for letter in b"GET / HTTP/1.1\r\nX-Slow: " + b"x" * 200:
-                connection.sendall(bytes([letter]))
+            for byte in b"GET / HTTP/1.1\r\nX-Slow: " + b"x" * 200:
+                connection.sendall(bytes([byte]))
                 time.sleep(0.2)
         except (BrokenPipeError, ConnectionResetError):
             pass
     assert time.monotonic() - began < HEAD_SECONDS + SLACK_SECONDS
 
 
-def test_an_idle_connection_is_closed_after_its_last_answer(port: int) -> None:
+def test_an_idle_connection_is_closed_after_its_last_response(port: int) -> None:
     kept = request("GET /").replace(b"Connection: close\r\n", b"")
     with connected(port) as connection:
         connection.sendall(kept)
@@ -102,7 +102,7 @@ def _many_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_many_files")
-def test_idle_connections_and_slow_bodies_keep_nobody_waiting(port: int) -> None:
+def test_idle_connections_and_slow_bodies_delay_no_other_requests(port: int) -> None:
     with ExitStack() as stack:
         for _ in range(1100):
             stack.enter_context(connected(port))
@@ -112,7 +112,7 @@ def test_idle_connections_and_slow_bodies_keep_nobody_waiting(port: int) -> None
         began = time.monotonic()
         for _ in range(10):
             assert send(port, request("POST /book", "Content-Length: 2", body=b"{}"))[1]
-        assert time.monotonic() - began < HEAD_SECONDS - 1  # before any of them is closed
+        assert time.monotonic() - began < HEAD_SECONDS - 1  # before any connection times out
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,9 @@ def test_idle_connections_and_slow_bodies_keep_nobody_waiting(port: int) -> None
         ((1024, 1024), "768 True"),
     ],
 )
-def test_there_are_files_for_all_connections(limits: tuple[int, int], expected: str) -> None:
+def test_the_connection_limit_is_below_the_open_file_limit(
+    limits: tuple[int, int], expected: str
+) -> None:
     lines = [
         "import resource",
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({limits[0]}, {limits[1]}))",

@@ -1,4 +1,4 @@
-"""E-mails go to real mail servers: encrypted, to the right one, with credentials in any script."""
+"""Sending e-mails to real mail servers: encryption, certificates and credentials."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.conftest import eventually
 from tests.tls import Certificates, certificates
 
 ROOT = Path(__file__).parents[2]
-ENVELOPE = OutgoingEmail(
+MESSAGE = OutgoingEmail(
     "ana@example.com",
     "6f1c1f0e.2",
     "es",
@@ -37,7 +37,7 @@ USERNAME, PASSWORD = "recepción", "contraseñ4"
 
 Serve = Callable[..., int]
 
-# eventlet leaves a socket whose handshake has failed to the garbage collector, which closes it.
+# eventlet leaves sockets of failed handshakes to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
@@ -55,7 +55,7 @@ def serve(tmp_path: Path, trusted: Certificates) -> Iterator[Serve]:
     """Starts a mail server and returns its port."""
     processes: list[ManagedProcess] = []
 
-    def started(mode: str, *offers: str, name: str = "localhost") -> int:
+    def start_server(mode: str, *offers: str, name: str = "localhost") -> int:
         port = free_port()
         certificate = str(trusted.server(name))
         arguments = [str(port), str(tmp_path), certificate, mode, *offers]
@@ -64,7 +64,7 @@ def serve(tmp_path: Path, trusted: Certificates) -> Iterator[Serve]:
         eventually(lambda: is_open(port))
         return port
 
-    yield started
+    yield start_server
     for process in processes:
         process.kill()
 
@@ -88,23 +88,25 @@ def credentials(directory: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", Tls)
-def test_a_message_arrives_however_it_is_encrypted(mode: Tls, serve: Serve, tmp_path: Path) -> None:
-    channel(serve(mode.value), mode).send(ENVELOPE)
+def test_a_message_arrives_with_every_encryption_mode(
+    mode: Tls, serve: Serve, tmp_path: Path
+) -> None:
+    channel(serve(mode.value), mode).send(MESSAGE)
     (message,) = received(tmp_path)
     assert message["To"] == "ana@example.com"
 
 
-def test_a_name_is_shown_beside_the_address(serve: Serve, tmp_path: Path) -> None:
-    channel(serve("none"), Tls.NONE, sender_name="Clínica Sol, S.L.").send(ENVELOPE)
+def test_the_sender_has_a_display_name(serve: Serve, tmp_path: Path) -> None:
+    channel(serve("none"), Tls.NONE, sender_name="Clínica Sol, S.L.").send(MESSAGE)
     (message,) = received(tmp_path)
     (sender,) = message["From"].addresses
     assert (sender.display_name, sender.addr_spec) == ("Clínica Sol, S.L.", "citas@clinica.example")
     (raw,) = tmp_path.glob("*.eml")
-    assert raw.read_bytes().isascii()  # RFC 2047: no server on the way needs SMTPUTF8
+    assert raw.read_bytes().isascii()  # RFC 2047: no relaying server needs SMTPUTF8
 
 
-def test_nobodys_absence_is_told_to_the_clinic(serve: Serve, tmp_path: Path) -> None:
-    channel(serve("none"), Tls.NONE).send(ENVELOPE)
+def test_messages_suppress_automatic_replies(serve: Serve, tmp_path: Path) -> None:
+    channel(serve("none"), Tls.NONE).send(MESSAGE)
     (message,) = received(tmp_path)
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["X-Auto-Response-Suppress"] == "All"
@@ -112,31 +114,31 @@ def test_nobodys_absence_is_told_to_the_clinic(serve: Serve, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("mode", [Tls.IMPLICIT, Tls.STARTTLS])
 @pytest.mark.parametrize("name", ["wrong.example", "127.0.0.1"])
-def test_a_server_with_the_certificate_of_another_gets_no_message(
+def test_a_server_with_a_certificate_for_another_name_gets_no_message(
     mode: Tls, name: str, serve: Serve, tmp_path: Path
 ) -> None:
     port = serve(mode.value, "PLAIN", name=name)
     with pytest.raises(ChannelUnavailable, match="SSLCertVerificationError"):
-        channel(port, mode, username=USERNAME, password=PASSWORD).send(ENVELOPE)
+        channel(port, mode, username=USERNAME, password=PASSWORD).send(MESSAGE)
     assert received(tmp_path) == []
     assert not (tmp_path / "credentials").exists()
 
 
 @pytest.mark.parametrize("mode", [Tls.IMPLICIT, Tls.STARTTLS])
-def test_a_server_of_an_unknown_authority_gets_no_message(
+def test_a_server_with_an_untrusted_certificate_gets_no_message(
     mode: Tls, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = serve(mode.value)
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(ChannelUnavailable, match="SSLCertVerificationError"):
-        channel(port, mode).send(ENVELOPE)
+        channel(port, mode).send(MESSAGE)
     assert received(tmp_path) == []
 
 
-def test_a_server_without_starttls_gets_nothing_in_the_clear(serve: Serve, tmp_path: Path) -> None:
+def test_a_server_without_starttls_gets_nothing_in_plain_text(serve: Serve, tmp_path: Path) -> None:
     port = serve("none", "PLAIN")
     with pytest.raises(ChannelUnavailable, match="SMTPNotSupportedError"):
-        channel(port, Tls.STARTTLS, username=USERNAME, password=PASSWORD).send(ENVELOPE)
+        channel(port, Tls.STARTTLS, username=USERNAME, password=PASSWORD).send(MESSAGE)
     assert received(tmp_path) == []
     assert not (tmp_path / "credentials").exists()
 
@@ -144,27 +146,27 @@ def test_a_server_without_starttls_gets_nothing_in_the_clear(serve: Serve, tmp_p
 @pytest.mark.parametrize(
     ("mode", "server"), [(Tls.NONE, "implicit"), (Tls.STARTTLS, "implicit"), (Tls.IMPLICIT, "none")]
 )
-def test_the_wrong_kind_of_encryption_is_tried_later(
+def test_a_mismatched_encryption_mode_is_retried_later(
     mode: Tls, server: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notification_service.channels.smtp_connection.REPLY_SECONDS", 1)
     with pytest.raises(ChannelUnavailable):
-        channel(serve(server), mode).send(ENVELOPE)
+        channel(serve(server), mode).send(MESSAGE)
 
 
 @pytest.mark.parametrize("mode", [Tls.IMPLICIT, Tls.STARTTLS])
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-def test_credentials_travel_in_utf_8(
+def test_credentials_are_sent_as_utf_8(
     mode: Tls, mechanism: str, serve: Serve, tmp_path: Path
 ) -> None:
     port = serve(mode.value, mechanism)
-    channel(port, mode, username=USERNAME, password=PASSWORD).send(ENVELOPE)
+    channel(port, mode, username=USERNAME, password=PASSWORD).send(MESSAGE)
     assert credentials(tmp_path) == [f"{mechanism} {USERNAME} {PASSWORD}"]
     assert len(received(tmp_path)) == 1
 
 
-def test_a_challenge_is_answered_in_utf_8(serve: Serve, tmp_path: Path) -> None:
+def test_a_cram_md5_challenge_is_answered_as_utf_8(serve: Serve, tmp_path: Path) -> None:
     port = serve("starttls", "CRAM-MD5")
-    channel(port, Tls.STARTTLS, username=USERNAME, password=PASSWORD).send(ENVELOPE)
+    channel(port, Tls.STARTTLS, username=USERNAME, password=PASSWORD).send(MESSAGE)
     digest = hmac.new(PASSWORD.encode(), b"<1@mail.example>", hashlib.md5).hexdigest()
     assert credentials(tmp_path) == [f"CRAM-MD5 {USERNAME} {digest}"]

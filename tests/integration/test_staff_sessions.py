@@ -1,4 +1,4 @@
-"""The sessions of the staff's pages: how they end, what signs them, and their cookies over TLS."""
+"""Staff sessions: how they end, which secret signs them, and their cookies over TLS."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from tests.integration.test_pages import relayed, service, store
 from tests.integration.test_staff_pages import (
     KEY,
     OTHER_KEY,
-    carried,
-    desk,
+    admin,
+    copy_cookie,
     make_client,
     send,
     sign_in,
@@ -44,7 +44,7 @@ from tests.integration.test_staff_pages import (
 from tests.proxy import proxied
 from tests.rpc import NO_SERVICE
 
-__all__ = ["desk", "make_client", "relayed", "service", "store"]
+__all__ = ["admin", "make_client", "relayed", "service", "store"]
 
 HTTPS = {"X-Forwarded-Proto": "https"}
 
@@ -59,14 +59,14 @@ def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
 # --- the end of a session
 
 
-def test_signing_out_ends_the_session_for_every_copy_of_its_cookie_and_every_process(
+def test_signing_out_invalidates_every_copy_of_the_cookie_in_every_process(
     client: FlaskClient, make_client: Callable[..., FlaskClient]
 ) -> None:
-    here, elsewhere = carried(client, make_client(KEY)), make_client(KEY)
-    carried(client, elsewhere)
+    here, elsewhere = copy_cookie(client, make_client(KEY)), make_client(KEY)
+    copy_cookie(client, elsewhere)
     assert elsewhere.get("/staff").status_code == 200
     send(client, "/staff/logout")
-    restarted = carried(here, make_client(KEY))
+    restarted = copy_cookie(here, make_client(KEY))
     for copy in (here, elsewhere, restarted):
         assert copy.get("/staff").status_code == 302
 
@@ -80,28 +80,28 @@ def test_signing_out_ends_no_other_session(
     assert colleague.get("/staff").status_code == 200
 
 
-def test_signing_in_again_ends_the_session_before(
+def test_signing_in_again_ends_the_previous_session(
     client: FlaskClient, make_client: Callable[..., FlaskClient]
 ) -> None:
-    copy = carried(client, make_client(KEY))
+    copy = copy_cookie(client, make_client(KEY))
     data = {"key": KEY, "csrf_token": token(client, "/staff/search")}
     assert client.post("/staff/login", data=data).status_code == 303
     assert [each.get("/staff").status_code for each in (client, copy)] == [200, 302]
 
 
-def test_a_copy_that_is_used_after_signing_out_is_logged(
+def test_using_a_copied_cookie_after_sign_out_is_logged(
     client: FlaskClient,
     make_client: Callable[..., FlaskClient],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    copy = carried(client, make_client(KEY))
+    copy = copy_cookie(client, make_client(KEY))
     send(client, "/staff/logout")
     copy.get("/staff")
     (record,) = [each for each in caplog.records if hasattr(each, "event")]
     assert record.event == "session_rejected"
 
 
-def test_an_ended_session_is_kept_until_its_cookie_expires_and_not_longer(
+def test_an_ended_session_is_stored_until_its_cookie_expires(
     client: FlaskClient, database: Database[Any]
 ) -> None:
     send(client, "/staff/logout")
@@ -112,7 +112,7 @@ def test_an_ended_session_is_kept_until_its_cookie_expires_and_not_longer(
     assert (expiry["key"], expiry["expireAfterSeconds"]) == ([("expiresAt", 1)], 0)
 
 
-def test_a_session_may_be_ended_twice_at_once(database: Database[Any]) -> None:
+def test_a_session_can_be_ended_concurrently(database: Database[Any]) -> None:
     ended, errors = EndedSessions(database), []
 
     def end() -> None:
@@ -131,14 +131,14 @@ def test_a_session_may_be_ended_twice_at_once(database: Database[Any]) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(29, 200), (31, 302)])
-def test_who_does_nothing_for_half_an_hour_is_signed_out(
+def test_a_session_expires_after_half_an_hour_of_inactivity(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, minutes: int, status: int
 ) -> None:
     _clock(monkeypatch, minutes)
     assert client.get("/staff").status_code == status
 
 
-def test_a_page_that_fetches_itself_keeps_no_session_open(
+def test_automatic_page_refreshes_do_not_extend_the_session(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _clock(monkeypatch, 20)
@@ -147,7 +147,7 @@ def test_a_page_that_fetches_itself_keeps_no_session_open(
     assert client.get("/staff", headers={"Sec-Fetch-Mode": "cors"}).status_code == 302
 
 
-def test_the_cookie_is_not_set_anew_by_each_page(
+def test_the_cookie_is_not_renewed_by_every_page(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.get("/staff")
@@ -164,7 +164,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
 # --- without the database
 
 
-def test_without_a_database_signing_out_says_so_and_works_once_it_is_back(
+def test_signing_out_fails_without_a_database_and_works_afterwards(
     mongo_server: MongoServer, database: Database[Any]
 ) -> None:
     with proxied(mongo_server.port) as link:
@@ -179,12 +179,12 @@ def test_without_a_database_signing_out_says_so_and_works_once_it_is_back(
             assert client.get("/staff").status_code == 302
 
 
-def test_a_gateway_that_has_never_seen_its_database_answers_503_on_staff_pages() -> None:
+def test_staff_pages_return_503_until_the_database_was_reached() -> None:
     with _gateway(f"mongodb://127.0.0.1:{free_port()}/x?serverSelectionTimeoutMS=100") as client:
         for path in ("/staff", "/staff/login", "/staff/booking/x", "/staff/nothing"):
-            answer = client.get(path)
-            assert (answer.status_code, answer.mimetype) == (503, "text/html")
-            assert "Set-Cookie" not in answer.headers
+            response = client.get(path)
+            assert (response.status_code, response.mimetype) == (503, "text/html")
+            assert "Set-Cookie" not in response.headers
         assert client.post("/staff/login", data={"key": KEY}).status_code == 503
 
 
@@ -203,10 +203,10 @@ class _gateway:  # noqa: N801 - used as a function
         self._client.close()
 
 
-# --- what signs
+# --- the signing secret
 
 
-def test_all_gateways_agree_on_one_random_secret_whoever_comes_first(
+def test_concurrent_gateways_agree_on_one_random_secret(
     database: Database[Any],
 ) -> None:
     found: list[bytes] = []
@@ -223,19 +223,19 @@ def test_all_gateways_agree_on_one_random_secret_whoever_comes_first(
     assert database["server_secrets"].count_documents({}) == 1
 
 
-def test_each_installation_has_a_secret_of_its_own(database: Database[Any]) -> None:
+def test_each_installation_has_its_own_secret(database: Database[Any]) -> None:
     first = server_secret(database)
     database["server_secrets"].delete_many({})
     assert server_secret(database) != first
 
 
-def test_the_cookie_of_a_stranger_can_not_be_used_to_try_out_keys(
+def test_a_session_cookie_cannot_be_used_to_guess_keys(
     make_client: Callable[..., FlaskClient],
 ) -> None:
-    """Whoever knows the key, but not the installation's secret, can't tell that it was used."""
-    stranger = make_client(KEY)
-    stranger.get("/staff/login")
-    cookie = stranger.get_cookie("staff", path="/staff")
+    """Knowing the key without the server secret is not enough to verify a signature."""
+    anonymous = make_client(KEY)
+    anonymous.get("/staff/login")
+    cookie = anonymous.get_cookie("staff", path="/staff")
     assert cookie
     derived = hashlib.scrypt(KEY.encode(), salt=b"the staff's sessions", n=2**14, r=8, p=1)
     for secret in (KEY, derived.hex(), hmac.new(b"", derived, hashlib.sha256).hexdigest()):
@@ -258,7 +258,7 @@ def _serializer(secret: str) -> Any:
 def over_tls(
     make_client: Callable[..., FlaskClient], request: pytest.FixtureRequest
 ) -> FlaskClient:
-    """Behind a trusted proxy that says so, or by the address that the operator has published."""
+    """A client of a gateway behind a trusted HTTPS proxy, or with an HTTPS public URL."""
     if request.param == "proxy":
         client = make_client(KEY, trusted_proxies=1)
         client.environ_base["HTTP_X_FORWARDED_PROTO"] = "https"
@@ -269,33 +269,33 @@ def over_tls(
 
 
 def _with_cookie(client: FlaskClient, path: str, cookie: str) -> TestResponse:
-    """Ask as a browser does that has this cookie and no other."""
+    """Send a request with only this cookie."""
     bare = client.application.test_client(use_cookies=False)
     bare.environ_base = client.environ_base
     return bare.get(path, headers={"Cookie": cookie})
 
 
 def test_the_session_has_a_secure_cookie_with_a_prefix(over_tls: FlaskClient) -> None:
-    answer = over_tls.get("/staff/login")
-    name, _, rest = answer.headers["Set-Cookie"].partition("=")
+    response = over_tls.get("/staff/login")
+    name, _, rest = response.headers["Set-Cookie"].partition("=")
     assert name == "__Secure-staff"
     assert {"Secure", "HttpOnly", "Path=/staff", "SameSite=Strict"} <= set(rest.split("; "))
     assert "Domain" not in rest
 
 
-def test_a_cookie_without_the_prefix_is_nobody_over_tls(
+def test_a_cookie_without_the_prefix_is_ignored_over_tls(
     over_tls: FlaskClient, client: FlaskClient
 ) -> None:
-    """Whoever can speak for the host without TLS could have planted it."""
+    """An attacker on the plain-HTTP host could have planted it."""
     plain = client.get_cookie("staff", path="/staff")
     assert plain
     assert _with_cookie(over_tls, "/staff", f"staff={plain.value}").status_code == 302
     assert _with_cookie(over_tls, "/staff", f"__Secure-staff={plain.value}").status_code == 200
 
 
-def test_the_language_has_a_cookie_of_this_host_only(over_tls: FlaskClient) -> None:
-    answer = over_tls.get("/?lang=en")
-    name, _, rest = answer.headers["Set-Cookie"].partition("=")
+def test_the_language_cookie_is_limited_to_this_host(over_tls: FlaskClient) -> None:
+    response = over_tls.get("/?lang=en")
+    name, _, rest = response.headers["Set-Cookie"].partition("=")
     assert name == "__Host-lang"
     assert {"Secure", "HttpOnly", "Path=/"} <= set(rest.split("; "))
     assert "Domain" not in rest
@@ -303,30 +303,30 @@ def test_the_language_has_a_cookie_of_this_host_only(over_tls: FlaskClient) -> N
         assert f'<html lang="{language}">' in _with_cookie(over_tls, "/", cookie).text
 
 
-def test_browsers_are_told_to_come_over_tls_only(over_tls: FlaskClient) -> None:
+def test_responses_over_tls_have_an_hsts_header(over_tls: FlaskClient) -> None:
     for path in ("/", "/health/live", "/booking/x", "/nothing", "/staff/login", "/bookings"):
         header = over_tls.get(path).headers["Strict-Transport-Security"]
         assert header == "max-age=31536000"
 
 
 @pytest.mark.parametrize("fields", [{}, {"public_url": "http://citas.clinica.example"}])
-def test_without_tls_nothing_is_said_of_it_and_no_proxy_is_believed(
+def test_without_tls_there_is_no_hsts_and_no_proxy_is_trusted(
     make_client: Callable[..., FlaskClient], fields: dict[str, str]
 ) -> None:
     client = make_client(KEY, **fields)
-    for answer in (
+    for response in (
         client.get("/?lang=en", headers=HTTPS),
         client.get("/staff/login", headers=HTTPS),
     ):
-        assert "Strict-Transport-Security" not in answer.headers
-        assert not answer.headers["Set-Cookie"].startswith("__")
-        assert "Secure" not in answer.headers["Set-Cookie"].split("; ")
+        assert "Strict-Transport-Security" not in response.headers
+        assert not response.headers["Set-Cookie"].startswith("__")
+        assert "Secure" not in response.headers["Set-Cookie"].split("; ")
 
 
-def test_a_key_in_use_by_some_gateways_only_signs_nobody_out(
+def test_adding_a_key_to_some_gateways_ends_no_sessions(
     make_client: Callable[..., FlaskClient],
 ) -> None:
-    """While a second key is introduced, one gateway after the other."""
+    """As when a second key is rolled out to one gateway after the other."""
     new, old = make_client(KEY, OTHER_KEY), make_client(KEY)
     sign_in(old)
-    assert carried(old, new).get("/staff").status_code == 200
+    assert copy_cookie(old, new).get("/staff").status_code == 200

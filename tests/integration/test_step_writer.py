@@ -1,4 +1,4 @@
-"""Steps that share a write: each learns what became of it, and of it alone."""
+"""Transitions batched into one write: each call gets its own outcome."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def store(counted: Database[Any]) -> BookingRepository:
     return BookingRepository(counted, Outbox(counted))
 
 
-def announced(store: BookingRepository) -> list[str]:
-    """The bookings of which something has become ready to be sent since the last look."""
+def take_pending(store: BookingRepository) -> list[str]:
+    """Take the pending outbox messages and return their booking ids."""
     return [entry.booking_id for entry in store.outbox.pending.take(1000, 0).values()]
 
 
 @pytest.fixture
-def together(store: BookingRepository, operations: Operations) -> Callable[..., list[Any]]:
-    """Applies steps that have come together; None or an error for each."""
+def apply_together(store: BookingRepository, operations: Operations) -> Callable[..., list[Any]]:
+    """Applies concurrent transitions; returns None or an error for each."""
 
     def apply(*taken: Transition) -> list[Any]:
         leader = rejected(put_booking(store))
-        announced(store)
+        take_pending(store)
         operations.clear()
         calls = [partial(store.apply, each) for each in (leader, *taken)]
         first, *others = operations.crowd(calls)
         assert first is None
-        # The leader's own, one for all, and one for each of those that are left, in one command.
+        # One for the leader, one for the batch, and one bulk command for those that failed in it.
         assert operations.names.count("update") <= 3
         return others
 
@@ -63,72 +63,78 @@ def put(store: BookingRepository, hours: int = 0) -> Booking:
     return put_booking(store, date=SLOT + timedelta(hours=hours))
 
 
-def kinds(outcomes: list[Any]) -> list[type]:
+def error_types(outcomes: list[Any]) -> list[type]:
     return [type(each) for each in outcomes]
 
 
-Together = Callable[..., list[Any]]
+ApplyTogether = Callable[..., list[Any]]
 
 
-def test_each_step_learns_of_itself(store: BookingRepository, together: Together) -> None:
+def test_each_transition_gets_its_own_outcome(
+    store: BookingRepository, apply_together: ApplyTogether
+) -> None:
     holder, rival, late, good = (put(store, hours) for hours in (0, 0, 1, 2))
     store.apply(confirmed(holder))
     store.apply(rejected(late))
     unknown = requested(date=SLOT)
-    outcomes = together(confirmed(rival), confirmed(late), confirmed(good), rejected(unknown))
-    assert kinds(outcomes) == [
+    outcomes = apply_together(confirmed(rival), confirmed(late), confirmed(good), rejected(unknown))
+    assert error_types(outcomes) == [
         SeatTaken,
         ConcurrentModification,
         type(None),
         ConcurrentModification,
     ]
-    assert announced(store)[1:] == [good.id]
+    assert take_pending(store)[1:] == [good.id]
     states = [store.get(each.id).status for each in (holder, rival, late, good)]
     assert states == ["confirmed", "pending", "rejected", "confirmed"]
 
 
-def test_when_all_are_stored_nothing_is_read_again(
-    store: BookingRepository, together: Together, operations: Operations
+def test_a_fully_stored_batch_is_not_read_back(
+    store: BookingRepository, apply_together: ApplyTogether, operations: Operations
 ) -> None:
     bookings = [put(store, hours) for hours in range(20)]
-    assert set(together(*map(confirmed, bookings))) == {None}
+    assert set(apply_together(*map(confirmed, bookings))) == {None}
     assert operations.names == ["update", "update"]
 
 
-def test_one_taken_seat_hinders_no_other_booking(
-    store: BookingRepository, together: Together, operations: Operations
+def test_one_taken_seat_does_not_fail_the_other_bookings(
+    store: BookingRepository, apply_together: ApplyTogether, operations: Operations
 ) -> None:
     store.apply(confirmed(put(store, 7)))
     bookings = [put(store, hours) for hours in range(15)]
-    outcomes = together(*map(confirmed, bookings))
+    outcomes = apply_together(*map(confirmed, bookings))
     assert [each is None for each in outcomes] == [hours != 7 for hours in range(15)]
     statuses = [store.get(each.id).status for each in bookings]
     assert [each is Status.CONFIRMED for each in statuses] == [hours != 7 for hours in range(15)]
     assert all(len(store.get(each.id).history) <= 2 for each in bookings)
 
 
-def test_steps_of_several_kinds_share_a_write(store: BookingRepository, together: Together) -> None:
+def test_different_transitions_share_a_write(
+    store: BookingRepository, apply_together: ApplyTogether
+) -> None:
     bookings = [put(store, hours) for hours in range(6)]
-    ways = [confirmed(each) if hours % 2 else rejected(each) for hours, each in enumerate(bookings)]
-    assert set(together(*ways)) == {None}
-    for step, booking in zip(ways, bookings, strict=True):
+    transitions = [
+        confirmed(each) if hours % 2 else rejected(each) for hours, each in enumerate(bookings)
+    ]
+    assert set(apply_together(*transitions)) == {None}
+    for transition, booking in zip(transitions, bookings, strict=True):
         read = store.get(booking.id)
         assert (read.status, read.reason, read.seat, read.history[1]) == (
-            step.change.status,
-            step.change.reason,
-            step.seat,
-            step.change,
+            transition.change.status,
+            transition.change.reason,
+            transition.seat,
+            transition.change,
         )
 
 
-def test_cancellations_keep_their_seats_and_what_is_in_the_outbox(
-    store: BookingRepository, together: Together
+def test_cancellations_keep_seat_field_and_outbox_messages(
+    store: BookingRepository, apply_together: ApplyTogether
 ) -> None:
     bookings = [put(store, hours) for hours in range(3)]
-    assert set(together(*map(confirmed, bookings))) == {None}
+    assert set(apply_together(*map(confirmed, bookings))) == {None}
     current = [store.get(each.id) for each in bookings]
-    ways = [steps.cancel(each, reason="past", at=now(), by="test") for each in current]
-    assert set(together(*ways)) == {None}
+    transitions = [steps.cancel(each, reason="past", at=now(), by="test") for each in current]
+    assert set(apply_together(*transitions)) == {None}
     for booking in bookings:
         found: Any = store._bookings.find_one({"_id": booking.id})
         assert (found["status"], found["seat"], found["version"]) == ("cancelled", 0, 3)
@@ -136,34 +142,40 @@ def test_cancellations_keep_their_seats_and_what_is_in_the_outbox(
     assert store.taken_seats(SLOT) == set()
 
 
-def test_of_two_for_one_seat_one_gets_it(store: BookingRepository, together: Together) -> None:
+def test_one_of_two_bookings_gets_a_contested_seat(
+    store: BookingRepository, apply_together: ApplyTogether
+) -> None:
     one, other = put(store), put(store)
-    outcomes = together(confirmed(one), confirmed(other))
-    assert sorted(map(str, kinds(outcomes))) == sorted(map(str, [type(None), SeatTaken]))
+    outcomes = apply_together(confirmed(one), confirmed(other))
+    assert sorted(map(str, error_types(outcomes))) == sorted(map(str, [type(None), SeatTaken]))
     assert sorted(store.get(each.id).status for each in (one, other)) == ["confirmed", "pending"]
 
 
-def test_of_two_steps_of_one_booking_one_is_stale(
-    store: BookingRepository, together: Together
+def test_one_of_two_transitions_of_a_booking_is_stale(
+    store: BookingRepository, apply_together: ApplyTogether
 ) -> None:
     booking = put(store)
-    ways = [confirmed(booking), rejected(booking)]
-    outcomes = together(*ways)
-    (taken,) = (step for step, error in zip(ways, outcomes, strict=True) if error is None)
-    assert ConcurrentModification in kinds(outcomes)
+    transitions = [confirmed(booking), rejected(booking)]
+    outcomes = apply_together(*transitions)
+    (taken,) = (
+        transition for transition, error in zip(transitions, outcomes, strict=True) if error is None
+    )
+    assert ConcurrentModification in error_types(outcomes)
     read = store.get(booking.id)
     assert (read.status, read.version) == (taken.change.status, 2)
     assert read.history[1:] == (taken.change,)
 
 
-def test_of_the_same_step_twice_one_is_stale(store: BookingRepository, together: Together) -> None:
+def test_one_of_two_identical_transitions_is_stale(
+    store: BookingRepository, apply_together: ApplyTogether
+) -> None:
     booking = put(store)
-    step = confirmed(booking)
-    outcomes = together(step, step)
-    assert sorted(map(str, kinds(outcomes))) == sorted(
+    transition = confirmed(booking)
+    outcomes = apply_together(transition, transition)
+    assert sorted(map(str, error_types(outcomes))) == sorted(
         map(str, [type(None), ConcurrentModification])
     )
-    # The one that is told of is the one that is stored.
+    # The pending message is that of the stored transition.
     ready = store.outbox.pending.take(10, 0)
     (number,) = (each for each, entry in ready.items() if entry.booking_id == booking.id)
     (kept,) = store._bookings.find_one({"_id": booking.id})["outbox"]
@@ -171,17 +183,20 @@ def test_of_the_same_step_twice_one_is_stale(store: BookingRepository, together:
     assert len(store.get(booking.id).history) == 2
 
 
-def test_a_seat_that_is_gone_hinders_no_other_step_of_the_booking(
-    store: BookingRepository, together: Together
+def test_a_taken_seat_does_not_fail_another_transition_of_the_booking(
+    store: BookingRepository, apply_together: ApplyTogether
 ) -> None:
     store.apply(confirmed(put(store)))
     booking = put(store)
-    assert kinds(together(confirmed(booking), rejected(booking))) == [SeatTaken, type(None)]
+    assert error_types(apply_together(confirmed(booking), rejected(booking))) == [
+        SeatTaken,
+        type(None),
+    ]
     assert store.get(booking.id).status is Status.REJECTED
 
 
-class Meddling:
-    """Bookings that are written through `write`, which is given the real method."""
+class PatchedCollection:
+    """A collection whose writes go through `write`, which gets the original method."""
 
     def __init__(self, bookings: Any, write: Callable[..., Any]) -> None:
         self._bookings = bookings
@@ -192,12 +207,12 @@ class Meddling:
         return getattr(self._bookings, name)
 
 
-def meddle(store: BookingRepository, write: Callable[..., Any]) -> None:
-    store._transitions._bookings = Meddling(store._transitions._bookings, write)  # type: ignore[assignment]
+def patch_writes(store: BookingRepository, write: Callable[..., Any]) -> None:
+    store._transitions._bookings = PatchedCollection(store._transitions._bookings, write)  # type: ignore[assignment]
 
 
-def test_a_step_is_recognised_when_a_later_one_has_followed(
-    store: BookingRepository, database: Database[Any], together: Together
+def test_a_stored_transition_is_recognised_after_a_later_one(
+    store: BookingRepository, database: Database[Any], apply_together: ApplyTogether
 ) -> None:
     good, late = put(store), put(store, 1)
     store.apply(rejected(late))
@@ -210,8 +225,11 @@ def test_a_step_is_recognised_when_a_later_one_has_followed(
             elsewhere.apply(steps.cancel(current, reason="past", at=now(), by="test"))
         return result
 
-    meddle(store, write)
-    assert kinds(together(confirmed(good), confirmed(late))) == [type(None), ConcurrentModification]
+    patch_writes(store, write)
+    assert error_types(apply_together(confirmed(good), confirmed(late))) == [
+        type(None),
+        ConcurrentModification,
+    ]
     assert store.get(good.id).version == 3
 
 
@@ -229,22 +247,22 @@ def raising(error: Exception) -> Callable[..., Any]:
         BulkWriteError({"nModified": 2, "writeErrors": [], "writeConcernErrors": [{"code": 64}]}),
     ],
 )
-def test_an_outcome_that_nobody_knows_is_promised_to_nobody(
+def test_an_unknown_outcome_raises_for_every_call(
     store: BookingRepository, operations: Operations, error: Exception
 ) -> None:
     bookings = [put(store, hours) for hours in range(3)]
-    announced(store)
-    meddle(store, raising(error))
+    take_pending(store)
+    patch_writes(store, raising(error))
     calls = [partial(store.apply, confirmed(each)) for each in bookings]
-    assert set(kinds(operations.crowd(calls))) == {DatabaseUnavailable}
-    assert announced(store) == []
+    assert set(error_types(operations.crowd(calls))) == {DatabaseUnavailable}
+    assert take_pending(store) == []
     assert len(store.outbox.pending) == 6  # three of them in doubt
 
 
-def test_what_can_not_be_encoded_fails_nobody_else(
-    store: BookingRepository, together: Together
+def test_an_unencodable_transition_fails_alone(
+    store: BookingRepository, apply_together: ApplyTogether
 ) -> None:
     wrong = confirmed(put(store), by="\ud800")
     with pytest.raises(UnicodeEncodeError):
         store.apply(wrong)
-    assert together(confirmed(put(store, 1))) == [None]
+    assert apply_together(confirmed(put(store, 1))) == [None]

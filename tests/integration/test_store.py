@@ -58,13 +58,13 @@ def test_an_unknown_booking_is_not_found(store: BookingRepository) -> None:
 
 
 @pytest.mark.parametrize("booking_id", [{"$gt": ""}, {"$ne": None}, None, 1, ["x"], ""])
-def test_what_is_no_id_never_becomes_a_query(store: BookingRepository, booking_id: Any) -> None:
+def test_an_invalid_id_never_becomes_a_query(store: BookingRepository, booking_id: Any) -> None:
     stored(store)
     with pytest.raises(BookingNotFound):
         store.get(booking_id)
 
 
-def test_a_step_reads_back_with_its_history(store: BookingRepository) -> None:
+def test_a_transition_reads_back_with_its_history(store: BookingRepository) -> None:
     booking = stored(store)
     at = now()
     store.apply(steps.reject(booking, reason="past", at=at, by="worker"))
@@ -76,7 +76,7 @@ def test_a_step_reads_back_with_its_history(store: BookingRepository) -> None:
     ]
 
 
-def test_each_write_has_its_outbox_entry_ready_to_be_sent(
+def test_each_write_has_a_pending_outbox_message(
     store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
@@ -90,7 +90,7 @@ def test_each_write_has_its_outbox_entry_ready_to_be_sent(
     assert (kept["relay"], kept["number"]) == (store.outbox.relay_id, 2)
 
 
-def test_a_refused_write_leaves_nothing_to_send(store: BookingRepository) -> None:
+def test_a_rejected_write_leaves_no_pending_message(store: BookingRepository) -> None:
     booking = confirmed(store)
     store.outbox.pending.discard([1, 2])
     with pytest.raises(SeatTaken):
@@ -101,7 +101,7 @@ def test_a_refused_write_leaves_nothing_to_send(store: BookingRepository) -> Non
     assert len(store.outbox.pending) == 0
 
 
-def test_a_booking_for_which_there_is_no_room_is_not_stored(database: Database[Any]) -> None:
+def test_a_booking_is_not_stored_when_the_outbox_is_full(database: Database[Any]) -> None:
     store = BookingRepository(database, Outbox(database, limit=2))
     for _ in range(2):
         stored(store)
@@ -112,7 +112,7 @@ def test_a_booking_for_which_there_is_no_room_is_not_stored(database: Database[A
     stored(store)
 
 
-def test_a_later_event_joins_an_earlier_one_that_is_not_sent(
+def test_events_accumulate_in_the_outbox_of_a_booking(
     store: BookingRepository, database: Database[Any]
 ) -> None:
     booking = confirmed(store)
@@ -121,7 +121,7 @@ def test_a_later_event_joins_an_earlier_one_that_is_not_sent(
     assert [entry["eventId"] for entry in kept] == [f"{booking.id}:2", f"{booking.id}:3"]
 
 
-def test_a_booking_decided_meanwhile_is_stale(store: BookingRepository) -> None:
+def test_a_concurrently_decided_booking_is_stale(store: BookingRepository) -> None:
     booking = stored(store)
     store.apply(steps.reject(booking, reason="past", at=now(), by="one"))
     with pytest.raises(ConcurrentModification):
@@ -129,7 +129,7 @@ def test_a_booking_decided_meanwhile_is_stale(store: BookingRepository) -> None:
     assert store.get(booking.id).status is Status.REJECTED
 
 
-def test_a_step_made_for_an_older_version_is_stale(store: BookingRepository) -> None:
+def test_a_transition_of_an_older_version_is_stale(store: BookingRepository) -> None:
     booking = confirmed(store)
     late = steps.cancel(make_older(booking), reason="cancelled_by_clinic", at=now(), by="test")
     with pytest.raises(ConcurrentModification):
@@ -150,14 +150,14 @@ def test_two_bookings_never_hold_one_seat(store: BookingRepository) -> None:
     assert store.get(rival.id).status is Status.PENDING
 
 
-def test_seats_of_a_slot_are_told_apart(store: BookingRepository) -> None:
+def test_taken_seats_are_those_of_one_slot(store: BookingRepository) -> None:
     confirmed(store, seat=0)
     confirmed(store, seat=1)
     confirmed(store, seat=0, date=SLOT + timedelta(minutes=30))
     assert store.taken_seats(SLOT) == {0, 1}
 
 
-def test_a_cancelled_booking_gives_its_seat_back(store: BookingRepository) -> None:
+def test_a_cancelled_booking_releases_its_seat(store: BookingRepository) -> None:
     booking = confirmed(store, seat=0)
     store.apply(steps.cancel(booking, reason="cancelled_by_patient", at=now(), by="patient"))
     assert store.taken_seats(SLOT) == set()
@@ -173,7 +173,9 @@ def test_the_index_that_stops_double_booking_is_unique(
     assert index["partialFilterExpression"] == {"status": "confirmed"}
 
 
-def test_a_repeated_key_finds_the_first_booking_and_its_token(store: BookingRepository) -> None:
+def test_a_repeated_idempotency_key_finds_the_first_booking_and_token(
+    store: BookingRepository,
+) -> None:
     booking = make_booking()
     token, access = create_credentials("key-1", b"body")
     store.insert(booking, access)
@@ -203,7 +205,7 @@ def test_inserting_the_same_booking_twice_changes_nothing(store: BookingReposito
     assert [found.id for found in store.list(BookingsQuery())] == [booking.id]
 
 
-def test_attention_shows_on_a_pending_booking_only(store: BookingRepository) -> None:
+def test_only_pending_bookings_can_be_flagged_for_review(store: BookingRepository) -> None:
     waiting, decided = stored(store), confirmed(store)
     for booking in (waiting, decided):
         store.flag_for_review(booking.id, "check_unavailable")
@@ -213,7 +215,7 @@ def test_attention_shows_on_a_pending_booking_only(store: BookingRepository) -> 
     assert store.get(decided.id).attention is None
 
 
-def test_a_decision_clears_the_attention(store: BookingRepository) -> None:
+def test_a_decision_clears_the_review_flag(store: BookingRepository) -> None:
     booking = stored(store)
     store.flag_for_review(booking.id, "check_unavailable")
     store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
@@ -222,7 +224,7 @@ def test_a_decision_clears_the_attention(store: BookingRepository) -> None:
 
 def test_pages_walk_all_bookings_newest_first(store: BookingRepository) -> None:
     start = now()
-    # Two share their millisecond, so that the id has to break the tie.
+    # Two have the same millisecond, so that the id must break the tie.
     ages = [0, 1, 1, 2, 3]
     made = [stored(store, at=start - timedelta(milliseconds=age)) for age in ages]
     expected = sorted(made, key=lambda each: (each.created_at, each.id), reverse=True)
@@ -237,10 +239,10 @@ def test_pages_walk_all_bookings_newest_first(store: BookingRepository) -> None:
 def test_a_listing_filters_by_status_and_date(store: BookingRepository) -> None:
     early = stored(store, date=SLOT)
     late = stored(store, date=SLOT + timedelta(days=1))
-    sure = confirmed(store, date=SLOT + timedelta(hours=1))
+    confirmed_booking = confirmed(store, date=SLOT + timedelta(hours=1))
     by_status = store.list(BookingsQuery(status=Status.CONFIRMED))
     by_date = store.list(BookingsQuery(date_from=SLOT, date_to=SLOT + timedelta(hours=1)))
     from_date = store.list(BookingsQuery(date_from=SLOT + timedelta(hours=1)))
-    assert [each.id for each in by_status] == [sure.id]
+    assert [each.id for each in by_status] == [confirmed_booking.id]
     assert [each.id for each in by_date] == [early.id]
-    assert {each.id for each in from_date} == {late.id, sure.id}
+    assert {each.id for each in from_date} == {late.id, confirmed_booking.id}

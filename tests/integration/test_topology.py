@@ -59,18 +59,18 @@ def test_the_documented_queues_exist(declared: str, name: str) -> None:
         assert connection.default_channel.queue_declare(name, passive=True).queue == name
 
 
-def test_declaring_twice_is_the_same_as_once(declared: str) -> None:
+def test_declaring_is_idempotent(declared: str) -> None:
     with Connection(declared) as connection:
         topology.declare(connection.default_channel, [10, 20, 40])
 
 
-def test_other_delays_use_other_queues_than_the_plain_one(declared: str) -> None:
+def test_other_delays_use_their_own_retry_queues(declared: str) -> None:
     with Connection(declared) as connection:
         topology.declare(connection.default_channel, [1, 2])
         assert connection.default_channel.queue_declare("booking_retry.1s", passive=True)
 
 
-def test_every_queue_is_a_durable_quorum_queue_that_refuses_when_full() -> None:
+def test_every_queue_is_a_durable_quorum_queue_that_rejects_when_full() -> None:
     for work in topology.WORK_QUEUES:
         for queue in work.queues([20]):
             assert queue.durable
@@ -93,7 +93,7 @@ def test_dead_letters_never_expire() -> None:
         assert "x-message-ttl" not in dead_letter.queue_arguments
 
 
-def test_a_message_in_a_retry_queue_comes_back_to_its_work(amqp_uri: str) -> None:
+def test_a_message_in_a_retry_queue_returns_to_its_work_queue(amqp_uri: str) -> None:
     with Connection(amqp_uri) as connection:
         topology.declare(connection.default_channel, [1])
     put(amqp_uri, "booking_retry.1s", b"{}")
@@ -116,7 +116,7 @@ def test_an_event_reaches_the_fanout_and_the_email_queue(declared: str) -> None:
     assert depth(declared, "notification_service.email") == 1
 
 
-def test_the_webhook_hears_of_an_event_only_while_it_is_on(declared: str) -> None:
+def test_the_webhook_queue_gets_events_only_while_enabled(declared: str) -> None:
     publisher = Publisher(declared, topology.declare)
     publisher.publish([OutboxMessage.of_change(event()).to_message()])
     assert depth(declared, WEBHOOK) == 0
@@ -132,13 +132,13 @@ def test_the_webhook_hears_of_an_event_only_while_it_is_on(declared: str) -> Non
     assert depth(declared, "notification_service.email") == 3
 
 
-def test_a_webhook_that_is_not_bound_can_be_unbound(declared: str) -> None:
+def test_unbinding_the_webhook_is_idempotent(declared: str) -> None:
     with Connection(declared) as connection:
         for _ in range(2):
             topology.unbind_webhook(connection.default_channel)
 
 
-def test_who_knows_of_no_webhook_leaves_it_bound(declared: str) -> None:
+def test_declaring_without_webhook_delays_keeps_the_binding(declared: str) -> None:
     with Connection(declared) as connection:
         topology.declare(connection.default_channel, [], [1])
         topology.declare(connection.default_channel, [])
@@ -148,7 +148,7 @@ def test_who_knows_of_no_webhook_leaves_it_bound(declared: str) -> None:
     assert depth(declared, WEBHOOK) == 1
 
 
-def test_the_waits_of_the_webhook_are_its_own(declared: str) -> None:
+def test_the_webhook_has_its_own_retry_delays(declared: str) -> None:
     with Connection(declared) as connection:
         topology.declare(connection.default_channel, [10], [3])
         assert connection.default_channel.queue_declare(f"{WEBHOOK}.retry.3s", passive=True)
@@ -157,7 +157,7 @@ def test_the_waits_of_the_webhook_are_its_own(declared: str) -> None:
 
 
 class Dispatcher:
-    """What `booking_service` would be if it dispatched its events itself."""
+    """A `booking_service` that dispatches its events with nameko."""
 
     name = "booking_service"
 
@@ -168,7 +168,7 @@ class Dispatcher:
         self.dispatch("booking_state_changed", event().to_body())
 
 
-def test_our_event_is_the_message_that_nameko_dispatches(
+def test_our_event_equals_the_message_dispatched_by_nameko(
     declared: str, config: dict[str, Any], container_factory: Any
 ) -> None:
     container = container_factory(Dispatcher, config)
@@ -194,7 +194,7 @@ def _properties(message: Any) -> dict[str, Any]:
     }
 
 
-def test_nothing_reaches_the_fanout_before_all_its_queues_are_there(
+def test_the_fanout_is_bound_after_all_its_queues(
     amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queues = [topology.EMAIL.name, WEBHOOK]

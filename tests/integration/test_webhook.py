@@ -1,4 +1,4 @@
-"""The second channel: what a receiver is told, and that neither channel waits for the other."""
+"""The webhook channel: requests to the endpoint, and independence from the e-mail channel."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ from tests.mailbox import Mailbox, running_mailbox
 from tests.receiver import Receiver, receiving
 
 WEBHOOK, EMAIL = topology.WEBHOOK, topology.EMAIL
-SECRETS = ("known to the receiver", "the one that is next")
+SECRETS = ("known to the endpoint", "the one that is next")
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
+def endpoint() -> Iterator[Receiver]:
+    with receiving() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
-def channel(receiver: Receiver) -> WebhookChannel:
-    return to(receiver.url)
+def channel(endpoint: Receiver) -> WebhookChannel:
+    return to(endpoint.url)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def bookings(database: Database[Any]) -> BookingRepository:
 
 @pytest.fixture
 def start(config: dict[str, Any], container_factory: Any) -> Iterator[Callable[..., Any]]:
-    """Start a service with a few workers; it is stopped in the end."""
+    """Start a service with five workers and stop it after the test."""
     containers: list[Any] = []
 
     def start(service: type, url: str = "") -> Any:
@@ -95,14 +95,14 @@ def start(config: dict[str, Any], container_factory: Any) -> Iterator[Callable[.
 
 @pytest.fixture
 def publish(amqp_uri: str) -> Iterator[Callable[..., None]]:
-    """Publish events as a relay does: through the exchanges, to whoever is bound."""
+    """Publish events as a relay does: through the exchanges, to all bound queues."""
     publisher = Publisher(amqp_uri, topology.declare)
 
     def publish(*events: BookingStateChanged) -> None:
-        refused = publisher.publish(
+        returned = publisher.publish(
             [OutboxMessage.of_change(event).to_message() for event in events]
         )
-        assert refused == []
+        assert returned == []
 
     yield publish
     publisher.close()
@@ -119,10 +119,12 @@ def rejection() -> BookingStateChanged:
 def rejected(bookings: BookingRepository, ago: timedelta = timedelta(0)) -> BookingStateChanged:
     at = now() - ago
     booking = put_booking(bookings, at=at)
-    return take_step(bookings, steps.reject(booking, reason="past", at=at, by="test"))
+    return apply_transition(bookings, steps.reject(booking, reason="past", at=at, by="test"))
 
 
-def take_step(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
+def apply_transition(
+    bookings: BookingRepository, transition: steps.Transition
+) -> BookingStateChanged:
     bookings.apply(transition)
     return BookingStateChanged.of(transition)
 
@@ -140,12 +142,12 @@ def states(database: Database[Any], channel: str = "webhook") -> dict[str, str]:
 # --- one request
 
 
-def test_a_receiver_is_told_with_a_signature_of_each_secret(
-    channel: WebhookChannel, receiver: Receiver
+def test_a_request_has_a_signature_for_each_secret(
+    channel: WebhookChannel, endpoint: Receiver
 ) -> None:
     event = rejection()
     channel.send(event)
-    (call,) = receiver.calls
+    (call,) = endpoint.calls
     timestamp = int(call.headers["X-Clinic-Timestamp"])
     assert call.event == event.to_body()
     assert call.headers["X-Clinic-Event-Id"] == event.event_id
@@ -153,15 +155,15 @@ def test_a_receiver_is_told_with_a_signature_of_each_secret(
     assert abs(timestamp - time.time()) < 60
     assert call.headers["Content-Type"] == "application/json"
     assert call.headers["User-Agent"] == "clinic-booking"
-    assert call.headers["Host"] == f"127.0.0.1:{receiver.port}"
+    assert call.headers["Host"] == f"127.0.0.1:{endpoint.port}"
     assert call.headers["Path"] == "/hook"
 
 
-def test_a_receiver_learns_no_name_and_no_address(
-    channel: WebhookChannel, receiver: Receiver
+def test_a_request_contains_no_name_and_no_address(
+    channel: WebhookChannel, endpoint: Receiver
 ) -> None:
     channel.send(rejection())
-    (call,) = receiver.calls
+    (call,) = endpoint.calls
     assert set(call.event) == {
         *("eventId", "bookingId", "version", "status", "previousStatus"),
         *("reason", "date", "occurredAt"),
@@ -169,12 +171,12 @@ def test_a_receiver_learns_no_name_and_no_address(
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_an_answer_of_2xx_is_all_that_is_asked_for(
-    channel: WebhookChannel, receiver: Receiver, status: int
+def test_any_2xx_response_is_success(
+    channel: WebhookChannel, endpoint: Receiver, status: int
 ) -> None:
-    receiver.status = status
+    endpoint.status = status
     channel.send(rejection())
-    assert len(receiver.calls) == 1
+    assert len(endpoint.calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -185,36 +187,36 @@ def test_an_answer_of_2xx_is_all_that_is_asked_for(
         *((status, WebhookRejected) for status in (300, 301, 307, 308, 400, 401, 404, 410, 422)),
     ],
 )
-def test_any_other_answer_says_what_becomes_of_the_event(
-    channel: WebhookChannel, receiver: Receiver, status: int, error: type[Exception]
+def test_other_response_statuses_raise_the_matching_error(
+    channel: WebhookChannel, endpoint: Receiver, status: int, error: type[Exception]
 ) -> None:
-    receiver.status = status
+    endpoint.status = status
     with pytest.raises(error, match=f"the endpoint answered {status}"):
         channel.send(rejection())
-    # Nobody has followed the Location that comes with it.
-    assert len(receiver.calls) == 1
+    # The Location header was not followed.
+    assert len(endpoint.calls) == 1
 
 
-def test_a_receiver_that_nobody_reaches_is_unavailable() -> None:
+def test_an_unreachable_endpoint_is_unavailable() -> None:
     with pytest.raises(ChannelUnavailable):
         to(f"http://127.0.0.1:{free_port()}/").send(rejection())
 
 
-def test_a_host_that_has_no_address_is_unavailable() -> None:
+def test_an_unresolvable_host_is_unavailable() -> None:
     with pytest.raises(ChannelUnavailable, match="gaierror"):
         to("http://nobody.invalid/").send(rejection())
 
 
-def test_a_receiver_is_tried_at_each_of_its_addresses(
-    channel: WebhookChannel, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+def test_each_address_of_the_endpoint_is_tried(
+    channel: WebhookChannel, endpoint: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook, "_addresses", lambda *_: ["127.0.0.2", "127.0.0.1"])
     channel.send(rejection())
-    assert len(receiver.calls) == 1
+    assert len(endpoint.calls) == 1
 
 
-def test_a_resolver_that_hangs_stops_nobody_else(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+def test_a_hanging_resolver_does_not_block_other_greenlets(
+    endpoint: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began, ended = [], []
 
@@ -222,27 +224,27 @@ def test_a_resolver_that_hangs_stops_nobody_else(
         began.append(True)
         patcher.original("time").sleep(0.5)
         ended.append(True)
-        return [(socket.AF_INET, None, None, "", ("127.0.0.1", receiver.port))]
+        return [(socket.AF_INET, None, None, "", ("127.0.0.1", endpoint.port))]
 
     monkeypatch.setattr(webhook._system_socket, "getaddrinfo", hang)
-    sending = eventlet.spawn(to(f"http://slow.example:{receiver.port}/").send, rejection())
+    sending = eventlet.spawn(to(f"http://slow.example:{endpoint.port}/").send, rejection())
     while not began:
         eventlet.sleep(0.01)
     assert not ended
     sending.wait()
-    assert len(receiver.calls) == 1
+    assert len(endpoint.calls) == 1
 
 
-def test_a_receiver_that_hangs_is_given_up(
-    channel: WebhookChannel, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+def test_a_hanging_endpoint_times_out(
+    channel: WebhookChannel, endpoint: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook, "SEND_SECONDS", 0.2)
-    receiver.hang()
+    endpoint.hang()
     with pytest.raises(ChannelUnavailable):
         channel.send(rejection())
 
 
-def test_a_receiver_that_drips_is_given_up_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trickling_response_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "SEND_SECONDS", 0.5)
 
     def drip(listener: Any) -> None:
@@ -257,19 +259,19 @@ def test_a_receiver_that_drips_is_given_up_as_well(monkeypatch: pytest.MonkeyPat
         dripping = eventlet.spawn(drip, listener)
         with pytest.raises(ChannelUnavailable):
             to(f"http://127.0.0.1:{listener.getsockname()[1]}/").send(rejection())
-        dripping.wait()  # we hang up
+        dripping.wait()  # the channel closes the connection
 
 
-def test_all_addresses_together_have_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_addresses_share_one_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "SEND_SECONDS", 0.3)
     monkeypatch.setattr(webhook, "_addresses", lambda *_: ["127.0.0.1"] * 3)
     pool, tried = WebhookChannel._pool, []
 
-    def note(channel: WebhookChannel, address: str) -> Any:
+    def record(channel: WebhookChannel, address: str) -> Any:
         tried.append(address)
         return pool(channel, address)
 
-    monkeypatch.setattr(WebhookChannel, "_pool", note)
+    monkeypatch.setattr(WebhookChannel, "_pool", record)
     with full_listener() as port, pytest.raises(ChannelUnavailable, match="too slow"):
         to(f"http://127.0.0.1:{port}/").send(rejection())
     assert len(tried) == 1
@@ -277,7 +279,7 @@ def test_all_addresses_together_have_one_limit(monkeypatch: pytest.MonkeyPatch) 
 
 @contextmanager
 def full_listener() -> Iterator[int]:
-    """Lets nobody in and refuses nobody: as many wait as may."""
+    """Listen with a full backlog, which neither accepts nor rejects connections."""
     with ExitStack() as opened:
         sockets = [opened.enter_context(closing(socket.socket())) for _ in range(4)]
         listener, *waiting = sockets
@@ -289,13 +291,13 @@ def full_listener() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_an_answer_without_an_end_is_not_read(channel: WebhookChannel, receiver: Receiver) -> None:
+def test_an_endless_response_body_is_not_read(channel: WebhookChannel, endpoint: Receiver) -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield b"x" * 65_536
             eventlet.sleep(0.01)
 
-    receiver.body = endless()
+    endpoint.body = endless()
     channel.send(rejection())
 
 
@@ -311,8 +313,8 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return key, certificate
 
 
-class PrivateReceiver:
-    """Takes requests over TLS, and keeps what it could decrypt."""
+class TlsEndpoint:
+    """Accepts requests over TLS and records the decrypted data."""
 
     def __init__(self, listener: Any, key: Path, certificate: Path) -> None:
         self._listener = listener
@@ -334,53 +336,53 @@ class PrivateReceiver:
 
 
 @pytest.fixture
-def private_receiver(certificate: tuple[Path, Path]) -> Iterator[PrivateReceiver]:
+def tls_endpoint(certificate: tuple[Path, Path]) -> Iterator[TlsEndpoint]:
     with closing(eventlet.listen(("127.0.0.1", 0))) as listener:
-        receiver = PrivateReceiver(listener, *certificate)
-        serving = eventlet.spawn(receiver.serve)
-        yield receiver
+        endpoint = TlsEndpoint(listener, *certificate)
+        serving = eventlet.spawn(endpoint.serve)
+        yield endpoint
         serving.kill()
 
 
-def test_a_receiver_with_a_certificate_that_is_trusted_is_told(
-    private_receiver: PrivateReceiver, certificate: tuple[Path, Path]
+def test_an_endpoint_with_a_trusted_certificate_gets_the_event(
+    tls_endpoint: TlsEndpoint, certificate: tuple[Path, Path]
 ) -> None:
     trusting = ssl.create_default_context(cafile=str(certificate[1]))
-    channel = replace(to(f"https://localhost:{private_receiver.port}/"), tls=trusting)
+    channel = replace(to(f"https://localhost:{tls_endpoint.port}/"), tls=trusting)
     channel.send(rejection())
-    assert private_receiver.requests[0].startswith(b"POST / HTTP/1.1\r\n")
+    assert tls_endpoint.requests[0].startswith(b"POST / HTTP/1.1\r\n")
 
 
-# eventlet leaves the socket of a handshake that failed to the garbage collector.
+# eventlet leaves sockets of failed handshakes to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("is_trusted", [True, False])
-def test_a_receiver_that_can_not_prove_who_it_is_is_told_nothing(
-    private_receiver: PrivateReceiver, certificate: tuple[Path, Path], is_trusted: bool
+def test_an_endpoint_with_an_invalid_certificate_gets_no_data(
+    tls_endpoint: TlsEndpoint, certificate: tuple[Path, Path], is_trusted: bool
 ) -> None:
     cafile = str(certificate[1]) if is_trusted else None
-    host = "127.0.0.1" if is_trusted else "localhost"  # the certificate has no such address
+    host = "127.0.0.1" if is_trusted else "localhost"  # not covered by the certificate
     channel = replace(
-        to(f"https://{host}:{private_receiver.port}/"),
+        to(f"https://{host}:{tls_endpoint.port}/"),
         tls=ssl.create_default_context(cafile=cafile),
     )
     with pytest.raises(ChannelUnavailable, match="SSL"):
         channel.send(rejection())
     gc.collect()
-    assert b"".join(private_receiver.requests) == b""
+    assert b"".join(tls_endpoint.requests) == b""
 
 
 # --- the service
 
 
-def test_an_event_is_told_once_however_often_it_comes(
+def test_a_duplicate_event_is_sent_once(
     start: Callable[..., Any],
     publish: Callable[..., None],
     bookings: BookingRepository,
-    receiver: Receiver,
+    endpoint: Receiver,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
-    start(WebhookService, receiver.url)
+    start(WebhookService, endpoint.url)
     event, sent = rejected(bookings), NOTIFICATIONS.labels("webhook", "sent")._value
     before = sent.get()
     publish(event)
@@ -388,90 +390,92 @@ def test_an_event_is_told_once_however_often_it_comes(
     assert sent.get() == before + 1
     publish(event, event)
     eventually(lambda: depth(amqp_uri, WEBHOOK.name) == 0)
-    assert receiver.told == [event.event_id]
-    assert receiver.calls[0].event == event.to_body()
+    assert endpoint.told == [event.event_id]
+    assert endpoint.calls[0].event == event.to_body()
 
 
-def test_what_is_signed_is_what_the_booking_knows(
-    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
+def test_the_sent_event_is_built_from_the_stored_booking(
+    start: Callable[..., Any], bookings: BookingRepository, endpoint: Receiver, amqp_uri: str
 ) -> None:
-    start(WebhookService, receiver.url)
+    start(WebhookService, endpoint.url)
     event = rejected(bookings)
     send(amqp_uri, replace(event, occurred_at=now()))
-    (call,) = eventually(lambda: receiver.calls)
+    (call,) = eventually(lambda: endpoint.calls)
     assert call.event == event.to_body()
 
 
-def test_a_step_is_told_with_the_date_that_it_was_about(
-    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
+def test_a_transition_is_sent_with_its_own_date(
+    start: Callable[..., Any], bookings: BookingRepository, endpoint: Receiver, amqp_uri: str
 ) -> None:
-    start(WebhookService, receiver.url)
+    start(WebhookService, endpoint.url)
     booking = put_booking(bookings)
-    confirmed = take_step(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+    confirmed = apply_transition(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
     current, moved_to = bookings.get(booking.id), booking.date + timedelta(days=1)
-    take_step(bookings, steps.reschedule(current, date=moved_to, seat=0, at=now(), by="test"))
+    apply_transition(
+        bookings, steps.reschedule(current, date=moved_to, seat=0, at=now(), by="test")
+    )
     send(amqp_uri, confirmed)
-    (call,) = eventually(lambda: receiver.calls)
+    (call,) = eventually(lambda: endpoint.calls)
     assert call.event == confirmed.to_body()
 
 
-def test_a_forged_event_is_not_told(
-    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
+def test_a_forged_event_is_dead_lettered(
+    start: Callable[..., Any], bookings: BookingRepository, endpoint: Receiver, amqp_uri: str
 ) -> None:
-    start(WebhookService, receiver.url)
+    start(WebhookService, endpoint.url)
     send(amqp_uri, replace(rejected(bookings), reason="closed"))
     dead_lettered = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
     assert dead_lettered.headers["x-error-code"] == "poison_message"
-    assert receiver.calls == []
+    assert endpoint.calls == []
 
 
-def test_each_step_is_told_also_after_a_later_one(
-    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
+def test_each_transition_is_sent_even_after_a_later_one(
+    start: Callable[..., Any], bookings: BookingRepository, endpoint: Receiver, amqp_uri: str
 ) -> None:
-    start(WebhookService, receiver.url)
+    start(WebhookService, endpoint.url)
     booking = put_booking(bookings)
-    first = take_step(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+    first = apply_transition(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
     cancelled = steps.cancel(
         bookings.get(booking.id), reason="cancelled_by_patient", at=now(), by="patient"
     )
-    second = take_step(bookings, cancelled)
+    second = apply_transition(bookings, cancelled)
     for event in (second, first):
         send(amqp_uri, event)
-        eventually(lambda event=event: event.event_id in receiver.told)
-    assert receiver.told == [second.event_id, first.event_id]
+        eventually(lambda event=event: event.event_id in endpoint.told)
+    assert endpoint.told == [second.event_id, first.event_id]
 
 
-def test_a_fault_of_the_receiver_is_tried_again_with_the_same_event_id(
+def test_a_server_error_is_retried_with_the_same_event_id(
     start: Callable[..., Any],
     bookings: BookingRepository,
-    receiver: Receiver,
+    endpoint: Receiver,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
-    receiver.answers = [500, 500]
-    start(WebhookService, receiver.url)
+    endpoint.answers = [500, 500]
+    start(WebhookService, endpoint.url)
     event = rejected(bookings)
     send(amqp_uri, event)
     eventually(lambda: states(database) == {event.event_id: "sent"})
-    assert receiver.told == [event.event_id] * 3
+    assert endpoint.told == [event.event_id] * 3
     assert depth(amqp_uri, WEBHOOK.dead_letter) == 0
 
 
 @pytest.mark.parametrize(
     ("status", "cause", "runs"), [(500, "webhook_failed", 3), (410, "webhook_rejected", 1)]
 )
-def test_what_a_receiver_does_not_take_is_dead_lettered_with_its_cause(
+def test_a_rejected_event_is_dead_lettered_with_its_error_code(
     start: Callable[..., Any],
     bookings: BookingRepository,
-    receiver: Receiver,
+    endpoint: Receiver,
     database: Database[Any],
     amqp_uri: str,
     status: int,
     cause: str,
     runs: int,
 ) -> None:
-    receiver.status = status
-    start(WebhookService, receiver.url)
+    endpoint.status = status
+    start(WebhookService, endpoint.url)
     event = rejected(bookings)
     send(amqp_uri, event)
     dead_lettered = eventually(lambda: take(amqp_uri, WEBHOOK.dead_letter))
@@ -480,18 +484,18 @@ def test_what_a_receiver_does_not_take_is_dead_lettered_with_its_cause(
         WEBHOOK.name,
     )
     assert dead_lettered.headers["x-error-message"] == f"the endpoint answered {status}"
-    assert len(receiver.calls) == runs
+    assert len(endpoint.calls) == runs
     eventually(lambda: states(database) == {event.event_id: "failed"})
 
 
-def test_a_receiver_that_is_away_is_waited_for_longer_than_all_attempts(
-    start: Callable[..., Any], bookings: BookingRepository, receiver: Receiver, amqp_uri: str
+def test_an_unavailable_endpoint_does_not_exhaust_the_attempts(
+    start: Callable[..., Any], bookings: BookingRepository, endpoint: Receiver, amqp_uri: str
 ) -> None:
-    receiver.status = 503
-    start(WebhookService, receiver.url)
+    endpoint.status = 503
+    start(WebhookService, endpoint.url)
     send(amqp_uri, rejected(bookings))
-    eventually(lambda: len(receiver.calls) > 4)  # three would be all
-    receiver.status = 200
+    eventually(lambda: len(endpoint.calls) > 4)  # more than max_attempts
+    endpoint.status = 200
     eventually(lambda: depth(amqp_uri, WEBHOOK.name) == depth(amqp_uri, RETRY) == 0)
     assert depth(amqp_uri, WEBHOOK.dead_letter) == 0
 
@@ -502,38 +506,38 @@ RETRY = f"{WEBHOOK.retry}.1s"
 # --- two channels
 
 
-def test_a_receiver_that_hangs_delays_no_letter(
+def test_a_hanging_endpoint_delays_no_email(
     start: Callable[..., Any],
     publish: Callable[..., None],
     bookings: BookingRepository,
-    receiver: Receiver,
+    endpoint: Receiver,
     mailbox: Mailbox,
     database: Database[Any],
 ) -> None:
-    receiver.hang()
-    start(WebhookService, receiver.url)
-    start(NotificationService, receiver.url)
-    events = [rejected(bookings) for _ in range(20)]  # of which five fill its workers
+    endpoint.hang()
+    start(WebhookService, endpoint.url)
+    start(NotificationService, endpoint.url)
+    events = [rejected(bookings) for _ in range(20)]  # five of them occupy all workers
     publish(*events)
-    eventually(lambda: len(receiver.calls) == 5)
+    eventually(lambda: len(endpoint.calls) == 5)
     eventually(lambda: list(states(database, "email").values()) == ["sent"] * 20)
     assert len(mailbox.letters()) == 20
     assert set(states(database).values()) == {"sending"}
-    receiver.go_on()
+    endpoint.go_on()
     eventually(lambda: list(states(database).values()) == ["sent"] * 20)
 
 
-def test_a_mail_server_that_is_away_delays_no_webhook(
+def test_an_unavailable_mail_server_delays_no_webhook(
     start: Callable[..., Any],
     publish: Callable[..., None],
     bookings: BookingRepository,
-    receiver: Receiver,
+    endpoint: Receiver,
     config: dict[str, Any],
     database: Database[Any],
 ) -> None:
     config["SMTP"] |= {"host": "127.0.0.1", "port": free_port()}
-    start(WebhookService, receiver.url)
-    start(NotificationService, receiver.url)
+    start(WebhookService, endpoint.url)
+    start(NotificationService, endpoint.url)
     events = [rejected(bookings) for _ in range(20)]
     publish(*events)
     eventually(lambda: list(states(database).values()) == ["sent"] * 20)
@@ -543,7 +547,7 @@ def test_a_mail_server_that_is_away_delays_no_webhook(
 # --- off
 
 
-def test_without_a_url_nothing_is_bound_and_nothing_consumed(
+def test_without_a_url_the_queue_is_neither_bound_nor_consumed(
     start: Callable[..., Any], publish: Callable[..., None], amqp_uri: str
 ) -> None:
     service = start(WebhookService)
@@ -553,15 +557,15 @@ def test_without_a_url_nothing_is_bound_and_nothing_consumed(
     service.stop()
 
 
-def test_a_queue_that_is_left_from_before_is_unbound_and_keeps_what_it_holds(
+def test_disabling_the_webhook_unbinds_its_queue_and_keeps_its_messages(
     start: Callable[..., Any],
     publish: Callable[..., None],
     bookings: BookingRepository,
-    receiver: Receiver,
+    endpoint: Receiver,
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
-    start(WebhookService, receiver.url).stop()
+    start(WebhookService, endpoint.url).stop()
     event = rejected(bookings)
     publish(event)
     assert depth(amqp_uri, WEBHOOK.name) == 1
@@ -570,11 +574,11 @@ def test_a_queue_that_is_left_from_before_is_unbound_and_keeps_what_it_holds(
     eventually(lambda: Watermark(database, "webhook").read() is None)
     publish(rejected(bookings))
     assert depth(amqp_uri, WEBHOOK.name) == 1
-    start(WebhookService, receiver.url)
-    eventually(lambda: receiver.told == [event.event_id])
+    start(WebhookService, endpoint.url)
+    eventually(lambda: endpoint.told == [event.event_id])
 
 
-def test_a_broker_that_is_away_is_waited_for_to_unbind(
+def test_unbinding_waits_for_an_unavailable_broker(
     database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(teardown, "_INTERVAL_SECONDS", 0.01)
@@ -590,14 +594,14 @@ def test_a_broker_that_is_away_is_waited_for_to_unbind(
 
     watermark = Watermark(database, "webhook")
     watermark.advance(now())
-    retiring = ChannelTeardown(Broker(), watermark)  # type: ignore[arg-type]
-    retiring.start()
+    channel_teardown = ChannelTeardown(Broker(), watermark)  # type: ignore[arg-type]
+    channel_teardown.start()
     eventually(lambda: watermark.read() is None)
     assert outages == []
-    retiring.stop()
+    channel_teardown.stop()
 
 
-# --- what the broker loses
+# --- events lost by the broker
 
 
 def reconciler(database: Database[Any], amqp_uri: str) -> Reconciler:
@@ -612,11 +616,11 @@ def reconciler(database: Database[Any], amqp_uri: str) -> Reconciler:
     )
 
 
-def test_a_lost_event_comes_back_to_the_webhook_only(
+def test_a_lost_event_is_republished_to_the_webhook_queue_only(
     database: Database[Any], bookings: BookingRepository, amqp_uri: str
 ) -> None:
     reconciling = reconciler(database, amqp_uri)
-    reconciling.run_once()  # switched on
+    reconciling.run_once()  # enables the channel
     event = rejected(bookings)
 
     def found() -> Any:
@@ -627,29 +631,29 @@ def test_a_lost_event_comes_back_to_the_webhook_only(
     assert depth(amqp_uri, EMAIL.name) == 0
 
 
-def test_what_was_before_it_was_switched_on_is_not_told(
+def test_events_before_the_webhook_was_enabled_are_not_sent(
     database: Database[Any], bookings: BookingRepository, amqp_uri: str
 ) -> None:
     rejected(bookings, ago=timedelta(hours=1))
     for _ in range(2):
         reconciler(database, amqp_uri).run_once()
-    eventlet.sleep(1.1)  # longer than it is patient
+    eventlet.sleep(1.1)  # longer than the settle delay
     reconciler(database, amqp_uri).run_once()
     assert depth(amqp_uri, WEBHOOK.name) == 0
 
 
-def test_events_that_were_purged_from_its_queue_are_told_all_the_same(
+def test_events_lost_before_the_queue_are_still_sent(
     start: Callable[..., Any],
     publish: Callable[..., None],
     bookings: BookingRepository,
-    receiver: Receiver,
+    endpoint: Receiver,
     config: dict[str, Any],
     database: Database[Any],
     amqp_uri: str,
 ) -> None:
     config["OUTBOX_REPUBLISH_SECONDS"] = 1
-    start(WebhookService, receiver.url)
+    start(WebhookService, endpoint.url)
     eventually(lambda: Watermark(database, "webhook").read())
-    event = rejected(bookings)  # and its event never reaches the broker
+    event = rejected(bookings)  # its event never reaches the broker
     eventually(lambda: states(database) == {event.event_id: "sent"})
-    assert receiver.told == [event.event_id]
+    assert endpoint.told == [event.event_id]

@@ -1,4 +1,4 @@
-"""Responses of webhook receivers, byte by byte: what HTTP allows (RFC 9110 and 9112), and more."""
+"""Raw responses of webhook endpoints: valid HTTP (RFC 9110 and 9112) and malformed data."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nLink: </b>\r\n\r\n"
 
-Answer = Callable[..., str]
+RespondWith = Callable[..., str]
 
 
 @pytest.fixture
-def answering() -> Iterator[Answer]:
-    """Answers each request with some bytes, closes the connection, and returns the URL."""
+def respond_with() -> Iterator[RespondWith]:
+    """Starts a server that answers each request with given bytes; returns its URL."""
     opened: list[Any] = []
 
     def listen(*parts: bytes, times: list[int] | None = None) -> str:
@@ -55,7 +55,7 @@ def serve(listener: Any, parts: tuple[bytes, ...], times: list[int] | None) -> N
                 connection.sendall(part)
                 eventlet.sleep(0.01)
             connection.shutdown(socket.SHUT_WR)
-            connection.recv(65_536)  # until the other side has gone
+            connection.recv(65_536)  # until the client closes the connection
 
 
 def send(url: str) -> None:
@@ -80,41 +80,43 @@ def send(url: str) -> None:
     ],
 )
 def test_a_final_response_of_2xx_is_success_whatever_its_body(
-    answering: Answer, response: bytes
+    respond_with: RespondWith, response: bytes
 ) -> None:
-    send(answering(response))
+    send(respond_with(response))
 
 
 @pytest.mark.parametrize(
     "interim", [CONTINUE, PROCESSING, HINTS, CONTINUE + HINTS + PROCESSING, HINTS * 50], ids=len
 )
-def test_interim_responses_are_waited_out(answering: Answer, interim: bytes) -> None:
-    send(answering(interim, OK))
+def test_interim_responses_are_skipped(respond_with: RespondWith, interim: bytes) -> None:
+    send(respond_with(interim, OK))
     with pytest.raises(WebhookServerError, match="answered 500"):
-        send(answering(interim + OK.replace(b"200 OK", b"500 No")))
+        send(respond_with(interim + OK.replace(b"200 OK", b"500 No")))
 
 
-def test_an_unknown_interim_response_is_waited_out_too(answering: Answer) -> None:
-    send(answering(b"HTTP/1.1 199 Whatever\r\nX: y\r\n\r\n", OK))
+def test_an_unknown_interim_response_is_skipped(respond_with: RespondWith) -> None:
+    send(respond_with(b"HTTP/1.1 199 Whatever\r\nX: y\r\n\r\n", OK))
 
 
 @pytest.mark.parametrize("interim", [CONTINUE, HINTS])
-def test_an_interim_response_alone_is_no_answer(answering: Answer, interim: bytes) -> None:
+def test_an_interim_response_without_a_final_one_is_unavailable(
+    respond_with: RespondWith, interim: bytes
+) -> None:
     with pytest.raises(ChannelUnavailable):
-        send(answering(interim))
+        send(respond_with(interim))
 
 
-def test_interim_responses_without_an_end_are_given_up(answering: Answer) -> None:
+def test_too_many_interim_responses_are_unavailable(respond_with: RespondWith) -> None:
     with pytest.raises(ChannelUnavailable):
-        send(answering(HINTS * 101, OK))
+        send(respond_with(HINTS * 101, OK))
 
 
-def test_interim_responses_that_drip_are_given_up(
-    answering: Answer, monkeypatch: pytest.MonkeyPatch
+def test_trickling_interim_responses_time_out(
+    respond_with: RespondWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook, "SEND_SECONDS", 0.5)
     with pytest.raises(ChannelUnavailable, match="too slow"):
-        send(answering(*[CONTINUE] * 1000))
+        send(respond_with(*[CONTINUE] * 1000))
 
 
 @pytest.mark.parametrize(
@@ -126,15 +128,15 @@ def test_interim_responses_that_drip_are_given_up(
         *((status, WebhookServerError) for status in (500, 501, 505, 507, 511)),
     ],
 )
-def test_a_response_is_judged_by_its_status_and_asked_for_once(
-    answering: Answer, status: int, error: type[Exception]
+def test_a_response_is_classified_by_its_status_without_a_retry(
+    respond_with: RespondWith, status: int, error: type[Exception]
 ) -> None:
-    """Whatever its headers want: to be followed, or to be asked again."""
+    """Location and Retry-After headers are ignored."""
     times: list[int] = []
     headers = b"Retry-After: 0\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
     response = b"HTTP/1.1 %d Reason\r\n%s" % (status, headers)
     with pytest.raises(error, match=f"answered {status}"):
-        send(answering(response, times=times))
+        send(respond_with(response, times=times))
     assert len(times) == 1
 
 
@@ -156,6 +158,6 @@ def test_a_response_is_judged_by_its_status_and_asked_for_once(
     ],
     ids=lambda response: ascii(response[:30]),
 )
-def test_what_is_no_response_is_tried_later(answering: Answer, response: bytes) -> None:
+def test_a_malformed_response_is_unavailable(respond_with: RespondWith, response: bytes) -> None:
     with pytest.raises(ChannelUnavailable):
-        send(answering(response))
+        send(respond_with(response))
