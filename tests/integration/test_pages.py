@@ -517,18 +517,24 @@ def test_a_rejected_booking_has_a_page_without_the_booking_service(
     assert "Puede buscar otra hora cuando quiera." in response.text
 
 
-def test_an_uppercase_id_leads_to_the_same_pages(
+@pytest.mark.parametrize("rest", ["", "/calendar.ics", "/reschedule", "?lang=en"])
+def test_an_uppercase_id_is_redirected_to_the_path_of_the_cookie(
+    client: FlaskClient, store: BookingRepository, rest: str
+) -> None:
+    booking, _ = put(store)
+    confirm(store, booking)
+    response = client.get(f"/cita/{booking.id.upper()}{rest}")
+    assert response.status_code == 308
+    assert response.headers["Location"] == f"/cita/{booking.id}{rest}"
+    assert client.get(response.headers["Location"]).status_code == 200
+
+
+def test_a_form_of_an_uppercase_id_acts_at_once(
     client: FlaskClient, store: BookingRepository
 ) -> None:
     booking, token = put(store)
     confirm(store, booking)
-    address = f"/cita/{booking.id.upper()}"
-    response = client.get(address)
-    assert response.status_code == 200
-    assert f'action="/cita/{booking.id}/cancel"' in response.text
-    assert client.get(f"{address}/calendar.ics").status_code == 200
-    assert client.get(f"{address}/reschedule").status_code == 200
-    cancelled = client.post(f"{address}/cancel", data={"code": token})
+    cancelled = client.post(f"/cita/{booking.id.upper()}/cancel", data={"code": token})
     assert cancelled.headers["Location"] == f"/cita/{booking.id}"
 
 
