@@ -48,7 +48,7 @@ _FIND = f"bookings by find $in of {_CHUNK}"
 _STEP = f"steps by one update_many of {_CHUNK}"
 _CLAIM = f"rows of the delivery_log by insert_many of {_CHUNK}"
 _SETTLE = f"rows settled by update_many of {_CHUNK}"
-_DECIDED_AND_TOLD = "all that one booking's decision and letter ask of the database, from these"
+_DECIDED_AND_NOTIFIED = "all that one booking's decision and e-mail ask of the database, from these"
 
 Prepared = TypeVar("Prepared")
 
@@ -66,7 +66,7 @@ def _database(corner: Corner, seconds: float) -> dict[str, float]:
         found = _of_bookings(_Bookings(database), seconds) | _of_the_delivery_log(database, seconds)
     finally:
         client.close()
-    return found | {_DECIDED_AND_TOLD: _in_turn(found)}
+    return found | {_DECIDED_AND_NOTIFIED: _in_turn(found)}
 
 
 def _of_bookings(bookings: _Bookings, seconds: float) -> dict[str, float]:

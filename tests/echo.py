@@ -15,14 +15,14 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if environ["QUERY_STRING"] == "fail":
         raise RuntimeError("as asked")
     body = environ["wsgi.input"].read()
-    told = {
+    reported = {
         name: value
         for name, value in environ.items()
         if name in ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME", "REMOTE_ADDR")
         or name.startswith(("HTTP_", "CONTENT_", "SERVER_", "wsgi.url", "wsgi.input_"))
         if name not in ("SERVER_PORT", "SERVER_SOFTWARE")
     }
-    answer = {"environ": told, "length": len(body), "body": body.decode("latin-1")[:100]}
+    answer = {"environ": reported, "length": len(body), "body": body.decode("latin-1")[:100]}
     answer["thread"] = threading.current_thread().name
     data = json.dumps(answer).encode()
     start_response(

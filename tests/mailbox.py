@@ -11,7 +11,7 @@ from runner.managed_process import start
 from runner.ports import free_port, is_taken
 from runner.server import Server
 from tests.conftest import eventually
-from tests.letters import letters_in
+from tests.emails import emails_in
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,8 +21,8 @@ class Mailbox:
         self.port = port
         self.directory = directory
 
-    def letters(self) -> list[EmailMessage]:
-        return letters_in(self.directory)
+    def emails(self) -> list[EmailMessage]:
+        return emails_in(self.directory)
 
     def open(self) -> None:
         """Let in those who were told to come back later."""

@@ -1,4 +1,4 @@
-"""A receiver of webhooks for the tests, and what it was told."""
+"""A receiver of webhooks for the tests, and what it received."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/hook?source=clinic"
 
     @property
-    def told(self) -> list[str]:
-        """The events it was told of, in that order."""
+    def event_ids(self) -> list[str]:
+        """The ids of the events received, in that order."""
         return [call.event["eventId"] for call in self.calls]
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:

@@ -31,7 +31,7 @@ class Staff:
         sent = {"csrf_token": self._token} | fields
         return self._client.post(path, data=sent, headers=self._headers)
 
-    def told(self, path: str, **fields: Any) -> str:
+    def submit(self, path: str, **fields: Any) -> str:
         """Send a form; return what the page says to which it leads."""
         answer = self.post(path, **fields)
         assert answer.status_code == 303, answer.text

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import requests
 from playwright.sync_api import Browser
 
-from tests.letters import letters_in
+from tests.emails import emails_in
 
 _PATIENCE_SECONDS = 60
 _Found = TypeVar("_Found")
@@ -40,7 +40,7 @@ class Clinic:
         name = f"<{booking_id}.{version}@"
 
         def arrived() -> EmailMessage | None:
-            found = (each for each in letters_in(self.mail) if name in each["Message-ID"])
+            found = (each for each in emails_in(self.mail) if name in each["Message-ID"])
             return next(found, None)
 
         return _eventually(arrived)

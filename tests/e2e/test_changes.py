@@ -75,19 +75,19 @@ def test_a_patient_gets_an_email_for_confirmation_rescheduling_and_cancellation(
     assert slot in free_slots(stack)
     url, token = confirmed(stack, slot)
     assert slot not in free_slots(stack)
-    eventually(lambda: len(mailbox.letters()) == 1)
+    eventually(lambda: len(mailbox.emails()) == 1)
 
     moved = change(f"{url}/reschedule", token, date=to_wire(LATER))
     assert (moved.status_code, moved.json()["date"]) == (200, to_wire(LATER))
     assert requests.get(url, headers=bearer(token), timeout=30).json() == moved.json()
     assert slot in free_slots(stack)
-    eventually(lambda: len(mailbox.letters()) == 2)
+    eventually(lambda: len(mailbox.emails()) == 2)
 
     cancelled = change(f"{url}/cancel", token)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     assert change(f"{url}/cancel", token).json() == cancelled.json()
-    eventually(lambda: len(mailbox.letters()) == 3)
-    assert [email["Subject"] for email in mailbox.letters()] == [
+    eventually(lambda: len(mailbox.emails()) == 3)
+    assert [email["Subject"] for email in mailbox.emails()] == [
         "Su cita está confirmada",
         "Su cita ha cambiado de fecha",
         "Su cita está anulada",

@@ -231,7 +231,7 @@ def test_logs_messages_and_metrics_contain_no_personal_data(
         booked(stack, patientName=NAME, patientEmail=ACCEPTED_ADDRESS)
         booked(stack, patientName=NAME, patientEmail=REJECTED_ADDRESS)
         (rejected,) = eventually(lambda: peek(amqp_uri, DEAD_LETTERS[1]))
-        eventually(mailbox.letters)
+        eventually(mailbox.emails)
         events = eventually(received)
     assert rejected.headers["x-error-code"] == "recipient_rejected"
     assert_messages_are_anonymous([rejected, *events])
@@ -250,7 +250,7 @@ def test_logs_messages_and_metrics_contain_no_personal_data(
     mongo.start()
     for booking_id in ids:
         stack.decided(booking_id)
-    eventually(lambda: len(mailbox.letters()) == 21)
+    eventually(lambda: len(mailbox.emails()) == 21)
 
     logs = stack.logs()
     assert len(entries(logs)) > 40

@@ -96,7 +96,7 @@ def test_several_notifiers_share_the_work_and_send_no_duplicate_emails(
     logs = ("notification_service.2", "notification_service.3")
     eventually(lambda: all("starting services" in stack.logs(log) for log in logs))
     ids = book_at_once(stack, 60)
-    emails = eventually(lambda: (found := mailbox.letters()) and len(found) >= 60 and found)
+    emails = eventually(lambda: (found := mailbox.emails()) and len(found) >= 60 and found)
     message_ids = Counter(email["Message-ID"] for email in emails)
     assert message_ids == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
     shares = eventually(lambda: _shares(stack, logs))

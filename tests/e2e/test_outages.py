@@ -213,7 +213,7 @@ def test_events_purged_from_their_queue_are_still_notified_once(
     for _ in range(2):
         stack.start("notification_service")
     assert_all_decided_and_notified(stack, ids, delivery_records)
-    message_ids = Counter(email["Message-ID"] for email in mailbox.letters())
+    message_ids = Counter(email["Message-ID"] for email in mailbox.emails())
     assert message_ids == {f"<{booking_id}.2@clinica.example>": 1 for booking_id in ids}
     assert "lost events republished" in stack.logs("notification_service")
 
@@ -258,9 +258,9 @@ def test_killed_processes_lose_nothing_and_record_possible_duplicates(
         for queue in ("booking_requests", "notification_service.email"):
             eventually(lambda queue=queue: consumers(amqp_uri, queue))
         ids += book_at_once(stack, 20)
-        emails_sent = len(mailbox.letters())
+        emails_sent = len(mailbox.emails())
         # They are killed when some patients are notified and some bookings are still pending.
-        eventually(lambda before=emails_sent: len(mailbox.letters()) > before)
+        eventually(lambda before=emails_sent: len(mailbox.emails()) > before)
         assert any(stack.get(booking_id)["status"] == "pending" for booking_id in ids)
         for victim in victims:
             victim.kill()
@@ -268,10 +268,10 @@ def test_killed_processes_lose_nothing_and_record_possible_duplicates(
     for booking_id in ids:
         assert stack.decided(booking_id)["version"] == 2
     # An e-mail in flight in a killed notifier is sent after its lease expires.
-    eventually(lambda: len(mailbox.letters()) >= len(ids), 300)
+    eventually(lambda: len(mailbox.emails()) >= len(ids), 300)
     sent_records = {"state": "sent"}
     eventually(lambda: database["notifications"].count_documents(sent_records) == len(ids), 300)
-    message_ids = Counter(email["Message-ID"] for email in mailbox.letters())
+    message_ids = Counter(email["Message-ID"] for email in mailbox.emails())
     # A crash between sending and recording causes a duplicate.
     possible_duplicates = {
         f"{row['bookingId']}.2": row.get("ambiguous", 0) for row in _rows(database)

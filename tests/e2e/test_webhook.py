@@ -30,12 +30,12 @@ def test_a_hanging_endpoint_does_not_delay_the_email_to_the_patient(
 
 def assert_patient_first(stack: Stack, mailbox: Mailbox, endpoint: Receiver) -> None:
     booking_id = stack.book()
-    eventually(mailbox.letters)
+    eventually(mailbox.emails)
     assert "webhook endpoint notified" not in stack.logs("notification_service")
     endpoint.go_on()
     eventually(lambda: "webhook endpoint notified" in stack.logs("notification_service"))
     call = endpoint.calls[-1]
     timestamp = int(call.headers["X-Clinic-Timestamp"])
     assert call.headers["X-Clinic-Signature"] == sign(call.raw, timestamp, ["known to the two"])
-    assert set(endpoint.told) == {f"{booking_id}:2"}
+    assert set(endpoint.event_ids) == {f"{booking_id}:2"}
     assert "known to the two" not in stack.logs()

@@ -25,7 +25,7 @@ def run(directory: Path, seed: int) -> Outcome:
         second_copies=True,
         answer_seconds=ANSWER_SECONDS,
         statuses=statuses,
-        late_seconds=Allowed.late_seconds + FAULT_SECONDS,  # a link may hold a letter back
+        late_seconds=Allowed.late_seconds + FAULT_SECONDS,  # a link may hold an e-mail back
     )
     options = {"changing_minds": True, "has_webhook": True}
     with campaign("broken links", directory, seed, allowed, **options) as trial:

@@ -15,10 +15,10 @@ from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.history import CHANGES, Call, History
 from tests.faults.house import House, running_house
 from tests.faults.invariants import violations
+from tests.faults.notification_invariants import is_reminder, repeated_emails
 from tests.faults.outcome import Outcome
 from tests.faults.patients import Patients
 from tests.faults.state import SETTLE_SECONDS, State, wait_for_quiet
-from tests.faults.told import is_reminder, repeated_letters
 from tests.faults.watch import Watch, watching
 
 
@@ -104,10 +104,10 @@ def _tell(run: Campaign, seconds: float) -> None:
         "moves": sum("date" in step for each in state.bookings for step in each["history"]),
         "cancelled": statuses.count("cancelled"),
         "changes refused": sum(calls[-1].status == 409 for calls in run.history.wishes().values()),
-        "letters": len(state.letters),
-        "reminders": sum(is_reminder(letter) for letter in state.letters),
+        "e-mails": len(state.emails),
+        "reminders": sum(is_reminder(email) for email in state.emails),
         "webhook calls": len(state.webhooks or ()),
-        "second copies": repeated_letters(state),
+        "second copies": repeated_emails(state),
         "slowest answer": f"{run.history.slowest_seconds():.1f} s",
         "minutes": f"{seconds / 60:.1f}",
     }

@@ -34,7 +34,7 @@ QUEUE = "booking_requests"
 FIGURES = "cluster.md"
 SLOTS = 400
 SEATS = 2
-#: As long as a letter may be in the hands of a notifier that is gone, and some more; but shorter
+#: As long as an e-mail may be in the hands of a notifier that is gone, and some more; but shorter
 #: than it takes until a request that the broker lost is sent again, so that it would be seen.
 QUIET_SECONDS = 400
 
@@ -219,7 +219,7 @@ class ClusterCampaign:
             *self._wrong_answers(),
             *self._wrong_bookings(),
             *self._wrong_rows(),
-            *self._wrong_letters(),
+            *self._wrong_emails(),
             *self._wrong_queues(),
             *self._wrong_rpc(),
         ]
@@ -249,12 +249,12 @@ class ClusterCampaign:
             if mine != {self._row_of(booking_id): "sent"}:
                 yield f"the delivery log of booking {booking_id} is {mine}"
 
-    def _wrong_letters(self) -> Iterator[str]:
-        letters = Counter(letter["Message-ID"] for letter in self._mailbox.letters())
+    def _wrong_emails(self) -> Iterator[str]:
+        emails = Counter(email["Message-ID"] for email in self._mailbox.emails())
         for booking_id in self._load.accepted:
-            count = letters[f"<{booking_id}.2@clinica.example>"]
+            count = emails[f"<{booking_id}.2@clinica.example>"]
             if count != 1:
-                yield f"the patient of booking {booking_id} has {count} letters"
+                yield f"the patient of booking {booking_id} has {count} e-mails"
 
     def _wrong_queues(self) -> Iterator[str]:
         for work in WORK_QUEUES:

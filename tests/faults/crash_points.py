@@ -38,7 +38,7 @@ _REACH_SECONDS = 60
 TABLE = "crash_points.md"
 #: Where something is saved by asking again, and soon: elsewhere nothing may be.
 _IMPATIENT = {"OUTBOX_REPUBLISH_SECONDS": "6", "WEBHOOK_MAX_ATTEMPTS": "4"}
-#: What the mail server does with a letter is decided by whom it is for.
+#: What the mail server does with an e-mail is decided by whom it is for.
 _PREFIXES = {MAIL_COMES_LATER: LATER, MAIL_IS_REFUSED: REFUSED}
 
 

@@ -57,7 +57,7 @@ GUARDS = (
         "        self._has_more = bool(overdue)\n",
     ),
     Guard(
-        "delivery_log: who was told is not told again",
+        "delivery_log: who was notified is not notified again",
         ("I7",),
         "notification_service/delivery_log.py",
         "                return self._claim_again(event, is_replay)\n",
@@ -83,7 +83,7 @@ GUARDS = (
 """,
     ),
     Guard(
-        "verdict: a webhook is told when its receiver says so",
+        "verdict: a webhook is sent when its receiver says so",
         ("I19",),
         "notification_service/channels/webhook.py",
         "        _raise_for_status(status)\n",

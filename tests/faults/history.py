@@ -58,7 +58,7 @@ class History:
         self._write(call)
 
     def saw(self, booking: dict[str, Any], client: int = 0) -> None:
-        """Note what somebody was told of a booking, which must never turn out to be untrue.
+        """Note what somebody was notified of a booking, which must never turn out to be untrue.
 
         A `client` hears one answer after the other; of two clients nobody knows who was first.
         """
@@ -82,12 +82,12 @@ class History:
         return found
 
     def changed_at(self) -> dict[str, list[tuple[int, float]]]:
-        """When somebody was told of a change: {"<id>": [(version, time), ...]}."""
+        """When somebody was notified of a change: {"<id>": [(version, time), ...]}."""
         found: dict[str, list[tuple[int, float]]] = {}
         for call in self.calls:
             if call.what in CHANGES and call.answer:
-                told = (call.answer["version"], call.ended_at)
-                found.setdefault(call.patient, []).append(told)
+                report = (call.answer["version"], call.ended_at)
+                found.setdefault(call.patient, []).append(report)
         return found
 
     def accepted(self) -> dict[str, str]:

@@ -15,9 +15,9 @@ from tests.faults.allowed import Allowed, Found
 from tests.faults.answers import of_answers
 from tests.faults.history import History
 from tests.faults.house import SEATS
+from tests.faults.notification_invariants import of_notifications
 from tests.faults.patients import CANARY
 from tests.faults.state import State
-from tests.faults.told import of_tidings
 
 _LEGAL = {
     (None, "pending"),
@@ -33,7 +33,7 @@ _MOVE = ("confirmed", "confirmed")
 def violations(state: State, history: History, allowed: Allowed) -> list[str]:
     found = [
         *_of_bookings(state, allowed),
-        *of_tidings(state, history, allowed),
+        *of_notifications(state, history, allowed),
         *of_answers(state, history, allowed),
     ]
     return [f"{number}: {text}" for number, text in found]

@@ -28,8 +28,8 @@ ESSENTIAL = {
     "request stored, not handed on": ONE,
     "checked, not decided": TEN,
     "decided, event not handed on": ONE,
-    "letter not claimed": ONE,
-    "letter noted": ONE,
+    "e-mail not claimed": ONE,
+    "e-mail noted": ONE,
     "postponed, not sent round": ONE,
     "move stored, not answered": ONE,
 }

@@ -26,7 +26,7 @@ class State:
     bookings: list[dict[str, Any]]
     unsent: list[str]  #: event ids
     delivery_log: dict[str, dict[str, Any]]
-    letters: list[EmailMessage]
+    emails: list[EmailMessage]
     depths: dict[str, int]
     logs: str
     #: None where they are off.
@@ -40,7 +40,7 @@ class State:
             bookings=list(house.database["bookings"].find()),
             unsent=unsent(house.database),
             delivery_log={row["_id"]: row for row in house.database["notifications"].find()},
-            letters=house.mailbox.letters(),
+            emails=house.mailbox.emails(),
             depths=house.depths(),
             logs=house.text_of_logs(),
             webhooks=list(house.receiver.calls) if house.receiver else None,

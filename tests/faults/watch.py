@@ -22,13 +22,13 @@ class Watch:
     def __init__(self, house: House) -> None:
         self._bookings = house.database["bookings"]
         self._found: set[str] = set()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self.looks = 0
 
     def news(self) -> list[str]:
         """Return what was found since the last time."""
-        news = sorted(self._found - self._told)
-        self._told |= self._found
+        news = sorted(self._found - self._reported)
+        self._reported |= self._found
         return [f"I3: {text}" for text in news]
 
     def run(self) -> None:

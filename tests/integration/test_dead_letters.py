@@ -388,7 +388,7 @@ def test_a_failed_webhook_is_sent_again_when_its_dead_letter_is_replayed(
         cli.dead_letters("replay", row[0])
         eventually(lambda: len(endpoint.calls) == 2)
         service.stop()
-    assert endpoint.told[0] == endpoint.told[1]
+    assert endpoint.event_ids[0] == endpoint.event_ids[1]
     assert cli.listed_rows() == []
 
 
@@ -518,7 +518,7 @@ def test_a_replayed_email_is_attempted_again(
         {"_id": booking.id}, {"$set": {"patientEmail": "ana@example.com"}}
     )
     cli.dead_letters("replay", row[0])
-    (email,) = eventually(mailbox.letters)
+    (email,) = eventually(mailbox.emails)
     assert email["To"] == "ana@example.com"
     states = [row["state"] for row in eventually(lambda: list(sent(database)))]
     assert states == ["sent"]

@@ -111,8 +111,8 @@ def test_an_address_receives_no_more_emails_than_the_limit(
     for _ in range(LIMIT + 4):
         deliver(rejected(bookings))
     deliver(rejected(bookings, "other@example.com"))
-    assert [each["To"] for each in mailbox.letters()].count(ANA) == LIMIT
-    assert len(mailbox.letters()) == LIMIT + 1
+    assert [each["To"] for each in mailbox.emails()].count(ANA) == LIMIT
+    assert len(mailbox.emails()) == LIMIT + 1
     assert states(database) == ["sent"] * LIMIT + ["suppressed"] * 4 + ["sent"]
     assert suppressed._value.get() - before == 4
 
@@ -125,7 +125,7 @@ def test_a_suppressed_email_stays_suppressed_when_its_event_is_redelivered(
     for _ in range(3):
         deliver(event)
     assert states(database) == ["sent"] * LIMIT + ["suppressed"]
-    assert len(mailbox.letters()) == LIMIT
+    assert len(mailbox.emails()) == LIMIT
 
 
 def test_a_redelivered_event_counts_once(
@@ -149,7 +149,7 @@ def test_every_transition_by_a_patient_counts(
         transition = steps.reschedule(booking, date=date, seat=0, at=now(), by="patient")
         deliver(apply(bookings, transition))
         booking = bookings.get(booking.id)
-    assert len(mailbox.letters()) == LIMIT
+    assert len(mailbox.emails()) == LIMIT
 
 
 @pytest.mark.parametrize("by", ["staff", "rpc"])
@@ -161,7 +161,7 @@ def test_emails_about_changes_by_the_clinic_are_never_suppressed(
     transition = steps.cancel(booking, reason="cancelled_by_clinic", at=now(), by=by)
     deliver(apply(bookings, transition))
     deliver(rejected(bookings, by=by))
-    assert len(mailbox.letters()) == LIMIT + 2
+    assert len(mailbox.emails()) == LIMIT + 2
 
 
 def test_a_confirmed_address_has_no_limit(
@@ -172,7 +172,7 @@ def test_a_confirmed_address_has_no_limit(
     ConfirmedAddresses(database).add(ANA)
     for _ in range(4):
         deliver(rejected(bookings))
-    assert len(mailbox.letters()) == LIMIT + 4
+    assert len(mailbox.emails()) == LIMIT + 4
 
 
 def test_the_limit_resets_after_a_day(
@@ -183,7 +183,7 @@ def test_the_limit_resets_after_a_day(
     database["notifications"].update_many({}, a_day_ago)
     for _ in range(LIMIT + 2):
         deliver(rejected(bookings))
-    assert len(mailbox.letters()) == 2 * LIMIT
+    assert len(mailbox.emails()) == 2 * LIMIT
 
 
 def test_staff_can_resend_a_suppressed_email(
@@ -196,7 +196,7 @@ def test_staff_can_resend_a_suppressed_email(
     (suppressed,) = notifications.of(bookings.get(event.booking_id))
     notifications.reset_for_resend(suppressed)
     deliver(event)
-    assert len(mailbox.letters()) == LIMIT + 1
+    assert len(mailbox.emails()) == LIMIT + 1
 
 
 def test_concurrent_notifiers_share_one_limit(
@@ -211,7 +211,7 @@ def test_concurrent_notifiers_share_one_limit(
     for delivery in deliveries:
         delivery.wait()
     assert sorted(states(database)) == ["sent"] * LIMIT + ["suppressed"] * (20 - LIMIT)
-    assert [each["To"] for each in mailbox.letters()].count(ANA) == LIMIT
+    assert [each["To"] for each in mailbox.emails()].count(ANA) == LIMIT
 
 
 def test_the_quota_adds_no_operation_to_an_ordinary_email(

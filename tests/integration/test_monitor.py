@@ -382,7 +382,7 @@ def test_an_email_is_counted_as_sent_once_and_then_as_a_duplicate(
     send_event(amqp_uri, event)
     eventually(lambda: duplicate() == 1)
     eventually(lambda: done() == 2)
-    assert (sent(), len(mailbox.letters())) == (1, 1)
+    assert (sent(), len(mailbox.emails())) == (1, 1)
 
 
 def test_a_rejected_email_is_counted_as_failed_and_as_a_dead_letter(

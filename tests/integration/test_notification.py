@@ -125,7 +125,7 @@ def test_a_patient_receives_plain_text_and_html_in_their_language(
 ) -> None:
     booking, event = confirmed(bookings)
     delivery.deliver(event)
-    (email,) = mailbox.letters()
+    (email,) = mailbox.emails()
     plain, html = (email.get_body((kind,)).get_content() for kind in ("plain", "html"))
     assert email["X-Recipient"] == email["To"] == "ana@example.com"
     assert email["Subject"] == "Su cita está confirmada"
@@ -139,7 +139,7 @@ def test_a_patient_who_prefers_english_receives_english(
 ) -> None:
     _, event = confirmed(bookings, language="en")
     delivery.deliver(event)
-    (email,) = mailbox.letters()
+    (email,) = mailbox.emails()
     assert email["Subject"] == "Your appointment is confirmed"
 
 
@@ -152,7 +152,7 @@ def test_a_cancellation_email_gives_the_reason(
         bookings, steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="staff")
     )
     delivery.deliver(event)
-    (email,) = mailbox.letters()
+    (email,) = mailbox.emails()
     assert "La clínica anuló la cita." in email.get_body(("plain",)).get_content()
 
 
@@ -165,7 +165,7 @@ def test_a_duplicate_event_sends_one_email(
     _, event = confirmed(bookings)
     for _ in range(3):
         delivery.deliver(event)
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
     assert rows(database) == {f"{event.event_id}:email": "sent"}
 
 
@@ -182,7 +182,7 @@ def test_concurrent_deliveries_of_one_event_send_one_email(
 
     for delivering in [eventlet.spawn(deliver) for _ in range(10)]:
         delivering.wait()
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_every_transition_of_a_booking_is_emailed(
@@ -196,7 +196,7 @@ def test_every_transition_of_a_booking_is_emailed(
             bookings, steps.cancel(current, reason="cancelled_by_patient", at=now(), by="patient")
         )
     )
-    assert len({email["Message-ID"] for email in mailbox.letters()}) == 2
+    assert len({email["Message-ID"] for email in mailbox.emails()}) == 2
 
 
 def test_an_older_event_is_not_emailed_after_a_later_one(
@@ -212,7 +212,7 @@ def test_an_older_event_is_not_emailed_after_a_later_one(
     )
     delivery.deliver(cancellation)
     delivery.deliver(confirmation)
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
     assert rows(database)[f"{confirmation.event_id}:email"] == "superseded"
 
 
@@ -264,11 +264,11 @@ def test_two_events_of_a_booking_are_never_sent_concurrently(
     assert claim is not None
     with pytest.raises(LeaseHeld):
         delivery.deliver(waiting)
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     assert rows(database)[f"{waiting.event_id}:email"] == "postponed"
     delivery.delivery_log.record_outcome(claim, State.SENT)
     delivery.deliver(waiting)
-    assert len(mailbox.letters()) == 1 - first  # a later event supersedes an earlier one
+    assert len(mailbox.emails()) == 1 - first  # a later event supersedes an earlier one
 
 
 def test_a_crashed_notifier_blocks_other_events_no_longer_than_its_lease(
@@ -281,7 +281,7 @@ def test_a_crashed_notifier_blocks_other_events_no_longer_than_its_lease(
     reschedule_event = rescheduled(bookings, booking.id)
     assert DeliveryLog(database, "email", lease_seconds=0).claim(confirmation) is not None
     delivery.deliver(reschedule_event)
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_a_reschedule_email_names_the_previous_date(
@@ -290,7 +290,7 @@ def test_a_reschedule_email_names_the_previous_date(
     booking, event = confirmed(bookings, language="en")
     delivery.deliver(event)
     delivery.deliver(rescheduled(bookings, booking.id))
-    first, second = mailbox.letters()
+    first, second = mailbox.emails()
     assert second["Subject"] == "Your appointment was moved"
     assert second["Message-ID"] != first["Message-ID"]
     was = first.get_body(("plain",)).get_content().partition("Date: ")[2].splitlines()[0]
@@ -309,7 +309,7 @@ def test_a_confirmation_is_not_emailed_after_a_reschedule(
     booking, confirmation = confirmed(bookings)
     delivery.deliver(rescheduled(bookings, booking.id))
     delivery.deliver(confirmation)
-    assert [email["Subject"] for email in mailbox.letters()] == ["Su cita ha cambiado de fecha"]
+    assert [email["Subject"] for email in mailbox.emails()] == ["Su cita ha cambiado de fecha"]
     assert rows(database)[f"{confirmation.event_id}:email"] == "superseded"
 
 
@@ -325,7 +325,7 @@ def test_an_event_that_contradicts_its_transition_is_poison(
     ):
         with pytest.raises(PoisonMessage):
             delivery.deliver(forged)
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
 
 
 def test_a_forged_event_is_poison(
@@ -336,7 +336,7 @@ def test_a_forged_event_is_poison(
     unrecorded = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="nobody")
     with pytest.raises(PoisonMessage):
         delivery.deliver(BookingStateChanged.of(unrecorded))
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
 
 
 def test_a_rejected_recipient_is_a_final_failure(
@@ -377,7 +377,7 @@ def test_a_missing_smtp_response_leaves_the_delivery_outcome_unknown(
     _, event = confirmed(bookings, address="silent@example.com")
     with pytest.raises(DeliveryOutcomeUnknown):
         delivery.deliver(event)
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
     # It is sent again only after the lease has expired, under the same Message-ID.
     with pytest.raises(LeaseHeld):
         delivery.deliver(event)
@@ -467,7 +467,7 @@ def test_a_brief_database_outage_causes_no_second_email(
     monkeypatch.setattr(DeliveryLog, "record_outcome", fail_once)
     delivery.deliver(event)
     delivery.deliver(event)
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_a_temporary_smtp_failure_is_retried(
@@ -478,7 +478,7 @@ def test_a_temporary_smtp_failure_is_retried(
         delivery.deliver(event)
     mailbox.open()
     delivery.deliver(event)
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_a_delivery_expires_after_a_day_of_smtp_failures(
@@ -523,7 +523,7 @@ def test_the_email_of_a_crashed_notifier_is_sent_after_its_lease_expires(
         return True
 
     eventually(delivered)
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_a_duplicate_email_has_the_same_message_id(
@@ -537,7 +537,7 @@ def test_a_duplicate_email_has_the_same_message_id(
     # The window that SMTP leaves open: sent, but a crash prevents recording the outcome.
     database["notifications"].update_one({}, {"$set": {"state": "sending", "leaseUntil": now()}})
     delivery.deliver(event)
-    first, second = mailbox.letters()
+    first, second = mailbox.emails()
     assert first["Message-ID"] == second["Message-ID"] == f"<{booking.id}.2@clinica.example>"
 
 
@@ -567,7 +567,7 @@ def test_an_event_on_the_queue_is_sent_as_an_email(
 ) -> None:
     booking, event = confirmed(bookings)
     send(amqp_uri, event)
-    (email,) = eventually(mailbox.letters)
+    (email,) = eventually(mailbox.emails)
     assert booking.id in email.get_body(("plain",)).get_content()
     eventually(lambda: depth(amqp_uri, QUEUE) == 0)
 
@@ -579,7 +579,7 @@ def test_a_rejected_email_is_dead_lettered_and_does_not_block_others(
     booking = put_booking(bookings, patient_name="Bea", patient_email="bea@example.com", date=now())
     send(amqp_uri, apply(bookings, steps.reject(booking, reason="past", at=now(), by="test")))
     dead_lettered = eventually(lambda: take(amqp_uri, f"{QUEUE}.dead_letter"))
-    (email,) = eventually(mailbox.letters)
+    (email,) = eventually(mailbox.emails)
     assert dead_lettered.headers["x-error-code"] == "recipient_rejected"
     assert email["To"] == "bea@example.com"
 
@@ -590,9 +590,9 @@ def test_an_email_waits_for_its_server_beyond_the_attempt_limit(
     send(amqp_uri, confirmed(bookings, address="later@example.com")[1])
     # At one second apart, five tries exceed the three attempts of a fault.
     eventlet.sleep(5)
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     mailbox.open()
-    eventually(mailbox.letters)
+    eventually(mailbox.emails)
     assert depth(amqp_uri, f"{QUEUE}.dead_letter") == 0
 
 
@@ -607,7 +607,7 @@ def test_an_invitation_arrives_unaltered(
     current = bookings.get(booking.id)
     transition = steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="staff")
     delivery.deliver(apply(bookings, transition))
-    invited, cancelled = (_calendars(email) for email in mailbox.letters())
+    invited, cancelled = (_calendars(email) for email in mailbox.emails())
     for alternative, attachment in (invited, cancelled):
         assert alternative.serialize() == attachment.serialize()
     assert [each.method.value for each, _ in (invited, cancelled)] == ["REQUEST", "CANCEL"]
@@ -653,7 +653,7 @@ def test_a_rejection_email_suggests_free_slots_of_the_booking_service(
     taken = put_booking(bookings, date=SOON)
     apply(bookings, steps.confirm(taken, seat=0, at=now(), by="test"))
     send(amqp_uri, rejected(bookings))
-    (email,) = eventually(mailbox.letters)
+    (email,) = eventually(mailbox.emails)
     container.stop()
     assert [line.rpartition(", ")[2] for line in suggested_slots(email)] == [
         "11:00 (UTC)",
@@ -666,7 +666,7 @@ def test_a_rejection_email_does_not_wait_for_an_unavailable_booking_service(
     service: Any, bookings: BookingRepository, mailbox: Mailbox, amqp_uri: str
 ) -> None:
     send(amqp_uri, rejected(bookings))
-    (email,) = eventually(mailbox.letters, timeout_seconds=15)
+    (email,) = eventually(mailbox.emails, timeout_seconds=15)
     assert suggested_slots(email) == []
     assert "Puede pedir otra fecha" in email.get_body(("plain",)).get_content()
 
@@ -694,9 +694,9 @@ def test_a_rejection_email_does_not_wait_for_a_hanging_booking_service(
     container.start()
     for _ in range(6):  # more than may call at once
         send(amqp_uri, rejected(bookings))
-    eventually(lambda: len(mailbox.letters()) == 6, timeout_seconds=15)
+    eventually(lambda: len(mailbox.emails()) == 6, timeout_seconds=15)
     container.kill()
-    assert [suggested_slots(email) for email in mailbox.letters()] == [[]] * 6
+    assert [suggested_slots(email) for email in mailbox.emails()] == [[]] * 6
 
 
 def test_emails_contain_links_when_both_settings_are_set(
@@ -715,7 +715,7 @@ def test_emails_contain_links_when_both_settings_are_set(
         container.start()
         booking, event = confirmed(bookings)
         send(amqp_uri, event)
-        (email,) = eventually(mailbox.letters)
+        (email,) = eventually(mailbox.emails)
         container.stop()
     code = link_code(secret, booking.id, bookings.access(booking.id).salt)
     text = email.get_body(("plain",)).get_content()

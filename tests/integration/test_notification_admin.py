@@ -176,7 +176,7 @@ def summarized(admin: NotificationAdmin, booking_id: str) -> list[tuple[Any, ...
 
 def message_ids(mailbox: Mailbox) -> list[str]:
     """The Message-IDs of all emails, without the booking and the domain."""
-    ids = [email["Message-ID"].strip("<>").partition("@")[0] for email in mailbox.letters()]
+    ids = [email["Message-ID"].strip("<>").partition("@")[0] for email in mailbox.emails()]
     return [each.partition(".")[2] for each in ids]
 
 
@@ -297,7 +297,7 @@ def test_a_sent_email_is_resent_under_another_message_id(
         assert (row["version"], row["state"], row["canResend"]) == (2, "postponed", True)
         eventually(lambda tries=tries: is_sent(admin, booking_id, tries))
     assert message_ids(mailbox) == ["2", "2.resend1", "2.resend2"]
-    first, *copies = mailbox.letters()
+    first, *copies = mailbox.emails()
     texts = [each.get_body(("plain",)).get_content() for each in (first, *copies)]
     assert texts == texts[:1] * 3
     assert resent() == before + 3
@@ -398,7 +398,7 @@ def test_concurrent_resend_requests_send_one_more_email(
     start(NotificationService)
     eventually(lambda: is_sent(admin, booking_id, tries=2))
     eventually(lambda: depth(amqp_uri, EMAIL.name) == 0)
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_a_resend_right_after_another_is_rejected(
@@ -565,7 +565,7 @@ def test_a_webhook_is_resent_unchanged_and_without_an_email(
     first, second = endpoint.calls
     assert first.raw == second.raw
     assert first.event == confirmation.to_body()
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
 
 
 def test_a_webhook_cannot_be_resent_while_webhooks_are_disabled(

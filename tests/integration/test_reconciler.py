@@ -429,7 +429,7 @@ def test_purged_events_are_notified_once(
     eventually(lambda: Counter(states(database).values()) == {"sent": 10})
     # Once every outcome is final the watermark advances, and nothing is republished.
     eventually(lambda: (watermark(database) or now() - AGO) > now() - timedelta(seconds=10))
-    message_ids = Counter(email["Message-ID"] for email in mailbox.letters())
+    message_ids = Counter(email["Message-ID"] for email in mailbox.emails())
     assert message_ids == {f"<{event.booking_id}.2@clinica.example>": 1 for event in events}
 
 
@@ -444,7 +444,7 @@ def test_a_notification_with_a_lost_event_is_still_emailed(
     event = rejected(bookings)
     leave_stale_record(database, event, state, AGO)
     start()
-    eventually(mailbox.letters)
+    eventually(mailbox.emails)
     eventually(lambda: states(database) == {f"{event.event_id}:email": "sent"})
 
 
@@ -472,10 +472,10 @@ def test_a_dead_lettered_event_is_failed_and_sent_when_replayed(
     dead = take(amqp_uri, topology.EMAIL.dead_letter)
     assert dead is not None
     assert dead.headers["x-error-code"] == "Broken"
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     send(amqp_uri, event, headers={REPLAY_COUNT_HEADER: 1})
     eventually(lambda: states(database) == {f"{event.event_id}:email": "sent"})
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def _inject_failure(broken: pytest.MonkeyPatch, where: str) -> None:

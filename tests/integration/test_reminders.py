@@ -109,7 +109,7 @@ def key(booking: Booking) -> str:
 
 
 def recipients(mailbox: Mailbox) -> list[str]:
-    return [email["X-Recipient"] for email in mailbox.letters()]
+    return [email["X-Recipient"] for email in mailbox.emails()]
 
 
 def expire_leases(database: Database[Any]) -> None:
@@ -124,7 +124,7 @@ def test_a_patient_is_reminded_the_day_before(
 ) -> None:
     booking = confirmed(store, patient_email="ana@example.com")
     reminders.run_once()
-    (email,) = mailbox.letters()
+    (email,) = mailbox.emails()
     assert email["To"] == "ana@example.com"
     assert email["Subject"] == "Recordatorio de su cita"
     assert email["Message-ID"] == f"<{booking.id}.2.reminder@clinica.example>"
@@ -138,7 +138,7 @@ def test_a_patient_is_reminded_once(
     confirmed(store)
     for each in (reminders, reminders, make()):
         each.run_once()
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_the_language_is_that_of_the_booking(
@@ -146,7 +146,7 @@ def test_the_language_is_that_of_the_booking(
 ) -> None:
     confirmed(store, language="en")
     reminders.run_once()
-    assert mailbox.letters()[0]["Subject"] == "Reminder of your appointment"
+    assert mailbox.emails()[0]["Subject"] == "Reminder of your appointment"
 
 
 def test_the_earliest_appointment_is_reminded_first(
@@ -163,9 +163,9 @@ def test_a_reminder_is_not_sent_before_it_is_due(
 ) -> None:
     booking = confirmed(store, 30 * HOUR)
     make(lambda: booking.date - DAY - MINUTE).run_once()
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     make(lambda: booking.date - DAY).run_once()
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_a_reminder_delayed_by_an_outage_is_sent_later(
@@ -173,7 +173,7 @@ def test_a_reminder_delayed_by_an_outage_is_sent_later(
 ) -> None:
     booking = confirmed(store, 30 * HOUR)
     make(lambda: booking.date - HOUR).run_once()
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
 
 
 def test_a_reminder_in_the_last_hour_is_skipped_and_logged(
@@ -186,7 +186,7 @@ def test_a_reminder_in_the_last_hour_is_skipped_and_logged(
     booking = confirmed(store)
     for _ in range(2):
         make(lambda: booking.date - HOUR + MINUTE).run_once()
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     assert rows(database) == {key(booking): "failed"}
     assert caplog.text.count("too late for a reminder") == 1
 
@@ -211,7 +211,7 @@ def test_a_recently_notified_patient_is_not_reminded(
     due = date - DAY
     confirmed(store, date - now(), at=due - reminding.RECENT - earlier)
     make(lambda: date - 2 * HOUR).run_once()
-    assert len(mailbox.letters()) == count
+    assert len(mailbox.emails()) == count
 
 
 def test_a_booking_for_tomorrow_gets_no_reminder(
@@ -219,7 +219,7 @@ def test_a_booking_for_tomorrow_gets_no_reminder(
 ) -> None:
     confirmed(store, at=now())
     reminders.run_once()
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
 
 
 def test_only_confirmed_bookings_get_reminders(
@@ -228,7 +228,7 @@ def test_only_confirmed_bookings_get_reminders(
     put_booking(store, date=now() + 2 * HOUR, at=LONG_AGO)
     cancel(store, confirmed(store))
     reminders.run_once()
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
 
 
 def test_a_rescheduled_booking_gets_a_new_reminder(
@@ -239,9 +239,9 @@ def test_a_rescheduled_booking_gets_a_new_reminder(
     moved = now() + 6 * DAY
     store.apply(steps.reschedule(booking, date=moved, seat=0, at=now(), by="patient"))
     make().run_once()
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
     make(lambda: moved - DAY).run_once()
-    message_ids = [email["Message-ID"].partition("@")[0] for email in mailbox.letters()]
+    message_ids = [email["Message-ID"].partition("@")[0] for email in mailbox.emails()]
     assert message_ids == [f"<{booking.id}.{version}.reminder" for version in (2, 3)]
 
 
@@ -255,7 +255,7 @@ def test_paging_omits_no_appointments_of_one_slot(
             booking = put_booking(store, date=date, at=LONG_AGO)
             store.apply(steps.confirm(booking, seat=seat, at=LONG_AGO, by="test"))
     make(page=3).run_once()
-    assert len(mailbox.letters()) == 3 * together
+    assert len(mailbox.emails()) == 3 * together
 
 
 # --- concurrency and crashes
@@ -289,10 +289,10 @@ def test_a_reminder_interrupted_by_a_crash_is_sent_by_another_notifier(
         crashing.setattr(kind, method, crash)
         with pytest.raises(Crash):
             make().run_once()
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     expire_leases(database)
     make().run_once()
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
     assert rows(database) == {key(booking): "sent"}
 
 
@@ -309,11 +309,11 @@ def test_a_crash_between_sending_and_recording_causes_a_duplicate(
         with pytest.raises(Crash):
             make().run_once()
     make().run_once()  # nothing happens until the lease expires
-    assert len(mailbox.letters()) == 1
+    assert len(mailbox.emails()) == 1
     expire_leases(database)
     make().run_once()
     make().run_once()
-    one, other = mailbox.letters()
+    one, other = mailbox.emails()
     assert one["Message-ID"] == other["Message-ID"]
 
 
@@ -360,7 +360,7 @@ def test_a_booking_cancelled_after_the_claim_gets_no_reminder(
 
     monkeypatch.setattr(DeliveryLog, "claim", claim_and_cancel)
     make().run_once()
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     assert rows(database) == {key(booking): "superseded"}
 
 
@@ -383,7 +383,7 @@ def test_a_booking_rescheduled_after_the_claim_gets_no_old_reminder(
     with monkeypatch.context() as racing:
         racing.setattr(DeliveryLog, "claim", claim_and_reschedule)
         make().run_once()
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     assert rows(database) == {key(booking): "superseded"}
 
 
@@ -427,7 +427,7 @@ def test_a_temporary_failure_is_retried_by_a_later_run(
     assert rows(database) == {key(booking): "postponed"}
     mailbox.open()
     reminders.run_once()  # skipped until its lease expires
-    assert mailbox.letters() == []
+    assert mailbox.emails() == []
     expire_leases(database)
     reminders.run_once()
     assert rows(database) == {key(booking): "sent"}
@@ -470,7 +470,7 @@ def test_a_run_is_bounded_and_the_next_continues(
     counts = []
     for _ in range(2):
         make().run_once()
-        counts.append(len(mailbox.letters()))
+        counts.append(len(mailbox.emails()))
     assert counts == [2, 3]
 
 
@@ -484,7 +484,7 @@ def test_a_server_that_never_answers_is_abandoned_after_several_attempts(
     for _ in range(6):
         make().run_once()
         expire_leases(database)
-    assert len(mailbox.letters()) == reminding.MAX_UNKNOWN_OUTCOMES
+    assert len(mailbox.emails()) == reminding.MAX_UNKNOWN_OUTCOMES
     assert rows(database) == {key(booking): "failed"}
 
 
@@ -551,9 +551,9 @@ def test_the_notification_service_sends_reminders(
     confirmed(store)
     container = container_factory(NotificationService, config)
     container.start()
-    eventually(mailbox.letters)
+    eventually(mailbox.emails)
     container.stop()
-    assert mailbox.letters()[0]["Subject"] == "Recordatorio de su cita"
+    assert mailbox.emails()[0]["Subject"] == "Recordatorio de su cita"
 
 
 def test_disabled_reminders_are_not_started(config: dict[str, Any], container_factory: Any) -> None:

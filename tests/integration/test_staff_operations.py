@@ -210,7 +210,7 @@ def test_a_message_dead_lettered_by_the_broker_is_shown(staff: Staff, amqp_uri: 
     assert "It can't be read" in page
     assert about["bookingId"] in page
     (id_,) = ids(page)
-    assert "1 message was replayed." in staff.told(f"{DEAD_LETTERS}/replay", **of(id_))
+    assert "1 message was replayed." in staff.submit(f"{DEAD_LETTERS}/replay", **of(id_))
     assert depth(amqp_uri, REQUESTS.name) == 1
 
 
@@ -292,7 +292,7 @@ def test_malformed_headers_do_not_break_the_page(
     assert all(re.fullmatch("[A-Za-z_]+", each) for each in causes)
     (odd,) = set(ids(page)) - {valid}
     assert re.fullmatch("[0-9a-f]{12}", odd)
-    assert "1 message was replayed." in staff.told(f"{DEAD_LETTERS}/replay", **of(odd))
+    assert "1 message was replayed." in staff.submit(f"{DEAD_LETTERS}/replay", **of(odd))
 
 
 # --- replay
@@ -305,7 +305,7 @@ def test_a_dead_letter_is_replayed_as_a_new_message(
     kept, id_ = park(amqp_uri), park(amqp_uri, strict_json.dumps(about))
     staff.get(DEAD_LETTERS)
     with caplog.at_level(logging.INFO, "gateway.http.security_log"):
-        assert staff.told(f"{DEAD_LETTERS}/replay", **of(id_)) == "1 message was replayed."
+        assert staff.submit(f"{DEAD_LETTERS}/replay", **of(id_)) == "1 message was replayed."
     message = take(amqp_uri, REQUESTS.name)
     assert message is not None
     assert body_of(message) == about
@@ -329,7 +329,7 @@ def test_replaying_an_error_code_includes_messages_not_shown(
         park(amqp_uri)
     park(amqp_uri, work=EMAIL)
     staff.get(DEAD_LETTERS)
-    result = staff.told(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
+    result = staff.submit(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
     assert result == "6 messages were replayed."
     assert (depth(amqp_uri, REQUESTS.name), depth(amqp_uri, EMAIL.name)) == (5, 1)
     assert ids(staff.get(DEAD_LETTERS).text) == [kept]
@@ -338,7 +338,7 @@ def test_replaying_an_error_code_includes_messages_not_shown(
 def test_the_result_message_is_shown_once(staff: Staff, amqp_uri: str) -> None:
     id_ = park(amqp_uri)
     staff.get(DEAD_LETTERS)
-    assert staff.told(f"{DEAD_LETTERS}/replay", **of(id_))
+    assert staff.submit(f"{DEAD_LETTERS}/replay", **of(id_))
     assert said(staff.get(DEAD_LETTERS)) == ""
 
 
@@ -350,8 +350,8 @@ def test_acting_on_an_already_replayed_message_reports_it(
     staff.get(DEAD_LETTERS)
     another = sign_in()
     another.get(DEAD_LETTERS)
-    another.told(f"{DEAD_LETTERS}/replay", **of(id_))
-    result = staff.told(f"{DEAD_LETTERS}/{act}", **of(id_))
+    another.submit(f"{DEAD_LETTERS}/replay", **of(id_))
+    result = staff.submit(f"{DEAD_LETTERS}/{act}", **of(id_))
     assert result.startswith("Nothing was done: that message no longer exists.")
     assert depth(amqp_uri, REQUESTS.name) == 1
 
@@ -359,7 +359,7 @@ def test_acting_on_an_already_replayed_message_reports_it(
 def test_replaying_an_error_code_without_messages_reports_it(staff: Staff, amqp_uri: str) -> None:
     park(amqp_uri)
     staff.get(DEAD_LETTERS)
-    result = staff.told(f"{DEAD_LETTERS}/replay", error_code="poison_message")
+    result = staff.submit(f"{DEAD_LETTERS}/replay", error_code="poison_message")
     assert result.startswith("Nothing was replayed")
     assert depth(amqp_uri, REQUESTS.name) == 0
 
@@ -382,7 +382,7 @@ def test_a_replay_that_ran_out_of_time_reports_it(
         park(amqp_uri)
     staff.get(DEAD_LETTERS)
     monkeypatch.setattr("clinic.dead_letters.dead_letter_queues._RESERVE_SECONDS", 60)
-    result = staff.told(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
+    result = staff.submit(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
     assert result.startswith("1 message was replayed. There was no time for all messages")
 
 
@@ -405,7 +405,7 @@ def test_a_replayed_booking_is_decided(
     config["AVAILABILITY"]["failure_rate"] = 0
     fixed_worker = container_factory(BookingWorker, config)
     fixed_worker.start()
-    staff.told(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
+    staff.submit(f"{DEAD_LETTERS}/replay", error_code="check_unavailable")
     after = eventually(lambda: _decided(store, booking))
     fixed_worker.stop()
     assert (after.status, after.reason, after.attention) == ("rejected", "past", None)
@@ -426,7 +426,7 @@ def test_a_drop_is_confirmed_and_permanent(staff: Staff, amqp_uri: str) -> None:
     assert "Drop this message?" in asked
     assert ids(asked) == [id_]
     assert len(ids(staff.get(DEAD_LETTERS).text)) == 2
-    assert staff.told(f"{DEAD_LETTERS}/drop", **of(id_)) == "The message was dropped."
+    assert staff.submit(f"{DEAD_LETTERS}/drop", **of(id_)) == "The message was dropped."
     assert ids(staff.get(DEAD_LETTERS).text) == [kept]
     assert depth(amqp_uri, REQUESTS.name) == 0
 
@@ -441,10 +441,10 @@ def test_hostile_messages_can_be_viewed_replayed_and_dropped(staff: Staff, amqp_
     assert page.count('class="card dead-letter"') == taken + 1 > 40
     assert "the body has 2000000 bytes" in page
     for cause in ("unknown", "rejected"):
-        staff.told(f"{DEAD_LETTERS}/replay", error_code=cause)
+        staff.submit(f"{DEAD_LETTERS}/replay", error_code=cause)
     (too_large,) = set(re.findall(r"id=([0-9a-f]{12})", staff.get(DEAD_LETTERS).text))
-    assert "too large" in staff.told(f"{DEAD_LETTERS}/replay", **of(too_large))
-    assert staff.told(f"{DEAD_LETTERS}/drop", **of(too_large)) == "The message was dropped."
+    assert "too large" in staff.submit(f"{DEAD_LETTERS}/replay", **of(too_large))
+    assert staff.submit(f"{DEAD_LETTERS}/drop", **of(too_large)) == "The message was dropped."
     assert depth(amqp_uri, REQUESTS.name) == taken
 
 
@@ -455,7 +455,7 @@ def test_a_drop_affects_one_queue_only(staff: Staff, amqp_uri: str) -> None:
         put(amqp_uri, work.dead_letter, body, content_type="application/json")
     first, second = ids(staff.get(DEAD_LETTERS).text)
     assert first == second
-    staff.told(f"{DEAD_LETTERS}/drop", **of(first, WEBHOOK))
+    staff.submit(f"{DEAD_LETTERS}/drop", **of(first, WEBHOOK))
     assert (depth(amqp_uri, EMAIL.dead_letter), depth(amqp_uri, WEBHOOK.dead_letter)) == (1, 0)
 
 
@@ -517,7 +517,7 @@ def test_a_broker_freezing_during_a_replay_loses_no_message(
     assert eventually(lambda: ids(through_proxy.get(DEAD_LETTERS).text)) == [id_]
 
 
-def test_a_second_viewer_is_told_that_the_list_is_in_use(
+def test_a_second_viewer_learns_that_the_list_is_in_use(
     staff: Staff, amqp_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = park(amqp_uri)

@@ -390,7 +390,7 @@ def test_a_duplicate_event_is_sent_once(
     assert sent.get() == before + 1
     publish(event, event)
     eventually(lambda: depth(amqp_uri, WEBHOOK.name) == 0)
-    assert endpoint.told == [event.event_id]
+    assert endpoint.event_ids == [event.event_id]
     assert endpoint.calls[0].event == event.to_body()
 
 
@@ -441,8 +441,8 @@ def test_each_transition_is_sent_even_after_a_later_one(
     second = apply_transition(bookings, cancelled)
     for event in (second, first):
         send(amqp_uri, event)
-        eventually(lambda event=event: event.event_id in endpoint.told)
-    assert endpoint.told == [second.event_id, first.event_id]
+        eventually(lambda event=event: event.event_id in endpoint.event_ids)
+    assert endpoint.event_ids == [second.event_id, first.event_id]
 
 
 def test_a_server_error_is_retried_with_the_same_event_id(
@@ -457,7 +457,7 @@ def test_a_server_error_is_retried_with_the_same_event_id(
     event = rejected(bookings)
     send(amqp_uri, event)
     eventually(lambda: states(database) == {event.event_id: "sent"})
-    assert endpoint.told == [event.event_id] * 3
+    assert endpoint.event_ids == [event.event_id] * 3
     assert depth(amqp_uri, WEBHOOK.dead_letter) == 0
 
 
@@ -521,7 +521,7 @@ def test_a_hanging_endpoint_delays_no_email(
     publish(*events)
     eventually(lambda: len(endpoint.calls) == 5)
     eventually(lambda: list(states(database, "email").values()) == ["sent"] * 20)
-    assert len(mailbox.letters()) == 20
+    assert len(mailbox.emails()) == 20
     assert set(states(database).values()) == {"sending"}
     endpoint.go_on()
     eventually(lambda: list(states(database).values()) == ["sent"] * 20)
@@ -575,7 +575,7 @@ def test_disabling_the_webhook_unbinds_its_queue_and_keeps_its_messages(
     publish(rejected(bookings))
     assert depth(amqp_uri, WEBHOOK.name) == 1
     start(WebhookService, endpoint.url)
-    eventually(lambda: endpoint.told == [event.event_id])
+    eventually(lambda: endpoint.event_ids == [event.event_id])
 
 
 def test_unbinding_waits_for_an_unavailable_broker(
@@ -656,4 +656,4 @@ def test_events_lost_before_the_queue_are_still_sent(
     eventually(lambda: Watermark(database, "webhook").read())
     event = rejected(bookings)  # its event never reaches the broker
     eventually(lambda: states(database) == {event.event_id: "sent"})
-    assert endpoint.told == [event.event_id]
+    assert endpoint.event_ids == [event.event_id]

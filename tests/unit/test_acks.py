@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from clinic.messaging.wire.ack_batcher import AckBatcher, last_of_all_finished
 
 
-class Told:
+class Tagged:
     """A message that notes how it is acknowledged."""
 
     def __init__(self, delivery_tag: int, frames: list[tuple[int, bool]]) -> None:
@@ -33,7 +33,7 @@ class Consumer:
 
     def __init__(self) -> None:
         self.frames: list[tuple[int, bool]] = []
-        self.messages = {tag: Told(tag, self.frames) for tag in range(1, 10)}
+        self.messages = {tag: Tagged(tag, self.frames) for tag in range(1, 10)}
         self.acks = AckBatcher(eventlet.spawn_n)
         for message in self.messages.values():
             self.acks.track(message)

@@ -69,7 +69,7 @@ def test_slots_fill_the_opening_hours() -> None:
     assert wall_clock(starts) == ["08:00", "08:30", "09:00", "09:30"]
 
 
-def test_slots_are_told_in_utc() -> None:
+def test_slots_are_in_utc() -> None:
     assert make_calendar("08:00-08:30").slot_starts(MONDAY) == [
         datetime(2026, 11, 2, 7, tzinfo=UTC)
     ]

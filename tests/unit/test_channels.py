@@ -17,14 +17,13 @@ from clinic.errors import ChannelUnavailable, RecipientRejected
 from notification_service.channels import smtp_connection
 from notification_service.channels.email_channel import LogChannel, SmtpChannel
 from notification_service.channels.smtp_connection import Tls
-from notification_service.email import invitation
 from notification_service.email.address import mask
 from notification_service.email.content import EmailContent
 from notification_service.email.invitation import Invitation
 from notification_service.email.outgoing_email import OutgoingEmail
 from tests.bookings import requested
 
-LETTER = EmailContent(
+CONTENT = EmailContent(
     "Su cita está confirmada", "Hola, Juan Pérez:\n\nConfirmada.\n", "<p>Hola</p>"
 )
 CONFIRMED = BookingStateChanged.of(steps.confirm(requested(), seat=0, at=now(), by="worker"))
@@ -87,7 +86,7 @@ def envelope(**fields: Any) -> OutgoingEmail:
         "recipient": "juan@example.com",
         "message_key": "6f1c1f0e.2",
         "language": "es",
-        "content": LETTER,
+        "content": CONTENT,
     }
     return OutgoingEmail(**(given | fields))
 
@@ -112,7 +111,7 @@ def test_a_mail_tells_its_language(server: type[MailServer]) -> None:
     "farewell",
     [smtplib.SMTPResponseException(421, b"bye"), smtplib.SMTPServerDisconnected("gone")],
 )
-def test_a_letter_that_was_taken_is_sent_however_the_farewell_goes(
+def test_an_email_that_was_taken_is_sent_however_the_farewell_goes(
     server: type[MailServer], farewell: Exception
 ) -> None:
     server.farewell = farewell
@@ -129,8 +128,8 @@ def test_a_mail_has_plain_text_first_and_html_second(server: type[MailServer]) -
     message = sent(server)
     assert message.get_content_type() == "multipart/alternative"
     plain, rich = message.iter_parts()
-    assert (plain.get_content_type(), plain.get_content()) == ("text/plain", LETTER.text)
-    assert (rich.get_content_type(), rich.get_content().strip()) == ("text/html", LETTER.html)
+    assert (plain.get_content_type(), plain.get_content()) == ("text/plain", CONTENT.text)
+    assert (rich.get_content_type(), rich.get_content().strip()) == ("text/html", CONTENT.html)
 
 
 def parts(message: EmailMessage) -> list[str]:
@@ -164,19 +163,17 @@ def test_an_invitation_travels_in_seven_bits_and_with_its_own_line_ends(
     assert max(map(len, wire.split(b"\r\n"))) <= 78
 
 
-def test_a_fault_in_the_file_costs_no_letter(
+def test_a_fault_in_the_file_costs_no_email(
     server: type[MailServer], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(invitation, "calendar_file", lambda *_args, **_kwargs: 1 / 0)
+    monkeypatch.setattr(Invitation, "file", lambda _self: 1 / 0)
     assert parts(sent(server, invitation=INVITATION)) == parts(sent(server))
     assert "e-mail without its calendar file" in caplog.text
 
 
 def test_a_simulated_mail_writes_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        invitation, "calendar_file", lambda *_args, **_kwargs: pytest.fail("written")
-    )
-    LogChannel().send(OutgoingEmail("ana@example.com", "id.2", "es", LETTER, INVITATION))
+    monkeypatch.setattr(Invitation, "file", lambda _self: pytest.fail("written"))
+    LogChannel().send(OutgoingEmail("ana@example.com", "id.2", "es", CONTENT, INVITATION))
 
 
 def test_a_mail_with_an_invitation_tells_its_language_for_all_of_it(
@@ -197,7 +194,7 @@ def test_copies_are_the_same_but_for_their_date(
     assert one.as_bytes() == other.as_bytes()
 
 
-def test_letters_of_two_steps_share_no_boundary(server: type[MailServer]) -> None:
+def test_emails_of_two_steps_share_no_boundary(server: type[MailServer]) -> None:
     boundaries = [sent(server, message_key=each).get_boundary() for each in ("id.2", "id.3")]
     assert len(set(boundaries)) == 2
     assert None not in boundaries

@@ -115,7 +115,7 @@ def test_mail_goes_to_the_log_by_default() -> None:
     assert mail().zone == ZoneInfo("UTC")
 
 
-def test_letters_have_no_link_and_remind_a_day_before_by_default() -> None:
+def test_emails_have_no_link_and_remind_a_day_before_by_default() -> None:
     assert (mail().public_url, mail().link_secrets) == ("", ())
     assert mail().remind_before == timedelta(days=1)
     assert mail().sender == "citas@clinica.example"
@@ -279,7 +279,7 @@ def test_secrets_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a secret of" not in repr(mail()) + repr(web())
 
 
-def test_one_zone_serves_calendar_and_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_zone_serves_calendar_and_emails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLINIC_TIMEZONE", "America/New_York")
     assert bookings().calendar.zone == mail().zone == ZoneInfo("America/New_York")
 
@@ -367,7 +367,7 @@ def test_an_address_must_be_a_text(key: str, value: Any) -> None:
         ("ttl_seconds", "10s"),
     ],
 )
-def test_a_wrong_retry_is_told_with_its_key(part: str, key: str, value: Any) -> None:
+def test_a_wrong_retry_is_reported_with_its_key(part: str, key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"{part}.*{key}"):
         settings(changed(part, key, to=value))
 
@@ -386,7 +386,7 @@ def test_a_wrong_retry_is_told_with_its_key(part: str, key: str, value: Any) -> 
         ("WEBHOOK", "x"),
     ],
 )
-def test_a_wrong_shared_setting_is_told_with_its_key(key: str, value: Any) -> None:
+def test_a_wrong_shared_setting_is_reported_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=key):
         settings(changed(key, to=value))
 
@@ -428,7 +428,7 @@ def test_a_wrong_shared_setting_is_told_with_its_key(key: str, value: Any) -> No
         ("horizon_days", 3651),
     ],
 )
-def test_a_wrong_calendar_is_told_with_its_key(key: str, value: Any) -> None:
+def test_a_wrong_calendar_is_reported_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"CALENDAR.*{key}"):
         bookings(changed("CALENDAR", key, to=value))
 
@@ -451,7 +451,7 @@ def test_a_wrong_calendar_is_told_with_its_key(key: str, value: Any) -> None:
         ("failure_rate", float("nan")),
     ],
 )
-def test_a_wrong_check_is_told_with_its_key(key: str, value: Any) -> None:
+def test_a_wrong_check_is_reported_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"AVAILABILITY.*{key}"):
         bookings(changed("AVAILABILITY", key, to=value))
 
@@ -459,7 +459,7 @@ def test_a_wrong_check_is_told_with_its_key(key: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("port", 0), ("port", 70_000), ("sender", "nobody"), ("starttls", "perhaps")]
 )
-def test_a_wrong_mail_setting_is_told_with_its_key(key: str, value: Any) -> None:
+def test_a_wrong_mail_setting_is_reported_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"SMTP.*{key}"):
         mail(changed("SMTP", key, to=value))
 
@@ -482,16 +482,16 @@ def test_a_wrong_mail_setting_is_told_with_its_key(key: str, value: Any) -> None
         ["https://example.org/"],
     ],
 )
-def test_a_wrong_url_of_a_webhook_is_told_and_not_quoted(url: Any) -> None:
+def test_a_wrong_url_of_a_webhook_is_reported_and_not_quoted(url: Any) -> None:
     config = changed("WEBHOOK", "url", to=url)
     config["WEBHOOK"]["secret"] = SECRET
-    with pytest.raises(ConfigError, match=r"WEBHOOK.*url") as told:
+    with pytest.raises(ConfigError, match=r"WEBHOOK.*url") as raised:
         mail(config)
-    assert "example" not in str(told.value).replace("https://example.org/path", "")
+    assert "example" not in str(raised.value).replace("https://example.org/path", "")
 
 
 @pytest.mark.parametrize("secret", ["", " ", ",", None, "too short", f"{SECRET},short"])
-def test_a_webhook_without_a_secret_is_told(secret: Any) -> None:
+def test_a_webhook_without_a_secret_is_reported(secret: Any) -> None:
     config = changed("WEBHOOK", "url", to=RECEIVER)
     config["WEBHOOK"]["secret"] = secret
     with pytest.raises(ConfigError, match=r"WEBHOOK.*secret"):
@@ -519,7 +519,7 @@ def test_a_secret_alone_turns_no_webhook_on(monkeypatch: pytest.MonkeyPatch) -> 
         ("TRUSTED_PROXIES", -1),
     ],
 )
-def test_a_wrong_gateway_setting_is_told_with_its_key(key: str, value: Any) -> None:
+def test_a_wrong_gateway_setting_is_reported_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=key):
         web(changed(key, to=value))
 
@@ -553,7 +553,7 @@ def test_a_wrong_gateway_setting_is_told_with_its_key(key: str, value: Any) -> N
         ("REMINDER_HOURS", "a day"),
     ],
 )
-def test_a_wrong_setting_of_letters_is_told_with_its_key(key: str, value: Any) -> None:
+def test_a_wrong_setting_of_emails_is_reported_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=key) as caught:
         mail(changed(key, to=value))
     assert "short" not in str(caught.value)
@@ -566,7 +566,7 @@ def test_the_gateway_wants_long_secrets_too() -> None:
 
 @pytest.mark.parametrize("part", ["CALENDAR", "AVAILABILITY"])
 @pytest.mark.parametrize("value", [None, [], 7, "text"], ids=repr)
-def test_a_part_of_another_kind_is_told_with_its_key(part: str, value: Any) -> None:
+def test_a_part_of_another_kind_is_reported_with_its_key(part: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=part):
         bookings(changed(part, to=value))
 
@@ -577,14 +577,14 @@ def test_a_file_without_keys_is_a_fault_of_the_configuration(config: Any) -> Non
         settings(config)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     config = changed("CALENDAR", "slot_minutes", to=0)
     config["AVAILABILITY"]["failure_rate"] = 2
     with pytest.raises(ConfigError, match=r"slot_minutes.*failure_rate"):
         bookings(config)
 
 
-def test_a_missing_file_is_told() -> None:
+def test_a_missing_file_is_reported() -> None:
     with pytest.raises(ConfigError, match="no-such-file"):
         load("no-such-file.yaml")
 

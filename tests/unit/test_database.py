@@ -158,7 +158,7 @@ def test_completing_twice_changes_nothing(uri: str) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_database_that_is_away_is_told_as_such(error: Exception) -> None:
+def test_a_unreachable_database_is_reported_as_such(error: Exception) -> None:
     with pytest.raises(DatabaseUnavailable) as caught, database_errors():
         raise error
     assert str(caught.value) == type(error).__name__
@@ -177,7 +177,7 @@ def test_a_refusal_that_is_no_fault_of_the_message_is_the_database_being_unavail
     [OperationFailure("bad query", 2), ValueError("x")],
     ids=lambda each: type(each).__name__,
 )
-def test_a_mistake_of_ours_is_told_as_it_is(error: Exception) -> None:
+def test_a_programming_error_is_raised_unchanged(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, database_errors():
         raise error
     assert caught.value is error

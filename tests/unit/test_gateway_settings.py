@@ -124,7 +124,7 @@ def test_a_number_of_proxies_that_is_none_is_refused(count: Any) -> None:
         read(TRUSTED_PROXIES=count)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as refusal:
         read(STAFF_API_KEY="ñ", RATE_LIMIT="many", TRUSTED_PROXIES="one")
     for key in ("STAFF_API_KEY", "RATE_LIMIT", "TRUSTED_PROXIES"):

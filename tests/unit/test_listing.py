@@ -219,7 +219,7 @@ def test_an_operator_in_a_cursor_stays_a_text() -> None:
     assert listing.after.booking_id == '{"$gt": ""}'
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     assert set(errors(limit="0", status="x", after="x", page="1")) == {
         "limit",
         "status",

@@ -43,8 +43,8 @@ def test_each_known_field_is_appended(field: str) -> None:
 
 
 def test_fields_come_in_a_fixed_order() -> None:
-    told = line(count=3, code="past", event_id="b:2", booking_id="b")
-    assert told == "INFO test: booking decided booking_id=b event_id=b:2 code=past count=3"
+    text = line(count=3, code="past", event_id="b:2", booking_id="b")
+    assert text == "INFO test: booking decided booking_id=b event_id=b:2 code=past count=3"
 
 
 def test_unknown_fields_are_left_out() -> None:

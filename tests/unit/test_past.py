@@ -60,7 +60,7 @@ def test_they_take_turns_and_another_begins_each_time(pasts: list[Past]) -> None
     assert pasts[0].called[:6] == ["few", "many", "many", "few", "few", "many"]
 
 
-def test_each_is_told_what_its_own_database_used(pasts: list[Past]) -> None:
+def test_each_sees_what_its_own_database_used(pasts: list[Past]) -> None:
     few, many = in_turn(pasts)
     assert (few.times, many.times) == (_ROUNDS, _ROUNDS)
     assert few.database_cpu_ms == pytest.approx(1)
@@ -83,9 +83,13 @@ def test_where_one_gateway_refuses_a_page_all_databases_are_asked(pasts: list[Pa
     assert many.database_cpu_ms == pytest.approx(3)
 
 
-def test_the_cpu_of_a_process_is_told_exactly() -> None:
-    before, told, after = time.process_time(), exact_cpu_seconds(os.getpid()), time.process_time()
-    assert before <= told <= after
+def test_the_cpu_of_a_process_is_exact() -> None:
+    before, measured, after = (
+        time.process_time(),
+        exact_cpu_seconds(os.getpid()),
+        time.process_time(),
+    )
+    assert before <= measured <= after
 
 
 def test_a_process_that_is_gone_has_no_cpu() -> None:

@@ -36,7 +36,7 @@ def test_work_is_done_again_and_again_until_it_is_stopped(run: Callable[..., Per
     assert len(done) == count
 
 
-def test_an_outage_is_told_once_and_ends_nothing(
+def test_an_outage_is_logged_once_and_ends_nothing(
     run: Callable[..., PeriodicTask], caplog: pytest.LogCaptureFixture
 ) -> None:
     tries: list[int] = []

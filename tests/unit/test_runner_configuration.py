@@ -1,4 +1,4 @@
-"""A setting that no service could start with is told before anything is started."""
+"""A setting that no service could start with is reported before anything is started."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ CPUS = sorted(os.sched_getaffinity(0))
 several = pytest.mark.skipif(len(CPUS) < 2, reason="there is one CPU")
 
 
-def told(server: Server, tmp_path) -> list[str]:
+def affinities(server: Server, tmp_path) -> list[str]:
     log = tmp_path / "log"
     assert start(server, log)._process.wait(30) == 0
     return log.read_text().splitlines()
@@ -39,7 +39,7 @@ def server(tmp_path) -> Server:
 @several
 @pytest.mark.parametrize("place", [0, 1, -1, len(CPUS)])
 def test_a_pinned_server_has_one_cpu_for_all_its_threads(server, tmp_path, place):
-    assert told(pinned(server, place), tmp_path) == [str([CPUS[place % len(CPUS)]])] * 2
+    assert affinities(pinned(server, place), tmp_path) == [str([CPUS[place % len(CPUS)]])] * 2
 
 
 @several
@@ -48,9 +48,13 @@ def test_database_and_gateway_have_each_their_own():
 
 
 def test_a_pinned_server_is_the_same_in_all_else(server):
-    told = pinned(server, 0)
-    assert told.command[-3:] == server.command
-    assert (told.name, told.environment, told.directory) == ("test", {"ITS": "1"}, server.directory)
+    started = pinned(server, 0)
+    assert started.command[-3:] == server.command
+    assert (started.name, started.environment, started.directory) == (
+        "test",
+        {"ITS": "1"},
+        server.directory,
+    )
 
 
 def test_with_one_cpu_nothing_is_pinned(server, monkeypatch):

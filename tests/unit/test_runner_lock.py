@@ -10,7 +10,7 @@ from runner.lock import lock
 from runner.startup_error import StartupError
 
 
-def test_a_directory_in_use_is_refused_and_the_user_is_told_by_whom(tmp_path):
+def test_a_directory_in_use_is_refused_and_the_user_learns_by_whom(tmp_path):
     with lock(tmp_path), pytest.raises(StartupError, match=f"started as process {os.getpid()}$"):
         lock(tmp_path)
 

@@ -91,7 +91,7 @@ def test_a_socket_has_a_short_path_however_deep_the_directory(tmp_path):
     Path(socket).parent.rmdir()
 
 
-def test_the_services_are_told_where_broker_and_database_are():
+def test_the_services_know_where_broker_and_database_are():
     gateway, *others = services("127.0.0.1", 8080, "amqp://broker", "mongodb://database")
 
     assert gateway.command[gateway.command.index("--port") + 1] == "8080"

@@ -208,7 +208,7 @@ def test_the_body_must_be_an_object(payload: Any) -> None:
     assert errors(payload) == {"_schema": ["must be a JSON object"]}
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     assert set(errors({"patientName": " ", "x": 1})) == {"patientName", "patientEmail", "date", "x"}
 
 

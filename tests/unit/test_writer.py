@@ -46,7 +46,7 @@ def booked(**fields: Any) -> Booking:
     return requested(**{"date": SLOT, "at": NOON} | fields)
 
 
-def told(writer: EmailComposer, booking: Booking, *taken: Any) -> list[OutgoingEmail]:
+def composed(writer: EmailComposer, booking: Booking, *taken: Any) -> list[OutgoingEmail]:
     """Take these steps, and write of each once all are taken."""
     events = []
     for step in taken:
@@ -65,10 +65,10 @@ def event_in(envelope: OutgoingEmail) -> Any:
 
 def test_a_calendar_follows_the_booking_all_its_life() -> None:
     booking = booked()
-    letters = told(PLAIN, booking, CONFIRM, MOVE, CANCEL)
-    methods = [each.invitation.method for each in letters if each.invitation]
+    emails = composed(PLAIN, booking, CONFIRM, MOVE, CANCEL)
+    methods = [each.invitation.method for each in emails if each.invitation]
     assert methods == ["REQUEST", "REQUEST", "CANCEL"]
-    events = [event_in(each) for each in letters]
+    events = [event_in(each) for each in emails]
     assert {each.uid.value for each in events} == {f"{booking.id}@clinica.example"}
     assert [each.sequence.value for each in events] == ["0", "1", "2"]
     assert {each.dtstamp.value for each in events} == {NOON}  # so that copies are the same
@@ -77,42 +77,42 @@ def test_a_calendar_follows_the_booking_all_its_life() -> None:
 
 
 def test_a_calendar_file_knows_the_clinic_and_the_patient_by_address_only() -> None:
-    (letter,) = told(PLAIN, booked(patient_name="Ana García"), CONFIRM)
-    found = event_in(letter)
+    (email,) = composed(PLAIN, booked(patient_name="Ana García"), CONFIRM)
+    found = event_in(email)
     assert found.organizer.value == "mailto:citas@clinica.example"
     assert found.attendee.value == "mailto:ana@example.com"
     assert found.summary.value == "Cita"
-    assert letter.invitation is not None
-    assert "García" not in letter.invitation.file().decode()
+    assert email.invitation is not None
+    assert "García" not in email.invitation.file().decode()
 
 
-def test_the_file_speaks_the_language_of_the_letter() -> None:
-    (letter,) = told(PLAIN, booked(language="en"), CONFIRM)
-    assert event_in(letter).summary.value == "Appointment"
+def test_the_file_speaks_the_language_of_the_email() -> None:
+    (email,) = composed(PLAIN, booked(language="en"), CONFIRM)
+    assert event_in(email).summary.value == "Appointment"
 
 
-def test_the_attendee_is_who_the_letter_goes_to() -> None:
-    (letter,) = told(PLAIN, booked(patient_email="ana@münchen.de"), CONFIRM)
-    assert event_in(letter).attendee.value == "mailto:ana@xn--mnchen-3ya.de"
+def test_the_attendee_is_who_the_email_goes_to() -> None:
+    (email,) = composed(PLAIN, booked(patient_email="ana@münchen.de"), CONFIRM)
+    assert event_in(email).attendee.value == "mailto:ana@xn--mnchen-3ya.de"
 
 
 @pytest.mark.parametrize(
     "step", [CANCEL, partial(steps.reject, reason="slot_full", at=NOON, by="worker")]
 )
 def test_what_was_never_confirmed_is_in_no_calendar(step: Any) -> None:
-    (letter,) = told(PLAIN, booked(), step)
-    assert letter.invitation is None
+    (email,) = composed(PLAIN, booked(), step)
+    assert email.invitation is None
 
 
-def test_copies_of_a_letter_are_the_same() -> None:
+def test_copies_of_an_email_are_the_same() -> None:
     booking = booked()
-    assert told(LINKED, booking, CONFIRM) == told(LINKED, booking, CONFIRM)
+    assert composed(LINKED, booking, CONFIRM) == composed(LINKED, booking, CONFIRM)
 
 
 def test_confirmation_move_and_reminder_have_a_link_that_opens_the_booking() -> None:
     booking = booked()
-    letters = [*told(LINKED, booking, CONFIRM, MOVE), LINKED.compose_reminder(booking)]
-    for each in letters:
+    emails = [*composed(LINKED, booking, CONFIRM, MOVE), LINKED.compose_reminder(booking)]
+    for each in emails:
         (line,) = (line for line in each.content.text.splitlines() if line.startswith("https://"))
         address, _, code = line.partition("#")
         assert address == f"https://citas.clinica.example/cita/{booking.id}"
@@ -122,40 +122,40 @@ def test_confirmation_move_and_reminder_have_a_link_that_opens_the_booking() -> 
 def test_what_is_over_has_no_link() -> None:
     reject = partial(steps.reject, reason="past", at=NOON, by="worker")
     for taken in ([reject], [CANCEL]):
-        (letter,) = told(LINKED, booked(), *taken)
-        assert "https://" not in letter.content.text
+        (email,) = composed(LINKED, booked(), *taken)
+        assert "https://" not in email.content.text
 
 
-def test_the_secret_is_in_no_letter_and_no_repr() -> None:
-    letters = [*told(LINKED, booked(), CONFIRM), LINKED.compose_reminder(booked())]
-    assert SECRET not in repr(letters) + repr(LINKED)
+def test_the_secret_is_in_no_email_and_no_repr() -> None:
+    emails = [*composed(LINKED, booked(), CONFIRM), LINKED.compose_reminder(booked())]
+    assert SECRET not in repr(emails) + repr(LINKED)
 
 
 def rejected(reason: str) -> tuple[Free, OutgoingEmail]:
     free = Free()
     writer: Any = replace(PLAIN, free_slots=free)
     reject = partial(steps.reject, reason=reason, at=NOON, by="worker")
-    (letter,) = told(writer, booked(), reject)
-    return free, letter
+    (email,) = composed(writer, booked(), reject)
+    return free, email
 
 
 @pytest.mark.parametrize("reason", ["slot_full", "closed", "not_a_slot_start", "past"])
 def test_a_rejection_names_free_times_near_the_one_that_was_asked_for(reason: str) -> None:
-    free, letter = rejected(reason)
+    free, email = rejected(reason)
     assert free.asked == [SLOT]
-    assert "- lunes, 14 de diciembre de 2026, 11:00 (Europe/Madrid)" in letter.content.text
+    assert "- lunes, 14 de diciembre de 2026, 11:00 (Europe/Madrid)" in email.content.text
 
 
 def test_nothing_is_free_near_a_date_that_is_too_far_away() -> None:
-    free, letter = rejected("too_far")
+    free, email = rejected("too_far")
     assert free.asked == []
-    assert "libres" not in letter.content.text
+    assert "libres" not in email.content.text
 
 
-def test_nobody_else_is_told_of_free_times() -> None:
+def test_nobody_else_is_offered_free_times() -> None:
     free = Free()
     writer: Any = replace(PLAIN, free_slots=free)
-    told(writer, booked(), CONFIRM, MOVE, CANCEL)
+    composed(writer, booked(), CONFIRM, MOVE, CANCEL)
     assert free.asked == []
 
 

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 
-def letters_in(directory: Path) -> list[EmailMessage]:
+def emails_in(directory: Path) -> list[EmailMessage]:
     """Everything taken so far, in order; `X-Recipient` tells who it was handed over for, and
     `X-Taken-At` when."""
     files = sorted(directory.glob("*.eml"), key=lambda file: int(file.stem))

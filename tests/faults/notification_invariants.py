@@ -1,4 +1,4 @@
-"""What must be true of all that was told: letters, reminders and webhooks, and the delivery log."""
+"""What must be true of e-mails, reminders, webhooks and the delivery log."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ _SUBJECTS = {
 _SENT, _FAILED, _SUPERSEDED = "sent", "failed", "superseded"
 
 
-def of_tidings(state: State, history: History, allowed: Allowed) -> Found:
-    for rule in (_delivery_log_complete, _reminded, _receiver_told, _letters_true):
+def of_notifications(state: State, history: History, allowed: Allowed) -> Found:
+    for rule in (_delivery_log_complete, _reminded, _webhooks_true, _emails_true):
         yield from rule(state)
-    yield from _letters_once(state, allowed)
+    yield from _emails_once(state, allowed)
     yield from _no_late_reminder(state, history, allowed)
 
 
 def _delivery_log_complete(state: State) -> Found:
     channels = ["email"] if state.webhooks is None else ["email", "webhook"]
     steps = {f"{key}:{channel}" for key in _steps(state) for channel in channels}
-    latest, refused = _latest_letters(state), _refused(state)
+    latest, refused = _latest_emails(state), _refused(state)
     for key in steps:
         booking_id, version, channel = key.split(":")
-        told = state.delivery_log.get(key, {}).get("state", "not at all")
+        outcome = state.delivery_log.get(key, {}).get("state", "missing")
         expected = {_FAILED} if channel == "email" and booking_id in refused else {_SENT}
         # An e-mail that a later one has overtaken is left out; a webhook never is.
         if channel == "email" and latest.get(booking_id, 0) > int(version):
             expected |= {_SUPERSEDED}
-        if told not in expected:
-            yield "I6", f"the patient was told of {key}: {told}"
+        if outcome not in expected:
+            yield "I6", f"the notification {key} is {outcome}"
     for key in state.delivery_log.keys() - steps:
         if not key.endswith(f":{_REMINDER}"):
-            yield "I6", f"{key} was told and never was"
+            yield "I6", f"the notification {key} is about no transition"
 
 
-def _latest_letters(state: State) -> dict[str, int]:
+def _latest_emails(state: State) -> dict[str, int]:
     """The latest version of each booking that its patient has been written about."""
     latest: dict[str, int] = {}
     for key, row in state.delivery_log.items():
@@ -77,9 +77,9 @@ def _reminded(state: State) -> Found:
     for each in state.bookings:
         key = f"{each['_id']}:{each['version']}:{_REMINDER}"
         expected = {_FAILED} if each["_id"] in refused else {_SENT}
-        told = state.delivery_log.get(key, {}).get("state", "not at all")
-        if _is_near(state, each) and told not in expected:
-            yield "I18", f"{key}: {told}"
+        outcome = state.delivery_log.get(key, {}).get("state", "missing")
+        if _is_near(state, each) and outcome not in expected:
+            yield "I18", f"{key}: {outcome}"
 
 
 def _is_near(state: State, booking: Mapping[str, Any]) -> bool:
@@ -88,22 +88,22 @@ def _is_near(state: State, booking: Mapping[str, Any]) -> bool:
     return until is not None and is_confirmed and bool(booking["date"] <= until)
 
 
-def _receiver_told(state: State) -> Found:
-    """The receiver has taken every step, and hears nothing that is not ours or not true."""
+def _webhooks_true(state: State) -> Found:
+    """The endpoint has accepted every transition, and received nothing forged or untrue."""
     steps = _steps(state)
-    told = Counter(call.headers["X-Clinic-Event-Id"] for call in state.webhooks or ())
+    sent = Counter(call.headers["X-Clinic-Event-Id"] for call in state.webhooks or ())
     taken = {c.headers["X-Clinic-Event-Id"] for c in state.webhooks or () if c.status == 200}
     for call in state.webhooks or ():
         key = call.headers["X-Clinic-Event-Id"]
         if not _is_signed(call):
-            yield "I19", f"the receiver can't believe what it was told of {key}"
+            yield "I19", f"the receiver can't verify what it was sent of {key}"
         if key not in steps or call.event["status"] != steps[key]["to"]:
-            yield "I19", f"the receiver was told of {key}, which is not true"
+            yield "I19", f"the receiver was sent {key}, which is not true"
     for key in steps.keys() if state.webhooks is not None else ():
         if key not in taken:
             yield "I19", f"the receiver has not taken {key}"
-        elif told[key] > (tries := state.delivery_log.get(f"{key}:webhook", {}).get("tries", 0)):
-            yield "I19", f"the receiver was told {told[key]} times of {key}, in {tries} tries"
+        elif sent[key] > (tries := state.delivery_log.get(f"{key}:webhook", {}).get("tries", 0)):
+            yield "I19", f"the receiver was sent {key} {sent[key]} times, in {tries} tries"
 
 
 def _is_signed(call: WebhookCall) -> bool:
@@ -111,49 +111,49 @@ def _is_signed(call: WebhookCall) -> bool:
     return call.headers["X-Clinic-Signature"] == sign(call.raw, timestamp, [WEBHOOK_SECRET])
 
 
-def _letters_once(state: State, allowed: Allowed) -> Found:
-    copies = Counter(_key(letter) for letter in state.letters)
+def _emails_once(state: State, allowed: Allowed) -> Found:
+    copies = Counter(_key(email) for email in state.emails)
     for key, row in state.delivery_log.items():
         count = 0 if key.endswith(":webhook") else copies.pop(key, 0)
         if row["state"] == _SENT and count == 0 and not key.endswith(":webhook"):
-            yield "I7", f"{key} is noted as sent and no letter came"
+            yield "I7", f"{key} is noted as sent and no e-mail came"
         # Even then only as often as nobody could say whether it had gone out.
         if count > 1 + (row.get("ambiguous", 0) if allowed.second_copies else 0):
-            yield "I7", f"{count} letters for {key}"
+            yield "I7", f"{count} e-mails for {key}"
     for key in copies:
-        yield "I7", f"a letter without a record, {key}"
+        yield "I7", f"an e-mail without a record, {key}"
 
 
-def _letters_true(state: State) -> Found:
+def _emails_true(state: State) -> Found:
     bookings = {each["_id"]: each for each in state.bookings}
-    for letter in state.letters:
-        booking_id, version, channel = _key(letter).split(":")
+    for email in state.emails:
+        booking_id, version, channel = _key(email).split(":")
         booking = bookings.get(booking_id)
         if booking is None or int(version) > booking["version"]:
-            yield "I8", f"a letter about nothing, {booking_id}:{version}"
+            yield "I8", f"an e-mail about nothing, {booking_id}:{version}"
             continue
         step = booking["history"][int(version) - 1]
-        told = _REMINDER if channel == _REMINDER else _MOVED if "date" in step else step["to"]
-        if not str(letter["Subject"]).startswith(_SUBJECTS[told]):
-            yield "I8", f"{booking_id} is {told} and the letter says otherwise"
-        if letter["X-Recipient"] != booking["patientEmail"]:
-            yield "I8", f"the letter about {booking_id} went to somebody else"
+        kind = _REMINDER if channel == _REMINDER else _MOVED if "date" in step else step["to"]
+        if not str(email["Subject"]).startswith(_SUBJECTS[kind]):
+            yield "I8", f"{booking_id} is {kind} and the e-mail says otherwise"
+        if email["X-Recipient"] != booking["patientEmail"]:
+            yield "I8", f"the e-mail about {booking_id} went to somebody else"
 
 
 def _no_late_reminder(state: State, history: History, allowed: Allowed) -> Found:
-    """Who was told that it is changed is not reminded of what it was, but for what was on its way:
-    a reminder is sent right after a look at its booking."""
+    """No reminder of an old date follows the notification of a change, but for one in flight:
+    a reminder is sent right after its booking was read."""
     changed = history.changed_at()
-    for letter in filter(is_reminder, state.letters):
-        booking_id, version, _ = _key(letter).split(":")
-        told = [at for later, at in changed.get(booking_id, ()) if later > int(version)]
-        late_seconds = float(letter["X-Taken-At"]) - min(told, default=math.inf)
+    for email in filter(is_reminder, state.emails):
+        booking_id, version, _ = _key(email).split(":")
+        notified = [at for later, at in changed.get(booking_id, ()) if later > int(version)]
+        late_seconds = float(email["X-Taken-At"]) - min(notified, default=math.inf)
         if late_seconds > allowed.late_seconds:
             yield "I18", f"a reminder of {booking_id}:{version} came {late_seconds:.0f} s too late"
 
 
 def _steps(state: State) -> dict[str, dict[str, Any]]:
-    """All that somebody has to be told of, by event id."""
+    """The transitions that have to be notified, by event id."""
     return {
         f"{each['_id']}:{version}": step
         for each in state.bookings
@@ -167,18 +167,18 @@ def _refused(state: State) -> set[str]:
     return {each["_id"] for each in state.bookings if each["patientEmail"].startswith(REFUSED)}
 
 
-def repeated_letters(state: State) -> int:
-    """Count the letters that somebody got more than once."""
-    copies = Counter(_key(letter) for letter in state.letters)
+def repeated_emails(state: State) -> int:
+    """Count the e-mails that somebody got more than once."""
+    copies = Counter(_key(email) for email in state.emails)
     return sum(count - 1 for count in copies.values())
 
 
-def is_reminder(letter: Any) -> bool:
-    return _key(letter).endswith(f":{_REMINDER}")
+def is_reminder(email: Any) -> bool:
+    return _key(email).endswith(f":{_REMINDER}")
 
 
-def _key(letter: Any) -> str:
-    """Return the key of the delivery log's row that a letter belongs to."""
-    reference = str(letter["Message-ID"]).strip("<>").partition("@")[0]
+def _key(email: Any) -> str:
+    """Return the key of the delivery log's row that an e-mail belongs to."""
+    reference = str(email["Message-ID"]).strip("<>").partition("@")[0]
     parts = reference.split(".")
     return ":".join(parts if len(parts) > 2 else [*parts, "email"])

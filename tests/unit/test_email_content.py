@@ -48,7 +48,7 @@ def make_booking(language: str = "es", name: str = "Juan Pérez", date: datetime
     )
 
 
-def letter(status: Status, booking: Booking | None = None, reason: str = "past") -> EmailContent:
+def email(status: Status, booking: Booking | None = None, reason: str = "past") -> EmailContent:
     booking = booking or make_booking()
     event = BookingStateChanged(
         booking_id=booking.id,
@@ -69,9 +69,9 @@ def visible(text: str) -> str:
 
 
 @pytest.mark.parametrize(("status", "language"), EVERY)
-def test_every_outcome_has_a_letter_in_every_language(status: Status, language: str) -> None:
+def test_every_outcome_has_an_email_in_every_language(status: Status, language: str) -> None:
     booking = make_booking(language)
-    written = letter(status, booking)
+    written = email(status, booking)
     assert written.subject
     assert "\n" not in written.subject
     for part in (written.text, visible(written.html)):
@@ -83,7 +83,7 @@ def test_every_outcome_has_a_letter_in_every_language(status: Status, language: 
 
 @pytest.mark.parametrize(("status", "language"), EVERY)
 def test_plain_text_and_html_say_the_same(status: Status, language: str) -> None:
-    written = letter(status, make_booking(language))
+    written = email(status, make_booking(language))
     assert visible(written.html) == " ".join(written.text.split())
 
 
@@ -99,14 +99,14 @@ def test_plain_text_and_html_say_the_same(status: Status, language: str) -> None
     ],
 )
 def test_the_subject_tells_the_outcome(status: Status, language: str, words: str) -> None:
-    assert words in letter(status, make_booking(language)).subject
+    assert words in email(status, make_booking(language)).subject
 
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("language", reasons.LANGUAGES)
-def test_a_letter_explains_every_reason(code: str, language: str) -> None:
+def test_an_email_explains_every_reason(code: str, language: str) -> None:
     status = Status.CANCELLED if code.startswith("cancelled") else Status.REJECTED
-    written = letter(status, make_booking(language), reason=code)
+    written = email(status, make_booking(language), reason=code)
     assert reason_text(code, language) in written.text
     assert reason_text(code, language) in visible(written.html)
 
@@ -160,7 +160,7 @@ def test_any_date_that_can_be_booked_can_be_said(text: str, zone: str) -> None:
 @pytest.mark.parametrize(("status", "language"), EVERY)
 def test_a_name_is_escaped_in_html_and_kept_in_plain_text(status: Status, language: str) -> None:
     name = "<img src=x onerror=alert(1)> & \"Ana\" 'B'"
-    written = letter(status, make_booking(language, name=name))
+    written = email(status, make_booking(language, name=name))
     assert name in written.text
     assert "<img" not in written.html
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; &#34;Ana&#34; &#39;B&#39;" in written.html
@@ -168,38 +168,38 @@ def test_a_name_is_escaped_in_html_and_kept_in_plain_text(status: Status, langua
 
 @pytest.mark.parametrize("name", ["{{ 7 * 7 }}", "{% raw %}", "{{ reference }}", "{#"])
 def test_a_name_is_no_template(name: str) -> None:
-    written = letter(Status.CONFIRMED, make_booking(name=name))
+    written = email(Status.CONFIRMED, make_booking(name=name))
     assert name in written.text
     assert name in visible(written.html)
 
 
 @pytest.mark.parametrize(("status", "language"), EVERY)
 def test_a_subject_names_nobody(status: Status, language: str) -> None:
-    assert "Juan" not in letter(status, make_booking(language)).subject
+    assert "Juan" not in email(status, make_booking(language)).subject
 
 
 @pytest.mark.parametrize(("status", "language"), EVERY)
-def test_a_letter_holds_no_address(status: Status, language: str) -> None:
-    written = letter(status, make_booking(language))
+def test_an_email_holds_no_address(status: Status, language: str) -> None:
+    written = email(status, make_booking(language))
     assert "example.com" not in written.subject + written.text + written.html
 
 
 @pytest.mark.parametrize("language", reasons.LANGUAGES)
 def test_html_tells_its_language(language: str) -> None:
-    written = letter(Status.CONFIRMED, make_booking(language))
+    written = email(Status.CONFIRMED, make_booking(language))
     assert f'<html lang="{language}">' in written.html
 
 
-def test_the_letter_follows_the_event_and_not_the_booking_of_today() -> None:
+def test_the_email_follows_the_event_and_not_the_booking_of_today() -> None:
     booking: Any = replace(make_booking(), status=Status.CANCELLED, reason="cancelled_by_patient")
-    assert "confirmada" in letter(Status.CONFIRMED, booking).subject
+    assert "confirmada" in email(Status.CONFIRMED, booking).subject
 
 
 MOVED_TO = SLOT + timedelta(days=3)  # a Monday
 
 
 def moved(language: str = "es", name: str = "Juan Pérez") -> tuple[Booking, list[EmailContent]]:
-    """A booking that was confirmed and moved, and the letters of both steps, written today."""
+    """A booking that was confirmed and moved, and the e-mails of both steps, written today."""
     booking = make_booking(language, name)
     events = []
     for step in (
@@ -229,7 +229,7 @@ def moved(language: str = "es", name: str = "Juan Pérez") -> tuple[Booking, lis
         ),
     ],
 )
-def test_a_letter_about_another_date_says_both(language: str, subject: str, words: str) -> None:
+def test_an_email_about_another_date_says_both(language: str, subject: str, words: str) -> None:
     booking, (_, written) = moved(language)
     assert written.subject == subject
     assert words in visible(written.html)
@@ -237,7 +237,7 @@ def test_a_letter_about_another_date_says_both(language: str, subject: str, word
     assert booking.id in written.text
 
 
-def test_a_letter_about_another_date_escapes_the_name() -> None:
+def test_an_email_about_another_date_escapes_the_name() -> None:
     _, (_, written) = moved(name="<b>Ana</b>")
     assert "<b>Ana</b>" in written.text
     assert "<b>" not in written.html
@@ -253,14 +253,14 @@ LINK = ManageLink("https://citas.clinica.example/cita/the-id#the-code", "the-cod
 
 
 def with_link(language: str) -> list[EmailContent]:
-    """The letters of all kinds that have a link."""
+    """The e-mails of all kinds that have a link."""
     booking = make_booking(language)
-    steps_told = [
+    events = [
         BookingStateChanged(booking.id, 2, Status.CONFIRMED, previous, None, SLOT, NOON)
         for previous in (Status.PENDING, Status.CONFIRMED)
     ]
     return [
-        *(compose(booking, event, MADRID, link=LINK) for event in steps_told),
+        *(compose(booking, event, MADRID, link=LINK) for event in events),
         compose_reminder(booking, MADRID, link=LINK),
     ]
 
@@ -277,7 +277,7 @@ def test_a_link_can_be_clicked_and_its_code_can_be_copied(language: str) -> None
 @pytest.mark.parametrize("language", reasons.LANGUAGES)
 def test_without_a_link_nobody_is_sent_anywhere(language: str) -> None:
     booking = make_booking(language)
-    for written in (letter(Status.CONFIRMED, booking), compose_reminder(booking, MADRID)):
+    for written in (email(Status.CONFIRMED, booking), compose_reminder(booking, MADRID)):
         assert "http" not in written.text
         assert "href" not in written.html
 
@@ -320,6 +320,6 @@ def test_a_rejection_names_free_times_one_a_line(language: str) -> None:
 
 @pytest.mark.parametrize(("status", "language"), EVERY)
 def test_paragraphs_are_one_line_apart(status: Status, language: str) -> None:
-    written = letter(status, make_booking(language))
+    written = email(status, make_booking(language))
     assert "\n\n\n" not in written.text
     assert written.text == written.text.strip() + "\n"
