@@ -19,6 +19,6 @@ def take_operations_pictures(browser: Browser, clinic: Clinic, folder: Path) -> 
         for words in (SPANISH, ENGLISH):
             own = folder / words.language[:2]
             with on_page(browser, clinic.url, words, DEAD_LETTERS, viewport=_DESKTOP) as visitor:
-                save(visitor, own / "e-mails.png")
+                save(visitor, own / "dead-letters.png")
                 visitor.open(QUEUES)
                 save(visitor, own / "queues.png")

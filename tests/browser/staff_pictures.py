@@ -30,7 +30,7 @@ def take_staff_pictures(browser: Browser, clinic: Clinic, folder: Path, words: S
     chosen = _book(clinic, begins)
     with visit(browser, clinic.url, viewport=_DESKTOP, language=language) as visitor:
         visitor.open("/staff")
-        save(visitor, folder / "staff-door.png", whole=False)
+        save(visitor, folder / "staff-login.png", whole=False)
     with visit_as_staff(browser, clinic.url, viewport=_DESKTOP, language=language) as visitor:
         _pages(visitor, words, folder, begins, chosen)
     dark_phone = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}
