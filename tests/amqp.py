@@ -1,4 +1,4 @@
-"""A plain AMQP client, as a stranger to the house would write it."""
+"""A plain AMQP client, as a stranger to the system would write it."""
 
 from __future__ import annotations
 

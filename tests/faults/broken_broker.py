@@ -11,8 +11,8 @@ from kombu import Connection
 
 from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
+from tests.faults.injection.points import CHECK_FAILS
 from tests.faults.outcome import Outcome
-from tests.faults.sabotage.points import CHECK_FAILS
 from tests.faults.staff import replay_until_decided
 from tests.proxy import DOWN, UP
 
@@ -48,30 +48,30 @@ def _run(
             eventlet.sleep(3)
             fault(trial)
             load.wait()
-            trial.house.wait_until_ready()
+            trial.system.wait_until_ready()
             trial.note(fault.__name__, trial.check())
     return trial.outcome
 
 
 def stop_and_start(trial: Campaign) -> None:
-    trial.house.parts["broker"].stop()
+    trial.system.parts["broker"].stop()
     trial.patients.rush(5, PER_SECOND)
-    trial.house.parts["broker"].start()
+    trial.system.parts["broker"].start()
 
 
 def kill(trial: Campaign) -> None:
-    trial.house.parts["broker"].kill(down_seconds=5)
+    trial.system.parts["broker"].kill(down_seconds=5)
 
 
 def disk_alarm(trial: Campaign) -> None:
     """A broker without disk stops reading from whoever publishes, and says nothing."""
-    trial.house.node.ctl("set_disk_free_limit", "100000GB")
+    trial.system.node.ctl("set_disk_free_limit", "100000GB")
     trial.patients.rush(ALARM_SECONDS, PER_SECOND)
-    trial.house.node.ctl("set_disk_free_limit", "50MB")
+    trial.system.node.ctl("set_disk_free_limit", "50MB")
 
 
 def purge_requests(trial: Campaign) -> None:
-    _without("worker", trial, lambda: trial.house.node.ctl("purge_queue", "booking_requests"))
+    _without("worker", trial, lambda: trial.system.node.ctl("purge_queue", "booking_requests"))
 
 
 def delete_requests(trial: Campaign) -> None:
@@ -92,13 +92,13 @@ def delete_events_in_use(trial: Campaign) -> None:
 
 def delete_retries(trial: Campaign) -> None:
     """Delete them with what waits in them."""
-    check_fails = trial.house.traps / CHECK_FAILS
+    check_fails = trial.system.fault_files / CHECK_FAILS
     check_fails.touch()
     trial.patients.rush(4, PER_SECOND)
     for queue in ("booking_retry", "booking_retry.1s", "booking_retry.2s"):
         _delete(trial, queue)
     check_fails.unlink()
-    replay_until_decided(trial.house)
+    replay_until_decided(trial.system)
 
 
 def freeze_both_ways(trial: Campaign) -> None:
@@ -115,20 +115,20 @@ def freeze_down(trial: Campaign) -> None:
 
 def cut(trial: Campaign) -> None:
     for _ in range(5):
-        trial.house.links["broker"].cut()
+        trial.system.links["broker"].cut()
         trial.patients.rush(2, PER_SECOND)
 
 
 def reset(trial: Campaign) -> None:
     for _ in range(5):
-        trial.house.links["broker"].reset()
+        trial.system.links["broker"].reset()
         trial.patients.rush(2, PER_SECOND)
 
 
 def slow_down(trial: Campaign) -> None:
-    trial.house.links["broker"].latency_seconds = 0.5
+    trial.system.links["broker"].latency_seconds = 0.5
     trial.patients.rush(10, PER_SECOND)
-    trial.house.links["broker"].restore()
+    trial.system.links["broker"].restore()
 
 
 FAULTS: list[Fault] = [
@@ -153,14 +153,14 @@ LOSSES: list[Fault] = [
 
 
 def _freeze(trial: Campaign, *ways: str) -> None:
-    trial.house.links["broker"].freeze(*ways)
+    trial.system.links["broker"].freeze(*ways)
     trial.patients.rush(FROZEN_SECONDS, PER_SECOND)
-    trial.house.links["broker"].restore()
+    trial.system.links["broker"].restore()
 
 
 def _without(service: str, trial: Campaign, fault: Callable[[], object]) -> None:
     """Let messages pile up first: a queue that its consumers keep empty has nothing to lose."""
-    idle = trial.house.parts_of(service)
+    idle = trial.system.parts_of(service)
     for part in idle:
         part.hold_down()
     trial.patients.rush(4, PER_SECOND)
@@ -170,5 +170,5 @@ def _without(service: str, trial: Campaign, fault: Callable[[], object]) -> None
 
 
 def _delete(trial: Campaign, queue: str) -> None:
-    with Connection(trial.house.node.uri) as connection:
+    with Connection(trial.system.node.uri) as connection:
         connection.default_channel.queue_delete(queue)

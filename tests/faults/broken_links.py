@@ -34,30 +34,30 @@ def run(directory: Path, seed: int) -> Outcome:
             eventlet.sleep(2)
             fault(trial)
             load.wait()
-            trial.house.wait_until_ready()
+            trial.system.wait_until_ready()
             trial.note(name, trial.check())
         trial.outcome.figures["faults"] = len(FAULTS)
     return trial.outcome
 
 
 def refuse(link: str, trial: Campaign) -> None:
-    trial.house.links[link].refuse()
+    trial.system.links[link].refuse()
     eventlet.sleep(FAULT_SECONDS)
-    trial.house.links[link].restore()
+    trial.system.links[link].restore()
 
 
 def freeze(link: str, trial: Campaign, *ways: str) -> None:
-    trial.house.links[link].freeze(*ways)
+    trial.system.links[link].freeze(*ways)
     eventlet.sleep(FAULT_SECONDS)
-    trial.house.links[link].cut()
-    trial.house.links[link].restore()
+    trial.system.links[link].cut()
+    trial.system.links[link].restore()
 
 
 def thaw(link: str, trial: Campaign) -> None:
     """What was held back arrives after all, when those who sent it have given it up."""
-    trial.house.links[link].freeze()
+    trial.system.links[link].freeze()
     eventlet.sleep(FAULT_SECONDS)
-    trial.house.links[link].restore()
+    trial.system.links[link].restore()
 
 
 def freeze_up(link: str, trial: Campaign) -> None:
@@ -70,20 +70,20 @@ def freeze_down(link: str, trial: Campaign) -> None:
 
 def cut(link: str, trial: Campaign) -> None:
     for _ in range(10):
-        trial.house.links[link].cut()
+        trial.system.links[link].cut()
         eventlet.sleep(1)
 
 
 def reset(link: str, trial: Campaign) -> None:
     for _ in range(10):
-        trial.house.links[link].reset()
+        trial.system.links[link].reset()
         eventlet.sleep(1)
 
 
 def slow_down(link: str, trial: Campaign) -> None:
-    trial.house.links[link].latency_seconds = 0.2
+    trial.system.links[link].latency_seconds = 0.2
     eventlet.sleep(FAULT_SECONDS)
-    trial.house.links[link].restore()
+    trial.system.links[link].restore()
 
 
 FAULTS: dict[str, Callable[[Campaign], None]] = {

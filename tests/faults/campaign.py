@@ -13,21 +13,21 @@ from typing import Any
 
 from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.history import CHANGES, Call, History
-from tests.faults.house import House, running_house
 from tests.faults.invariants import violations
 from tests.faults.notification_invariants import is_reminder, repeated_emails
 from tests.faults.outcome import Outcome
 from tests.faults.patients import Patients
 from tests.faults.state import SETTLE_SECONDS, State, wait_for_quiet
+from tests.faults.system import System, running_system
 from tests.faults.watch import Watch, watching
 
 
 @dataclass
 class Campaign:
-    """A house under load; `chance` decides which faults it meets, by a seed that is printed."""
+    """A system under load; `chance` decides which faults it meets, by a seed that is printed."""
 
     name: str
-    house: House
+    system: System
     chance: random.Random
     history: History
     patients: Patients
@@ -42,8 +42,8 @@ class Campaign:
 
     def check(self) -> list[str]:
         """Wait until all is quiet; return what is broken and was not at the check before."""
-        is_quiet = wait_for_quiet(self.house, self.settle_seconds)
-        found = violations(State.of(self.house), self.history, self.allowed)
+        is_quiet = wait_for_quiet(self.system, self.settle_seconds)
+        found = violations(State.of(self.system), self.history, self.allowed)
         news = [text for text in found if text not in self._before]
         self._before = set(found)
         unrest = [] if is_quiet else ["I2: it never became quiet"]
@@ -62,7 +62,7 @@ class Campaign:
         return self.allowed.statuses | changing
 
     def _unasked_ends(self) -> list[str]:
-        ends = {part.name: part.unasked_ends for part in self.house.parts.values()}
+        ends = {part.name: part.unasked_ends for part in self.system.parts.values()}
         over = sum(ends.values()) - self.excused_ends
         self.excused_ends += max(over, 0)
         return [f"I13: a process ended by itself, so far {ends}"] if over > 0 else []
@@ -83,20 +83,20 @@ def campaign(
     changing_minds: bool = False,
     **options: Any,
 ) -> Iterator[Campaign]:
-    """Run a house for the faults of the body, then check it; its outcome is in `outcome`."""
+    """Run a system for the faults of the body, then check it; its outcome is in `outcome`."""
     began = time.monotonic()
     chance = random.Random(seed)
-    with running_house(directory, **options) as house, watching(house) as watch:
+    with running_system(directory, **options) as system, watching(system) as watch:
         history = History(directory / "history.jsonl")
-        patients = Patients(house.url, history, seed, changing_minds)
-        run = Campaign(name, house, chance, history, patients, allowed, Outcome(name), watch)
+        patients = Patients(system.url, history, seed, changing_minds)
+        run = Campaign(name, system, chance, history, patients, allowed, Outcome(name), watch)
         yield run
         run.note("at the end", run.check())
         _tell(run, time.monotonic() - began)
 
 
 def _tell(run: Campaign, seconds: float) -> None:
-    state = State.of(run.house)
+    state = State.of(run.system)
     statuses = [each["status"] for each in state.bookings]
     run.outcome.figures |= {
         "bookings": len(statuses),

@@ -16,7 +16,7 @@ def changed_at_once(trial: Campaign) -> list[str]:
     """Each is wanted at two other dates at once, and some are called off as well."""
     patients = trial.patients
     booked = patients.race([patients.slot(_FIRST + number) for number in range(BOOKINGS)])
-    wait_for_quiet(trial.house, trial.settle_seconds)
+    wait_for_quiet(trial.system, trial.settle_seconds)
     changes = []
     for number, booking in enumerate(booked):
         for date in (_FIRST + 2 * BOOKINGS + number, _FIRST + 4 * BOOKINGS + number):

@@ -12,13 +12,10 @@ from pathlib import Path
 
 import eventlet
 
-from tests.faults.acts import ACTS, Act
 from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
-from tests.faults.house import House
-from tests.faults.outcome import Outcome, markdown
-from tests.faults.patients import LATER, REFUSED
-from tests.faults.sabotage.points import (
+from tests.faults.injection.injector import HANG, KILL, MODES, RAISE
+from tests.faults.injection.points import (
     CHECK_FAILS,
     GATEWAY,
     GATEWAY_HAS_DIED,
@@ -29,9 +26,12 @@ from tests.faults.sabotage.points import (
     TOOL,
     Point,
 )
-from tests.faults.sabotage.trap import HANG, KILL, MODES, RAISE
+from tests.faults.outcome import Outcome, markdown
+from tests.faults.patients import LATER, REFUSED
+from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.staff import drop, replay_until_decided
 from tests.faults.state import wait_for_quiet
+from tests.faults.system import System
 
 ONE, TEN = 1, 10
 _REACH_SECONDS = 60
@@ -55,11 +55,11 @@ ALL = [Case(point, mode, size) for point in POINTS for mode in MODES for size in
 def run(directory: Path, seed: int, words: Sequence[str] = ()) -> Outcome:
     """Go through the cases; `words` begin the names of the points that are meant, all if none."""
     chosen = [case for case in ALL if not words or case.point.name.startswith(tuple(words))]
-    houses = {"": [case for case in chosen if case.point.act != LOSE]}
-    houses["lost"] = [case for case in chosen if case.point.act == LOSE]
+    systems = {"": [case for case in chosen if case.point.scenario != LOSE]}
+    systems["lost"] = [case for case in chosen if case.point.scenario == LOSE]
     results: dict[Case, list[str]] = {}
     outcomes = []
-    for name, cases in houses.items():
+    for name, cases in systems.items():
         if cases:
             environment = _IMPATIENT if name else {}
             outcomes.append(_run(directory / name, seed, cases, results, environment))
@@ -85,7 +85,7 @@ def _run(
 
 
 def _together(outcomes: Sequence[Outcome]) -> Outcome:
-    """Show the houses as one; figures of the others carry on in brackets."""
+    """Show the systems as one; figures of the others carry on in brackets."""
     first, *others = outcomes
     for other in others:
         first.figures |= {f"{name} (lost events)": each for name, each in other.figures.items()}
@@ -94,7 +94,7 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def run_cases(trial: Campaign, cases: Sequence[Case], first: int = 0) -> dict[Case, list[str]]:
-    """Go through the cases in one house; what a case broke is not blamed on the next."""
+    """Go through the cases in one system; what a case broke is not blamed on the next."""
     results: dict[Case, list[str]] = {}
     for number, case in enumerate(cases, first):
         results[case] = _run_case(trial, case, number)
@@ -103,17 +103,17 @@ def run_cases(trial: Campaign, cases: Sequence[Case], first: int = 0) -> dict[Ca
 
 
 def _run_case(trial: Campaign, case: Case, number: int) -> list[str]:
-    trial.house.wait_until_ready()
-    prefix = _PREFIXES.get(case.point.trouble or "", "p")
-    act = ACTS[case.point.act](trial, number, case.bookings, prefix)
-    _excuse(trial, case, act)
-    act.prepare()
-    gateway = trial.house.parts[GATEWAY]
+    trial.system.wait_until_ready()
+    prefix = _PREFIXES.get(case.point.failure or "", "p")
+    scenario = SCENARIOS[case.point.scenario](trial, number, case.bookings, prefix)
+    _excuse(trial, case, scenario)
+    scenario.prepare()
+    gateway = trial.system.parts[GATEWAY]
     deaths = gateway.unasked_ends
-    with _trouble(trial.house, case.point):
-        _arm(trial.house, case)
-        visits = act.begin()
-        fired = _wait_until_fired(trial.house)
+    with _trouble(trial.system, case.point):
+        _arm(trial.system, case)
+        visits = scenario.begin()
+        fired = _wait_until_fired(trial.system)
     if fired is None:
         return [f"I0: {case.point.name} was never reached"]
     if case.mode == HANG:
@@ -122,36 +122,36 @@ def _run_case(trial: Campaign, case: Case, number: int) -> list[str]:
             os.kill(fired, signal.SIGCONT)
     for visit in visits:
         visit.wait()
-    if case.point.trouble == GATEWAY_HAS_DIED:
+    if case.point.failure == GATEWAY_HAS_DIED:
         trial.excused_ends += gateway.unasked_ends - deaths
-    act.clear_up()
-    return [*_clear_up(trial, case), *trial.check(), *act.found()]
+    scenario.clear_up()
+    return [*_clear_up(trial, case), *trial.check(), *scenario.found()]
 
 
-def _excuse(trial: Campaign, case: Case, act: Act) -> None:
+def _excuse(trial: Campaign, case: Case, scenario: Scenario) -> None:
     """Allow what this case may do."""
     trial.excused_ends += case.mode in (KILL, RAISE) and case.point.service != TOOL
     failures: set[int | None] = set()
     if GATEWAY in case.point.service:
         # Stopped in the middle of a question, it has no time left for the answer.
         failures = {503} if case.mode == HANG else {None, 500}
-    elif case.point.trouble == GATEWAY_HAS_DIED:
+    elif case.point.failure == GATEWAY_HAS_DIED:
         failures = {None}
-    elif act.changes and case.mode == RAISE:
+    elif scenario.changes and case.mode == RAISE:
         failures = {500}  # what no service of ours would raise
     trial.allowed = replace(trial.allowed, statuses=frozenset({200, 201} | failures))
 
 
 def _clear_up(trial: Campaign, case: Case) -> list[str]:
     """Do what a person would do about what is dead-lettered."""
-    if case.point.trouble == CHECK_FAILS:
-        replay_until_decided(trial.house)
-    if case.point.trouble != MAIL_IS_REFUSED:
+    if case.point.failure == CHECK_FAILS:
+        replay_until_decided(trial.system)
+    if case.point.failure != MAIL_IS_REFUSED:
         return []
     queue = "notification_service.email.dead_letter"
-    wait_for_quiet(trial.house, trial.settle_seconds)
-    dead_lettered = trial.house.depths()[queue]
-    drop(trial.house)
+    wait_for_quiet(trial.system, trial.settle_seconds)
+    dead_lettered = trial.system.depths()[queue]
+    drop(trial.system)
     # A worker that dies before it acks parks the same message once more.
     return (
         []
@@ -161,13 +161,13 @@ def _clear_up(trial: Campaign, case: Case) -> list[str]:
 
 
 @contextlib.contextmanager
-def _trouble(house: House, point: Point) -> Iterator[None]:
-    """Make what has to be wrong already wrong, until the trap has gone off."""
-    if point.trouble is None:
+def _trouble(system: System, point: Point) -> Iterator[None]:
+    """Make what has to be wrong already wrong, until the fault has been injected."""
+    if point.failure is None:
         yield
         return
-    file = house.traps / point.trouble
-    opened = house.mailbox.directory / "open"
+    file = system.fault_files / point.failure
+    opened = system.mailbox.directory / "open"
     file.touch()
     opened.unlink(missing_ok=True)
     try:
@@ -177,22 +177,22 @@ def _trouble(house: House, point: Point) -> Iterator[None]:
         opened.touch()
 
 
-def _arm(house: House, case: Case) -> None:
-    for old in house.traps.glob("fired.*"):
+def _arm(system: System, case: Case) -> None:
+    for old in system.fault_files.glob("fired.*"):
         old.unlink()
-    unfinished = house.traps / "unfinished"
+    unfinished = system.fault_files / "unfinished"
     unfinished.write_text(f"{case.mode} {case.point.name}")
-    unfinished.rename(house.traps / "armed")
+    unfinished.rename(system.fault_files / "armed")
 
 
-def _wait_until_fired(house: House) -> int | None:
+def _wait_until_fired(system: System) -> int | None:
     """Return the process that it hit, or None when nobody came by."""
     deadline = time.monotonic() + _REACH_SECONDS
     while time.monotonic() < deadline:
-        for file in house.traps.glob("fired.*"):
+        for file in system.fault_files.glob("fired.*"):
             return int(file.suffix[1:])
         eventlet.sleep(0.05)
-    (house.traps / "armed").unlink(missing_ok=True)
+    (system.fault_files / "armed").unlink(missing_ok=True)
     return None
 
 

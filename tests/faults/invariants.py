@@ -1,4 +1,4 @@
-"""What must be true of every house once it is quiet, whatever was done to it.
+"""What must be true of every system once it is quiet, whatever was done to it.
 
 The numbers are those of docs/verification.md. Each rule yields a line for each violation.
 """
@@ -14,10 +14,10 @@ from clinic.domain.booking import Status
 from tests.faults.allowed import Allowed, Found
 from tests.faults.answers import of_answers
 from tests.faults.history import History
-from tests.faults.house import SEATS
 from tests.faults.notification_invariants import of_notifications
 from tests.faults.patients import CANARY
 from tests.faults.state import State
+from tests.faults.system import SEATS
 
 _LEGAL = {
     (None, "pending"),

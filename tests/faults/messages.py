@@ -19,8 +19,8 @@ from clinic.messaging.topology import NOTIFICATIONS, STATE_CHANGED, WEBHOOK
 from tests.amqp import depth, put
 from tests.conftest import eventually
 from tests.faults.campaign import Campaign, campaign
+from tests.faults.injection.points import CHECK_FAILS
 from tests.faults.outcome import Outcome
-from tests.faults.sabotage.points import CHECK_FAILS
 from tests.faults.staff import drop, replay
 from tests.proxy import UP
 
@@ -59,13 +59,13 @@ def poison(trial: Campaign) -> list[str]:
     load = eventlet.spawn(trial.patients.rush, 10, PER_SECOND)
     for body in POISON:
         for queue in (REQUESTS, EVENTS):
-            put(trial.house.node.uri, queue, body, content_type="application/json")
+            put(trial.system.node.uri, queue, body, content_type="application/json")
             eventlet.sleep(0.2)
     load.wait()
     dead_lettered = {DEAD_REQUESTS: len(POISON), DEAD_EVENTS: len(POISON)}
     trial.allowed = replace(trial.allowed, dead_letters=dead_lettered)
     found = trial.check()
-    drop(trial.house)
+    drop(trial.system)
     trial.allowed = replace(trial.allowed, dead_letters={})
     return found
 
@@ -91,11 +91,11 @@ def deploy(trial: Campaign) -> list[str]:
     trial.patients.race([trial.patients.slot(60 + n) for n in range(BOOKINGS)])
     eventually(lambda: _checks(trial) == before + BOOKINGS)
     found = [] if _pending(trial) else ["I0: the deploy came too late"]
-    stops = [eventlet.spawn(part.stop) for part in trial.house.services]
+    stops = [eventlet.spawn(part.stop) for part in trial.system.services]
     codes = [stop.wait() for stop in stops]
-    for part in trial.house.services:
+    for part in trial.system.services:
         part.start()
-    trial.house.wait_until_ready()
+    trial.system.wait_until_ready()
     found += trial.check()
     again = _checks(trial) - before - BOOKINGS
     found += [f"I13: the processes ended with {codes}"] if any(codes) else []
@@ -104,44 +104,44 @@ def deploy(trial: Campaign) -> list[str]:
 
 def replayed_twice(trial: Campaign) -> list[str]:
     """Two people replay the same dead letters at once, and then somebody does it again."""
-    (trial.house.traps / CHECK_FAILS).touch()
+    (trial.system.fault_files / CHECK_FAILS).touch()
     booked = trial.patients.race([trial.patients.slot(90 + n) for n in range(10)])
-    eventually(lambda: depth(trial.house.node.uri, DEAD_REQUESTS) == 10)
-    (trial.house.traps / CHECK_FAILS).unlink()
-    replays = [replay(trial.house), replay(trial.house)]
+    eventually(lambda: depth(trial.system.node.uri, DEAD_REQUESTS) == 10)
+    (trial.system.fault_files / CHECK_FAILS).unlink()
+    replays = [replay(trial.system), replay(trial.system)]
     codes = [replay.wait() for replay in replays]
     wanted = {"_id": {"$in": [each["id"] for each in booked]}, "status": "confirmed"}
-    bookings = trial.house.database["bookings"]
+    bookings = trial.system.database["bookings"]
     eventually(lambda: bookings.count_documents(wanted) == len(booked))
-    codes.append(replay(trial.house).wait())
+    codes.append(replay(trial.system).wait())
     return [f"I16: a replay ended with {codes}"] if any(codes) else []
 
 
 def events_without_a_queue(trial: Campaign) -> list[str]:
     """Nobody listens to the steps of a booking, and the broker would drop them without a word."""
     _hold("notifier", trial)
-    with Connection(trial.house.node.uri) as connection:
+    with Connection(trial.system.node.uri) as connection:
         _take_off(connection.default_channel)
     trial.patients.race([trial.patients.slot(110 + n) for n in range(5)])
     eventually(lambda: not _pending(trial))
     eventlet.sleep(3)
     _release("notifier", trial)
-    trial.house.wait_until_ready()
+    trial.system.wait_until_ready()
     return []
 
 
 def events_without_an_answer(trial: Campaign) -> list[str]:
     """What was sent on a link that then breaks has perhaps not arrived."""
-    trial.house.wait_until_ready()
+    trial.system.wait_until_ready()
     before = _checks(trial)
     trial.patients.race([trial.patients.slot(120 + n) for n in range(5)])
     eventually(lambda: _checks(trial) == before + 5)  # a check that has begun is counted
-    trial.house.links["broker"].freeze(UP)
+    trial.system.links["broker"].freeze(UP)
     found = [] if _pending(trial) else ["I0: the link froze too late"]
     eventually(lambda: not _pending(trial))
     eventlet.sleep(1)
-    trial.house.links["broker"].reset()
-    trial.house.links["broker"].restore()
+    trial.system.links["broker"].reset()
+    trial.system.links["broker"].restore()
     return found
 
 
@@ -163,7 +163,7 @@ def _take_off(channel: StdChannel) -> None:
 
 
 def _pending(trial: Campaign) -> int:
-    return trial.house.database["bookings"].count_documents({"status": "pending"})
+    return trial.system.database["bookings"].count_documents({"status": "pending"})
 
 
 def _with_copies(
@@ -171,7 +171,7 @@ def _with_copies(
 ) -> list[str]:
     _send_copies(trial, queue, message)
     _release(service, trial)
-    trial.house.wait_until_ready()
+    trial.system.wait_until_ready()
     found = trial.check()
     _send_copies(trial, queue, message)
     # A copy may cost a check, and the broker tells of what is in hand some seconds late.
@@ -180,22 +180,24 @@ def _with_copies(
 
 
 def _hold(service: str, trial: Campaign) -> None:
-    for part in trial.house.parts_of(service):
+    for part in trial.system.parts_of(service):
         part.stop()
 
 
 def _release(service: str, trial: Campaign) -> None:
-    for part in trial.house.parts_of(service):
+    for part in trial.system.parts_of(service):
         part.start()
 
 
 def _send_copies(
     trial: Campaign, queue: str, message: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
-    bodies = [message(each) for each in trial.house.database["bookings"].find()] * COPIES
+    bodies = [message(each) for each in trial.system.database["bookings"].find()] * COPIES
     trial.chance.shuffle(bodies)
     for body in bodies:
-        put(trial.house.node.uri, queue, json.dumps(body).encode(), content_type="application/json")
+        put(
+            trial.system.node.uri, queue, json.dumps(body).encode(), content_type="application/json"
+        )
 
 
 def _request(booking: dict[str, Any]) -> dict[str, Any]:
@@ -217,5 +219,5 @@ def _event(booking: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checks(trial: Campaign) -> int:
-    file = trial.house.traps / "checks"
+    file = trial.system.fault_files / "checks"
     return file.stat().st_size if file.exists() else 0

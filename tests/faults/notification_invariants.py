@@ -11,9 +11,9 @@ from clinic.domain.booking import Status
 from notification_service.channels.webhook_signature import sign
 from tests.faults.allowed import Allowed, Found
 from tests.faults.history import History
-from tests.faults.house import WEBHOOK_SECRET
 from tests.faults.patients import REFUSED
 from tests.faults.state import State
+from tests.faults.system import WEBHOOK_SECRET
 from tests.receiver import Call as WebhookCall
 
 _MOVED, _REMINDER = "moved", "reminder"
@@ -116,7 +116,7 @@ def _emails_once(state: State, allowed: Allowed) -> Found:
     for key, row in state.delivery_log.items():
         count = 0 if key.endswith(":webhook") else copies.pop(key, 0)
         if row["state"] == _SENT and count == 0 and not key.endswith(":webhook"):
-            yield "I7", f"{key} is noted as sent and no e-mail came"
+            yield "I7", f"{key} is recorded as sent and no e-mail came"
         # Even then only as often as nobody could say whether it had gone out.
         if count > 1 + (row.get("ambiguous", 0) if allowed.second_copies else 0):
             yield "I7", f"{count} e-mails for {key}"

@@ -19,7 +19,7 @@ from tests.faults.outcome import markdown
 
 #: What the harness may take for one guard.
 BUDGET_SECONDS = 600
-#: A house that has lost something never becomes quiet; there is no need to wait for it as long
+#: A system that has lost something never becomes quiet; there is no need to wait for it as long
 #: as for a good one.
 SETTLE_SECONDS = 60
 _NOT_NEEDED = (

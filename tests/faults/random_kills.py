@@ -24,7 +24,7 @@ def run(directory: Path, seed: int, minutes: float = MINUTES) -> Outcome:
         load = eventlet.spawn(trial.patients.rush, minutes * 60, PER_SECOND)
         kills = kill_at_random(trial, minutes * 60)
         load.wait()
-        trial.house.wait_until_ready()
+        trial.system.wait_until_ready()
         trial.outcome.figures["kills"] = kills.total()
         trial.outcome.figures |= {f"of {name}": count for name, count in sorted(kills.items())}
     return trial.outcome
@@ -37,11 +37,11 @@ def kill_at_random(trial: Campaign, seconds: float) -> Counter[str]:
     while time.monotonic() < end:
         eventlet.sleep(trial.chance.uniform(2, 5))
         name = trial.chance.choice(_victims(trial))
-        trial.house.parts[name].kill(down_seconds=trial.chance.uniform(0, 8))
+        trial.system.parts[name].kill(down_seconds=trial.chance.uniform(0, 8))
         kills[name.partition(".")[0]] += 1
     return kills
 
 
 def _victims(trial: Campaign) -> list[str]:
-    parts = trial.house.parts.values()
+    parts = trial.system.parts.values()
     return [part.name for part in parts if part.is_alive and part.name not in ("epmd", "mail")]

@@ -17,20 +17,20 @@ from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, campaign
 from tests.faults.contested import changed_at_once
 from tests.faults.crash_points import ALL, ONE, TEN, Case, run_cases
+from tests.faults.injection.injector import KILL
+from tests.faults.injection.points import LOSE, POINTS
 from tests.faults.outcome import Outcome
 from tests.faults.random_kills import OF_A_DYING_GATEWAY, PER_SECOND, kill_at_random
-from tests.faults.sabotage.points import LOSE, POINTS
-from tests.faults.sabotage.trap import KILL
 from tests.faults.state import SETTLE_SECONDS
 
 #: Where a guard is all that stands between a crash and a broken promise.
 ESSENTIAL = {
-    "request stored, not handed on": ONE,
+    "request stored, not passed to the relay": ONE,
     "checked, not decided": TEN,
-    "decided, event not handed on": ONE,
+    "decided, event not passed to the relay": ONE,
     "e-mail not claimed": ONE,
-    "e-mail noted": ONE,
-    "postponed, not sent round": ONE,
+    "e-mail recorded": ONE,
+    "postponed, not requeued": ONE,
     "move stored, not answered": ONE,
 }
 #: Drawn by the seed from all other cases.
@@ -68,7 +68,7 @@ def _parts(trial: Campaign) -> Iterator[None]:
     load = eventlet.spawn(trial.patients.rush, RANDOM_SECONDS, PER_SECOND)
     kills = kill_at_random(trial, RANDOM_SECONDS)
     load.wait()
-    trial.house.wait_until_ready()
+    trial.system.wait_until_ready()
     trial.outcome.figures["kills"] = kills.total()
     yield
 
@@ -77,5 +77,7 @@ def _cases(trial: Campaign) -> list[Case]:
     points = {point.name: point for point in POINTS}
     essential = [Case(points[name], KILL, size) for name, size in ESSENTIAL.items()]
     # What the broker has lost is found again only where somebody asks again, and soon.
-    others = [case for case in ALL if case.point.name not in ESSENTIAL and case.point.act != LOSE]
+    others = [
+        case for case in ALL if case.point.name not in ESSENTIAL and case.point.scenario != LOSE
+    ]
     return essential + trial.chance.sample(others, DRAWN)

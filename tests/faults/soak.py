@@ -9,9 +9,9 @@ import psutil
 
 from tests.conftest import eventually
 from tests.faults.campaign import Campaign, campaign
-from tests.faults.house import House
 from tests.faults.outcome import Outcome
 from tests.faults.part import Part
+from tests.faults.system import System
 
 MINUTES = 20.0
 PER_SECOND = 8.0
@@ -48,9 +48,9 @@ def run(directory: Path, seed: int, minutes: float = MINUTES) -> Outcome:
 def _growth(trial: Campaign, before: dict[str, Size]) -> list[str]:
     """Give the processes a while to come down to what they were."""
     try:
-        eventually(lambda: not _grown(before, _sizes(trial.house)), 120)
+        eventually(lambda: not _grown(before, _sizes(trial.system)), 120)
     except AssertionError:
-        return _grown(before, _sizes(trial.house))
+        return _grown(before, _sizes(trial.system))
     return []
 
 
@@ -66,12 +66,12 @@ def _grown(before: dict[str, Size], after: dict[str, Size]) -> list[str]:
 def _sizes_at_rest(trial: Campaign) -> dict[str, Size]:
     trial.note("at rest", trial.check())
     eventlet.sleep(5)
-    return _sizes(trial.house)
+    return _sizes(trial.system)
 
 
-def _sizes(house: House) -> dict[str, Size]:
-    sizes = {part.name: _size(part) for part in house.services}
-    broker = house.node.ctl("list_connections", "pid", "--no-table-headers")
+def _sizes(system: System) -> dict[str, Size]:
+    sizes = {part.name: _size(part) for part in system.services}
+    broker = system.node.ctl("list_connections", "pid", "--no-table-headers")
     return sizes | {"broker": dict.fromkeys(_LIMITS, 0.0) | {"connections": _lines(broker)}}
 
 

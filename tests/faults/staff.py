@@ -8,39 +8,39 @@ import sys
 
 from runner.services import ROOT
 from tests.conftest import eventually
-from tests.faults.house import DEAD_LETTERS, ENVIRONMENT, House
+from tests.faults.system import DEAD_LETTERS, ENVIRONMENT, System
 
 _PENDING = {"status": "pending"}
 
 
-def replay(house: House, program: str = "clinic") -> subprocess.Popen[bytes]:
+def replay(system: System, program: str = "clinic") -> subprocess.Popen[bytes]:
     """Begin to send all dead letters round again."""
-    return _dead_letters(house, "replay", "--all", program=program)
+    return _dead_letters(system, "replay", "--all", program=program)
 
 
-def drop(house: House) -> None:
+def drop(system: System) -> None:
     """Delete all dead letters, and wait until the broker has counted again."""
-    assert _dead_letters(house, "drop", "--all", "--yes").wait() == 0
-    eventually(lambda: not any(house.depths()[queue] for queue in DEAD_LETTERS))
+    assert _dead_letters(system, "drop", "--all", "--yes").wait() == 0
+    eventually(lambda: not any(system.depths()[queue] for queue in DEAD_LETTERS))
 
 
 def _dead_letters(
-    house: House, *arguments: str, program: str = "clinic"
+    system: System, *arguments: str, program: str = "clinic"
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", program, "dead-letters", *arguments],
         cwd=ROOT,
-        env=os.environ | ENVIRONMENT | house.variables | {"AMQP_URI": house.node.uri},
+        env=os.environ | ENVIRONMENT | system.variables | {"AMQP_URI": system.node.uri},
         stdout=subprocess.DEVNULL,
     )
 
 
-def replay_until_decided(house: House) -> None:
+def replay_until_decided(system: System) -> None:
     """Send round what failed while the check did, until nothing of it is left or on its way."""
 
     def is_done() -> bool:
-        replay(house).wait()
-        pending = house.database["bookings"].count_documents(_PENDING)
-        return not pending and not any(house.depths().values())
+        replay(system).wait()
+        pending = system.database["bookings"].count_documents(_PENDING)
+        return not pending and not any(system.depths().values())
 
     eventually(is_done)

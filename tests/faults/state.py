@@ -1,4 +1,4 @@
-"""What a house holds at one moment, read past its proxies."""
+"""What a system holds at one moment, read past its proxies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import eventlet
 
 from clinic.domain.clock import now
 from tests.bookings import unsent
-from tests.faults.house import DEAD_LETTERS, REMINDER_HOURS, House
+from tests.faults.system import DEAD_LETTERS, REMINDER_HOURS, System
 from tests.receiver import Call as WebhookCall
 
 _PENDING = "pending"
@@ -35,55 +35,55 @@ class State:
     reminded_until: datetime | None = None
 
     @classmethod
-    def of(cls, house: House) -> State:
+    def of(cls, system: System) -> State:
         return cls(
-            bookings=list(house.database["bookings"].find()),
-            unsent=unsent(house.database),
-            delivery_log={row["_id"]: row for row in house.database["notifications"].find()},
-            emails=house.mailbox.emails(),
-            depths=house.depths(),
-            logs=house.text_of_logs(),
-            webhooks=list(house.receiver.calls) if house.receiver else None,
+            bookings=list(system.database["bookings"].find()),
+            unsent=unsent(system.database),
+            delivery_log={row["_id"]: row for row in system.database["notifications"].find()},
+            emails=system.mailbox.emails(),
+            depths=system.depths(),
+            logs=system.text_of_logs(),
+            webhooks=list(system.receiver.calls) if system.receiver else None,
             # Some become due in this very moment.
             reminded_until=reminders_until() - timedelta(minutes=5),
         )
 
 
-def wait_for_quiet(house: House, settle_seconds: float) -> bool:
+def wait_for_quiet(system: System, settle_seconds: float) -> bool:
     """Wait until nothing is left to be done; False when that takes too long."""
     deadline = time.monotonic() + settle_seconds
-    while not _is_quiet(house):
+    while not _is_quiet(system):
         if time.monotonic() > deadline:
             return False
         eventlet.sleep(0.3)
     return True
 
 
-def _is_quiet(house: House) -> bool:
+def _is_quiet(system: System) -> bool:
     """Look at the database on both sides: what left a queue meanwhile may have become a step."""
-    return _has_nothing_to_do(house) and _are_empty_twice(house) and _has_nothing_to_do(house)
+    return _has_nothing_to_do(system) and _are_empty_twice(system) and _has_nothing_to_do(system)
 
 
-def _has_nothing_to_do(house: House) -> bool:
-    bookings = house.database["bookings"]
-    if bookings.count_documents({"status": _PENDING}) or unsent(house.database):
+def _has_nothing_to_do(system: System) -> bool:
+    bookings = system.database["bookings"]
+    if bookings.count_documents({"status": _PENDING}) or unsent(system.database):
         return False
     steps = sum(each["version"] - 1 for each in bookings.find({}, {"version": True}))
-    channels = ["email", "webhook"] if house.receiver else ["email"]
-    return _are_reminded(house) and all(_settled(house, each) >= steps for each in channels)
+    channels = ["email", "webhook"] if system.receiver else ["email"]
+    return _are_reminded(system) and all(_settled(system, each) >= steps for each in channels)
 
 
-def _settled(house: House, channel: str) -> int:
+def _settled(system: System, channel: str) -> int:
     settled = {"channel": channel, "state": {"$in": list(SETTLED)}}
-    return int(house.database["notifications"].count_documents(settled))
+    return int(system.database["notifications"].count_documents(settled))
 
 
-def _are_reminded(house: House) -> bool:
+def _are_reminded(system: System) -> bool:
     due = {"status": "confirmed", "slot": {"$gt": now(), "$lte": reminders_until()}}
-    found = house.database["bookings"].find(due, {"version": True})
+    found = system.database["bookings"].find(due, {"version": True})
     keys = [f"{each['_id']}:{each['version']}:reminder" for each in found]
     settled = {"_id": {"$in": keys}, "state": {"$in": list(SETTLED)}}
-    return bool(house.database["notifications"].count_documents(settled) == len(keys))
+    return bool(system.database["notifications"].count_documents(settled) == len(keys))
 
 
 def reminders_until() -> datetime:
@@ -91,14 +91,14 @@ def reminders_until() -> datetime:
     return now() + timedelta(hours=REMINDER_HOURS)
 
 
-def _are_empty_twice(house: House) -> bool:
+def _are_empty_twice(system: System) -> bool:
     """The broker lists queue after queue: a message that changes places may be in none of them."""
-    if not _queues_are_empty(house):
+    if not _queues_are_empty(system):
         return False
     eventlet.sleep(0.5)
-    return _queues_are_empty(house)
+    return _queues_are_empty(system)
 
 
-def _queues_are_empty(house: House) -> bool:
-    depths = house.depths()
+def _queues_are_empty(system: System) -> bool:
+    depths = system.depths()
     return not any(count for name, count in depths.items() if name not in DEAD_LETTERS)

@@ -10,7 +10,7 @@ from datetime import datetime
 import eventlet
 from pymongo.errors import PyMongoError
 
-from tests.faults.house import SEATS, House
+from tests.faults.system import SEATS, System
 
 _CONFIRMED = "confirmed"
 _PAUSE_SECONDS = 2.0
@@ -19,8 +19,8 @@ _PAUSE_SECONDS = 2.0
 class Watch:
     """Counts the confirmed bookings of each slot again and again, read past the proxies."""
 
-    def __init__(self, house: House) -> None:
-        self._bookings = house.database["bookings"]
+    def __init__(self, system: System) -> None:
+        self._bookings = system.database["bookings"]
         self._found: set[str] = set()
         self._reported: set[str] = set()
         self.looks = 0
@@ -52,8 +52,8 @@ class Watch:
 
 
 @contextmanager
-def watching(house: House) -> Iterator[Watch]:
-    watch = Watch(house)
+def watching(system: System) -> Iterator[Watch]:
+    watch = Watch(system)
     thread = eventlet.spawn(watch.run)
     try:
         yield watch

@@ -18,11 +18,11 @@ from runner.services import ROOT
 from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.guards import GUARDS, Guard
 from tests.faults.history import CANCEL, FAILED, OK, RESCHEDULE, UNKNOWN, History
-from tests.faults.house import WEBHOOK_SECRET
+from tests.faults.injection.points import POINTS, Point
 from tests.faults.invariants import violations
-from tests.faults.sabotage.points import POINTS, Point
 from tests.faults.short import ESSENTIAL
 from tests.faults.state import State
+from tests.faults.system import WEBHOOK_SECRET
 from tests.receiver import Call as WebhookCall
 
 

@@ -15,12 +15,12 @@ from kombu import Connection
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.faults.campaign import Campaign
-from tests.faults.house import SEATS, House
-from tests.faults.sabotage.points import BOOK, CANCEL, CHECK_FAILS, LOSE, MOVE, REMIND, REPLAY
+from tests.faults.injection.points import BOOK, CANCEL, CHECK_FAILS, LOSE, MOVE, REMIND, REPLAY
 from tests.faults.staff import replay, replay_until_decided
 from tests.faults.state import wait_for_quiet
+from tests.faults.system import SEATS, System
 
-#: Where the slots of these acts begin, those of tomorrow and the day after left out.
+#: Where the slots of these scenarios begin, those of tomorrow and the day after left out.
 _FIRST, _FIRST_OF_CHANGES = 130, 1000
 _NEAR = 48  #: slots of appointments that are reminded of
 _SLOTS_OF_A_CHANGE = 10
@@ -28,7 +28,7 @@ _EMAIL = "notification_service.email"
 
 
 @dataclass
-class Act:
+class Scenario:
     """Several want the same slot. `number` is the case's, and picks slots of its own."""
 
     trial: Campaign
@@ -39,10 +39,10 @@ class Act:
     changes: ClassVar[bool] = False
 
     def prepare(self) -> None:
-        """Do what comes before the trap is set."""
+        """Do what comes before the fault is armed."""
 
     def begin(self) -> list[Any]:
-        """Begin what runs into the trap; returns what to wait for."""
+        """Begin what reaches the fault; returns what to wait for."""
         book = partial(self.trial.patients.book, self.slot, self.prefix)
         return [eventlet.spawn(book) for _ in range(self.bookings)]
 
@@ -51,20 +51,20 @@ class Act:
 
     def found(self) -> list[str]:
         """Say what is wrong when all is quiet: a crash must not cost anybody a free seat."""
-        return _seats(self.trial.house, self.slot, min(self.bookings, SEATS))
+        return _seats(self.trial.system, self.slot, min(self.bookings, SEATS))
 
     @property
     def slot(self) -> str:
         return self.trial.patients.slot(_FIRST + self.number)
 
 
-class Remind(Act):
+class Remind(Scenario):
     @property
     def slot(self) -> str:
         return self.trial.patients.slot(_NEAR - 1 - self.number % _NEAR)
 
 
-class Cancel(Act):
+class Cancel(Scenario):
     """All who have a seat give it back at once."""
 
     changes = True
@@ -72,14 +72,14 @@ class Cancel(Act):
     def prepare(self) -> None:
         slots = [self._slot(number // SEATS) for number in range(self.bookings)]
         self.booked = self.trial.patients.race(slots)
-        assert wait_for_quiet(self.trial.house, self.trial.settle_seconds)
+        assert wait_for_quiet(self.trial.system, self.trial.settle_seconds)
 
     def begin(self) -> list[Any]:
         return [eventlet.spawn(self.trial.patients.cancel, each) for each in self.booked]
 
     def found(self) -> list[str]:
         wanted = {"_id": {"$in": [each["id"] for each in self.booked]}, "status": "cancelled"}
-        count = self.trial.house.database["bookings"].count_documents(wanted)
+        count = self.trial.system.database["bookings"].count_documents(wanted)
         return [] if count == self.bookings else [f"I17: {count} of {self.bookings} are cancelled"]
 
     def _slot(self, number: int) -> str:
@@ -95,50 +95,50 @@ class Move(Cancel):
         return [eventlet.spawn(move, each) for each in self.booked]
 
     def found(self) -> list[str]:
-        return _seats(self.trial.house, self._target, min(self.bookings, SEATS))
+        return _seats(self.trial.system, self._target, min(self.bookings, SEATS))
 
     @property
     def _target(self) -> str:
         return self._slot(_SLOTS_OF_A_CHANGE - 1)
 
 
-class Lose(Act):
+class Lose(Scenario):
     """The broker has lost the events of these bookings."""
 
     def prepare(self) -> None:
-        house = self.trial.house
-        for part in house.parts_of("notifier"):
+        system = self.trial.system
+        for part in system.parts_of("notifier"):
             part.stop()
         self.trial.patients.race([self.slot] * self.bookings)
-        eventually(lambda: depth(house.node.uri, _EMAIL) == self.bookings)
-        with Connection(house.node.uri) as connection:
+        eventually(lambda: depth(system.node.uri, _EMAIL) == self.bookings)
+        with Connection(system.node.uri) as connection:
             connection.default_channel.queue_purge(_EMAIL)
 
     def begin(self) -> list[Any]:
-        for part in self.trial.house.parts_of("notifier"):
+        for part in self.trial.system.parts_of("notifier"):
             part.start()
         return []
 
 
-class Replay(Act):
+class Replay(Scenario):
     """The check has failed too often, and somebody sends the requests round again."""
 
     def prepare(self) -> None:
-        house = self.trial.house
-        (house.traps / CHECK_FAILS).touch()
+        system = self.trial.system
+        (system.fault_files / CHECK_FAILS).touch()
         self.trial.patients.race([self.slot] * self.bookings)
-        eventually(lambda: depth(house.node.uri, "booking_dead_letter") >= self.bookings)
-        (house.traps / CHECK_FAILS).unlink()
+        eventually(lambda: depth(system.node.uri, "booking_dead_letter") >= self.bookings)
+        (system.fault_files / CHECK_FAILS).unlink()
 
     def begin(self) -> list[Any]:
-        return [replay(self.trial.house, "tests.faults.sabotage.dead_letters")]
+        return [replay(self.trial.system, "tests.faults.injection.dead_letters")]
 
     def clear_up(self) -> None:
-        replay_until_decided(self.trial.house)
+        replay_until_decided(self.trial.system)
 
 
-ACTS: dict[str, Callable[..., Act]] = {
-    BOOK: Act,
+SCENARIOS: dict[str, Callable[..., Scenario]] = {
+    BOOK: Scenario,
     CANCEL: Cancel,
     MOVE: Move,
     REMIND: Remind,
@@ -147,7 +147,7 @@ ACTS: dict[str, Callable[..., Act]] = {
 }
 
 
-def _seats(house: House, slot: str, expected: int) -> list[str]:
+def _seats(system: System, slot: str, expected: int) -> list[str]:
     wanted = {"date": datetime.fromisoformat(slot), "status": "confirmed"}
-    confirmed = house.database["bookings"].count_documents(wanted)
+    confirmed = system.database["bookings"].count_documents(wanted)
     return [] if confirmed == expected else [f"I3: {confirmed} of {expected} seats are taken"]

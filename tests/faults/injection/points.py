@@ -9,7 +9,7 @@ WORKER = "booking_service"
 NOTIFIER = "notification_service"
 TOOL = "dead-letters"
 
-#: What goes on meanwhile; see acts.py.
+#: What goes on meanwhile; see scenarios.py.
 BOOK, CANCEL, MOVE, REMIND, LOSE, REPLAY = "book", "cancel", "move", "remind", "lose", "replay"
 #: What is sent; each has its own rows in the delivery log.
 EMAIL, REMINDER, WEBHOOK = "email", "reminder", "webhook"
@@ -36,7 +36,7 @@ class Point:
     service: str
     method: str
     is_after: bool = False
-    trouble: str | None = None
+    failure: str | None = None
     #: How long it is stopped: longer than a service waits for any answer. Some are stopped for
     #: longer than a broker bears the silence of a consumer, or a notifier's lease lasts.
     hang_seconds: float = 6
@@ -45,7 +45,7 @@ class Point:
     #: Whether what it raises is what a channel raises that does not know.
     is_uncertain: bool = False
     channel: str = ""
-    act: str = BOOK
+    scenario: str = BOOK
 
 
 _INSERT = "clinic.bookings.repository:BookingRepository.insert"
@@ -55,8 +55,8 @@ _PUBLISH = "clinic.messaging.publisher:Publisher.publish"
 _PUT = "clinic.messaging.publisher_confirms:PublisherConfirms.publish"
 _CONFIRM = "clinic.messaging.publisher_confirms:PublisherConfirms.wait"
 _SENT = "clinic.outbox.pending_messages:PendingMessages.discard"
-_INHERIT = "clinic.outbox.relay_registry:RelayRegistry.take_over"
-_BURY = "clinic.outbox.relay_registry:RelayRegistry.prune"
+_TAKE_OVER = "clinic.outbox.relay_registry:RelayRegistry.take_over"
+_PRUNE = "clinic.outbox.relay_registry:RelayRegistry.prune"
 _RECEIVE = "clinic.nameko_extensions.retrying_consumer:RetryingConsumer.handle_message"
 _AGAIN = "clinic.nameko_extensions.retrying_consumer:RetryingConsumer._retry"
 _PARK = "clinic.nameko_extensions.retrying_consumer:RetryingConsumer._dead_letter"
@@ -71,41 +71,41 @@ _SEND = "notification_service.channels.email_channel:SmtpChannel.send"
 _CALL = "clinic.rpc.rpc_client:RpcPool.call"
 _ANSWER = "clinic.nameko_extensions.rpc_entrypoint:GracefulRpcConsumer.handle_result"
 _POST = "notification_service.channels.webhook:WebhookChannel.send"
-_LOOK_UP = "notification_service.email.composer:EmailComposer.compose_reminder"
+_COMPOSE = "notification_service.email.composer:EmailComposer.compose_reminder"
 _RECLAIM = "notification_service.delivery_log:DeliveryLog.claim_for_republish"
 _PUBLISH_AGAIN = "notification_service.reconciliation.reconciler:Reconciler._publish"
 
 POINTS = (
     Point("request not stored", GATEWAY, _INSERT),
-    Point("request stored, not handed on", GATEWAY, _READY),
-    Point("request handed on, not answered", GATEWAY, _INSERT, is_after=True),
+    Point("request stored, not passed to the relay", GATEWAY, _READY),
+    Point("request passed to the relay, not answered", GATEWAY, _INSERT, is_after=True),
     Point("request relayed, not published", GATEWAY, _PUBLISH),
     Point("request published, not confirmed", GATEWAY, _CONFIRM),
     Point("request confirmed, not forgotten", GATEWAY, _SENT),
-    Point("request sent, not noted", GATEWAY, _SENT, is_after=True),
+    Point("request sent, not recorded", GATEWAY, _SENT, is_after=True),
     Point(
-        "inherited from a dead relay, not sent",
+        "taken over from a dead relay, not sent",
         WORKER,
-        _INHERIT,
+        _TAKE_OVER,
         is_after=True,
-        trouble=GATEWAY_HAS_DIED,
+        failure=GATEWAY_HAS_DIED,
         needs_result=True,
     ),
-    Point("inheritance sent, not noted", WORKER, _BURY, trouble=GATEWAY_HAS_DIED),
+    Point("orphaned messages sent, not pruned", WORKER, _PRUNE, failure=GATEWAY_HAS_DIED),
     Point("message received", WORKER, _RECEIVE),
     Point("decision not begun", WORKER, _DECIDE),
     Point("checked, not decided", WORKER, _APPLY, hang_seconds=LONG_SECONDS),
-    Point("decided, event not handed on", WORKER, _READY),
+    Point("decided, event not passed to the relay", WORKER, _READY),
     Point("event relayed, not published", WORKER, _PUBLISH),
     Point("event published, not confirmed", WORKER, _CONFIRM),
     Point("event confirmed, not forgotten", WORKER, _SENT),
-    Point("event sent, not noted", WORKER, _SENT, is_after=True),
+    Point("event sent, not recorded", WORKER, _SENT, is_after=True),
     Point("decided, not acked", WORKER, _ACK, hang_seconds=LONG_SECONDS),
     Point("decided and acked", WORKER, _ACKED, is_after=True),
-    Point("failed, not sent round", WORKER, _AGAIN, trouble=CHECK_FAILS),
-    Point("sent round, not acked", WORKER, _AGAIN, True, CHECK_FAILS),
-    Point("dead-lettered, attention not noted", WORKER, _PARK, True, CHECK_FAILS),
-    Point("attention noted, not acked", WORKER, _ATTENTION, True, CHECK_FAILS),
+    Point("failed, not requeued", WORKER, _AGAIN, failure=CHECK_FAILS),
+    Point("requeued, not acked", WORKER, _AGAIN, True, CHECK_FAILS),
+    Point("dead-lettered, attention not recorded", WORKER, _PARK, True, CHECK_FAILS),
+    Point("attention recorded, not acked", WORKER, _ATTENTION, True, CHECK_FAILS),
     Point("event received", NOTIFIER, _RECEIVE, channel=EMAIL),
     Point("e-mail not claimed", NOTIFIER, _CLAIM, channel=EMAIL),
     Point(
@@ -118,7 +118,7 @@ POINTS = (
     ),
     Point("e-mail not taken", NOTIFIER, _SEND, channel=EMAIL),
     Point(
-        "e-mail taken, not noted",
+        "e-mail taken, not recorded",
         NOTIFIER,
         _SEND,
         is_after=True,
@@ -126,22 +126,22 @@ POINTS = (
         is_uncertain=True,
         channel=EMAIL,
     ),
-    Point("e-mail noted", NOTIFIER, _SETTLE, is_after=True, channel=EMAIL),
+    Point("e-mail recorded", NOTIFIER, _SETTLE, is_after=True, channel=EMAIL),
     Point("event not acked", NOTIFIER, _ACK, channel=EMAIL),
     Point("event acked", NOTIFIER, _ACKED, is_after=True),
-    Point("postponed, not sent round", NOTIFIER, _AGAIN, trouble=MAIL_COMES_LATER),
-    Point("postponed and sent round, not acked", NOTIFIER, _AGAIN, True, MAIL_COMES_LATER),
+    Point("postponed, not requeued", NOTIFIER, _AGAIN, failure=MAIL_COMES_LATER),
+    Point("postponed and requeued, not acked", NOTIFIER, _AGAIN, True, MAIL_COMES_LATER),
     Point("refused, not dead-lettered", NOTIFIER, _PARK, False, MAIL_IS_REFUSED),
     Point("refused and dead-lettered, not given up", NOTIFIER, _PARK, True, MAIL_IS_REFUSED),
     Point("given up, not acked", NOTIFIER, _GIVE_UP, True, MAIL_IS_REFUSED),
-    Point("cancelling not stored", WORKER, _APPLY, act=CANCEL),
-    Point("cancelling stored, not answered", WORKER, _ANSWER, act=CANCEL),
-    Point("cancelling answered, not acked", WORKER, _ACK, act=CANCEL),
-    Point("move not stored", WORKER, _APPLY, act=MOVE),
-    Point("move stored, not handed on", WORKER, _READY, act=MOVE),
-    Point("move stored, not answered", WORKER, _ANSWER, act=MOVE),
-    Point("move answered, not acked", WORKER, _ACK, act=MOVE),
-    Point("move answered, not passed on", GATEWAY, _CALL, is_after=True, act=MOVE),
+    Point("cancelling not stored", WORKER, _APPLY, scenario=CANCEL),
+    Point("cancelling stored, not answered", WORKER, _ANSWER, scenario=CANCEL),
+    Point("cancelling answered, not acked", WORKER, _ACK, scenario=CANCEL),
+    Point("move not stored", WORKER, _APPLY, scenario=MOVE),
+    Point("move stored, not passed to the relay", WORKER, _READY, scenario=MOVE),
+    Point("move stored, not answered", WORKER, _ANSWER, scenario=MOVE),
+    Point("move answered, not acked", WORKER, _ACK, scenario=MOVE),
+    Point("move answered, not returned", GATEWAY, _CALL, is_after=True, scenario=MOVE),
     Point("webhook not claimed", NOTIFIER, _CLAIM, channel=WEBHOOK),
     Point(
         "webhook claimed, not sent",
@@ -152,15 +152,15 @@ POINTS = (
         channel=WEBHOOK,
     ),
     Point(
-        "webhook taken, not noted",
+        "webhook taken, not recorded",
         NOTIFIER,
         _POST,
         is_after=True,
         hang_seconds=LONG_SECONDS,
         channel=WEBHOOK,
     ),
-    Point("webhook noted", NOTIFIER, _SETTLE, is_after=True, channel=WEBHOOK),
-    Point("reminder not claimed", NOTIFIER, _CLAIM, channel=REMINDER, act=REMIND),
+    Point("webhook recorded", NOTIFIER, _SETTLE, is_after=True, channel=WEBHOOK),
+    Point("reminder not claimed", NOTIFIER, _CLAIM, channel=REMINDER, scenario=REMIND),
     Point(
         "reminder claimed, booking not read",
         NOTIFIER,
@@ -168,20 +168,20 @@ POINTS = (
         is_after=True,
         hang_seconds=LONG_SECONDS,
         channel=REMINDER,
-        act=REMIND,
+        scenario=REMIND,
     ),
-    Point("booking read, reminder not sent", NOTIFIER, _LOOK_UP, act=REMIND),
+    Point("booking read, reminder not sent", NOTIFIER, _COMPOSE, scenario=REMIND),
     Point(
-        "reminder taken, not noted",
+        "reminder taken, not recorded",
         NOTIFIER,
         _SEND,
         is_after=True,
         hang_seconds=LONG_SECONDS,
         is_uncertain=True,
         channel=REMINDER,
-        act=REMIND,
+        scenario=REMIND,
     ),
-    Point("reminder noted", NOTIFIER, _SETTLE, is_after=True, channel=REMINDER, act=REMIND),
+    Point("reminder recorded", NOTIFIER, _SETTLE, is_after=True, channel=REMINDER, scenario=REMIND),
     Point(
         "lost event claimed, not published",
         NOTIFIER,
@@ -189,9 +189,11 @@ POINTS = (
         is_after=True,
         needs_result=True,
         channel=EMAIL,
-        act=LOSE,
+        scenario=LOSE,
     ),
-    Point("lost event published, watermark not risen", NOTIFIER, _PUBLISH_AGAIN, True, act=LOSE),
-    Point("dead letter in hand, not sent round", TOOL, _PUT, act=REPLAY),
-    Point("dead letter sent round, still dead-lettered", TOOL, _CONFIRM, True, act=REPLAY),
+    Point(
+        "lost event published, watermark not risen", NOTIFIER, _PUBLISH_AGAIN, True, scenario=LOSE
+    ),
+    Point("dead letter in hand, not requeued", TOOL, _PUT, scenario=REPLAY),
+    Point("dead letter requeued, still dead-lettered", TOOL, _CONFIRM, True, scenario=REPLAY),
 )

@@ -1,4 +1,7 @@
-"""The notification service, with traps: `nameko run tests.faults.sabotage.notification_service`."""
+"""The notification service with fault injection.
+
+`nameko run tests.faults.injection.notification_service`
+"""
 
 from datetime import timedelta
 
@@ -9,7 +12,7 @@ from notification_service.channels.email_channel import SmtpChannel
 from notification_service.channels.webhook import WebhookChannel
 from notification_service.reminders import reminders
 from notification_service.service import NotificationService, WebhookService
-from tests.faults.sabotage.trap import install
+from tests.faults.injection.injector import install
 
 #: A notifier that died while it sent is waited out for its lease: minutes, which no test has. All
 #: that the lease is made of is shorter here, so that it is still longer than what it is a lease of.

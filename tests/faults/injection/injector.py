@@ -1,11 +1,11 @@
-"""Lets a process die, fail or stop at a named point of its work, once, when it is told to.
+"""Make a process die, fail or stop once, at a named point of its work.
 
 The services under test are the real ones; their entry modules here wrap methods before they
-start. What to do is read from files of the directory that `SABOTAGE` names:
+start. What to do is read from files of the directory that `FAULT_DIRECTORY` names:
 
 * `armed` holds "<mode> <name of the point>". Whoever gets there first renames the file to
   `fired.<pid>` and does it, so that one arming is one fault, whatever the number of processes.
-* a file named like a trouble (see points.py) makes that trouble last until it is deleted.
+* a file named like a failure (see points.py) makes that failure last until it is deleted.
 
 `checks` grows by one byte with each availability check that is run.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from clinic.errors import CheckUnavailable, DeliveryOutcomeUnknown
-from tests.faults.sabotage.points import (
+from tests.faults.injection.points import (
     CHECK_FAILS,
     EMAIL,
     GATEWAY,
@@ -51,11 +51,11 @@ _CHANNELS: dict[str, Callable[..., str]] = {
 }
 
 
-class Sabotage(Exception):
+class InjectedFault(Exception):
     """What a process raises when it is told to fail."""
 
 
-class Trap:
+class FaultInjector:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._armed = directory / "armed"
@@ -110,8 +110,8 @@ class Trap:
 
         return mined
 
-    def _has(self, trouble: str) -> bool:
-        return (self._directory / trouble).exists()
+    def _has(self, failure: str) -> bool:
+        return (self._directory / failure).exists()
 
     def _step_on(self, point: Point) -> None:
         try:
@@ -125,8 +125,8 @@ class Trap:
 
     def _go_off(self, mode: str, point: Point) -> None:
         if mode == RAISE:
-            raise (DeliveryOutcomeUnknown if point.is_uncertain else Sabotage)(point.name)
-        # A stopped process is continued by whoever armed the trap.
+            raise (DeliveryOutcomeUnknown if point.is_uncertain else InjectedFault)(point.name)
+        # A stopped process is continued by whoever armed the fault.
         os.kill(os.getpid(), signal.SIGKILL if mode == KILL else signal.SIGSTOP)
 
 
@@ -138,4 +138,4 @@ def _is_meant(point: Point, args: tuple[Any, ...]) -> bool:
 
 
 def install(service: str) -> None:
-    Trap(Path(os.environ["SABOTAGE"])).install(service)
+    FaultInjector(Path(os.environ["FAULT_DIRECTORY"])).install(service)

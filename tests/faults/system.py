@@ -34,7 +34,7 @@ SEATS = 2
 #: Longer than a campaign needs to come to the end of tomorrow and of the day after.
 REMINDER_HOURS = 72
 WEBHOOK_SECRET = "known to two of them"
-#: What the receiver of webhooks says at first, as one that has troubles of its own.
+#: What the receiver of webhooks says at first, as one that has failures of its own.
 _FIRST_ANSWERS = (503, 500, 503)
 DEAD_LETTERS = (
     "booking_dead_letter",
@@ -56,16 +56,16 @@ ENVIRONMENT = {
     "LOG_FORMAT": "json",
     **UNLIMITED,
 }
-#: Each service and the module with traps that stands in for its own.
+#: Each service and the module with fault injection that stands in for its own.
 _ENTRIES = {
-    "gateway.asgi:app": "tests.faults.sabotage.gateway:app",
-    "booking_service.service": "tests.faults.sabotage.booking_service",
-    "notification_service.service": "tests.faults.sabotage.notification_service",
+    "gateway.asgi:app": "tests.faults.injection.gateway:app",
+    "booking_service.service": "tests.faults.injection.booking_service",
+    "notification_service.service": "tests.faults.injection.notification_service",
 }
 _BOOT_SECONDS = 180
 
 
-class House:
+class System:
     """`parts` by name: broker, database, mail, gateway, worker.1, notifier.1, ... `links` are the
     proxies before the first three, and the only way in which the services reach them."""
 
@@ -84,7 +84,7 @@ class House:
         if self.receiver:
             self.receiver.answers = list(_FIRST_ANSWERS)
         self.logs = _made(directory / "logs")
-        self.traps = _made(directory / "traps")
+        self.fault_files = _made(directory / "faults")
         self.node = RabbitNode(directory / "rabbitmq")
         self.mongo = MongoServer(_made(directory / "mongodb"))
         self.mailbox = Mailbox(free_port(), _made(directory / "mail"))
@@ -140,7 +140,7 @@ class House:
         return "\n".join(log.read_text(errors="replace") for log in self.logs.glob("*.log"))
 
     def depths(self) -> dict[str, int]:
-        """Messages of each queue of the house, those in a consumer's hands included."""
+        """Messages of each queue of the system, those in a consumer's hands included."""
         listed = self.node.ctl("list_queues", "name", "messages", "--no-table-headers")
         rows = [line.split("\t") for line in listed.splitlines() if "\t" in line]
         counts = {name: int(count) for name, count in rows if not name.startswith("rpc")}
@@ -178,11 +178,11 @@ class House:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the processes of this house are told beyond `ENVIRONMENT`."""
+        """What the processes of this system are told beyond `ENVIRONMENT`."""
         return {
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.links["mail"].port),
-            "SABOTAGE": str(self.traps),
+            "FAULT_DIRECTORY": str(self.fault_files),
         } | (_webhook(self.receiver) if self.receiver else {})
 
     def _make_parts(self, workers: int, notifiers: int) -> Iterator[Part]:
@@ -216,13 +216,13 @@ class House:
 
 
 @contextmanager
-def running_house(directory: Path, **options: Any) -> Iterator[House]:
-    house = House(directory, **options)
+def running_system(directory: Path, **options: Any) -> Iterator[System]:
+    system = System(directory, **options)
     try:
-        house.start()
-        yield house
+        system.start()
+        yield system
     finally:
-        house.stop()
+        system.stop()
 
 
 def _webhook(receiver: Receiver) -> dict[str, str]:
