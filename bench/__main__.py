@@ -115,11 +115,11 @@ class _Run:
         with ExitStack() as stack:
             trials = {stored: stack.enter_context(self._trial_of(stored)) for stored in sizes}
             found = past(trials)
-        told = {str(stored): _as_dicts(costs) for stored, costs in found.items()}
-        for stored, costs in told.items():
+        costs_by_stored = {str(stored): _as_dicts(costs) for stored, costs in found.items()}
+        for stored, costs in costs_by_stored.items():
             for name, cost in costs.items():
                 _say(f"{stored} stored, {name}", cost)
-        return told
+        return costs_by_stored
 
     def _trial_of(self, stored: int) -> AbstractContextManager[Trial]:
         folder = self._options.directory / f"past-{stored}"

@@ -1,4 +1,4 @@
-"""How fast, and at what cost, a backlog is decided and its patients are told."""
+"""How fast, and at what cost, a backlog is decided and its patients are notified."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 from bench.measure import Meter
 from bench.trial import Trial
 
-#: A stack that has told nobody for so long has lost the rest.
+#: A stack that has notified nobody for so long has lost the rest.
 _STALL_SECONDS = 20
-_TOLD = re.compile(rb"e-mail to .*?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_NOTIFIED = re.compile(rb"e-mail to .*?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Drained:
     worker_mib: float
     notifier_mib: float
     undecided: int
-    untold: int
-    told_again: int
+    unnotified: int
+    duplicates: int
 
 
-class Told:
-    """Follows a notifier's log: whom it has told, and when the last time was."""
+class NotificationLog:
+    """Follows a notifier's log: whom it has notified, and when the last time was."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -43,22 +43,22 @@ class Told:
         self.last = time.monotonic()
         self.last_at = datetime.now(UTC)
 
-    def look(self) -> int:
-        """Read on; returns how many patients have been told."""
+    def read(self) -> int:
+        """Read on; returns how many patients have been notified."""
         with self._log.open("rb") as file:
             file.seek(self._position)
             text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
         self._position += len(whole)
-        found = _TOLD.findall(whole)
+        found = _NOTIFIED.findall(whole)
         if found:
             self.ids.update(found)
             self.last, self.last_at = time.monotonic(), datetime.now(UTC)
         return len(self.ids)
 
     def follow(self, count: int) -> None:
-        """Until so many were told, or nobody for a while."""
-        while self.look() < count and time.monotonic() - self.last < _STALL_SECONDS:
+        """Wait until so many were notified, or nobody for a while."""
+        while self.read() < count and time.monotonic() - self.last < _STALL_SECONDS:
             time.sleep(0.02)
 
 
@@ -69,27 +69,27 @@ def drain(trial: Trial, count: int, slots: int | None = None) -> Drained:
     """
     trial.prefill(count, slots)
     notifier = trial.start("notifier")
-    told = Told(trial.log("notifier"))
+    log = NotificationLog(trial.log("notifier"))
     worker = trial.start("worker")
     pids = {"worker": worker.pid, "notifier": notifier.pid}
-    told.follow(1)
+    log.follow(1)
     # What a process costs until its first booking is no cost of the bookings.
-    already = told.look()
+    already = log.read()
     with Meter(**pids, **trial.backends.pids) as meter:
-        told.follow(count)
+        log.follow(count)
     usage = meter.usage
-    measured = max(len(told.ids) - already, 1)
+    measured = max(len(log.ids) - already, 1)
     cpu = {name: used * 1000 / measured for name, used in usage.cpu_seconds.items()}
     return Drained(
-        rate=_rate(trial, told),
+        rate=_rate(trial, log),
         cpu_ms=cpu["worker"] + cpu["notifier"],
         broker_cpu_ms=cpu["broker"],
         database_cpu_ms=cpu["database"],
         worker_mib=usage.peak_mib["worker"],
         notifier_mib=usage.peak_mib["notifier"],
         undecided=trial.bookings.count_documents(_undecided(slots)),
-        untold=count - len(told.ids),
-        told_again=told.ids.total() - len(told.ids),
+        unnotified=count - len(log.ids),
+        duplicates=log.ids.total() - len(log.ids),
     )
 
 
@@ -97,11 +97,11 @@ def _undecided(slots: int | None) -> dict[str, Any]:
     return {"status": "pending"} if slots else {"status": {"$ne": "confirmed"}}
 
 
-def _rate(trial: Trial, told: Told) -> float:
+def _rate(trial: Trial, log: NotificationLog) -> float:
     """Bookings a second, from the first decision to the last decision or notification."""
     decided = {"status": {"$ne": "pending"}}
     times = [each["updatedAt"] for each in trial.bookings.find(decided, {"updatedAt": True})]
     if not times:
         return 0.0
-    seconds: float = (max(*times, told.last_at) - min(times)).total_seconds()
-    return len(told.ids) / seconds
+    seconds: float = (max(*times, log.last_at) - min(times)).total_seconds()
+    return len(log.ids) / seconds

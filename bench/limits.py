@@ -91,7 +91,7 @@ def _of_the_delivery_log(database: Database[Document], seconds: float) -> dict[s
 
 
 def _in_turn(found: Mapping[str, float]) -> float:
-    """How many bookings could be decided and told if the database did these one by one."""
+    """How many bookings could be decided and notified if the database did these one by one."""
     # The worker stores the step, and the notifier reads the booking.
     return 1 / sum(1 / found[name] for name in (_STEP, _FIND, _CLAIM, _SETTLE))
 

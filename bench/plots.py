@@ -25,7 +25,7 @@ _OURS, _PEER, _INK = "#1f6f8b", "#b8c4cc", "#333333"
 def main(results: Path, folder: Path) -> None:
     found = json.loads(results.read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    for phase, rate in (("accept", "accepted a second"), ("drain", "decided and told a second")):
+    for phase, rate in (("accept", "accepted a second"), ("drain", "notified a second")):
         if found.get(phase):
             _draw(found[phase], rate, folder / f"bench-{phase}.png")
 

@@ -25,15 +25,15 @@ _ACCEPT: Sequence[Column] = (
     ("lost", ".0f", "lost"),
 )
 _DRAIN: Sequence[Column] = (
-    ("decided and told/s", ",.0f", "rate"),
+    ("decided and notified/s", ",.0f", "rate"),
     ("CPU ms each", ".2f", "cpu_ms"),
     ("broker CPU ms", ".2f", "broker_cpu_ms"),
     ("database CPU ms", ".2f", "database_cpu_ms"),
     ("worker MiB", ".0f", "worker_mib"),
     ("notifier MiB", ".0f", "notifier_mib"),
     ("undecided", ".0f", "undecided"),
-    ("not told", ".0f", "untold"),
-    ("told again", ".0f", "told_again"),
+    ("not notified", ".0f", "unnotified"),
+    ("notified twice", ".0f", "duplicates"),
 )
 _OVERLOAD: Sequence[Column] = (
     ("offered/s", ",.0f", "offered"),
@@ -48,7 +48,7 @@ _OVERLOAD: Sequence[Column] = (
     ("last message after s", ".1f", "sent_after_seconds"),
 )
 #: What must not be smoothed away: one bad round is shown, not the median.
-_WORST = {"errors", "lost", "undecided", "untold", "told_again"}
+_WORST = {"errors", "lost", "undecided", "unnotified", "duplicates"}
 
 Rounds = Mapping[str, Sequence[Mapping[str, float]]]
 

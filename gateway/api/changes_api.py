@@ -27,7 +27,7 @@ def cancel(booking_id: str) -> Response:
     deadline = rpc_deadline()
     actor = authorize(booking_id)
     parse_cancellation(optional_json_body())
-    cancelled = cancel_for(actor, booking_id, REASONS[actor.party], deadline=deadline)
+    cancelled = cancel_for(actor, booking_id, REASONS[actor.role], deadline=deadline)
     return json_response(cancelled)
 
 
@@ -60,5 +60,5 @@ def _call(method: str, actor: Actor, deadline: float, **arguments: str) -> dict[
 
 
 def _log_by_staff(event: SecurityEvent, actor: Actor, booking_id: str) -> None:
-    if actor.party is ActorRole.STAFF:
+    if actor.role is ActorRole.STAFF:
         log_security_event(event, key_id=actor.key_id, booking_id=booking_id)

@@ -37,13 +37,13 @@ class ActorRole(StrEnum):
 class Actor:
     """`key_id` identifies the staff key; None for the patient."""
 
-    party: ActorRole
+    role: ActorRole
     key_id: str | None = None
 
     def to_arguments(self) -> dict[str, str]:
         """Return the arguments that tell the booking service who makes the change."""
         key = {"key_id": self.key_id} if self.key_id else {}
-        return {"by": self.party.value} | key
+        return {"by": self.role.value} | key
 
 
 def authorize(booking_id: str) -> Actor:

@@ -56,7 +56,7 @@ def cancel(booking_id: str) -> Response:
         return _show(_bookings().get(booking_id), 400, error_key="code_missing")
     try:
         actor = credential_holder(booking_id, code)
-        cancel_for(actor, booking_id, REASONS[actor.party], deadline=deadline)
+        cancel_for(actor, booking_id, REASONS[actor.role], deadline=deadline)
     except Forbidden:
         return _show(_bookings().get(booking_id), 403, error_key="code_wrong")
     except tuple(_ERROR_KEYS) as error:
