@@ -60,7 +60,7 @@ def tables(results: Mapping[str, Any]) -> str:
         sections += ["### Accepting", _stacks_table(results["accept"], _ACCEPT)]
         sections += [_ratios(results["accept"], ("rate", "cpu_ms", "p99_ms"))]
     if results.get("drain"):
-        sections += ["### Deciding and telling", _stacks_table(results["drain"], _DRAIN)]
+        sections += ["### Deciding and notifying", _stacks_table(results["drain"], _DRAIN)]
         sections += [_ratios(results["drain"], ("rate", "cpu_ms"))]
     if results.get("rush"):
         sections += [
