@@ -10,7 +10,7 @@ import eventlet
 from kombu import Connection
 
 from tests.faults.allowed import Allowed
-from tests.faults.campaign import Campaign, campaign
+from tests.faults.campaign import Campaign, running_campaign
 from tests.faults.injection.points import CHECK_FAILS
 from tests.faults.outcome import Outcome
 from tests.faults.staff import replay_until_decided
@@ -41,94 +41,96 @@ def _run(
     name: str, directory: Path, seed: int, faults: Sequence[Fault], environment: dict[str, str]
 ) -> Outcome:
     allowed = Allowed(answer_seconds=ANSWER_SECONDS)
-    with campaign(name, directory, seed, allowed, **environment) as trial:
-        trial.outcome.figures["faults"] = len(faults)
+    with running_campaign(name, directory, seed, allowed, **environment) as campaign:
+        campaign.outcome.figures["faults"] = len(faults)
         for fault in faults:
-            load = eventlet.spawn(trial.patients.rush, 10, PER_SECOND)
+            load = eventlet.spawn(campaign.patients.rush, 10, PER_SECOND)
             eventlet.sleep(3)
-            fault(trial)
+            fault(campaign)
             load.wait()
-            trial.system.wait_until_ready()
-            trial.note(fault.__name__, trial.check())
-    return trial.outcome
+            campaign.system.wait_until_ready()
+            campaign.note(fault.__name__, campaign.check())
+    return campaign.outcome
 
 
-def stop_and_start(trial: Campaign) -> None:
-    trial.system.parts["broker"].stop()
-    trial.patients.rush(5, PER_SECOND)
-    trial.system.parts["broker"].start()
+def stop_and_start(campaign: Campaign) -> None:
+    campaign.system.parts["broker"].stop()
+    campaign.patients.rush(5, PER_SECOND)
+    campaign.system.parts["broker"].start()
 
 
-def kill(trial: Campaign) -> None:
-    trial.system.parts["broker"].kill(down_seconds=5)
+def kill(campaign: Campaign) -> None:
+    campaign.system.parts["broker"].kill(down_seconds=5)
 
 
-def disk_alarm(trial: Campaign) -> None:
+def disk_alarm(campaign: Campaign) -> None:
     """A broker without disk stops reading from whoever publishes, and says nothing."""
-    trial.system.node.ctl("set_disk_free_limit", "100000GB")
-    trial.patients.rush(ALARM_SECONDS, PER_SECOND)
-    trial.system.node.ctl("set_disk_free_limit", "50MB")
+    campaign.system.node.ctl("set_disk_free_limit", "100000GB")
+    campaign.patients.rush(ALARM_SECONDS, PER_SECOND)
+    campaign.system.node.ctl("set_disk_free_limit", "50MB")
 
 
-def purge_requests(trial: Campaign) -> None:
-    _without("worker", trial, lambda: trial.system.node.ctl("purge_queue", "booking_requests"))
+def purge_requests(campaign: Campaign) -> None:
+    _without(
+        "worker", campaign, lambda: campaign.system.node.ctl("purge_queue", "booking_requests")
+    )
 
 
-def delete_requests(trial: Campaign) -> None:
-    _without("worker", trial, lambda: _delete(trial, "booking_requests"))
+def delete_requests(campaign: Campaign) -> None:
+    _without("worker", campaign, lambda: _delete(campaign, "booking_requests"))
 
 
-def delete_requests_in_use(trial: Campaign) -> None:
-    _delete(trial, "booking_requests")
+def delete_requests_in_use(campaign: Campaign) -> None:
+    _delete(campaign, "booking_requests")
 
 
-def delete_events(trial: Campaign) -> None:
-    _without("notifier", trial, lambda: _delete(trial, "notification_service.email"))
+def delete_events(campaign: Campaign) -> None:
+    _without("notifier", campaign, lambda: _delete(campaign, "notification_service.email"))
 
 
-def delete_events_in_use(trial: Campaign) -> None:
-    _delete(trial, "notification_service.email")
+def delete_events_in_use(campaign: Campaign) -> None:
+    _delete(campaign, "notification_service.email")
 
 
-def delete_retries(trial: Campaign) -> None:
+def delete_retries(campaign: Campaign) -> None:
     """Delete them with what waits in them."""
-    check_fails = trial.system.fault_files / CHECK_FAILS
+    check_fails = campaign.system.fault_files / CHECK_FAILS
     check_fails.touch()
-    trial.patients.rush(4, PER_SECOND)
+    campaign.patients.rush(4, PER_SECOND)
     for queue in ("booking_retry", "booking_retry.1s", "booking_retry.2s"):
-        _delete(trial, queue)
+        _delete(campaign, queue)
     check_fails.unlink()
-    replay_until_decided(trial.system)
+    replay_until_decided(campaign.system)
 
 
-def freeze_both_ways(trial: Campaign) -> None:
-    _freeze(trial, UP, DOWN)
+def freeze_both_ways(campaign: Campaign) -> None:
+    _freeze(campaign, UP, DOWN)
 
 
-def freeze_up(trial: Campaign) -> None:
-    _freeze(trial, UP)
+def freeze_up(campaign: Campaign) -> None:
+    _freeze(campaign, UP)
 
 
-def freeze_down(trial: Campaign) -> None:
-    _freeze(trial, DOWN)
+def freeze_down(campaign: Campaign) -> None:
+    _freeze(campaign, DOWN)
 
 
-def cut(trial: Campaign) -> None:
+def cut(campaign: Campaign) -> None:
     for _ in range(5):
-        trial.system.links["broker"].cut()
-        trial.patients.rush(2, PER_SECOND)
+        campaign.system.links["broker"].cut()
+        campaign.patients.rush(2, PER_SECOND)
 
 
-def reset(trial: Campaign) -> None:
+def reset(campaign: Campaign) -> None:
     for _ in range(5):
-        trial.system.links["broker"].reset()
-        trial.patients.rush(2, PER_SECOND)
+        campaign.system.links["broker"].reset()
+        campaign.patients.rush(2, PER_SECOND)
 
 
-def slow_down(trial: Campaign) -> None:
-    trial.system.links["broker"].latency_seconds = 0.5
-    trial.patients.rush(10, PER_SECOND)
-    trial.system.links["broker"].restore()
+def slow_down(campaign: Campaign) -> None:
+    campaign.system.links["broker"].latency_seconds = 0.5
+    campaign.patients.rush(10, PER_SECOND)
+    campaign.system.links["broker"].restore()
 
 
 FAULTS: list[Fault] = [
@@ -152,23 +154,23 @@ LOSSES: list[Fault] = [
 ]
 
 
-def _freeze(trial: Campaign, *ways: str) -> None:
-    trial.system.links["broker"].freeze(*ways)
-    trial.patients.rush(FROZEN_SECONDS, PER_SECOND)
-    trial.system.links["broker"].restore()
+def _freeze(campaign: Campaign, *ways: str) -> None:
+    campaign.system.links["broker"].freeze(*ways)
+    campaign.patients.rush(FROZEN_SECONDS, PER_SECOND)
+    campaign.system.links["broker"].restore()
 
 
-def _without(service: str, trial: Campaign, fault: Callable[[], object]) -> None:
+def _without(service: str, campaign: Campaign, fault: Callable[[], object]) -> None:
     """Let messages pile up first: a queue that its consumers keep empty has nothing to lose."""
-    idle = trial.system.parts_of(service)
+    idle = campaign.system.parts_of(service)
     for part in idle:
         part.hold_down()
-    trial.patients.rush(4, PER_SECOND)
+    campaign.patients.rush(4, PER_SECOND)
     fault()
     for part in idle:
         part.start()
 
 
-def _delete(trial: Campaign, queue: str) -> None:
-    with Connection(trial.system.node.uri) as connection:
+def _delete(campaign: Campaign, queue: str) -> None:
+    with Connection(campaign.system.node.uri) as connection:
         connection.default_channel.queue_delete(queue)

@@ -9,7 +9,7 @@ from pathlib import Path
 import eventlet
 
 from tests.faults.allowed import Allowed
-from tests.faults.campaign import Campaign, campaign
+from tests.faults.campaign import Campaign, running_campaign
 from tests.faults.outcome import Outcome
 from tests.proxy import DOWN, UP
 
@@ -28,62 +28,62 @@ def run(directory: Path, seed: int) -> Outcome:
         late_seconds=Allowed.late_seconds + FAULT_SECONDS,  # a link may hold an e-mail back
     )
     options = {"changing_minds": True, "has_webhook": True}
-    with campaign("broken links", directory, seed, allowed, **options) as trial:
+    with running_campaign("broken links", directory, seed, allowed, **options) as campaign:
         for name, fault in FAULTS.items():
-            load = eventlet.spawn(trial.patients.rush, FAULT_SECONDS, PER_SECOND)
+            load = eventlet.spawn(campaign.patients.rush, FAULT_SECONDS, PER_SECOND)
             eventlet.sleep(2)
-            fault(trial)
+            fault(campaign)
             load.wait()
-            trial.system.wait_until_ready()
-            trial.note(name, trial.check())
-        trial.outcome.figures["faults"] = len(FAULTS)
-    return trial.outcome
+            campaign.system.wait_until_ready()
+            campaign.note(name, campaign.check())
+        campaign.outcome.figures["faults"] = len(FAULTS)
+    return campaign.outcome
 
 
-def refuse(link: str, trial: Campaign) -> None:
-    trial.system.links[link].refuse()
+def refuse(link: str, campaign: Campaign) -> None:
+    campaign.system.links[link].refuse()
     eventlet.sleep(FAULT_SECONDS)
-    trial.system.links[link].restore()
+    campaign.system.links[link].restore()
 
 
-def freeze(link: str, trial: Campaign, *ways: str) -> None:
-    trial.system.links[link].freeze(*ways)
+def freeze(link: str, campaign: Campaign, *ways: str) -> None:
+    campaign.system.links[link].freeze(*ways)
     eventlet.sleep(FAULT_SECONDS)
-    trial.system.links[link].cut()
-    trial.system.links[link].restore()
+    campaign.system.links[link].cut()
+    campaign.system.links[link].restore()
 
 
-def thaw(link: str, trial: Campaign) -> None:
+def thaw(link: str, campaign: Campaign) -> None:
     """What was held back arrives after all, when those who sent it have given it up."""
-    trial.system.links[link].freeze()
+    campaign.system.links[link].freeze()
     eventlet.sleep(FAULT_SECONDS)
-    trial.system.links[link].restore()
+    campaign.system.links[link].restore()
 
 
-def freeze_up(link: str, trial: Campaign) -> None:
-    freeze(link, trial, UP)
+def freeze_up(link: str, campaign: Campaign) -> None:
+    freeze(link, campaign, UP)
 
 
-def freeze_down(link: str, trial: Campaign) -> None:
-    freeze(link, trial, DOWN)
+def freeze_down(link: str, campaign: Campaign) -> None:
+    freeze(link, campaign, DOWN)
 
 
-def cut(link: str, trial: Campaign) -> None:
+def cut(link: str, campaign: Campaign) -> None:
     for _ in range(10):
-        trial.system.links[link].cut()
+        campaign.system.links[link].cut()
         eventlet.sleep(1)
 
 
-def reset(link: str, trial: Campaign) -> None:
+def reset(link: str, campaign: Campaign) -> None:
     for _ in range(10):
-        trial.system.links[link].reset()
+        campaign.system.links[link].reset()
         eventlet.sleep(1)
 
 
-def slow_down(link: str, trial: Campaign) -> None:
-    trial.system.links[link].latency_seconds = 0.2
+def slow_down(link: str, campaign: Campaign) -> None:
+    campaign.system.links[link].latency_seconds = 0.2
     eventlet.sleep(FAULT_SECONDS)
-    trial.system.links[link].restore()
+    campaign.system.links[link].restore()
 
 
 FAULTS: dict[str, Callable[[Campaign], None]] = {

@@ -24,11 +24,11 @@ from tests.faults.watch import Watch, watching
 
 @dataclass
 class Campaign:
-    """A system under load; `chance` decides which faults it meets, by a seed that is printed."""
+    """A system under load; `rng` decides which faults it meets, by a seed that is printed."""
 
     name: str
     system: System
-    chance: random.Random
+    rng: random.Random
     history: History
     patients: Patients
     allowed: Allowed
@@ -74,7 +74,7 @@ class Campaign:
 
 
 @contextmanager
-def campaign(
+def running_campaign(
     name: str,
     directory: Path,
     seed: int,
@@ -85,11 +85,11 @@ def campaign(
 ) -> Iterator[Campaign]:
     """Run a system for the faults of the body, then check it; its outcome is in `outcome`."""
     began = time.monotonic()
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     with running_system(directory, **options) as system, watching(system) as watch:
         history = History(directory / "history.jsonl")
         patients = Patients(system.url, history, seed, changing_minds)
-        run = Campaign(name, system, chance, history, patients, allowed, Outcome(name), watch)
+        run = Campaign(name, system, rng, history, patients, allowed, Outcome(name), watch)
         yield run
         run.note("at the end", run.check())
         _tell(run, time.monotonic() - began)

@@ -12,11 +12,11 @@ BOOKINGS = 10
 _FIRST = 3000
 
 
-def changed_at_once(trial: Campaign) -> list[str]:
+def changed_at_once(campaign: Campaign) -> list[str]:
     """Each is wanted at two other dates at once, and some are called off as well."""
-    patients = trial.patients
+    patients = campaign.patients
     booked = patients.race([patients.slot(_FIRST + number) for number in range(BOOKINGS)])
-    wait_for_quiet(trial.system, trial.settle_seconds)
+    wait_for_quiet(campaign.system, campaign.settle_seconds)
     changes = []
     for number, booking in enumerate(booked):
         for date in (_FIRST + 2 * BOOKINGS + number, _FIRST + 4 * BOOKINGS + number):

@@ -13,7 +13,7 @@ from pathlib import Path
 import eventlet
 
 from tests.faults.allowed import Allowed
-from tests.faults.campaign import Campaign, campaign
+from tests.faults.campaign import Campaign, running_campaign
 from tests.faults.injection.injector import HANG, KILL, MODES, RAISE
 from tests.faults.injection.points import (
     CHECK_FAILS,
@@ -76,12 +76,12 @@ def _run(
 ) -> Outcome:
     # The gap that SMTP leaves open is among the points.
     allowed = Allowed(second_copies=True)
-    with campaign(
+    with running_campaign(
         "crash points", directory, seed, allowed, has_webhook=True, **environment
-    ) as trial:
-        results |= run_cases(trial, cases)
-        trial.outcome.figures["cases"] = len(cases)
-    return trial.outcome
+    ) as campaign:
+        results |= run_cases(campaign, cases)
+        campaign.outcome.figures["cases"] = len(cases)
+    return campaign.outcome
 
 
 def _together(outcomes: Sequence[Outcome]) -> Outcome:
@@ -93,27 +93,27 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
     return first
 
 
-def run_cases(trial: Campaign, cases: Sequence[Case], first: int = 0) -> dict[Case, list[str]]:
+def run_cases(campaign: Campaign, cases: Sequence[Case], first: int = 0) -> dict[Case, list[str]]:
     """Go through the cases in one system; what a case broke is not blamed on the next."""
     results: dict[Case, list[str]] = {}
     for number, case in enumerate(cases, first):
-        results[case] = _run_case(trial, case, number)
-        trial.note(f"{case.point.name}, {case.mode}, {case.bookings}", results[case])
+        results[case] = _run_case(campaign, case, number)
+        campaign.note(f"{case.point.name}, {case.mode}, {case.bookings}", results[case])
     return results
 
 
-def _run_case(trial: Campaign, case: Case, number: int) -> list[str]:
-    trial.system.wait_until_ready()
+def _run_case(campaign: Campaign, case: Case, number: int) -> list[str]:
+    campaign.system.wait_until_ready()
     prefix = _PREFIXES.get(case.point.failure or "", "p")
-    scenario = SCENARIOS[case.point.scenario](trial, number, case.bookings, prefix)
-    _excuse(trial, case, scenario)
+    scenario = SCENARIOS[case.point.scenario](campaign, number, case.bookings, prefix)
+    _excuse(campaign, case, scenario)
     scenario.prepare()
-    gateway = trial.system.parts[GATEWAY]
+    gateway = campaign.system.parts[GATEWAY]
     deaths = gateway.unasked_ends
-    with _trouble(trial.system, case.point):
-        _arm(trial.system, case)
+    with _trouble(campaign.system, case.point):
+        _arm(campaign.system, case)
         visits = scenario.begin()
-        fired = _wait_until_fired(trial.system)
+        fired = _wait_until_fired(campaign.system)
     if fired is None:
         return [f"I0: {case.point.name} was never reached"]
     if case.mode == HANG:
@@ -123,14 +123,14 @@ def _run_case(trial: Campaign, case: Case, number: int) -> list[str]:
     for visit in visits:
         visit.wait()
     if case.point.failure == GATEWAY_HAS_DIED:
-        trial.excused_ends += gateway.unasked_ends - deaths
+        campaign.excused_ends += gateway.unasked_ends - deaths
     scenario.clear_up()
-    return [*_clear_up(trial, case), *trial.check(), *scenario.found()]
+    return [*_clear_up(campaign, case), *campaign.check(), *scenario.found()]
 
 
-def _excuse(trial: Campaign, case: Case, scenario: Scenario) -> None:
+def _excuse(campaign: Campaign, case: Case, scenario: Scenario) -> None:
     """Allow what this case may do."""
-    trial.excused_ends += case.mode in (KILL, RAISE) and case.point.service != TOOL
+    campaign.excused_ends += case.mode in (KILL, RAISE) and case.point.service != TOOL
     failures: set[int | None] = set()
     if GATEWAY in case.point.service:
         # Stopped in the middle of a question, it has no time left for the answer.
@@ -139,19 +139,19 @@ def _excuse(trial: Campaign, case: Case, scenario: Scenario) -> None:
         failures = {None}
     elif scenario.changes and case.mode == RAISE:
         failures = {500}  # what no service of ours would raise
-    trial.allowed = replace(trial.allowed, statuses=frozenset({200, 201} | failures))
+    campaign.allowed = replace(campaign.allowed, statuses=frozenset({200, 201} | failures))
 
 
-def _clear_up(trial: Campaign, case: Case) -> list[str]:
+def _clear_up(campaign: Campaign, case: Case) -> list[str]:
     """Do what a person would do about what is dead-lettered."""
     if case.point.failure == CHECK_FAILS:
-        replay_until_decided(trial.system)
+        replay_until_decided(campaign.system)
     if case.point.failure != MAIL_IS_REFUSED:
         return []
     queue = "notification_service.email.dead_letter"
-    wait_for_quiet(trial.system, trial.settle_seconds)
-    dead_lettered = trial.system.depths()[queue]
-    drop(trial.system)
+    wait_for_quiet(campaign.system, campaign.settle_seconds)
+    dead_lettered = campaign.system.depths()[queue]
+    drop(campaign.system)
     # A worker that dies before it acks parks the same message once more.
     return (
         []

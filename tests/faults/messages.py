@@ -18,7 +18,7 @@ from clinic.messaging.topology import EVENTS as EXCHANGE
 from clinic.messaging.topology import NOTIFICATIONS, STATE_CHANGED, WEBHOOK
 from tests.amqp import depth, put
 from tests.conftest import eventually
-from tests.faults.campaign import Campaign, campaign
+from tests.faults.campaign import Campaign, running_campaign
 from tests.faults.injection.points import CHECK_FAILS
 from tests.faults.outcome import Outcome
 from tests.faults.staff import drop, replay
@@ -48,100 +48,102 @@ POISON = (
 
 def run(directory: Path, seed: int) -> Outcome:
     delay = f"1-{LONGEST_CHECK_SECONDS}"
-    with campaign("bad messages", directory, seed, AVAILABILITY_DELAY_SECONDS=delay) as trial:
+    with running_campaign(
+        "bad messages", directory, seed, AVAILABILITY_DELAY_SECONDS=delay
+    ) as campaign:
         for fault in FAULTS:
-            trial.note(fault.__name__, [*fault(trial), *trial.check()])
-    return trial.outcome
+            campaign.note(fault.__name__, [*fault(campaign), *campaign.check()])
+    return campaign.outcome
 
 
-def poison(trial: Campaign) -> list[str]:
+def poison(campaign: Campaign) -> list[str]:
     """What nobody can read is dead-lettered, and what came before and after it is done."""
-    load = eventlet.spawn(trial.patients.rush, 10, PER_SECOND)
+    load = eventlet.spawn(campaign.patients.rush, 10, PER_SECOND)
     for body in POISON:
         for queue in (REQUESTS, EVENTS):
-            put(trial.system.node.uri, queue, body, content_type="application/json")
+            put(campaign.system.node.uri, queue, body, content_type="application/json")
             eventlet.sleep(0.2)
     load.wait()
     dead_lettered = {DEAD_REQUESTS: len(POISON), DEAD_EVENTS: len(POISON)}
-    trial.allowed = replace(trial.allowed, dead_letters=dead_lettered)
-    found = trial.check()
-    drop(trial.system)
-    trial.allowed = replace(trial.allowed, dead_letters={})
+    campaign.allowed = replace(campaign.allowed, dead_letters=dead_lettered)
+    found = campaign.check()
+    drop(campaign.system)
+    campaign.allowed = replace(campaign.allowed, dead_letters={})
     return found
 
 
-def copies_of_requests(trial: Campaign) -> list[str]:
+def copies_of_requests(campaign: Campaign) -> list[str]:
     """Both workers check the same booking at the same time, and later once more."""
-    _hold("worker", trial)
-    trial.patients.race([trial.patients.slot(n // 6) for n in range(BOOKINGS)])
-    return _with_copies(trial, "worker", REQUESTS, _request)
+    _hold("worker", campaign)
+    campaign.patients.race([campaign.patients.slot(n // 6) for n in range(BOOKINGS)])
+    return _with_copies(campaign, "worker", REQUESTS, _request)
 
 
-def copies_of_events(trial: Campaign) -> list[str]:
+def copies_of_events(campaign: Campaign) -> list[str]:
     """Both notifiers hear of the same step at the same time, and later once more."""
-    _hold("notifier", trial)
-    trial.patients.race([trial.patients.slot(30 + n // 6) for n in range(BOOKINGS)])
-    eventually(lambda: not _pending(trial))
-    return _with_copies(trial, "notifier", EVENTS, _event)
+    _hold("notifier", campaign)
+    campaign.patients.race([campaign.patients.slot(30 + n // 6) for n in range(BOOKINGS)])
+    eventually(lambda: not _pending(campaign))
+    return _with_copies(campaign, "notifier", EVENTS, _event)
 
 
-def deploy(trial: Campaign) -> list[str]:
+def deploy(campaign: Campaign) -> list[str]:
     """SIGTERM ends all processes at once, after the checks in their hands; none is run twice."""
-    before = _checks(trial)
-    trial.patients.race([trial.patients.slot(60 + n) for n in range(BOOKINGS)])
-    eventually(lambda: _checks(trial) == before + BOOKINGS)
-    found = [] if _pending(trial) else ["I0: the deploy came too late"]
-    stops = [eventlet.spawn(part.stop) for part in trial.system.services]
+    before = _checks(campaign)
+    campaign.patients.race([campaign.patients.slot(60 + n) for n in range(BOOKINGS)])
+    eventually(lambda: _checks(campaign) == before + BOOKINGS)
+    found = [] if _pending(campaign) else ["I0: the deploy came too late"]
+    stops = [eventlet.spawn(part.stop) for part in campaign.system.services]
     codes = [stop.wait() for stop in stops]
-    for part in trial.system.services:
+    for part in campaign.system.services:
         part.start()
-    trial.system.wait_until_ready()
-    found += trial.check()
-    again = _checks(trial) - before - BOOKINGS
+    campaign.system.wait_until_ready()
+    found += campaign.check()
+    again = _checks(campaign) - before - BOOKINGS
     found += [f"I13: the processes ended with {codes}"] if any(codes) else []
     return found + ([f"I13: {again} checks were run twice"] if again else [])
 
 
-def replayed_twice(trial: Campaign) -> list[str]:
+def replayed_twice(campaign: Campaign) -> list[str]:
     """Two people replay the same dead letters at once, and then somebody does it again."""
-    (trial.system.fault_files / CHECK_FAILS).touch()
-    booked = trial.patients.race([trial.patients.slot(90 + n) for n in range(10)])
-    eventually(lambda: depth(trial.system.node.uri, DEAD_REQUESTS) == 10)
-    (trial.system.fault_files / CHECK_FAILS).unlink()
-    replays = [replay(trial.system), replay(trial.system)]
+    (campaign.system.fault_files / CHECK_FAILS).touch()
+    booked = campaign.patients.race([campaign.patients.slot(90 + n) for n in range(10)])
+    eventually(lambda: depth(campaign.system.node.uri, DEAD_REQUESTS) == 10)
+    (campaign.system.fault_files / CHECK_FAILS).unlink()
+    replays = [replay(campaign.system), replay(campaign.system)]
     codes = [replay.wait() for replay in replays]
     wanted = {"_id": {"$in": [each["id"] for each in booked]}, "status": "confirmed"}
-    bookings = trial.system.database["bookings"]
+    bookings = campaign.system.database["bookings"]
     eventually(lambda: bookings.count_documents(wanted) == len(booked))
-    codes.append(replay(trial.system).wait())
+    codes.append(replay(campaign.system).wait())
     return [f"I16: a replay ended with {codes}"] if any(codes) else []
 
 
-def events_without_a_queue(trial: Campaign) -> list[str]:
+def events_without_a_queue(campaign: Campaign) -> list[str]:
     """Nobody listens to the steps of a booking, and the broker would drop them without a word."""
-    _hold("notifier", trial)
-    with Connection(trial.system.node.uri) as connection:
+    _hold("notifier", campaign)
+    with Connection(campaign.system.node.uri) as connection:
         _take_off(connection.default_channel)
-    trial.patients.race([trial.patients.slot(110 + n) for n in range(5)])
-    eventually(lambda: not _pending(trial))
+    campaign.patients.race([campaign.patients.slot(110 + n) for n in range(5)])
+    eventually(lambda: not _pending(campaign))
     eventlet.sleep(3)
-    _release("notifier", trial)
-    trial.system.wait_until_ready()
+    _release("notifier", campaign)
+    campaign.system.wait_until_ready()
     return []
 
 
-def events_without_an_answer(trial: Campaign) -> list[str]:
+def events_without_an_answer(campaign: Campaign) -> list[str]:
     """What was sent on a link that then breaks has perhaps not arrived."""
-    trial.system.wait_until_ready()
-    before = _checks(trial)
-    trial.patients.race([trial.patients.slot(120 + n) for n in range(5)])
-    eventually(lambda: _checks(trial) == before + 5)  # a check that has begun is counted
-    trial.system.links["broker"].freeze(UP)
-    found = [] if _pending(trial) else ["I0: the link froze too late"]
-    eventually(lambda: not _pending(trial))
+    campaign.system.wait_until_ready()
+    before = _checks(campaign)
+    campaign.patients.race([campaign.patients.slot(120 + n) for n in range(5)])
+    eventually(lambda: _checks(campaign) == before + 5)  # a check that has begun is counted
+    campaign.system.links["broker"].freeze(UP)
+    found = [] if _pending(campaign) else ["I0: the link froze too late"]
+    eventually(lambda: not _pending(campaign))
     eventlet.sleep(1)
-    trial.system.links["broker"].reset()
-    trial.system.links["broker"].restore()
+    campaign.system.links["broker"].reset()
+    campaign.system.links["broker"].restore()
     return found
 
 
@@ -162,41 +164,47 @@ def _take_off(channel: StdChannel) -> None:
         channel.queue_delete(queue)
 
 
-def _pending(trial: Campaign) -> int:
-    return trial.system.database["bookings"].count_documents({"status": "pending"})
+def _pending(campaign: Campaign) -> int:
+    return campaign.system.database["bookings"].count_documents({"status": "pending"})
 
 
 def _with_copies(
-    trial: Campaign, service: str, queue: str, message: Callable[[dict[str, Any]], dict[str, Any]]
+    campaign: Campaign,
+    service: str,
+    queue: str,
+    message: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> list[str]:
-    _send_copies(trial, queue, message)
-    _release(service, trial)
-    trial.system.wait_until_ready()
-    found = trial.check()
-    _send_copies(trial, queue, message)
+    _send_copies(campaign, queue, message)
+    _release(service, campaign)
+    campaign.system.wait_until_ready()
+    found = campaign.check()
+    _send_copies(campaign, queue, message)
     # A copy may cost a check, and the broker tells of what is in hand some seconds late.
     eventlet.sleep(LONGEST_CHECK_SECONDS + 1)
     return found
 
 
-def _hold(service: str, trial: Campaign) -> None:
-    for part in trial.system.parts_of(service):
+def _hold(service: str, campaign: Campaign) -> None:
+    for part in campaign.system.parts_of(service):
         part.stop()
 
 
-def _release(service: str, trial: Campaign) -> None:
-    for part in trial.system.parts_of(service):
+def _release(service: str, campaign: Campaign) -> None:
+    for part in campaign.system.parts_of(service):
         part.start()
 
 
 def _send_copies(
-    trial: Campaign, queue: str, message: Callable[[dict[str, Any]], dict[str, Any]]
+    campaign: Campaign, queue: str, message: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
-    bodies = [message(each) for each in trial.system.database["bookings"].find()] * COPIES
-    trial.chance.shuffle(bodies)
+    bodies = [message(each) for each in campaign.system.database["bookings"].find()] * COPIES
+    campaign.rng.shuffle(bodies)
     for body in bodies:
         put(
-            trial.system.node.uri, queue, json.dumps(body).encode(), content_type="application/json"
+            campaign.system.node.uri,
+            queue,
+            json.dumps(body).encode(),
+            content_type="application/json",
         )
 
 
@@ -218,6 +226,6 @@ def _event(booking: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _checks(trial: Campaign) -> int:
-    file = trial.system.fault_files / "checks"
+def _checks(campaign: Campaign) -> int:
+    file = campaign.system.fault_files / "checks"
     return file.stat().st_size if file.exists() else 0

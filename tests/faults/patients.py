@@ -40,14 +40,14 @@ class Patients:
     def book(self, date: str | None = None, prefix: str = "p") -> dict[str, Any]:
         """Book until there is an answer, and return the booking of it."""
         number = next(self._numbers)
-        chance = random.Random(f"{self._seed}:{number}")
+        rng = random.Random(f"{self._seed}:{number}")
         patient = f"{prefix}@{CANARY.lower()}{number}.example.com"
         body = {
             "patientName": f"Ana {CANARY} {number}",
             "patientEmail": patient,
-            "date": date or self._wish(chance),
+            "date": date or self._wish(rng),
         }
-        clicks = 2 if chance.random() < 0.1 else 1
+        clicks = 2 if rng.random() < 0.1 else 1
         twins = [eventlet.spawn(self._post, patient, body) for _ in range(clicks - 1)]
         deadline = time.monotonic() + _INSIST_SECONDS
         while (answer := self._post(patient, body)) is None:
@@ -80,12 +80,12 @@ class Patients:
         opening: datetime = self._hour.replace(hour=8) + timedelta(days=day)
         return to_wire(opening + timedelta(minutes=30 * half_hour))
 
-    def _wish(self, chance: random.Random) -> str:
+    def _wish(self, rng: random.Random) -> str:
         """Pick a date: often a slot that many want, sometimes any, now and then a past one."""
-        kind = chance.random()
+        kind = rng.random()
         if kind < 0.1:
             return _PAST
-        return self.slot(chance.randrange(24 if kind < 0.5 else 4000))
+        return self.slot(rng.randrange(24 if kind < 0.5 else 4000))
 
     def cancel(self, booking: dict[str, Any]) -> Call:
         """Call it off; returns the call that got a clear answer."""
@@ -104,20 +104,20 @@ class Patients:
 
     def _visit(self) -> None:
         booking = self.book()
-        chance = random.Random(f"{self._seed}:{booking['patientEmail']}")
-        changes = self._changes_of_mind(booking, chance) if self._changing_minds else []
+        rng = random.Random(f"{self._seed}:{booking['patientEmail']}")
+        changes = self._changes_of_mind(booking, rng) if self._changing_minds else []
         for pause_seconds in (0.3, 1, 2):
             eventlet.sleep(pause_seconds)
             self.read(booking["id"])
         for change in changes:
             change.wait()
 
-    def _changes_of_mind(self, booking: dict[str, Any], chance: random.Random) -> list[Any]:
+    def _changes_of_mind(self, booking: dict[str, Any], rng: random.Random) -> list[Any]:
         """Begin what some want: to cancel at once, amid the decision or later; to be elsewhere; or
         two things at the same time."""
         cancel = (self.cancel, booking)
-        moves = [(self.reschedule, booking, self._wish(chance)) for _ in range(2)]
-        kind, pause_seconds = chance.random(), chance.uniform(0, 3)
+        moves = [(self.reschedule, booking, self._wish(rng)) for _ in range(2)]
+        kind, pause_seconds = rng.random(), rng.uniform(0, 3)
         choices: list[list[Any]] = [[cancel], moves[:1], moves[:1], moves, [cancel, *moves]]
         wanted = choices[int(kind / 0.08)] if kind < 0.4 else []
         return [eventlet.spawn_after(pause_seconds, *each) for each in wanted]

@@ -31,7 +31,7 @@ _EMAIL = "notification_service.email"
 class Scenario:
     """Several want the same slot. `number` is the case's, and picks slots of its own."""
 
-    trial: Campaign
+    campaign: Campaign
     number: int
     bookings: int
     prefix: str
@@ -43,7 +43,7 @@ class Scenario:
 
     def begin(self) -> list[Any]:
         """Begin what reaches the fault; returns what to wait for."""
-        book = partial(self.trial.patients.book, self.slot, self.prefix)
+        book = partial(self.campaign.patients.book, self.slot, self.prefix)
         return [eventlet.spawn(book) for _ in range(self.bookings)]
 
     def clear_up(self) -> None:
@@ -51,17 +51,17 @@ class Scenario:
 
     def found(self) -> list[str]:
         """Say what is wrong when all is quiet: a crash must not cost anybody a free seat."""
-        return _seats(self.trial.system, self.slot, min(self.bookings, SEATS))
+        return _seats(self.campaign.system, self.slot, min(self.bookings, SEATS))
 
     @property
     def slot(self) -> str:
-        return self.trial.patients.slot(_FIRST + self.number)
+        return self.campaign.patients.slot(_FIRST + self.number)
 
 
 class Remind(Scenario):
     @property
     def slot(self) -> str:
-        return self.trial.patients.slot(_NEAR - 1 - self.number % _NEAR)
+        return self.campaign.patients.slot(_NEAR - 1 - self.number % _NEAR)
 
 
 class Cancel(Scenario):
@@ -71,31 +71,31 @@ class Cancel(Scenario):
 
     def prepare(self) -> None:
         slots = [self._slot(number // SEATS) for number in range(self.bookings)]
-        self.booked = self.trial.patients.race(slots)
-        assert wait_for_quiet(self.trial.system, self.trial.settle_seconds)
+        self.booked = self.campaign.patients.race(slots)
+        assert wait_for_quiet(self.campaign.system, self.campaign.settle_seconds)
 
     def begin(self) -> list[Any]:
-        return [eventlet.spawn(self.trial.patients.cancel, each) for each in self.booked]
+        return [eventlet.spawn(self.campaign.patients.cancel, each) for each in self.booked]
 
     def found(self) -> list[str]:
         wanted = {"_id": {"$in": [each["id"] for each in self.booked]}, "status": "cancelled"}
-        count = self.trial.system.database["bookings"].count_documents(wanted)
+        count = self.campaign.system.database["bookings"].count_documents(wanted)
         return [] if count == self.bookings else [f"I17: {count} of {self.bookings} are cancelled"]
 
     def _slot(self, number: int) -> str:
         first = _FIRST_OF_CHANGES + _SLOTS_OF_A_CHANGE * self.number
-        return self.trial.patients.slot(first + number)
+        return self.campaign.patients.slot(first + number)
 
 
 class Move(Cancel):
     """All want to be moved to the same slot."""
 
     def begin(self) -> list[Any]:
-        move = partial(self.trial.patients.reschedule, date=self._target)
+        move = partial(self.campaign.patients.reschedule, date=self._target)
         return [eventlet.spawn(move, each) for each in self.booked]
 
     def found(self) -> list[str]:
-        return _seats(self.trial.system, self._target, min(self.bookings, SEATS))
+        return _seats(self.campaign.system, self._target, min(self.bookings, SEATS))
 
     @property
     def _target(self) -> str:
@@ -106,16 +106,16 @@ class Lose(Scenario):
     """The broker has lost the events of these bookings."""
 
     def prepare(self) -> None:
-        system = self.trial.system
+        system = self.campaign.system
         for part in system.parts_of("notifier"):
             part.stop()
-        self.trial.patients.race([self.slot] * self.bookings)
+        self.campaign.patients.race([self.slot] * self.bookings)
         eventually(lambda: depth(system.node.uri, _EMAIL) == self.bookings)
         with Connection(system.node.uri) as connection:
             connection.default_channel.queue_purge(_EMAIL)
 
     def begin(self) -> list[Any]:
-        for part in self.trial.system.parts_of("notifier"):
+        for part in self.campaign.system.parts_of("notifier"):
             part.start()
         return []
 
@@ -124,17 +124,17 @@ class Replay(Scenario):
     """The check has failed too often, and somebody sends the requests round again."""
 
     def prepare(self) -> None:
-        system = self.trial.system
+        system = self.campaign.system
         (system.fault_files / CHECK_FAILS).touch()
-        self.trial.patients.race([self.slot] * self.bookings)
+        self.campaign.patients.race([self.slot] * self.bookings)
         eventually(lambda: depth(system.node.uri, "booking_dead_letter") >= self.bookings)
         (system.fault_files / CHECK_FAILS).unlink()
 
     def begin(self) -> list[Any]:
-        return [replay(self.trial.system, "tests.faults.injection.dead_letters")]
+        return [replay(self.campaign.system, "tests.faults.injection.dead_letters")]
 
     def clear_up(self) -> None:
-        replay_until_decided(self.trial.system)
+        replay_until_decided(self.campaign.system)
 
 
 SCENARIOS: dict[str, Callable[..., Scenario]] = {

@@ -14,7 +14,7 @@ import eventlet
 
 from tests.faults import messages
 from tests.faults.allowed import Allowed
-from tests.faults.campaign import Campaign, campaign
+from tests.faults.campaign import Campaign, running_campaign
 from tests.faults.contested import changed_at_once
 from tests.faults.crash_points import ALL, ONE, TEN, Case, run_cases
 from tests.faults.injection.injector import KILL
@@ -49,35 +49,35 @@ def run(directory: Path, seed: int, settle_seconds: float = SETTLE_SECONDS) -> O
     options: dict[str, Any] = {"AVAILABILITY_DELAY_SECONDS": "0.5-1"}
     options |= {"has_webhook": True, "changing_minds": True}
     allowed = Allowed(second_copies=True)
-    with campaign("short selection", directory, seed, allowed, **options) as trial:
-        trial.settle_seconds = settle_seconds
-        for _ in _parts(trial):
-            if trial.outcome.violations:
+    with running_campaign("short selection", directory, seed, allowed, **options) as campaign:
+        campaign.settle_seconds = settle_seconds
+        for _ in _parts(campaign):
+            if campaign.outcome.violations:
                 break
-    return trial.outcome
+    return campaign.outcome
 
 
-def _parts(trial: Campaign) -> Iterator[None]:
+def _parts(campaign: Campaign) -> Iterator[None]:
     for fault in _FAULTS:
-        trial.note(fault.__name__, [*fault(trial), *trial.check()])
+        campaign.note(fault.__name__, [*fault(campaign), *campaign.check()])
         yield
-    for number, case in enumerate(_cases(trial)):
-        run_cases(trial, [case], number)
+    for number, case in enumerate(_cases(campaign)):
+        run_cases(campaign, [case], number)
         yield
-    trial.allowed = replace(trial.allowed, second_copies=True, statuses=OF_A_DYING_GATEWAY)
-    load = eventlet.spawn(trial.patients.rush, RANDOM_SECONDS, PER_SECOND)
-    kills = kill_at_random(trial, RANDOM_SECONDS)
+    campaign.allowed = replace(campaign.allowed, second_copies=True, statuses=OF_A_DYING_GATEWAY)
+    load = eventlet.spawn(campaign.patients.rush, RANDOM_SECONDS, PER_SECOND)
+    kills = kill_at_random(campaign, RANDOM_SECONDS)
     load.wait()
-    trial.system.wait_until_ready()
-    trial.outcome.figures["kills"] = kills.total()
+    campaign.system.wait_until_ready()
+    campaign.outcome.figures["kills"] = kills.total()
     yield
 
 
-def _cases(trial: Campaign) -> list[Case]:
+def _cases(campaign: Campaign) -> list[Case]:
     points = {point.name: point for point in POINTS}
     essential = [Case(points[name], KILL, size) for name, size in ESSENTIAL.items()]
     # What the broker has lost is found again only where somebody asks again, and soon.
     others = [
         case for case in ALL if case.point.name not in ESSENTIAL and case.point.scenario != LOSE
     ]
-    return essential + trial.chance.sample(others, DRAWN)
+    return essential + campaign.rng.sample(others, DRAWN)

@@ -8,7 +8,7 @@ import eventlet
 import psutil
 
 from tests.conftest import eventually
-from tests.faults.campaign import Campaign, campaign
+from tests.faults.campaign import Campaign, running_campaign
 from tests.faults.outcome import Outcome
 from tests.faults.part import Part
 from tests.faults.system import System
@@ -34,23 +34,23 @@ _LIMITS: Size = {
 
 
 def run(directory: Path, seed: int, minutes: float = MINUTES) -> Outcome:
-    with campaign("soak", directory, seed) as trial:
-        trial.patients.rush(WARM_UP_SECONDS, PER_SECOND)
-        before = _sizes_at_rest(trial)
-        trial.patients.rush(minutes * 60, PER_SECOND)
-        after = _sizes_at_rest(trial)
-        found = _growth(trial, before)
-        trial.note("afterwards", found)
-        trial.outcome.figures |= _figures(before, after)
-    return trial.outcome
+    with running_campaign("soak", directory, seed) as campaign:
+        campaign.patients.rush(WARM_UP_SECONDS, PER_SECOND)
+        before = _sizes_at_rest(campaign)
+        campaign.patients.rush(minutes * 60, PER_SECOND)
+        after = _sizes_at_rest(campaign)
+        found = _growth(campaign, before)
+        campaign.note("afterwards", found)
+        campaign.outcome.figures |= _figures(before, after)
+    return campaign.outcome
 
 
-def _growth(trial: Campaign, before: dict[str, Size]) -> list[str]:
+def _growth(campaign: Campaign, before: dict[str, Size]) -> list[str]:
     """Give the processes a while to come down to what they were."""
     try:
-        eventually(lambda: not _grown(before, _sizes(trial.system)), 120)
+        eventually(lambda: not _grown(before, _sizes(campaign.system)), 120)
     except AssertionError:
-        return _grown(before, _sizes(trial.system))
+        return _grown(before, _sizes(campaign.system))
     return []
 
 
@@ -63,10 +63,10 @@ def _grown(before: dict[str, Size], after: dict[str, Size]) -> list[str]:
     ]
 
 
-def _sizes_at_rest(trial: Campaign) -> dict[str, Size]:
-    trial.note("at rest", trial.check())
+def _sizes_at_rest(campaign: Campaign) -> dict[str, Size]:
+    campaign.note("at rest", campaign.check())
     eventlet.sleep(5)
-    return _sizes(trial.system)
+    return _sizes(campaign.system)
 
 
 def _sizes(system: System) -> dict[str, Size]:
