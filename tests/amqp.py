@@ -1,4 +1,4 @@
-"""A plain AMQP client, as a stranger to the system would write it."""
+"""A plain AMQP client that uses none of the system's code."""
 
 from __future__ import annotations
 

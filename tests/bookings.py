@@ -1,4 +1,4 @@
-"""Bookings for tests that are about something else than how they are asked for."""
+"""Bookings for tests whose subject is not the request."""
 
 from __future__ import annotations
 

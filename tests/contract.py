@@ -1,4 +1,4 @@
-"""Holds answers of the gateway against its OpenAPI document."""
+"""Validates responses of the gateway against its OpenAPI document."""
 
 from __future__ import annotations
 

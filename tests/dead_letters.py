@@ -1,4 +1,4 @@
-"""Dead letters, left as services leave them."""
+"""Dead letters, published as the services publish them."""
 
 from __future__ import annotations
 

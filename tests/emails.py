@@ -1,4 +1,4 @@
-"""What the mail server of the tests has taken."""
+"""The e-mails that the tests' mail server has accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages as an attacker with the broker's login may publish them: byte by byte."""
+"""Messages that an attacker with broker credentials may publish, byte by byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail server of the tests, and what it has taken."""
+"""A mail server for tests, and the e-mails it has accepted."""
 
 from __future__ import annotations
 

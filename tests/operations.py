@@ -1,4 +1,4 @@
-"""Counts what the database is asked to do."""
+"""Counts database operations."""
 
 from __future__ import annotations
 

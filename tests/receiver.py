@@ -1,4 +1,4 @@
-"""A receiver of webhooks for the tests, and what it received."""
+"""A webhook endpoint for tests, and the events it received."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The booking service of tests that are about something else."""
+"""A booking service for tests with another subject."""
 
 from clinic.rpc.rpc_client import RpcPool
 

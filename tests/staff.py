@@ -1,4 +1,4 @@
-"""Somebody of the staff, signed in without a browser."""
+"""A signed-in member of the staff, without a browser."""
 
 from __future__ import annotations
 

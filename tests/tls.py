@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, for servers that prove who they are."""
+"""The tests' own certificate authority."""
 
 from __future__ import annotations
 

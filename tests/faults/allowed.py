@@ -1,4 +1,4 @@
-"""What the faults of a campaign excuse."""
+"""Which deviations the faults of a campaign excuse."""
 
 from __future__ import annotations
 

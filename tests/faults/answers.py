@@ -1,4 +1,4 @@
-"""What must be true of all that clients were answered."""
+"""Invariants of the responses that clients received."""
 
 from __future__ import annotations
 

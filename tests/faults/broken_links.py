@@ -1,4 +1,4 @@
-"""Campaign: the ways to the database and to the mail server fail in turn, under load."""
+"""Campaign: the connections to the database and the mail server fail in turn, under load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every campaign begins with and ends with."""
+"""The start and the end that all campaigns share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A RabbitMQ cluster on one machine, whose nodes can be killed and cut off from everybody."""
+"""A RabbitMQ cluster on one machine, whose nodes can be killed and isolated."""
 
 from __future__ import annotations
 

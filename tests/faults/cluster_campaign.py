@@ -1,4 +1,4 @@
-"""Campaign: a broker of three nodes that are killed and cut off while bookings come in."""
+"""Campaign: the nodes of a three-node broker are killed and isolated while bookings arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One booking that several want to change at the same time."""
+"""Concurrent changes of one booking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps the promises, each as the edit that takes it away."""
+"""The code that keeps each promise, and the edit that removes it."""
 
 from __future__ import annotations
 

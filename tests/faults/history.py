@@ -1,4 +1,4 @@
-"""What clients saw: every call, when it was made and how it ended."""
+"""The calls of all clients: when each was made and how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be true of every system once it is quiet, whatever was done to it.
+"""Invariants of a system at rest, whatever faults it has met.
 
 The numbers are those of docs/verification.md. Each rule yields a line for each violation.
 """

@@ -1,4 +1,4 @@
-"""What must be true of e-mails, reminders, webhooks and the delivery log."""
+"""Invariants of e-mails, reminders, webhooks and the delivery log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a campaign found, and the table that is printed of it."""
+"""The outcome of a campaign, and the table of outcomes."""
 
 from __future__ import annotations
 

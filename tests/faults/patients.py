@@ -1,4 +1,4 @@
-"""Clients of the gateway, who insist: without a clear answer they ask again under the same key."""
+"""Clients of the gateway: without a definite response they retry with the same idempotency key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proves the harness: with one guard removed at a time, the short selection has to find it out.
+"""Mutation test of the harness: without one guard, the short selection must fail.
 
 `python -m tests.faults.prove [--seed N] [name ...]`
 """

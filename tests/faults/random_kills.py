@@ -1,4 +1,4 @@
-"""Campaign: under load, a random process is killed every few seconds and comes back."""
+"""Campaign: under load, a random process is killed every few seconds and restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Campaign: a long steady load, after which every process is as small as it was before."""
+"""Campaign: a long steady load, after which every process uses no more resources than before."""
 
 from __future__ import annotations
 

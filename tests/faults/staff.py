@@ -1,4 +1,4 @@
-"""What a person of the clinic does about dead letters."""
+"""The commands with which staff handle dead letters."""
 
 from __future__ import annotations
 

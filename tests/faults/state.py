@@ -1,4 +1,4 @@
-"""What a system holds at one moment, read past its proxies."""
+"""The state of a system at one moment, read without its proxies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at the seats while the faults last: what is wrong for a moment may be right at the end."""
+"""Checks the seats during the faults: a short violation may be gone at the end."""
 
 from __future__ import annotations
 
