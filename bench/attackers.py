@@ -1,4 +1,4 @@
-"""Clients that mean no good, for a gateway on this machine: `python -m bench.attackers <attack>
+"""Malicious clients of a gateway on this machine: `python -m bench.attackers <attack>
 <port> <connections> <seconds>`. One process, bounded in time, which waits between its requests:
 what it costs the gateway is to be seen, not what it costs itself."""
 

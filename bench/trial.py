@@ -1,4 +1,4 @@
-"""One stack, on an empty broker and database."""
+"""One stack, on an empty broker and an empty database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which acknowledgements may share a frame, and that they do, with messages made of memory."""
+"""Which acknowledgements may share a frame, with fake messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callers that share an operation, with an operation made of memory."""
+"""Callers that share an operation, with a fake operation."""
 
 from __future__ import annotations
 

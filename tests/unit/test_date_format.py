@@ -1,4 +1,4 @@
-"""Dates as people say them, and how the hour that comes twice is told apart."""
+"""Dates as people write them, and the hour that occurs twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in the envelope for each step of a booking."""
+"""The e-mail about each transition of a booking."""
 
 from __future__ import annotations
 

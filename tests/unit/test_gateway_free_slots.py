@@ -1,4 +1,4 @@
-"""What the gateway keeps of the free times, with a booking service of paper."""
+"""What the gateway caches of the free slots, with a fake booking service."""
 
 from __future__ import annotations
 

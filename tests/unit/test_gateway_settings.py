@@ -1,4 +1,4 @@
-"""What the gateway reads of its configuration, and what it refuses to start with."""
+"""What the gateway reads of its configuration, and which values stop the start."""
 
 from __future__ import annotations
 
