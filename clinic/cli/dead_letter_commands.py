@@ -36,7 +36,7 @@ def dead_letters() -> None:
 @dead_letters.command("list")
 @by_error_code
 @click.pass_obj
-def list_letters(path: str, error_code: str | None) -> None:
+def list_dead_letters(path: str, error_code: str | None) -> None:
     """List dead letters, oldest first in each queue."""
     with _opened(path) as queues:
         found = [
