@@ -30,6 +30,7 @@ class Mailbox:
 
 
 def running_mailbox(directory: Path) -> Iterator[Mailbox]:
+    directory.mkdir(exist_ok=True)
     port = free_port()
     command = [sys.executable, "-m", "tests.smtp_sink", str(port), str(directory)]
     process = start(Server("smtp_sink", command, {}, ROOT))

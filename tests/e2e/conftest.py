@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from clinic.mongo.client import durable_uri
 from tests.e2e.stack import Stack
+from tests.mailbox import Mailbox, running_mailbox
 
 #: No simulated delay and short intervals, for tests that do not depend on them.
 QUICK = {
@@ -42,3 +43,8 @@ def delivery_records(mongodb_uri: str) -> Iterator[Callable[[], dict[str, str]]]
     with MongoClient(durable_uri(mongodb_uri)) as client:
         database: Database[dict[str, Any]] = client.get_default_database()
         yield lambda: {row["_id"]: row["state"] for row in database["notifications"].find()}
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    yield from running_mailbox(tmp_path / "mail")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,10 @@ from runner.services import ROOT
 from tests.amqp import consumers
 from tests.conftest import eventually
 from tests.e2e.stack import Stack
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
 LATER = TOMORROW + timedelta(days=1)
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    directory = tmp_path / "mail"
-    directory.mkdir()
-    yield from running_mailbox(directory)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack
 from tests.e2e.test_load import book_at_once
 from tests.e2e.test_outages import Backend
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 from tests.proxy import Proxy
 
 MakeStack = Callable[..., Stack]
@@ -39,13 +39,6 @@ NAME = "Canario Azul"
 REJECTED_ADDRESS, ACCEPTED_ADDRESS = "refused@jaula.example", "canario.azul@jaula.example"
 SECRETS = ("Canario", "Azul", "canario", "jaula", "refused@")
 DEAD_LETTERS = ("booking_dead_letter", "notification_service.email.dead_letter")
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    directory = tmp_path / "mail"
-    directory.mkdir()
-    yield from running_mailbox(directory)
 
 
 @pytest.fixture

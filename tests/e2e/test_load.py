@@ -7,18 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import eventlet
-import pytest
 from nameko.standalone.rpc import ServiceRpcProxy
 
 from clinic.domain.clock import now, to_wire
 from tests.amqp import consumers
 from tests.conftest import eventually
 from tests.e2e.stack import Stack
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 
 TOMORROW = (now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
 CHECK_SECONDS = 6
@@ -72,13 +70,6 @@ def test_a_hundred_checks_run_concurrently_and_do_not_block_rpc(
     assert max(decided_at) - min(decided_at) < timedelta(seconds=CHECK_SECONDS)
     # An RPC call waiting for a worker would take as long as the rest of a check.
     assert statistics.median(responses) < CHECK_SECONDS / 10
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Any:
-    directory = tmp_path / "mail"
-    directory.mkdir()
-    yield from running_mailbox(directory)
 
 
 def _shares(stack: Stack, logs: tuple[str, ...]) -> list[int] | None:

@@ -28,7 +28,7 @@ from tests.bookings import all_in_hand, put_booking
 from tests.conftest import PATIENCE_SECONDS, eventually
 from tests.e2e.stack import EXAMPLE, Stack
 from tests.e2e.test_load import book_at_once
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 from tests.proxy import proxied
 
 pytestmark = pytest.mark.timeout(400)
@@ -72,13 +72,6 @@ def mongo(tmp_path: Path) -> Iterator[Backend]:
     backend = Backend(MongoServer(tmp_path / "own-mongodb"))
     yield backend
     backend.stop()
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    directory = tmp_path / "mail"
-    directory.mkdir()
-    yield from running_mailbox(directory)
 
 
 def assert_all_decided_and_notified(stack: Stack, ids: list[str], records: DeliveryRecords) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pymongo.database import Database
 
 from clinic.mongo.client import durable_uri
 from tests.contract import CheckingClient
+from tests.mailbox import Mailbox, running_mailbox
 from tests.operations import Operations
 
 
@@ -30,3 +32,8 @@ def counted(mongodb_uri: str, operations: Operations) -> Iterator[Database[Any]]
     """The database, through a client that records its operations."""
     with MongoClient[Any](durable_uri(mongodb_uri), event_listeners=[operations]) as client:
         yield client.get_default_database()
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    yield from running_mailbox(tmp_path / "mail")

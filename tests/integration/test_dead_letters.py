@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
 from tests.dead_letters import DEAD_LETTERED_AT, park, request
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 from tests.receiver import receiving
 
 REQUESTS = topology.BOOKING_REQUESTS
@@ -98,10 +98,9 @@ def store(database: Database[Any]) -> BookingRepository:
 
 
 @pytest.fixture
-def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
-    for mailbox in running_mailbox(tmp_path):
-        config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
-        yield mailbox
+def mailbox(mailbox: Mailbox, config: dict[str, Any]) -> Mailbox:
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    return mailbox
 
 
 def pending(store: BookingRepository, address: str = "ana@example.com") -> Booking:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import eventlet
@@ -27,16 +26,11 @@ from notification_service.email.email_quota import PERIOD, EmailQuota, limited_a
 from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.settings import notification_settings
 from tests.bookings import put_booking
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 from tests.operations import Operations
 
 ANA = "ana@example.com"
 LIMIT = 3
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    yield from running_mailbox(tmp_path)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import eventlet
@@ -34,7 +33,7 @@ from runner.rabbitmq import RabbitNode
 from tests.amqp import put
 from tests.bookings import put_booking
 from tests.conftest import eventually
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 from tests.proxy import Proxy, proxied
 
 SERVICES = [BookingWorker, NotificationService]
@@ -107,10 +106,9 @@ def store(database: Database[Any]) -> BookingRepository:
 
 
 @pytest.fixture
-def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
-    for mailbox in running_mailbox(tmp_path):
-        config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
-        yield mailbox
+def mailbox(mailbox: Mailbox, config: dict[str, Any]) -> Mailbox:
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    return mailbox
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import eventlet
@@ -46,14 +45,9 @@ from runner.ports import free_port
 from tests.amqp import depth, put, take
 from tests.bookings import put_booking, requested
 from tests.conftest import eventually
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 
 QUEUE = "notification_service.email"
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    yield from running_mailbox(tmp_path)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import eventlet
@@ -54,7 +53,7 @@ from notification_service.settings import notification_settings
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 from tests.proxy import Proxy
 from tests.receiver import Receiver, receiving
 from tests.rpc import NO_SERVICE
@@ -63,10 +62,9 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
-    for mailbox in running_mailbox(tmp_path):
-        config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
-        yield mailbox
+def mailbox(mailbox: Mailbox, config: dict[str, Any]) -> Mailbox:
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    return mailbox
 
 
 @pytest.fixture

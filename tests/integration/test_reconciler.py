@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import eventlet
@@ -40,7 +39,7 @@ from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 from tests.proxy import Proxy, proxied
 
 QUEUE = topology.EMAIL.name
@@ -63,11 +62,6 @@ def delivery_log(database: Database[Any]) -> DeliveryLog:
 @pytest.fixture
 def reconciler(database: Database[Any], amqp_uri: str) -> Reconciler:
     return make(database, amqp_uri)
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    yield from running_mailbox(tmp_path)
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ Instead of waiting a day, tests confirm bookings in the past or replace the cloc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import eventlet
@@ -36,7 +35,7 @@ from notification_service.service import NotificationService
 from notification_service.settings import notification_settings
 from tests.bookings import put_booking
 from tests.conftest import eventually
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 #: When the bookings of these tests were requested and confirmed.
@@ -45,11 +44,6 @@ LONG_AGO = now() - 10 * DAY
 
 class Crash(BaseException):
     """Simulates the crash of a process: our code does not catch it."""
-
-
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    yield from running_mailbox(tmp_path)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ from runner.ports import free_port
 from tests.amqp import body_of, consumers, depth, put, take
 from tests.bookings import put_booking, requested
 from tests.conftest import eventually
-from tests.mailbox import Mailbox, running_mailbox
+from tests.mailbox import Mailbox
 from tests.receiver import Receiver, receiving
 
 WEBHOOK, EMAIL = topology.WEBHOOK, topology.EMAIL
@@ -65,10 +65,9 @@ def channel(endpoint: Receiver) -> WebhookChannel:
 
 
 @pytest.fixture
-def mailbox(tmp_path: Path, config: dict[str, Any]) -> Iterator[Mailbox]:
-    for mailbox in running_mailbox(tmp_path):
-        config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
-        yield mailbox
+def mailbox(mailbox: Mailbox, config: dict[str, Any]) -> Mailbox:
+    config["SMTP"] |= {"host": "127.0.0.1", "port": mailbox.port}
+    return mailbox
 
 
 @pytest.fixture
