@@ -23,7 +23,7 @@ from clinic.domain.booking import (
     reschedule,
 )
 from clinic.domain.clock import now
-from clinic.errors import ConcurrentModification, InvalidBooking, SeatTaken, SlotUnavailable
+from clinic.errors import ConcurrentModification, InvalidBooking, ClaimTaken, SlotUnavailable
 from clinic.messaging.topology import STATE_CHANGED
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class BookingChanges:
 
         try:
             transition = self.seats.allocate(date, claim)
-        except SeatTaken:
+        except ClaimTaken:
             raise SlotUnavailable(reasons.SLOT_FULL) from None
         logger.info("booking rescheduled", extra={"booking_id": booking.id})
         return apply_transition(booking, transition)

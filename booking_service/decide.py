@@ -22,7 +22,7 @@ from clinic.domain.booking import (
     reject,
 )
 from clinic.domain.clock import now
-from clinic.errors import ConcurrentModification, SeatTaken
+from clinic.errors import ConcurrentModification, ClaimTaken
 from clinic.messaging.topology import STATE_CHANGED
 from clinic.observability.metrics import CHECK_SECONDS, DECISIONS
 
@@ -75,7 +75,7 @@ class Decider:
     def _confirm_or_reject(self, booking: BookingState, at: datetime) -> Transition:
         reason = rejection_reason(booking.date, self.seats.calendar, at)
         if reason is None:
-            with suppress(SeatTaken):
+            with suppress(ClaimTaken):
                 return self._confirm(booking, at)
             reason = reasons.SLOT_FULL
         rejection = reject(booking, reason=reason, at=at, by=self.name)
@@ -83,7 +83,7 @@ class Decider:
         return rejection
 
     def _confirm(self, booking: BookingState, at: datetime) -> Transition:
-        """Raises: SeatTaken when the slot is full, ConcurrentModification, DatabaseUnavailable."""
+        """Raises: ClaimTaken when the slot is full, ConcurrentModification, DatabaseUnavailable."""
 
         def claim(seat: int) -> Transition:
             confirmation = confirm(booking, seat=seat, at=at, by=self.name)

@@ -10,7 +10,7 @@ from datetime import datetime
 from booking_service.calendar import Calendar
 from clinic.bookings.reader import BookingReader
 from clinic.domain.booking import Transition
-from clinic.errors import SeatTaken
+from clinic.errors import ClaimTaken
 
 #: Remembered contested slots; far more than a calendar offers at once.
 _MAX_CONTESTED = 10_000
@@ -30,15 +30,15 @@ class SeatAllocator:
     contested: set[datetime] = field(default_factory=set)
 
     def allocate(self, slot: datetime, claim: Callable[[int], Transition]) -> Transition:
-        """Try seats in turn until `claim(seat)` stores a transition. It raises SeatTaken for a
+        """Try seats in turn until `claim(seat)` stores a transition. It raises ClaimTaken for a
         taken seat.
 
-        Raises: SeatTaken when the slot is full, DatabaseUnavailable, and any error of `claim`.
+        Raises: ClaimTaken when the slot is full, DatabaseUnavailable, and any error of `claim`.
         """
         for seat in self._candidates(slot):
-            with suppress(SeatTaken):
+            with suppress(ClaimTaken):
                 return claim(seat)
-        raise SeatTaken("all seats of the slot are taken")
+        raise ClaimTaken("all seats of the slot are taken")
 
     def _candidates(self, slot: datetime) -> Iterator[int]:
         """Yield seat 0 without a read, unless the slot is contested; then the free seats."""

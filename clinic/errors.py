@@ -5,7 +5,7 @@
     ├── BookingNotFound
     ├── IllegalTransition       the booking's state forbids the transition
     ├── ConcurrentModification  another writer changed the booking first
-    ├── SeatTaken               another confirmed booking holds that seat
+    ├── ClaimTaken              another booking holds one of its claims
     ├── SlotUnavailable         a booking can't be rescheduled to that date
     ├── ResendRejected          a notification can't be sent again, or not now
     ├── IdempotencyKeyUsed      a booking with that key exists
@@ -26,7 +26,8 @@
         ├── BrokerUnavailable
         ├── ServiceUnavailable  another service did not answer; the outcome is unknown
         ├── ChannelUnavailable
-        └── LeaseHeld
+        ├── LeaseHeld
+        └── AppointmentsContested  others took every free time first, though there are more
 
 Each class has a stable `code` and takes one message. nameko rebuilds a remote error from its
 arguments, so they must be JSON. Messages contain ids and codes, never personal data.
@@ -63,8 +64,10 @@ class ConcurrentModification(ClinicError):
     code = "stale_booking"
 
 
-class SeatTaken(ClinicError):
-    code = "seat_taken"
+class ClaimTaken(ClinicError):
+    """Another booking holds a claim of this one. The message is the claim key."""
+
+    code = "claim_taken"
 
 
 class SlotUnavailable(ClinicError):
@@ -161,6 +164,12 @@ class LeaseHeld(TransientError):
     """Another process holds the lease."""
 
     code = "lease_held"
+
+
+class AppointmentsContested(TransientError):
+    """Others were faster several times, although capacity is left."""
+
+    code = "appointments_contested"
 
 
 def error_code(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Booking, Status, Transition, apply_transition
-from clinic.errors import BookingNotFound, BrokerUnavailable, ConcurrentModification, SeatTaken
+from clinic.errors import BookingNotFound, BrokerUnavailable, ConcurrentModification, ClaimTaken
 from clinic.messaging.amqp_message import AmqpMessage
 
 
@@ -48,7 +48,7 @@ class FakeBookings:
         if booking is None or (booking.status, booking.version, booking.date) != expected:
             raise ConcurrentModification("the booking has changed")
         if event_data.seat is not None and event_data.seat in self.taken_seats(event_data.date):
-            raise SeatTaken("the seat is taken")
+            raise ClaimTaken("the seat is taken")
         self.by_id[booking.id] = apply_transition(booking, event_data)
         self.events.append(BookingStateChanged.of(event_data))
 

@@ -17,7 +17,9 @@ from clinic.outbox.outbox import HAS_TRANSITIONS
 #: Bookings per page; bounded so that no read occupies the database for long.
 PAGE = 500
 
-_FIELDS = {"history": True, "date": True, "updatedAt": True}
+_FIELDS = dict.fromkeys(
+    ("clinic", "history", "date", "updatedAt", "service", "practitioner", "site"), True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,14 @@ def _page(found: Sequence[Document], reached: datetime) -> Page:
 def _transitions(booking: Document) -> BookingTransitions:
     history = [documents.history_entry_from_document(row) for row in booking["history"]]
     events = [
-        BookingStateChanged.in_history(booking["_id"], version, history, booking["date"])
+        BookingStateChanged.in_history(
+            booking["_id"],
+            version,
+            history,
+            booking["date"],
+            booking["clinic"],
+            documents.choice_from_document(booking),
+        )
         for version in range(2, len(history) + 1)  # version 1 is the request, which is not notified
     ]
     return BookingTransitions(booking["updatedAt"], tuple(events))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from clinic.domain.booking import Attention, Booking, HistoryEntry, Status
+from clinic.domain.booking import Attention, Booking, Choice, HistoryEntry, Status
 from clinic.domain.manage_token import BookingCredentials
 from clinic.mongo.client import Document
 
 
 def booking_to_document(booking: Booking, access: BookingCredentials) -> Document:
-    return {
+    document: Document = {
         "_id": booking.id,
+        "clinic": booking.clinic,
         "patientName": booking.patient_name,
         "patientEmail": booking.patient_email,
         "language": booking.language,
@@ -22,6 +23,24 @@ def booking_to_document(booking: Booking, access: BookingCredentials) -> Documen
         "history": [history_entry_to_document(change) for change in booking.history],
         "access": _credentials_to_document(access),
     }
+    if booking.patient_phone is not None:
+        document["patientPhone"] = booking.patient_phone
+    return document | choice_to_document(booking.choice)
+
+
+def choice_to_document(choice: Choice) -> Document:
+    """Return the fields of a choice; none without a catalogue."""
+    if choice == Choice():
+        return {}
+    return {
+        "service": choice.service,
+        "practitioner": choice.practitioner,
+        "site": choice.site,
+    }
+
+
+def choice_from_document(document: Document) -> Choice:
+    return Choice(document.get("service"), document.get("practitioner"), document.get("site"))
 
 
 def _credentials_to_document(access: BookingCredentials) -> Document:
@@ -55,8 +74,11 @@ def booking_from_document(document: Document) -> Booking:
         created_at=document["createdAt"],
         updated_at=document["updatedAt"],
         history=tuple(history_entry_from_document(row) for row in document["history"]),
-        seat=document.get("seat"),
         attention=Attention(**attention) if attention else None,
+        clinic=document["clinic"],
+        choice=choice_from_document(document),
+        end=document.get("end"),
+        patient_phone=document.get("patientPhone"),
     )
 
 
@@ -73,6 +95,8 @@ def history_entry_to_document(change: HistoryEntry) -> Document:
         row["keyId"] = change.key_id
     if change.date is not None:
         row |= {"date": change.date, "previousDate": change.previous_date}
+    if change.choice is not None:
+        row |= {"end": change.end, "assigned": choice_to_document(change.choice)}
     return row
 
 
@@ -87,4 +111,6 @@ def history_entry_from_document(row: Document) -> HistoryEntry:
         date=row.get("date"),
         previous_date=row.get("previousDate"),
         key_id=row.get("keyId"),
+        choice=choice_from_document(row["assigned"]) if "assigned" in row else None,
+        end=row.get("end"),
     )

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pymongo import ASCENDING, IndexModel
 
 from clinic.contracts.bookings_query import NEWEST_FIRST
-from clinic.domain.booking import Status
 from clinic.mongo.quota import quota_index
 from clinic.outbox.outbox import HAS_TRANSITIONS
 
-#: Prevents double booking. A cancelled booking leaves the index, which frees its seat.
-_SEAT_INDEX = IndexModel(
-    [("slot", ASCENDING), ("seat", ASCENDING)],
-    name="one_confirmed_booking_per_seat",
+#: Prevents double booking: no two bookings of a clinic hold the same claim. `$gt: ""` leaves out
+#: bookings without claims, also an empty array.
+CLAIMS_INDEX = IndexModel(
+    [("clinic", ASCENDING), ("claims", ASCENDING)],
+    name="one_booking_per_claim",
     unique=True,
-    partialFilterExpression={"status": Status.CONFIRMED.value},
+    partialFilterExpression={"claims": {"$gt": ""}},
 )
 _IDEMPOTENCY_INDEX = IndexModel(
     [("access.keyFingerprint", ASCENDING)],
@@ -23,11 +23,14 @@ _IDEMPOTENCY_INDEX = IndexModel(
     sparse=True,  # not partial: servers evaluate its filter for each document written
 )
 INDEXES = [
-    _SEAT_INDEX,
+    CLAIMS_INDEX,
     _IDEMPOTENCY_INDEX,
     IndexModel(NEWEST_FIRST, name="newest"),
     IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="newest_by_status"),
     IndexModel([("date", ASCENDING)], name="date"),
+    IndexModel(
+        [("clinic", ASCENDING), ("status", ASCENDING), ("date", ASCENDING)], name="appointments"
+    ),
     IndexModel(
         [("updatedAt", ASCENDING)], name="last_step", partialFilterExpression=HAS_TRANSITIONS
     ),

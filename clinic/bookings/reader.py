@@ -9,10 +9,11 @@ from pymongo.database import Database
 
 from clinic.bookings import documents
 from clinic.bookings.appointment_queries import AppointmentQueries
+from clinic.bookings.confirmed_appointments import ConfirmedAppointment, ConfirmedAppointments
 from clinic.bookings.read_windows import page_filters
 from clinic.concurrency.batching import Batcher
 from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery
-from clinic.domain.booking import Booking, Status, canonical_id
+from clinic.domain.booking import Booking, canonical_id
 from clinic.domain.manage_token import BookingCredentials
 from clinic.errors import BookingNotFound, IdempotencyConflict
 from clinic.mongo.circuit_breaker import protection
@@ -34,7 +35,7 @@ class BookingReader:
         self._protect_list = protection(has_breaker)
         self._bookings = database["bookings"]
         self._reads: Batcher[str, Document | None] = Batcher(self._read)
-        self._seat_reads: Batcher[datetime, set[int]] = Batcher(self._read_seats)
+        self._appointments = ConfirmedAppointments(self._bookings)
         self.agenda = AppointmentQueries(self._bookings, protection(has_breaker))
 
     def ping(self) -> None:
@@ -81,18 +82,13 @@ class BookingReader:
                     page += found.sort(NEWEST_FIRST).limit(remaining)
         return [documents.booking_from_document(document) for document in page]
 
-    def taken_seats(self, slot: datetime) -> set[int]:
+    def appointments_between(
+        self, clinic: str, first: datetime, last: datetime
+    ) -> Sequence[ConfirmedAppointment]:
+        """Return the confirmed appointments that start from `first` until before `last`; others
+        may be among them."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
-            return self._seat_reads.submit(slot)
-
-    def taken_seats_between(self, first: datetime, last: datetime) -> dict[datetime, set[int]]:
-        """Map each slot from `first` to `last` that has taken seats to those seats."""
-        taken: dict[datetime, set[int]] = {}
-        confirmed = {"slot": {"$gte": first, "$lte": last}, "status": Status.CONFIRMED.value}
-        with database_errors(OPERATION_TIMEOUT_SECONDS):
-            for row in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
-                taken.setdefault(row["slot"], set()).add(row["seat"])
-        return taken
+            return self._appointments.between(clinic, first, last)
 
     def _find(self, booking_id: str) -> Document:
         """Raises: BookingNotFound, also for an invalid id, which must not become a query."""
@@ -112,11 +108,3 @@ class BookingReader:
             found = self._bookings.find({"_id": {"$in": sorted(set(ids))}})
             by_id = {document["_id"]: document for document in found}
         return [by_id.get(booking_id) for booking_id in ids]
-
-    def _read_seats(self, slots: Sequence[datetime]) -> Sequence[set[int]]:
-        confirmed = {"slot": {"$in": sorted(set(slots))}, "status": Status.CONFIRMED.value}
-        taken: dict[datetime, set[int]] = {}
-        with database_errors():
-            for row in self._bookings.find(confirmed, {"slot": True, "seat": True, "_id": False}):
-                taken.setdefault(row["slot"], set()).add(row["seat"])
-        return [taken.get(slot, set()) for slot in slots]

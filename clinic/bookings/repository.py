@@ -17,7 +17,7 @@ from clinic.contracts.messages import BookingRequested, BookingStateChanged
 from clinic.domain.booking import Booking, Status, Transition
 from clinic.domain.clock import now
 from clinic.domain.manage_token import BookingCredentials
-from clinic.errors import ConcurrentModification, SeatTaken
+from clinic.errors import ConcurrentModification, ClaimTaken
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 from clinic.observability.logs import request_id
 from clinic.outbox.outbox import Outbox
@@ -28,7 +28,7 @@ class BookingRepository(BookingReader):
     """Reads and writes bookings.
 
     The relay of this process sends the messages that a write adds to the booking's `outbox`.
-    Indexes are created before the first write: without the unique one, a seat could be booked
+    Indexes are created before the first write: without the unique one, a time could be booked
     twice. `max_open_bookings` limits the open bookings per address; None means no limit.
     """
 
@@ -66,15 +66,16 @@ class BookingRepository(BookingReader):
     def apply(self, transition: Transition) -> None:
         """Store a transition and its event in one update.
 
-        Raises: ConcurrentModification when the booking has changed, SeatTaken.
+        Raises: ConcurrentModification when the booking has changed, ClaimTaken.
         """
         self._ensure_indexes()
         message = OutboxMessage.of_change(BookingStateChanged.of(transition), request_id.get())
         with self.outbox.writing(message) as document, database_errors():
             try:
                 is_applied = self._transitions.write(transition, document)
-            except DuplicateKeyError:
-                raise SeatTaken(f"seat {transition.seat} is taken") from None
+            except DuplicateKeyError as error:
+                claim = (error.details or {}).get("keyValue", {}).get("claims", "")
+                raise ClaimTaken(claim) from None
             if not is_applied:
                 raise ConcurrentModification(f"booking {transition.booking_id} has changed")
 

@@ -21,6 +21,7 @@ from clinic.mongo.quota import QUOTA_KEY
 
 #: Final statuses; a booking in one of them is no longer open.
 _ENDS = frozenset({Status.REJECTED, Status.CANCELLED})
+_CHOICE = ("service", "practitioner", "site")
 #: Releases the quota unit of a booking that is no longer open.
 _RELEASE_QUOTA: Document = {
     "$set": {
@@ -31,8 +32,8 @@ _RELEASE_QUOTA: Document = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PendingTransition:
-    """`values` holds the new state {"fields", "row", "event"} and the expected date
-    {"decidedOn"}."""
+    """`values` holds the new state {"fields", "row", "event"}, and {"decidedOn"}: the expected date
+    and choice."""
 
     transition: Transition
     values: RawBSONDocument
@@ -51,10 +52,9 @@ class _PendingTransition:
         }
 
     @property
-    def conflict_key(self) -> tuple[Any, ...]:
-        """Two transitions with the same key can't share an update."""
-        seat = self.transition.seat
-        return (self.booking_id,) if seat is None else (self.transition.date, seat)
+    def keys(self) -> frozenset[str]:
+        """Two transitions that share a key can't share an update."""
+        return frozenset((self.booking_id, *self.transition.claims))
 
 
 class TransitionWriter:
@@ -122,11 +122,13 @@ class TransitionWriter:
 
 def _compatible(batch: Sequence[_PendingTransition]) -> list[_PendingTransition]:
     """Select the transitions that can share an update with the first."""
-    by_key: dict[tuple[Any, ...], _PendingTransition] = {}
+    compatible: list[_PendingTransition] = []
+    keys: set[str] = set()
     for pending in batch:
-        if pending.expected_state == batch[0].expected_state:
-            by_key.setdefault(pending.conflict_key, pending)
-    return list({pending.booking_id: pending for pending in by_key.values()}.values())
+        if pending.expected_state == batch[0].expected_state and keys.isdisjoint(pending.keys):
+            compatible.append(pending)
+            keys |= pending.keys
+    return compatible
 
 
 def _values(transition: Transition, event: Document) -> Document:
@@ -138,11 +140,15 @@ def _values(transition: Transition, event: Document) -> Document:
         "updatedAt": change.at,
         "attention": None,  # a transition resolves a manual review
     }
-    if transition.seat is not None:
-        # A rescheduling changes the date in the same update that takes the new seat.
-        fields |= {"date": transition.date, "slot": transition.date, "seat": transition.seat}
+    if transition.claims:
+        # A rescheduling changes the date in the same update that replaces the claims.
+        fields |= {"date": transition.date, "end": transition.end, "claims": transition.claims}
+        fields |= documents.choice_to_document(transition.choice)
+    elif change.previous is Status.CONFIRMED:
+        fields["claims"] = []
+    wanted = transition.decided_for
     return {
-        "decidedOn": transition.decided_on,
+        "decidedOn": [transition.decided_on, wanted.service, wanted.practitioner, wanted.site],
         "fields": fields,
         "row": documents.history_entry_to_document(change),
         "event": event,
@@ -161,9 +167,10 @@ def _update(batch: Sequence[_PendingTransition]) -> list[Document]:
         "outbox": {"$concatArrays": [*kept, ["$$transition.event"]]},
     }
     changed = {"$mergeObjects": ["$$ROOT", "$$transition.fields", appended]}
-    # An optimistic decision has not read the booking: a forged message must not change its date.
-    has_expected_date = {"$eq": ["$date", "$$transition.decidedOn"]}
-    booking = {"$cond": [has_expected_date, changed, "$$ROOT"]}
+    # An optimistic decision has not read the booking: a forged message must not change its date,
+    # service, practitioner or site.
+    stored = ["$date", *({"$ifNull": [f"${name}", None]} for name in _CHOICE)]
+    booking = {"$cond": [{"$eq": [stored, "$$transition.decidedOn"]}, changed, "$$ROOT"]}
     replacement = {"$let": {"vars": {"transition": own}, "in": booking}}
     is_any_ended = any(pending.transition.change.status in _ENDS for pending in batch)
     return [{"$replaceWith": replacement}, *([_RELEASE_QUOTA] if is_any_ended else [])]

@@ -10,12 +10,15 @@ from typing import Any, Protocol, Self
 from clinic.contracts import strict_json
 from clinic.domain.booking import (
     Booking,
+    Choice,
     HistoryEntry,
     Status,
     Transition,
+    assigned_at_version,
     date_at_version,
     is_booking_id,
 )
+from clinic.domain.catalogue import DEFAULT_CLINIC, is_catalogue_id
 from clinic.domain.clock import to_wire
 from clinic.errors import PoisonMessage
 
@@ -25,33 +28,51 @@ MAX_BODY_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class BookingRequested:
-    """Asks for a decision. Body: {"bookingId", "date", "version"}."""
+    """Asks for a decision. Body: {"clinic", "bookingId", "date", "version"}, and the ids of the
+    choice: "service", "practitioner" and "site", without those that are left to the clinic."""
 
     booking_id: str
     date: datetime
     version: int
+    clinic: str = DEFAULT_CLINIC
+    choice: Choice = Choice()
 
     @classmethod
     def of(cls, booking: Booking) -> Self:
-        return cls(booking.id, booking.date, booking.version)
+        return cls(booking.id, booking.date, booking.version, booking.clinic, booking.choice)
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:
         """Raises: PoisonMessage."""
         fields = _Fields(body)
-        return cls(fields.booking_id(), fields.time("date"), fields.version())
+        return cls(
+            fields.booking_id(),
+            fields.time("date"),
+            fields.version(),
+            fields.clinic(),
+            fields.choice(),
+        )
 
     @property
     def event_id(self) -> str:
         return f"{self.booking_id}:{self.version}"
 
     def to_body(self) -> dict[str, Any]:
-        return {"bookingId": self.booking_id, "date": to_wire(self.date), "version": self.version}
+        return {
+            "clinic": self.clinic,
+            "bookingId": self.booking_id,
+            "date": to_wire(self.date),
+            "version": self.version,
+            **_ids(self.choice),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class BookingStateChanged:
-    """The event of a transition. `event_id` is "<bookingId>:<version>"."""
+    """The event of a transition. `event_id` is "<bookingId>:<version>".
+
+    `choice` is what was requested, and from the confirmation on what was assigned. `end` is the end
+    of an appointment of the catalogue; None if unknown."""
 
     booking_id: str
     version: int
@@ -60,6 +81,9 @@ class BookingStateChanged:
     reason: str | None
     date: datetime
     occurred_at: datetime
+    clinic: str = DEFAULT_CLINIC
+    choice: Choice = Choice()
+    end: datetime | None = None
 
     @classmethod
     def of(cls, transition: Transition) -> Self:
@@ -74,15 +98,35 @@ class BookingStateChanged:
             reason=change.reason,
             date=transition.date,
             occurred_at=change.at,
+            clinic=transition.clinic,
+            choice=transition.choice,
+            end=transition.end if transition.choice.service else None,
         )
 
     @classmethod
     def in_history(
-        cls, booking_id: str, version: int, history: Sequence[HistoryEntry], date: datetime
+        cls,
+        booking_id: str,
+        version: int,
+        history: Sequence[HistoryEntry],
+        date: datetime,
+        clinic: str = DEFAULT_CLINIC,
+        choice: Choice = Choice(),
     ) -> Self:
-        """Return the event of a past transition; `date` is the booking's current date."""
-        date_then = date_at_version(version, history, date)
-        return cls.of(Transition(booking_id, date_then, version, history[version - 1]))
+        """Return the event of a past transition; `date` and `choice` are the booking's current
+        ones."""
+        then = assigned_at_version(version, history)
+        return cls.of(
+            Transition(
+                booking_id,
+                date_at_version(version, history, date),
+                version,
+                history[version - 1],
+                clinic,
+                choice=then.choice if then and then.choice else choice,
+                end=then.end if then else None,
+            )
+        )
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:
@@ -96,6 +140,9 @@ class BookingStateChanged:
             reason=fields.optional_text("reason"),
             date=fields.time("date"),
             occurred_at=fields.time("occurredAt"),
+            clinic=fields.clinic(),
+            choice=fields.choice(),
+            end=fields.optional_time("end"),
         )
         if body.get("eventId") != event.event_id:
             raise PoisonMessage("eventId does not match bookingId and version")
@@ -111,8 +158,9 @@ class BookingStateChanged:
         return self.status is self.previous_status
 
     def to_body(self) -> dict[str, Any]:
-        return {
+        body = {
             "eventId": self.event_id,
+            "clinic": self.clinic,
             "bookingId": self.booking_id,
             "version": self.version,
             "status": self.status.value,
@@ -120,14 +168,21 @@ class BookingStateChanged:
             "reason": self.reason,
             "date": to_wire(self.date),
             "occurredAt": to_wire(self.occurred_at),
+            **_ids(self.choice),
         }
+        return body | {"end": to_wire(self.end)} if self.end else body
+
+
+def _ids(choice: Choice) -> dict[str, str]:
+    ids = {"service": choice.service, "practitioner": choice.practitioner, "site": choice.site}
+    return {name: value for name, value in ids.items() if value is not None}
 
 
 class Dispatch(Protocol):
     """Stores a transition and dispatches its event. Called like nameko's `EventDispatcher`."""
 
     def __call__(self, event_type: str, event_data: Transition) -> None:
-        """Raises: ConcurrentModification when the booking has changed, SeatTaken,
+        """Raises: ConcurrentModification when the booking has changed, ClaimTaken,
         DatabaseUnavailable."""
 
 
@@ -156,6 +211,21 @@ class _Fields:
             raise PoisonMessage("bookingId is not a UUID")
         return value
 
+    def clinic(self) -> str:
+        value = self._body.get("clinic", DEFAULT_CLINIC)
+        if not is_catalogue_id(value):
+            raise PoisonMessage("clinic is not an id")
+        return str(value)
+
+    def choice(self) -> Choice:
+        return Choice(self._id("service"), self._id("practitioner"), self._id("site"))
+
+    def _id(self, name: str) -> str | None:
+        value = self.optional_text(name)
+        if value is not None and not is_catalogue_id(value):
+            raise PoisonMessage(f"{name} is not an id")
+        return value
+
     def version(self) -> int:
         value = self._body.get("version")
         if type(value) is not int or not 1 <= value < 2**31:
@@ -176,6 +246,9 @@ class _Fields:
         if moment.tzinfo is None:
             raise PoisonMessage(f"{name} has no offset")
         return moment
+
+    def optional_time(self, name: str) -> datetime | None:
+        return None if self._body.get(name) is None else self.time(name)
 
     def optional_text(self, name: str) -> str | None:
         return None if self._body.get(name) is None else self._text(name)

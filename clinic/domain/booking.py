@@ -10,14 +10,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from clinic.domain.catalogue import DEFAULT_CLINIC
 from clinic.errors import IllegalTransition
 
 
 class Status(StrEnum):
     PENDING = "pending"  #: accepted, not decided yet
-    CONFIRMED = "confirmed"  #: holds a seat of its slot
+    CONFIRMED = "confirmed"  #: holds its claims
     REJECTED = "rejected"  #: final
-    CANCELLED = "cancelled"  #: final; the seat is free again
+    CANCELLED = "cancelled"  #: final; its claims are free again
 
 
 #: Each one adds an e-mail and a history entry, so the number must be bounded.
@@ -50,11 +51,32 @@ def canonical_id(value: object) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Ids of the catalogue: what the patient requested, then what the clinic assigned. None leaves
+    the choice to the clinic; without a catalogue, all are None."""
+
+    service: str | None = None
+    practitioner: str | None = None
+    site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The time and resources of a confirmed booking. `claims` are its keys of
+    `clinic.domain.time_cells`, with buffers; `end` is the end of the appointment itself."""
+
+    choice: Choice
+    end: datetime
+    claims: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One entry of a booking's history; `previous` is None for the request itself.
 
-    The dates are set only for a rescheduling, whose status stays `confirmed`. `key_id` identifies
-    the staff key, if one was used.
+    The dates are set only for a rescheduling, whose status stays `confirmed`. `choice` and `end`
+    are set when a service of the catalogue was assigned. `key_id` identifies the staff key, if one
+    was used.
     """
 
     at: datetime
@@ -65,6 +87,8 @@ class HistoryEntry:
     date: datetime | None = None
     previous_date: datetime | None = None
     key_id: str | None = None
+    choice: Choice | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +104,12 @@ class BookingState(Protocol):
 
     @property
     def id(self) -> str: ...
+
+    @property
+    def clinic(self) -> str: ...
+
+    @property
+    def choice(self) -> Choice: ...
 
     @property
     def date(self) -> datetime: ...
@@ -98,14 +128,19 @@ class UnverifiedRequest:
     id: str
     date: datetime
     version: int
+    clinic: str = DEFAULT_CLINIC
+    choice: Choice = Choice()
     status: Status = field(default=Status.PENDING, init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
+    """`patient_email` is None, and `patient_phone` set, for a patient who booked by phone and has
+    no e-mail address. `end` is set once the booking has been confirmed."""
+
     id: str
     patient_name: str
-    patient_email: str
+    patient_email: str | None
     language: str
     date: datetime
     status: Status
@@ -114,19 +149,28 @@ class Booking:
     updated_at: datetime
     history: tuple[HistoryEntry, ...]
     reason: str | None = None
-    seat: int | None = None
     attention: Attention | None = None
+    clinic: str = DEFAULT_CLINIC
+    choice: Choice = Choice()
+    end: datetime | None = None
+    patient_phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """An allowed transition, not stored yet; `date` and `version` are the new values."""
+    """An allowed transition, not stored yet. `date`, `version` and `choice` are the new values,
+    `decided_for` is the choice that the booking must have before. `end` is known and `claims` are
+    not empty if it assigns resources."""
 
     booking_id: str
     date: datetime
     version: int
     change: HistoryEntry
-    seat: int | None = None
+    clinic: str = DEFAULT_CLINIC
+    choice: Choice = Choice()
+    decided_for: Choice = Choice()
+    end: datetime | None = None
+    claims: tuple[str, ...] = ()
 
     @property
     def event_id(self) -> str:
@@ -139,7 +183,16 @@ class Transition:
 
 
 def create_booking(
-    *, patient_name: str, patient_email: str, language: str, date: datetime, at: datetime, by: str
+    *,
+    patient_name: str,
+    patient_email: str | None,
+    language: str,
+    date: datetime,
+    at: datetime,
+    by: str,
+    patient_phone: str | None = None,
+    choice: Choice = Choice(),
+    clinic: str = DEFAULT_CLINIC,
 ) -> Booking:
     """Return a new pending booking with a random UUIDv4. `date` and `at` are aware UTC."""
     return Booking(
@@ -153,12 +206,23 @@ def create_booking(
         created_at=at,
         updated_at=at,
         history=(HistoryEntry(at=at, previous=None, status=Status.PENDING, reason=None, by=by),),
+        clinic=clinic,
+        choice=choice,
+        patient_phone=patient_phone,
     )
 
 
-def confirm(booking: BookingState, *, seat: int, at: datetime, by: str) -> Transition:
-    """Confirm the booking with a seat of its slot, counted from 0. Raises: IllegalTransition."""
-    return _transition(booking, Status.CONFIRMED, reason=None, at=at, by=by, seat=seat)
+def confirm(
+    booking: BookingState,
+    *,
+    assignment: Assignment,
+    at: datetime,
+    by: str,
+    key_id: str | None = None,
+) -> Transition:
+    """Confirm the booking with what it occupies. Raises: IllegalTransition."""
+    confirmed = _transition(booking, Status.CONFIRMED, reason=None, at=at, by=by, key_id=key_id)
+    return _assign(confirmed, assignment)
 
 
 def reject(booking: BookingState, *, reason: str, at: datetime, by: str) -> Transition:
@@ -169,7 +233,7 @@ def reject(booking: BookingState, *, reason: str, at: datetime, by: str) -> Tran
 def cancel(
     booking: BookingState, *, reason: str, at: datetime, by: str, key_id: str | None = None
 ) -> Transition:
-    """Cancel the booking, which frees its seat. Raises: IllegalTransition."""
+    """Cancel the booking, which frees its claims. Raises: IllegalTransition."""
     return _transition(booking, Status.CANCELLED, reason=reason, at=at, by=by, key_id=key_id)
 
 
@@ -177,12 +241,12 @@ def reschedule(
     booking: Booking,
     *,
     date: datetime,
-    seat: int,
+    assignment: Assignment,
     at: datetime,
     by: str,
     key_id: str | None = None,
 ) -> Transition:
-    """Move a confirmed booking to a seat of another slot, which frees its old seat.
+    """Move a confirmed booking to another date, which replaces its claims.
 
     Raises: IllegalTransition.
     """
@@ -197,7 +261,7 @@ def reschedule(
         previous_date=booking.date,
         key_id=key_id,
     )
-    return Transition(booking.id, date, booking.version + 1, change, seat)
+    return _assign(_to(booking, change, date), assignment)
 
 
 def ensure_reschedulable(booking: Booking) -> None:
@@ -219,7 +283,8 @@ def apply_transition(booking: Booking, transition: Transition) -> Booking:
         version=transition.version,
         updated_at=change.at,
         history=(*booking.history, change),
-        seat=booking.seat if transition.seat is None else transition.seat,
+        choice=transition.choice,
+        end=transition.end or booking.end,
         attention=None,
     )
 
@@ -230,6 +295,11 @@ def date_at_version(version: int, history: Sequence[HistoryEntry], date: datetim
     return next(dates, date)
 
 
+def assigned_at_version(version: int, history: Sequence[HistoryEntry]) -> HistoryEntry | None:
+    """Return the latest entry up to a version that assigned a service; None if none did."""
+    return next((row for row in reversed(history[:version]) if row.choice is not None), None)
+
+
 def _transition(
     booking: BookingState,
     status: Status,
@@ -237,11 +307,34 @@ def _transition(
     reason: str | None,
     at: datetime,
     by: str,
-    seat: int | None = None,
     key_id: str | None = None,
 ) -> Transition:
     if status not in ALLOWED_TRANSITIONS[booking.status]:
         raise IllegalTransition(f"booking {booking.id} is {booking.status} and can't be {status}")
-    previous = booking.status
-    change = HistoryEntry(at, previous, status, reason, by, key_id=key_id)
-    return Transition(booking.id, booking.date, booking.version + 1, change, seat)
+    change = HistoryEntry(at, booking.status, status, reason, by, key_id=key_id)
+    return _to(booking, change, booking.date)
+
+
+def _to(booking: BookingState, change: HistoryEntry, date: datetime) -> Transition:
+    return Transition(
+        booking.id,
+        date,
+        booking.version + 1,
+        change,
+        booking.clinic,
+        choice=booking.choice,
+        decided_for=booking.choice,
+    )
+
+
+def _assign(transition: Transition, assignment: Assignment) -> Transition:
+    change = transition.change
+    if assignment.choice.service is not None:
+        change = replace(change, choice=assignment.choice, end=assignment.end)
+    return replace(
+        transition,
+        change=change,
+        choice=assignment.choice,
+        end=assignment.end,
+        claims=assignment.claims,
+    )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 PAST = "past"
+TOO_SOON = "too_soon"
 TOO_FAR = "too_far"
+NOT_OFFERED = "not_offered"
 CLOSED = "closed"
+PRACTITIONER_AWAY = "practitioner_away"
 NOT_A_SLOT_START = "not_a_slot_start"
 SLOT_FULL = "slot_full"
 CANCELLED_BY_PATIENT = "cancelled_by_patient"
@@ -20,8 +23,11 @@ DEFAULT_LANGUAGE = "es"
 
 CODES = (
     PAST,
+    TOO_SOON,
     TOO_FAR,
+    NOT_OFFERED,
     CLOSED,
+    PRACTITIONER_AWAY,
     NOT_A_SLOT_START,
     SLOT_FULL,
     CANCELLED_BY_PATIENT,

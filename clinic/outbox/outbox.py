@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from clinic.domain.booking import Status
 from clinic.domain.clock import now
-from clinic.errors import ConcurrentModification, IdempotencyKeyUsed, SeatTaken, TooManyOpenBookings
+from clinic.errors import ConcurrentModification, IdempotencyKeyUsed, ClaimTaken, TooManyOpenBookings
 from clinic.mongo.client import (
     OPERATION_TIMEOUT_SECONDS,
     SCAN_TIMEOUT_SECONDS,
@@ -64,7 +64,7 @@ class Outbox:
         try:
             yield message.to_document(self.relay_id, number)
             self.pending.mark_stored(number)
-        except (IdempotencyKeyUsed, SeatTaken, ConcurrentModification, TooManyOpenBookings):
+        except (IdempotencyKeyUsed, ClaimTaken, ConcurrentModification, TooManyOpenBookings):
             self.pending.discard([number])
             raise
         except BaseException:

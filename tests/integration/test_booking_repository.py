@@ -18,7 +18,7 @@ from clinic.errors import (
     IdempotencyConflict,
     IdempotencyKeyUsed,
     OutboxFull,
-    SeatTaken,
+    ClaimTaken,
 )
 from clinic.outbox.outbox import Outbox
 from tests.bookings import requested
@@ -93,7 +93,7 @@ def test_each_write_has_a_pending_outbox_message(
 def test_a_rejected_write_leaves_no_pending_message(store: BookingRepository) -> None:
     booking = confirmed(store)
     store.outbox.pending.discard([1, 2])
-    with pytest.raises(SeatTaken):
+    with pytest.raises(ClaimTaken):
         store.apply(steps.confirm(stored(store), seat=0, at=now(), by="test"))
     with pytest.raises(ConcurrentModification):
         store.apply(steps.cancel(make_older(booking), reason="x", at=now(), by="test"))
@@ -145,7 +145,7 @@ def make_older(booking: Booking) -> Booking:
 def test_two_bookings_never_hold_one_seat(store: BookingRepository) -> None:
     confirmed(store, seat=0)
     rival = stored(store)
-    with pytest.raises(SeatTaken):
+    with pytest.raises(ClaimTaken):
         store.apply(steps.confirm(rival, seat=0, at=now(), by="test"))
     assert store.get(rival.id).status is Status.PENDING
 

@@ -15,7 +15,7 @@ from clinic.bookings.repository import BookingRepository
 from clinic.domain import booking as steps
 from clinic.domain.booking import Booking, Status, Transition
 from clinic.domain.clock import now
-from clinic.errors import ConcurrentModification, DatabaseUnavailable, SeatTaken
+from clinic.errors import ConcurrentModification, DatabaseUnavailable, ClaimTaken
 from clinic.outbox.outbox import Outbox
 from tests.bookings import put_booking, requested
 from tests.operations import Operations
@@ -79,7 +79,7 @@ def test_each_transition_gets_its_own_outcome(
     unknown = requested(date=SLOT)
     outcomes = apply_together(confirmed(rival), confirmed(late), confirmed(good), rejected(unknown))
     assert error_types(outcomes) == [
-        SeatTaken,
+        ClaimTaken,
         ConcurrentModification,
         type(None),
         ConcurrentModification,
@@ -147,7 +147,7 @@ def test_one_of_two_bookings_gets_a_contested_seat(
 ) -> None:
     one, other = put(store), put(store)
     outcomes = apply_together(confirmed(one), confirmed(other))
-    assert sorted(map(str, error_types(outcomes))) == sorted(map(str, [type(None), SeatTaken]))
+    assert sorted(map(str, error_types(outcomes))) == sorted(map(str, [type(None), ClaimTaken]))
     assert sorted(store.get(each.id).status for each in (one, other)) == ["confirmed", "pending"]
 
 
@@ -189,7 +189,7 @@ def test_a_taken_seat_does_not_fail_another_transition_of_the_booking(
     store.apply(confirmed(put(store)))
     booking = put(store)
     assert error_types(apply_together(confirmed(booking), rejected(booking))) == [
-        SeatTaken,
+        ClaimTaken,
         type(None),
     ]
     assert store.get(booking.id).status is Status.REJECTED

@@ -10,7 +10,7 @@ import pytest
 from greenlet import GreenletExit
 
 from clinic.concurrency.batching import MAX_BATCH_SIZE, Batcher
-from clinic.errors import DatabaseUnavailable, SeatTaken
+from clinic.errors import DatabaseUnavailable, ClaimTaken
 
 #: More than one group, as many as the gateway serves at once.
 CROWD = 128
@@ -113,7 +113,7 @@ def test_nobody_leads_for_more_than_a_group(commit: Batcher[Any, str], memory: M
 
 
 def test_each_caller_learns_of_its_own_item(commit: Batcher[Any, str], memory: Memory) -> None:
-    memory.faults = {3: SeatTaken("3"), 5: ValueError("5")}
+    memory.faults = {3: ClaimTaken("3"), 5: ValueError("5")}
     outcomes = Crowd(commit, memory, range(7)).outcomes()
     assert outcomes[3] is memory.faults[3]
     assert outcomes[5] is memory.faults[5]

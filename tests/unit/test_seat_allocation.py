@@ -10,7 +10,7 @@ import pytest
 
 from booking_service import seat_allocation
 from booking_service.seat_allocation import SeatAllocator
-from clinic.errors import SeatTaken
+from clinic.errors import ClaimTaken
 
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ class Repository:
     def claim(self, seat: int) -> int:
         self.calls.append(seat)
         if seat in self.taken:
-            raise SeatTaken("taken")
+            raise ClaimTaken("taken")
         self.taken.add(seat)
         return seat
 
@@ -59,7 +59,7 @@ def test_a_slot_that_is_known_to_be_full_is_read_and_not_tried() -> None:
     repository = Repository(0)
     seats = allocator(repository, 1)
     for _ in range(2):
-        with pytest.raises(SeatTaken):
+        with pytest.raises(ClaimTaken):
             take(seats)
     assert repository.calls == [0, "read", "read"]
 
@@ -67,7 +67,7 @@ def test_a_slot_that_is_known_to_be_full_is_read_and_not_tried() -> None:
 def test_a_seat_that_becomes_free_in_a_contested_slot_is_given() -> None:
     repository = Repository(0)
     seats = allocator(repository, 1)
-    with pytest.raises(SeatTaken):
+    with pytest.raises(ClaimTaken):
         take(seats)
     repository.taken.clear()
     assert take(seats) == 0
@@ -77,6 +77,6 @@ def test_few_contested_slots_are_remembered(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(seat_allocation, "_MAX_CONTESTED", 3)
     seats = allocator(Repository(0), 1)
     for number in range(10):
-        with pytest.raises(SeatTaken):
+        with pytest.raises(ClaimTaken):
             take(seats, SLOT + timedelta(hours=number))
         assert 1 <= len(seats.contested) <= 3
