@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from booking_service.booking_rules import rejection_reason
-from booking_service.seat_allocation import SeatAllocator
+from booking_service.actors import require_actor
+from booking_service.scheduling.allocator import AllocatorOf, Wanted
+from booking_service.scheduling.rules import rejection_reason
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.messages import Dispatch
 from clinic.domain import reasons
 from clinic.domain.booking import (
+    Assignment,
     Booking,
+    Choice,
     Status,
     Transition,
     apply_transition,
@@ -23,13 +25,11 @@ from clinic.domain.booking import (
     reschedule,
 )
 from clinic.domain.clock import now
-from clinic.errors import ConcurrentModification, InvalidBooking, ClaimTaken, SlotUnavailable
+from clinic.errors import ClaimTaken, ConcurrentModification, InvalidBooking, SlotUnavailable
 from clinic.messaging.topology import STATE_CHANGED
 
 logger = logging.getLogger(__name__)
 
-ACTORS = ("patient", "staff", "rpc")
-_KEY_ID = re.compile(r"[0-9a-f]{8}")
 _CANCELLATIONS = (reasons.CANCELLED_BY_PATIENT, *reasons.BY_CLINIC)
 
 
@@ -39,16 +39,13 @@ class BookingChanges:
     Raises: InvalidBooking, for an unknown actor or key id."""
 
     bookings: BookingRepository
-    seats: SeatAllocator
+    allocator_of: AllocatorOf
     dispatch: Dispatch
     by: str
     key_id: str | None = None
 
     def __post_init__(self) -> None:
-        if self.by not in ACTORS:
-            raise InvalidBooking(f"by must be one of: {', '.join(ACTORS)}")
-        if self.key_id is not None and not (self.by == "staff" and _is_key_id(self.key_id)):
-            raise InvalidBooking("key_id must be the id of a staff key, and by must be staff")
+        require_actor(self.by, self.key_id)
 
     def cancel(self, booking_id: str, reason: str) -> Booking:
         """Cancel a booking. Repeating the call returns the booking unchanged.
@@ -60,14 +57,18 @@ class BookingChanges:
             raise InvalidBooking(f"reason must be one of: {', '.join(_CANCELLATIONS)}")
         return self._retry_on_conflict(booking_id, lambda booking: self._cancel(booking, reason))
 
-    def reschedule(self, booking_id: str, date: datetime) -> Booking:
-        """Move a confirmed booking to another slot. On an error it keeps its slot. Repeating the
-        call returns the booking unchanged.
+    def reschedule(
+        self, booking_id: str, date: datetime, practitioner: str | None = None
+    ) -> Booking:
+        """Move a confirmed booking to another date, with another practitioner if one is given. On
+        an error it keeps its appointment. Repeating the call returns the booking unchanged.
 
         Raises: BookingNotFound, IllegalTransition, SlotUnavailable, ConcurrentModification,
-        DatabaseUnavailable.
+        AppointmentsContested, DatabaseUnavailable.
         """
-        return self._retry_on_conflict(booking_id, lambda booking: self._reschedule(booking, date))
+        return self._retry_on_conflict(
+            booking_id, lambda booking: self._reschedule(booking, date, practitioner)
+        )
 
     def _retry_on_conflict(self, booking_id: str, change: Callable[[Booking], Booking]) -> Booking:
         """Retry once after a conflict; a second conflict is raised."""
@@ -85,26 +86,34 @@ class BookingChanges:
         logger.info("booking cancelled: %s", reason, extra={"booking_id": booking.id})
         return apply_transition(booking, transition)
 
-    def _reschedule(self, booking: Booking, date: datetime) -> Booking:
-        if (booking.status, booking.date) == (Status.CONFIRMED, date):
+    def _reschedule(self, booking: Booking, date: datetime, practitioner: str | None) -> Booking:
+        choice = _choice(booking, practitioner)
+        is_same_person = booking.choice.practitioner == choice.practitioner
+        if (booking.status, booking.date) == (Status.CONFIRMED, date) and is_same_person:
             return booking
         ensure_reschedulable(booking)
-        at = now()
-        if reason := rejection_reason(date, self.seats.calendar, at):
+        at, allocator = now(), self.allocator_of(booking.clinic)
+        if reason := rejection_reason(date, choice, allocator.hours, at):
             raise SlotUnavailable(reason)
 
-        def claim(seat: int) -> Transition:
-            moved = reschedule(booking, date=date, seat=seat, at=at, by=self.by, key_id=self.key_id)
+        def claim(assignment: Assignment) -> Transition:
+            moved = reschedule(
+                booking, date=date, assignment=assignment, at=at, by=self.by, key_id=self.key_id
+            )
             self.dispatch(STATE_CHANGED, moved)
             return moved
 
+        wanted = Wanted(booking.id, booking.clinic, date, choice)
         try:
-            transition = self.seats.allocate(date, claim)
+            transition = allocator.allocate(wanted, claim)
         except ClaimTaken:
             raise SlotUnavailable(reasons.SLOT_FULL) from None
         logger.info("booking rescheduled", extra={"booking_id": booking.id})
         return apply_transition(booking, transition)
 
 
-def _is_key_id(value: object) -> bool:
-    return isinstance(value, str) and _KEY_ID.fullmatch(value) is not None
+def _choice(booking: Booking, practitioner: str | None) -> Choice:
+    """Keep service and practitioner unless another one is given; the site follows from the hours
+    of the practitioner."""
+    chosen = booking.choice
+    return Choice(chosen.service, practitioner or chosen.practitioner)

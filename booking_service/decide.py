@@ -1,4 +1,4 @@
-"""Decides a booking: confirms it with a seat of its slot, or rejects it with a reason."""
+"""Decides a booking: confirms it and claims its time, or rejects it with a reason."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from booking_service.availability_check import AvailabilityCheck
-from booking_service.booking_rules import rejection_reason
-from booking_service.seat_allocation import SeatAllocator
+from booking_service.scheduling.allocator import AllocatorOf, Wanted
+from booking_service.scheduling.rules import rejection_reason
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.messages import BookingRequested, Dispatch
 from clinic.domain import reasons
 from clinic.domain.booking import (
+    Assignment,
     BookingState,
     Status,
     Transition,
@@ -22,7 +23,7 @@ from clinic.domain.booking import (
     reject,
 )
 from clinic.domain.clock import now
-from clinic.errors import ConcurrentModification, ClaimTaken
+from clinic.errors import ClaimTaken, ConcurrentModification
 from clinic.messaging.topology import STATE_CHANGED
 from clinic.observability.metrics import CHECK_SECONDS, DECISIONS
 
@@ -34,7 +35,7 @@ class Decider:
     """`name` is the actor in the booking's history."""
 
     bookings: BookingRepository
-    seats: SeatAllocator
+    allocator_of: AllocatorOf
     check: AvailabilityCheck
     dispatch: Dispatch
     name: str
@@ -46,9 +47,11 @@ class Decider:
         is stored only if the booking still matches the request. If the message may be a duplicate
         (`is_repeated`), the booking is read before the slow availability check.
 
-        Raises: BookingNotFound, CheckUnavailable, DatabaseUnavailable.
+        Raises: BookingNotFound, CheckUnavailable, AppointmentsContested, DatabaseUnavailable.
         """
-        unverified = UnverifiedRequest(request.booking_id, request.date, request.version)
+        unverified = UnverifiedRequest(
+            request.booking_id, request.date, request.version, request.clinic, request.choice
+        )
         if not is_repeated and self._decide(unverified):
             return
         booking = self.bookings.get(request.booking_id)
@@ -73,7 +76,8 @@ class Decider:
         return True
 
     def _confirm_or_reject(self, booking: BookingState, at: datetime) -> Transition:
-        reason = rejection_reason(booking.date, self.seats.calendar, at)
+        hours = self.allocator_of(booking.clinic).hours
+        reason = rejection_reason(booking.date, booking.choice, hours, at)
         if reason is None:
             with suppress(ClaimTaken):
                 return self._confirm(booking, at)
@@ -83,11 +87,12 @@ class Decider:
         return rejection
 
     def _confirm(self, booking: BookingState, at: datetime) -> Transition:
-        """Raises: ClaimTaken when the slot is full, ConcurrentModification, DatabaseUnavailable."""
+        """Raises: ClaimTaken when no capacity is left, AppointmentsContested,
+        ConcurrentModification, DatabaseUnavailable."""
 
-        def claim(seat: int) -> Transition:
-            confirmation = confirm(booking, seat=seat, at=at, by=self.name)
+        def claim(assignment: Assignment) -> Transition:
+            confirmation = confirm(booking, assignment=assignment, at=at, by=self.name)
             self.dispatch(STATE_CHANGED, confirmation)
             return confirmation
 
-        return self.seats.allocate(booking.date, claim)
+        return self.allocator_of(booking.clinic).allocate(Wanted.by(booking), claim)

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from nameko.containers import WorkerContext
 from nameko.extensions import DependencyProvider
 
 from booking_service.availability_check import AvailabilityCheck
-from booking_service.seat_allocation import SeatAllocator
+from booking_service.scheduling.allocator import Allocator, AllocatorOf
+from booking_service.scheduling.working_hours import WorkingHours
 from booking_service.settings import booking_settings
+from clinic.catalogue.cache import CatalogueCache
+from clinic.catalogue.store import CatalogueStore
 from clinic.nameko_extensions.dependency_providers import RepositoryExtension
 
 
-class SeatAllocatorProvider(DependencyProvider):
-    """Injects a `SeatAllocator` for the clinic's calendar."""
+class AllocatorProvider(DependencyProvider):
+    """Injects `allocator_of(clinic)`, which returns an `Allocator` for the clinic's catalogue."""
 
     shared = RepositoryExtension()
 
     def setup(self) -> None:
-        self.calendar = booking_settings(self.container.config).calendar
-        self.contested: set[datetime] = set()
+        settings = booking_settings(self.container.config).catalogue
+        store = CatalogueStore(self.shared.repository.database, settings.default.horizon)
+        self.catalogues = CatalogueCache(store.load, settings.default, settings.refresh_seconds)
+        self.allocators: dict[str, Allocator] = {}
 
-    def get_dependency(self, worker_ctx: WorkerContext) -> SeatAllocator:
-        return SeatAllocator(self.shared.repository, self.calendar, self.contested)
+    def get_dependency(self, worker_ctx: WorkerContext) -> AllocatorOf:
+        return self.allocator_of
+
+    def allocator_of(self, clinic: str) -> Allocator:
+        """Raises: DatabaseUnavailable."""
+        catalogue = self.catalogues.get(clinic)
+        allocator = self.allocators.get(clinic)
+        if allocator is None or allocator.hours.catalogue is not catalogue:
+            hours = WorkingHours(catalogue)
+            allocator = self.allocators[clinic] = Allocator(self.shared.repository, hours)
+        return allocator
 
 
 class AvailabilityCheckProvider(DependencyProvider):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from marshmallow import ValidationError
@@ -15,20 +16,28 @@ from marshmallow import ValidationError
 from booking_service.availability_check import AvailabilityCheck
 from booking_service.change import BookingChanges
 from booking_service.decide import Decider
-from booking_service.dependencies import AvailabilityCheckProvider, SeatAllocatorProvider
-from booking_service.seat_allocation import SeatAllocator
+from booking_service.dependencies import AllocatorProvider, AvailabilityCheckProvider
+from booking_service.phone_booking import PhoneBookings
+from booking_service.scheduling.allocator import AllocatorOf
+from booking_service.scheduling.openings import OpeningSearch
 from booking_service.settings import booking_settings
-from booking_service.slot_search import SlotSearch
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.bookings_query import parse_bookings_query
 from clinic.contracts.messages import BookingRequested, Dispatch
 from clinic.contracts.schemas import (
+    MAX_OPENINGS,
     booking_to_json,
     parse_booking,
+    parse_choice,
     parse_nearest,
+    parse_openings,
+    parse_phone_booking,
     parse_rescheduling,
     read_days,
 )
+from clinic.contracts.strict_json import dumps
+from clinic.domain.booking import Choice
+from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue
 from clinic.domain.clock import now, to_wire
 from clinic.domain.manage_token import create_credentials
 from clinic.domain.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
@@ -63,21 +72,33 @@ class BookingService:
     read_settings = staticmethod(booking_settings)
 
     bookings: BookingRepository = BookingRepositoryProvider()
-    seats: SeatAllocator = SeatAllocatorProvider()
+    allocator_of: AllocatorOf = AllocatorProvider()
     dispatch: Dispatch = OutboxEventDispatcher()
     request_id = RequestId()
 
     @rpc(expected_exceptions=ClinicError)
     def create_booking(
-        self, patientName: str, patientEmail: str, date: str, language: str = DEFAULT_LANGUAGE
+        self,
+        patientName: str,
+        patientEmail: str,
+        date: str,
+        language: str = DEFAULT_LANGUAGE,
+        service: str | None = None,
+        practitioner: str | None = None,
+        site: str | None = None,
+        clinic: str = DEFAULT_CLINIC,
     ) -> dict[str, Any]:
         """Store a pending booking as `POST /book` does, and return it with its `manageToken`.
 
         Raises: InvalidBooking, TooManyOpenBookings, DatabaseUnavailable.
         """
         payload = {"patientName": patientName, "patientEmail": patientEmail, "date": date}
+        choice = {"service": service, "practitioner": practitioner, "site": site}
+        payload |= {name: value for name, value in choice.items() if value is not None}
         with _invalid_booking():
-            booking = parse_booking(payload, language=language, by="rpc")
+            booking = parse_booking(
+                payload, language=language, by="rpc", catalogue=self._catalogue(clinic)
+            )
         token, access = create_credentials()
         self.bookings.insert(booking, access)
         logger.info("booking accepted", extra={"booking_id": booking.id})
@@ -103,28 +124,94 @@ class BookingService:
         return [booking_to_json(booking) for booking in self.bookings.list(listing)]
 
     @rpc(expected_exceptions=ClinicError)
-    def list_free_slots(self, date: str, days: int = 1) -> list[str]:
-        """Return the free slots of `days` local days from `date` ("2026-12-01") on, in UTC, in
-        chronological order.
+    def list_free_slots(
+        self,
+        date: str,
+        days: int = 1,
+        service: str | None = None,
+        practitioner: str | None = None,
+        site: str | None = None,
+        clinic: str = DEFAULT_CLINIC,
+    ) -> list[str]:
+        """Return the free starts of a service, by default the default one, on `days` local days
+        from `date` ("2026-12-01") on, in UTC, in chronological order.
 
         Raises: InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
             first, count = read_days({"date": date, "days": days})
-        return [to_wire(slot) for slot in self._slots().free_slots(first, now(), count)]
+            choice = self._choice(clinic, service, practitioner, site)
+        found = self._openings(clinic).free_starts(choice, first, count, now())
+        return [to_wire(start) for start in found]
 
     @rpc(expected_exceptions=ClinicError)
-    def list_nearest_slots(self, date: str, count: int = 3, notice_minutes: int = 0) -> list[str]:
-        """Return the free slots nearest to a date, in UTC, in chronological order. All are at least
-        `notice_minutes` from now.
+    def list_openings(
+        self, clinic: str = DEFAULT_CLINIC, limit: int = MAX_OPENINGS, **query: Any
+    ) -> list[dict[str, Any]]:
+        """Return the openings {"start", "end", "practitioner", "site"} in chronological order, at
+        most `limit`. Takes the parameters of `GET /openings`. `from` is a Python keyword, so write
+        `list_openings(**{"from": "2026-12-01", "to": "2026-12-07"})`.
+
+        Raises: InvalidBooking, DatabaseUnavailable.
+        """
+        with _invalid_booking():
+            wanted = parse_openings(query, self._catalogue(clinic))
+        found = self._openings(clinic).openings(wanted.choice, wanted.first, wanted.days, now())
+        page = (each for each in found if wanted.after is None or each.start > wanted.after)
+        return [opening.to_json() for opening in islice(page, max(limit, 0))]
+
+    @rpc(expected_exceptions=ClinicError)
+    def list_nearest_slots(
+        self,
+        date: str,
+        count: int = 3,
+        notice_minutes: int = 0,
+        service: str | None = None,
+        practitioner: str | None = None,
+        site: str | None = None,
+        clinic: str = DEFAULT_CLINIC,
+    ) -> list[str]:
+        """Return the free starts of a service nearest to a date, in UTC, in chronological order.
+        All are at least `notice_minutes` from now.
 
         Raises: InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
             query = parse_nearest({"date": date, "count": count, "notice_minutes": notice_minutes})
+            choice = self._choice(clinic, service, practitioner, site)
         earliest = now() + query["notice"]
-        slots = self._slots().nearest(query["date"], earliest, query["count"])
-        return [to_wire(slot) for slot in slots]
+        search = self._openings(clinic)
+        return [
+            to_wire(start)
+            for start in search.nearest(choice, query["date"], earliest, query["count"])
+        ]
+
+    @rpc(expected_exceptions=ClinicError)
+    def book_by_phone(
+        self,
+        booking: dict[str, Any],
+        language: str = DEFAULT_LANGUAGE,
+        by: str = "rpc",
+        key_id: str | None = None,
+        overbook: bool = False,
+        idempotency_key: str | None = None,
+        clinic: str = DEFAULT_CLINIC,
+    ) -> dict[str, Any]:
+        """Book for a patient, confirm at once and return the booking. `booking` has "patientName",
+        "date", "patientEmail" or "patientPhone", and optionally "service", "practitioner" and
+        "site". With `overbook`, the seats that schedules have for overbooking are used as well.
+        Repeating the call with the same key returns the same booking.
+
+        Raises: InvalidBooking, SlotUnavailable (its message is the reason code),
+        IdempotencyConflict, AppointmentsContested, DatabaseUnavailable.
+        """
+        with _invalid_booking():
+            requested = parse_phone_booking(
+                booking, language=language, by=by, catalogue=self._catalogue(clinic)
+            )
+        _, access = create_credentials(idempotency_key, dumps(booking) if idempotency_key else b"")
+        bookings = PhoneBookings(self.bookings, self.allocator_of, by, key_id)
+        return booking_to_json(bookings.book(requested, access, may_overbook=overbook))
 
     @rpc(expected_exceptions=ClinicError)
     def cancel_booking(
@@ -144,23 +231,41 @@ class BookingService:
 
     @rpc(expected_exceptions=ClinicError)
     def reschedule_booking(
-        self, booking_id: str, date: str, by: str = "rpc", key_id: str | None = None
+        self,
+        booking_id: str,
+        date: str,
+        practitioner: str | None = None,
+        by: str = "rpc",
+        key_id: str | None = None,
+        clinic: str = DEFAULT_CLINIC,
     ) -> dict[str, Any]:
-        """Move a confirmed booking to another date and return it. Repeating the call returns it
-        unchanged. `key_id` identifies the staff key.
+        """Move a confirmed booking to another date, with another practitioner if one is given, and
+        return it. Repeating the call returns it unchanged. `key_id` identifies the staff key.
 
         Raises: BookingNotFound, IllegalTransition, SlotUnavailable (its message is the reason
         code), ConcurrentModification, InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
-            start = parse_rescheduling({"date": date})
-        return booking_to_json(self._changes(by, key_id).reschedule(booking_id, start))
+            wanted = parse_rescheduling(
+                {"date": date, "practitioner": practitioner}, self._catalogue(clinic)
+            )
+        changes = self._changes(by, key_id)
+        return booking_to_json(changes.reschedule(booking_id, wanted.date, wanted.practitioner))
 
     def _changes(self, by: str, key_id: str | None) -> BookingChanges:
-        return BookingChanges(self.bookings, self.seats, self.dispatch, by, key_id)
+        return BookingChanges(self.bookings, self.allocator_of, self.dispatch, by, key_id)
 
-    def _slots(self) -> SlotSearch:
-        return SlotSearch(self.bookings, self.seats.calendar)
+    def _catalogue(self, clinic: str) -> Catalogue:
+        return self.allocator_of(clinic).hours.catalogue
+
+    def _choice(
+        self, clinic: str, service: str | None, practitioner: str | None, site: str | None
+    ) -> Choice:
+        ids = {"service": service, "practitioner": practitioner, "site": site}
+        return parse_choice(ids, self._catalogue(clinic))
+
+    def _openings(self, clinic: str) -> OpeningSearch:
+        return OpeningSearch(self.bookings, self.allocator_of(clinic).hours)
 
 
 class BookingWorker:
@@ -170,7 +275,7 @@ class BookingWorker:
     read_settings = staticmethod(booking_settings)
 
     bookings: BookingRepository = BookingRepositoryProvider()
-    seats: SeatAllocator = SeatAllocatorProvider()
+    allocator_of: AllocatorOf = AllocatorProvider()
     check: AvailabilityCheck = AvailabilityCheckProvider()
     dispatch: Dispatch = OutboxEventDispatcher()
     is_repeated: bool = ContextFlag("is_repeated")
@@ -192,4 +297,4 @@ class BookingWorker:
         self._decider().give_up(request.booking_id, code)
 
     def _decider(self) -> Decider:
-        return Decider(self.bookings, self.seats, self.check, self.dispatch, self.name)
+        return Decider(self.bookings, self.allocator_of, self.check, self.dispatch, self.name)

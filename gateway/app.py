@@ -9,6 +9,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.bookings.confirmed_addresses import ConfirmedAddresses
 from clinic.bookings.repository import BookingRepository
+from clinic.catalogue.cache import CatalogueCache
+from clinic.catalogue.store import CatalogueStore
 from clinic.config import Settings
 from clinic.domain.booking import canonical_id
 from clinic.messaging.queue_statistics import QueueMonitor
@@ -18,8 +20,10 @@ from gateway import error_pages, staff_site
 from gateway.api import metrics
 from gateway.api.bookings_api import bookings
 from gateway.api.bookings_list import listing
+from gateway.api.catalogue_api import catalogue
 from gateway.api.changes_api import changes
 from gateway.api.health import health
+from gateway.api.openings_api import openings
 from gateway.api.slots_api import slots
 from gateway.auth.staff_keys import StaffKeys
 from gateway.http import instrumentation, problem_details
@@ -66,6 +70,7 @@ def create_app(
         NOTIFICATION_ADMIN=notification_admin,
         STAFF_KEYS=StaffKeys(settings.staff_keys),
         IS_LIST_RESTRICTED=settings.is_list_restricted,
+        CATALOGUES=_catalogues(store, settings),
         HOURS=settings.hours,
         DOMAIN=settings.domain,
         IS_PUBLISHED_SECURELY=settings.is_published_securely,
@@ -83,6 +88,12 @@ def create_app(
     return app
 
 
+def _catalogues(store: BookingRepository, settings: GatewaySettings) -> CatalogueCache:
+    own = settings.catalogue
+    catalogues = CatalogueStore(store.database, own.default.horizon)
+    return CatalogueCache(catalogues.load, own.default, own.refresh_seconds)
+
+
 def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySettings) -> None:
     """Register the hooks that run for every request, whichever view handles it."""
     failed_attempts.register(app, settings.failed_attempts_limit)
@@ -95,7 +106,8 @@ def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySetti
 
 def _register_views(app: Flask, store: BookingRepository) -> None:
     pages = (booking_form, booking_form_post, booking_page, reschedule, assets)
-    for blueprint in (bookings, listing, changes, slots, health, documents, *pages):
+    api = (bookings, listing, changes, slots, openings, catalogue, health, documents)
+    for blueprint in (*api, *pages):
         app.register_blueprint(blueprint)
     metrics.register(app, store.outbox)
     staff_site.register(app, store)

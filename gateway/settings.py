@@ -11,9 +11,15 @@ from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError, fields, post_load
 
+from clinic.catalogue.from_configuration import (
+    DEFAULT_SETTINGS,
+    CatalogueSettings,
+    CatalogueSettingsSchema,
+    to_catalogue_settings,
+)
 from clinic.config import ConfigSchema, read
 from clinic.configuration.sender import DEFAULT_SENDER, Sender, SenderField
-from clinic.configuration.setting_fields import PublicUrl, SecretList, WholeNumber, Zone
+from clinic.configuration.setting_fields import PublicUrl, SecretList, WholeNumber
 from gateway.limits.rate_limits import Rate
 
 _UTC = ZoneInfo("UTC")
@@ -39,11 +45,17 @@ class GatewaySettings:
     rate_limit: str | None = None
     failed_attempts_limit: str | None = None
     trusted_proxies: int = 0
-    hours: Hours = Hours()
+    catalogue: CatalogueSettings = DEFAULT_SETTINGS
     domain: str = "clinica.example"
     link_secrets: tuple[str, ...] = field(default=(), repr=False)
     generated_staff_keys: frozenset[str] = field(default=frozenset(), repr=False)
     public_url: str = ""
+
+    @property
+    def hours(self) -> Hours:
+        catalogue = self.catalogue.default
+        (site,) = catalogue.sites.values()
+        return Hours(site.zone, catalogue.default_service.duration, catalogue.horizon)
 
     @property
     def staff_keys(self) -> frozenset[str]:
@@ -71,31 +83,16 @@ class Keys(SecretList):
         return keys
 
 
-class HoursSchema(ConfigSchema):
-    timezone = Zone(load_default=_UTC)
-    slot_minutes = WholeNumber(1, 24 * 60, load_default=30)
-    horizon_days = WholeNumber(1, 3650, load_default=365)
-
-    @post_load
-    def to_hours(self, data: dict[str, Any], **_kwargs: Any) -> Hours:
-        return Hours(
-            zone=data["timezone"],
-            slot=timedelta(minutes=data["slot_minutes"]),
-            horizon=timedelta(days=data["horizon_days"]),
-        )
-
-
 class SenderSchema(ConfigSchema):
     sender = SenderField(load_default=Sender(DEFAULT_SENDER))
 
 
-class GatewaySettingsSchema(ConfigSchema):
+class GatewaySettingsSchema(CatalogueSettingsSchema):
     staff_api_keys = Keys(data_key="STAFF_API_KEY", load_default=())
     generated_staff_keys = Keys(data_key="GENERATED_STAFF_KEY", load_default=())
     rate_limit = Rate(data_key="RATE_LIMIT", load_default="60/minute")
     failed_attempts_limit = Rate(data_key="FAILED_ATTEMPTS_LIMIT", load_default="10/minute")
     trusted_proxies = WholeNumber(0, 10, data_key="TRUSTED_PROXIES", load_default=0)
-    hours = fields.Nested(HoursSchema, data_key="CALENDAR", load_default=Hours())
     smtp = fields.Nested(SenderSchema, data_key="SMTP", load_default=_DEFAULT_SMTP)
     public_url = PublicUrl(data_key="PUBLIC_URL", load_default="")
     link_secrets = SecretList(data_key="LINK_SECRET", load_default=())
@@ -105,7 +102,9 @@ class GatewaySettingsSchema(ConfigSchema):
         domain = data.pop("smtp")["sender"].domain
         for keys in ("staff_api_keys", "generated_staff_keys"):
             data[keys] = frozenset(data[keys])
-        return GatewaySettings(**data, domain=domain)
+        catalogue = to_catalogue_settings(data)
+        del data["calendar"], data["refresh_seconds"]
+        return GatewaySettings(**data, catalogue=catalogue, domain=domain)
 
 
 def gateway_settings(config: Mapping[str, Any]) -> GatewaySettings:

@@ -39,15 +39,15 @@ Content = TypeVar("Content")
 class Delivery(Generic[Content]):
     """The delivery of one event; `claim` is set once it holds the claim.
 
-    `render` returns the content for the channel, and `for_resend` marks it as the n-th resend. With
-    `skip_superseded`, an event is not sent after a later one. `limited` returns the hash of the
-    address whose quota an event uses, or None.
+    `render` returns the content for the channel, or None for a patient without an address.
+    `for_resend` marks it as the n-th resend. With `skip_superseded`, an event is not sent after a
+    later one. `limited` returns the hash of the address whose quota an event uses, or None.
     """
 
     bookings: BookingReader
     delivery_log: DeliveryLog
     channel: Channel[Content]
-    render: Callable[[Booking, BookingStateChanged], Content]
+    render: Callable[[Booking, BookingStateChanged], Content | None]
     for_resend: Callable[[Content, int], Content] = lambda content, _resends: content
     skip_superseded: bool = True
     limited: Callable[[Booking, BookingStateChanged], str | None] = lambda *_: None
@@ -66,6 +66,9 @@ class Delivery(Generic[Content]):
         limited = self.limited(booking, event)
         claim = self.claim = self.delivery_log.claim(event, is_replay=is_replay, limited=limited)
         if claim is None:
+            return
+        if content is None:
+            self.delivery_log.record_outcome(claim, State.NO_ADDRESS)
             return
         if self._is_superseded(claim, booking):
             self.delivery_log.record_outcome(claim, State.SUPERSEDED)

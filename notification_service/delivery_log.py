@@ -39,6 +39,7 @@ class State(StrEnum):
     SENT = "sent"
     FAILED = "failed"  #: dead-lettered; sent again only by a replay or resend
     SUPERSEDED = "superseded"  #: a later event of the booking was sent first
+    NO_ADDRESS = "no_address"  #: the patient has no e-mail address
     SUPPRESSED = "suppressed"  #: over the quota of its address; sent only by a resend
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Booking, Status, Transition, apply_transition
-from clinic.errors import BookingNotFound, BrokerUnavailable, ConcurrentModification, ClaimTaken
+from clinic.errors import BookingNotFound, BrokerUnavailable, ClaimTaken, ConcurrentModification
 from clinic.messaging.amqp_message import AmqpMessage
 
 

@@ -9,12 +9,27 @@ from typing import Any
 
 from pymongo.collection import Collection
 
+from clinic.bookings import documents
 from clinic.bookings.read_windows import agenda_windows
-from clinic.domain.booking import Status
+from clinic.domain.booking import NO_CHOICE, Choice, Status
 from clinic.mongo.circuit_breaker import Protection
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 
-_FIELDS = dict.fromkeys(("date", "patientName", "patientEmail", "status", "attention"), True)
+_FIELDS = dict.fromkeys(
+    (
+        "date",
+        "end",
+        "patientName",
+        "patientEmail",
+        "patientPhone",
+        "status",
+        "attention",
+        "service",
+        "practitioner",
+        "site",
+    ),
+    True,
+)
 
 #: Sorts after every hexadecimal digit and dash of an id.
 _AFTER_ALL = "g"
@@ -27,9 +42,12 @@ class Appointment:
     booking_id: str
     date: datetime
     patient_name: str
-    patient_email: str
+    patient_email: str | None
     status: Status
     needs_attention: bool
+    patient_phone: str | None = None
+    end: datetime | None = None
+    choice: Choice = NO_CHOICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +103,7 @@ def _appointment(found: Document) -> Appointment:
         patient_email=found["patientEmail"],
         status=Status(found["status"]),
         needs_attention=bool(found.get("attention")),
+        patient_phone=found.get("patientPhone"),
+        end=found.get("end"),
+        choice=documents.choice_from_document(found),
     )

@@ -46,9 +46,7 @@ class ConfirmedAppointments:
                 found |= dict.fromkeys(members, self._find(*merged))
         return [found[period] for period in periods]
 
-    def _find(
-        self, clinic: str, first: datetime, last: datetime
-    ) -> Sequence[ConfirmedAppointment]:
+    def _find(self, clinic: str, first: datetime, last: datetime) -> Sequence[ConfirmedAppointment]:
         confirmed = {
             "clinic": clinic,
             "status": Status.CONFIRMED.value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clinic.domain.booking import Attention, Booking, Choice, HistoryEntry, Status
+from clinic.domain.booking import NO_CHOICE, Attention, Booking, Choice, HistoryEntry, Status
 from clinic.domain.manage_token import BookingCredentials
 from clinic.mongo.client import Document
 
@@ -25,12 +25,14 @@ def booking_to_document(booking: Booking, access: BookingCredentials) -> Documen
     }
     if booking.patient_phone is not None:
         document["patientPhone"] = booking.patient_phone
+    if booking.end is not None:
+        document["end"] = booking.end
     return document | choice_to_document(booking.choice)
 
 
 def choice_to_document(choice: Choice) -> Document:
     """Return the fields of a choice; none without a catalogue."""
-    if choice == Choice():
+    if choice == NO_CHOICE:
         return {}
     return {
         "service": choice.service,

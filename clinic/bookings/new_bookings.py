@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from clinic.domain.booking import Status
 from clinic.domain.clock import now
-from clinic.errors import IdempotencyKeyUsed, TooManyOpenBookings
+from clinic.errors import ClaimTaken, IdempotencyKeyUsed, TooManyOpenBookings
 from clinic.mongo.batch_insert import BatchInserter
 from clinic.mongo.client import Document
 from clinic.mongo.quota import QUOTA_KEY, address_hash, free_key, held_by, random_key
@@ -20,7 +20,7 @@ _HELD_FIELDS = {QUOTA_KEY: True, "status": True, "date": True}
 class NewBookings:
     """A booking holds a unit of its address's quota until it is rejected or cancelled. The unit of
     a past appointment is released when another booking needs it. With `max_open=None` there is no
-    quota.
+    quota, nor for a patient without an address.
     """
 
     def __init__(self, bookings: Collection[Document], max_open: int | None) -> None:
@@ -30,7 +30,7 @@ class NewBookings:
 
     def insert(self, booking: Document) -> None:
         """Raises: IdempotencyKeyUsed, TooManyOpenBookings, DatabaseUnavailable."""
-        if self._max_open is None:
+        if self._max_open is None or booking["patientEmail"] is None:
             self._insert(booking)
             return
         holder = address_hash(booking["patientEmail"])
@@ -42,14 +42,32 @@ class NewBookings:
                 return  # an earlier attempt of the driver succeeded
             key = self._another_key(booking, held, holder, self._max_open)
 
+    def insert_confirmed(self, booking: Document) -> None:
+        """Insert a booking with claims, outside the quota: staff book for anybody.
+
+        Raises: ClaimTaken, IdempotencyKeyUsed, DatabaseUnavailable.
+        """
+        try:
+            self._insert(booking)
+        except ClaimTaken:
+            # The claims may be our own: an earlier attempt of the driver may have succeeded.
+            if self._bookings.find_one({"_id": booking["_id"]}, {"_id": True}) is None:
+                raise
+
     def _insert(self, booking: Document) -> bool:
-        """Return False if another booking holds its quota unit. Raises: IdempotencyKeyUsed."""
+        """Return False if another booking holds its quota unit.
+
+        Raises: IdempotencyKeyUsed, ClaimTaken.
+        """
         try:
             self._inserts.insert(booking)
         except DuplicateKeyError as error:
-            clash = (error.details or {}).get("keyPattern", {})
+            details = error.details or {}
+            clash = details.get("keyPattern", {})
             if QUOTA_KEY in clash:
                 return False
+            if "claims" in clash:
+                raise ClaimTaken(details.get("keyValue", {}).get("claims", "")) from None
             # Otherwise our random id exists: an earlier attempt of the driver succeeded.
             if "keyFingerprint" in booking["access"] and "_id" not in clash:
                 raise IdempotencyKeyUsed("a booking with this key exists") from None

@@ -14,10 +14,10 @@ from clinic.bookings.reader import BookingReader
 from clinic.bookings.transition_writer import TransitionWriter
 from clinic.concurrency.batching import Batcher
 from clinic.contracts.messages import BookingRequested, BookingStateChanged
-from clinic.domain.booking import Booking, Status, Transition
+from clinic.domain.booking import Booking, Status, Transition, apply_transition
 from clinic.domain.clock import now
 from clinic.domain.manage_token import BookingCredentials
-from clinic.errors import ConcurrentModification, ClaimTaken
+from clinic.errors import ClaimTaken, ConcurrentModification
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
 from clinic.observability.logs import request_id
 from clinic.outbox.outbox import Outbox
@@ -61,6 +61,28 @@ class BookingRepository(BookingReader):
                 requested = {"lastRequestedAt": booking.created_at, "outbox": [document]}
                 self._new_bookings.insert(
                     documents.booking_to_document(booking, access) | requested
+                )
+
+    def insert_confirmed(
+        self, booking: Booking, confirmation: Transition, access: BookingCredentials
+    ) -> None:
+        """Store a new booking that is confirmed already, with its claims and its event.
+
+        Raises: ClaimTaken, IdempotencyKeyUsed if a stored booking has the key, OutboxFull.
+        """
+        self.outbox.pending.ensure_capacity()
+        event = OutboxMessage.of_change(BookingStateChanged.of(confirmation), request_id.get())
+        confirmed = apply_transition(booking, confirmation)
+        with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
+            self._ensure_indexes()
+            with self.outbox.writing(event) as message:
+                self._new_bookings.insert_confirmed(
+                    documents.booking_to_document(confirmed, access)
+                    | {
+                        "claims": confirmation.claims,
+                        "lastRequestedAt": booking.created_at,
+                        "outbox": [message],
+                    }
                 )
 
     def apply(self, transition: Transition) -> None:

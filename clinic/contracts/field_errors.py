@@ -6,7 +6,7 @@ from marshmallow import ValidationError
 
 #: The code of a message without its own code.
 INVALID = "invalid"
-#: Errors of a name or an e-mail address.
+#: Errors of a name, an e-mail address or a phone number.
 FIELD_ERROR_CODES = (
     "name_blank",
     "name_too_long",
@@ -24,6 +24,8 @@ FIELD_ERROR_CODES = (
     "email_not_ascii",
     "email_domain",
     "email_invalid",
+    "phone_invalid",
+    "contact_missing",
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 from clinic.contracts import strict_json
 from clinic.domain.booking import (
+    NO_CHOICE,
     Booking,
     Choice,
     HistoryEntry,
@@ -35,7 +36,7 @@ class BookingRequested:
     date: datetime
     version: int
     clinic: str = DEFAULT_CLINIC
-    choice: Choice = Choice()
+    choice: Choice = NO_CHOICE
 
     @classmethod
     def of(cls, booking: Booking) -> Self:
@@ -82,7 +83,7 @@ class BookingStateChanged:
     date: datetime
     occurred_at: datetime
     clinic: str = DEFAULT_CLINIC
-    choice: Choice = Choice()
+    choice: Choice = NO_CHOICE
     end: datetime | None = None
 
     @classmethod
@@ -111,7 +112,7 @@ class BookingStateChanged:
         history: Sequence[HistoryEntry],
         date: datetime,
         clinic: str = DEFAULT_CLINIC,
-        choice: Choice = Choice(),
+        choice: Choice = NO_CHOICE,
     ) -> Self:
         """Return the event of a past transition; `date` and `choice` are the booking's current
         ones."""

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from clinic.contracts.email_address import parse_email_address
+from clinic.contracts.field_errors import invalid
 from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.person_name import parse_name
+from clinic.contracts.phone_number import parse_phone_number
 from clinic.domain import booking as steps
 from clinic.domain import reasons
-from clinic.domain.booking import Booking
+from clinic.domain.booking import NO_CHOICE, Booking, Choice
+from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue, ScheduleKind, is_catalogue_id
 from clinic.domain.clock import now, to_wire
 
 #: Members of a booking that require a credential.
-PERSONAL_FIELDS = frozenset({"patientName", "patientEmail"})
+PERSONAL_FIELDS = frozenset({"patientName", "patientEmail", "patientPhone"})
 
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
@@ -27,8 +31,10 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: Instants between these can be shown in any zone; outside, conversion may overflow.
 _EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 29, tzinfo=UTC)
-#: Maximum number of days of free slots per call.
+#: Maximum number of days of free slots or openings per call.
 MAX_SLOT_DAYS = 31
+#: Maximum number of openings per page.
+MAX_OPENINGS = 2000
 
 
 class PersonName(fields.String):
@@ -43,6 +49,11 @@ class EmailAddress(fields.String):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         return parse_email_address(_text(value))
+
+
+class PhoneNumber(fields.String):
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        return parse_phone_number(_text(value))
 
 
 class Instant(fields.Field[datetime]):
@@ -77,6 +88,15 @@ class Day(fields.Field[date]):
         return day
 
 
+class CatalogueId(fields.Field[str]):
+    """The id of a service, practitioner or site."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        if not is_catalogue_id(value):
+            raise ValidationError("must be an id: 1 to 24 of a-z, 0-9 and -")
+        return str(value)
+
+
 # Additions to the OpenAPI document that types and validators don't express.
 _NAME = {
     "description": "Legible, without control characters and without a web or e-mail address."
@@ -109,8 +129,39 @@ class BookingRequestSchema(Schema):
     )
 
 
+def _optional_id(description: str, example: str) -> CatalogueId:
+    metadata = {"description": description, "examples": [example]}
+    return CatalogueId(load_default=None, allow_none=True, metadata=metadata)
+
+
+class ChoiceSchema(Schema):
+    """{"service", "practitioner", "site"}, all optional; for clinics with a catalogue."""
+
+    class Meta:
+        unknown = RAISE
+
+    service = _optional_id("A service; otherwise the default one.", "first-visit")
+    practitioner = _optional_id("A practitioner; otherwise any.", "ana-lopez")
+    site = _optional_id("A site; otherwise any.", "centro")
+
+
+class ServiceRequestSchema(BookingRequestSchema, ChoiceSchema):
+    """A booking request to a clinic with a catalogue."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class PhoneBookingSchema(ServiceRequestSchema):
+    """A booking that staff make for a patient, who has an e-mail address, a phone number or
+    both."""
+
+    patient_email = EmailAddress(data_key="patientEmail", load_default=None, allow_none=True)
+    patient_phone = PhoneNumber(data_key="patientPhone", load_default=None, allow_none=True)
+
+
 class ReschedulingSchema(Schema):
-    """Exactly {"date"}."""
+    """{"date"}, and "practitioner" for a clinic with a catalogue."""
 
     class Meta:
         unknown = RAISE
@@ -124,6 +175,7 @@ class ReschedulingSchema(Schema):
             "examples": ["2026-12-02T16:30:00+01:00"],
         },
     )
+    practitioner = _optional_id("Another practitioner; otherwise the same.", "luis-vega")
 
 
 class CancellationSchema(Schema):
@@ -155,6 +207,27 @@ class SlotDaysSchema(SlotsQuerySchema):
     days = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_SLOT_DAYS))
 
 
+class OpeningsQuerySchema(ChoiceSchema):
+    """{"from", "to"}: local days, both included. `after` is the start after which a page begins."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "is not a parameter of openings"}
+
+    first = Day(
+        data_key="from",
+        required=True,
+        metadata={"description": "The first day, in the zone of the site."},
+    )
+    last = Day(
+        data_key="to",
+        required=True,
+        metadata={"description": f"The last day; at most {MAX_SLOT_DAYS} days in all."},
+    )
+    after = Instant(load_default=None, metadata={"description": "Where the next page begins."})
+
+
 class NearestSlotsSchema(Schema):
     """{"date", "count", "notice_minutes"}: the free slots nearest to a date."""
 
@@ -169,6 +242,10 @@ class NearestSlotsSchema(Schema):
 
 
 _REQUEST = BookingRequestSchema()
+_SERVICE_REQUEST = ServiceRequestSchema()
+_PHONE_BOOKING = PhoneBookingSchema()
+_OPENINGS_QUERY = OpeningsQuerySchema()
+_CHOICE = ChoiceSchema()
 _RESCHEDULING = ReschedulingSchema()
 _CANCELLATION = CancellationSchema()
 _SLOTS_QUERY = SlotsQuerySchema()
@@ -176,20 +253,114 @@ _SLOT_DAYS = SlotDaysSchema()
 _NEAREST_SLOTS = NearestSlotsSchema()
 
 
-def parse_booking(payload: Any, *, language: str, by: str) -> Booking:
-    """Parse the documented body of `POST /book` into a pending booking.
+@dataclass(frozen=True, slots=True)
+class Rescheduling:
+    date: datetime
+    practitioner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningsQuery:
+    """`days` local days from `first` on; `after` is the last start of the previous page."""
+
+    choice: Choice
+    first: date
+    days: int
+    after: datetime | None
+
+
+def parse_booking(
+    payload: Any, *, language: str, by: str, catalogue: Catalogue | None = None
+) -> Booking:
+    """Parse the documented body of `POST /book` into a pending booking. Without a configured
+    catalogue it has no service, practitioner and site.
 
     Raises: marshmallow.ValidationError with `{field: [messages]}`, which never quotes values.
     """
     if language not in reasons.LANGUAGES:
         raise ValidationError({"language": [f"must be one of: {', '.join(reasons.LANGUAGES)}"]})
-    return steps.create_booking(**_REQUEST.load(payload), language=language, at=now(), by=by)
+    fields_: dict[str, Any]
+    if catalogue is None or not catalogue.is_configured:
+        fields_ = _REQUEST.load(payload)
+    else:
+        fields_ = _SERVICE_REQUEST.load(payload)
+        fields_["choice"] = _pop_choice(fields_, catalogue)
+    clinic = catalogue.clinic if catalogue else DEFAULT_CLINIC
+    return steps.create_booking(**fields_, clinic=clinic, language=language, at=now(), by=by)
 
 
-def parse_rescheduling(payload: Any) -> datetime:
-    """Parse `{"date"}`, the new date of a booking. Raises: ValidationError."""
-    moment: datetime = _RESCHEDULING.load(payload)["date"]
-    return moment
+def parse_phone_booking(payload: Any, *, language: str, by: str, catalogue: Catalogue) -> Booking:
+    """Parse a booking by phone: the fields of a request, and "patientPhone". The e-mail address may
+    be missing if there is a phone number.
+
+    Raises: ValidationError with `{field: [messages]}`, which never quotes values.
+    """
+    loaded = _PHONE_BOOKING.load(payload)
+    if loaded["patient_email"] is None and loaded["patient_phone"] is None:
+        missing = invalid("contact_missing", "is required without an e-mail address")
+        raise ValidationError({"patientPhone": missing.messages})
+    choice = _pop_choice(loaded, catalogue)
+    return steps.create_booking(
+        **loaded, choice=choice, clinic=catalogue.clinic, language=language, at=now(), by=by
+    )
+
+
+def parse_choice(ids: Mapping[str, Any], catalogue: Catalogue) -> Choice:
+    """Parse {"service", "practitioner", "site"}; those that are missing or None are left open.
+
+    Raises: ValidationError, also for any of them without a configured catalogue.
+    """
+    given = {name: value for name, value in ids.items() if value is not None}
+    return _pop_choice(_CHOICE.load(given), catalogue)
+
+
+def _pop_choice(loaded: dict[str, Any], catalogue: Catalogue) -> Choice:
+    """Remove the ids from the loaded fields, and return them with the default service.
+
+    Raises: ValidationError for an id that is not in the catalogue.
+    """
+    service, practitioner, site = (loaded.pop(name) for name in ("service", "practitioner", "site"))
+    known = {
+        "service": service is None or (catalogue.is_configured and service in catalogue.services),
+        "practitioner": practitioner is None or _is_practitioner(practitioner, catalogue),
+        "site": site is None or (catalogue.is_configured and site in catalogue.sites),
+    }
+    if unknown := {name: ["is not known"] for name, is_known in known.items() if not is_known}:
+        raise ValidationError(unknown)
+    if not catalogue.is_configured:
+        return NO_CHOICE
+    return Choice(service or catalogue.default_service.id, practitioner, site)
+
+
+def _is_practitioner(schedule_id: str, catalogue: Catalogue) -> bool:
+    schedule = catalogue.schedules.get(schedule_id)
+    return (
+        catalogue.is_configured
+        and schedule is not None
+        and schedule.kind is ScheduleKind.PRACTITIONER
+    )
+
+
+def parse_rescheduling(payload: Any, catalogue: Catalogue | None = None) -> Rescheduling:
+    """Parse `{"date"}`, the new date of a booking, and `practitioner` if there is a catalogue.
+
+    Raises: ValidationError.
+    """
+    loaded = _RESCHEDULING.load(payload)
+    practitioner = loaded["practitioner"]
+    if practitioner and not (catalogue and _is_practitioner(practitioner, catalogue)):
+        raise ValidationError({"practitioner": ["is not known"]})
+    return Rescheduling(loaded["date"], practitioner)
+
+
+def parse_openings(query: Mapping[str, Any], catalogue: Catalogue) -> OpeningsQuery:
+    """Parse the parameters of `GET /openings`. Raises: ValidationError."""
+    loaded = _OPENINGS_QUERY.load(query)
+    choice = _pop_choice(loaded, catalogue)
+    days = (loaded["last"] - loaded["first"]).days + 1
+    if not 1 <= days <= MAX_SLOT_DAYS:
+        raise ValidationError({"to": [f"must be 0 to {MAX_SLOT_DAYS - 1} days after from"]})
+    return OpeningsQuery(choice, loaded["first"], days, loaded["after"])
 
 
 def parse_cancellation(payload: Any) -> None:
@@ -228,8 +399,9 @@ def parse_nearest(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def booking_to_json(booking: Booking) -> dict[str, Any]:
-    """Serialize a booking as the documented flat object, for its patient and for staff."""
-    return {
+    """Serialize a booking as the documented flat object, for its patient and for staff. One of a
+    catalogue's service also has `service`, `practitioner`, `site` and `end`."""
+    document = {
         "id": booking.id,
         "status": booking.status.value,
         "reason": booking.reason,
@@ -242,6 +414,19 @@ def booking_to_json(booking: Booking) -> dict[str, Any]:
         "createdAt": to_wire(booking.created_at),
         "updatedAt": to_wire(booking.updated_at),
         "attention": _attention(booking),
+    }
+    if booking.patient_phone is not None:
+        document["patientPhone"] = booking.patient_phone
+    return document | _appointment(booking) if booking.choice.service else document
+
+
+def _appointment(booking: Booking) -> dict[str, str | None]:
+    """Return the members that only bookings of a catalogue's service have."""
+    return {
+        "service": booking.choice.service,
+        "practitioner": booking.choice.practitioner,
+        "site": booking.choice.site,
+        "end": to_wire(booking.end) if booking.end else None,
     }
 
 

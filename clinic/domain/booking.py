@@ -60,6 +60,10 @@ class Choice:
     site: str | None = None
 
 
+#: Of a booking without a catalogue.
+NO_CHOICE = Choice()
+
+
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """The time and resources of a confirmed booking. `claims` are its keys of
@@ -129,7 +133,7 @@ class UnverifiedRequest:
     date: datetime
     version: int
     clinic: str = DEFAULT_CLINIC
-    choice: Choice = Choice()
+    choice: Choice = NO_CHOICE
     status: Status = field(default=Status.PENDING, init=False)
 
 
@@ -151,7 +155,7 @@ class Booking:
     reason: str | None = None
     attention: Attention | None = None
     clinic: str = DEFAULT_CLINIC
-    choice: Choice = Choice()
+    choice: Choice = NO_CHOICE
     end: datetime | None = None
     patient_phone: str | None = None
 
@@ -167,8 +171,8 @@ class Transition:
     version: int
     change: HistoryEntry
     clinic: str = DEFAULT_CLINIC
-    choice: Choice = Choice()
-    decided_for: Choice = Choice()
+    choice: Choice = NO_CHOICE
+    decided_for: Choice = NO_CHOICE
     end: datetime | None = None
     claims: tuple[str, ...] = ()
 
@@ -191,7 +195,7 @@ def create_booking(
     at: datetime,
     by: str,
     patient_phone: str | None = None,
-    choice: Choice = Choice(),
+    choice: Choice = NO_CHOICE,
     clinic: str = DEFAULT_CLINIC,
 ) -> Booking:
     """Return a new pending booking with a random UUIDv4. `date` and `at` are aware UTC."""

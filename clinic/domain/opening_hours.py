@@ -26,14 +26,20 @@ class OpeningInterval:
         bounds = [span.opens, *([span.closes] if span.closes else [])]
         if any(bound.tzinfo is not None for bound in bounds):
             raise ValueError(f"{text} has an offset")
-        if any(bound.second or bound.microsecond or bound.minute % CELL_MINUTES for bound in bounds):
+        if any(
+            bound.second or bound.microsecond or bound.minute % CELL_MINUTES for bound in bounds
+        ):
             raise ValueError(f"{text} is not in steps of {CELL_MINUTES} minutes")
         if span.closes is not None and span.closes <= span.opens:
             raise ValueError(f"{text} closes before it opens")
         return span
 
     def __str__(self) -> str:
-        return f"{self.opens:%H:%M}-{self.closes:%H:%M}" if self.closes else f"{self.opens:%H:%M}-24:00"
+        return (
+            f"{self.opens:%H:%M}-{self.closes:%H:%M}"
+            if self.closes
+            else f"{self.opens:%H:%M}-24:00"
+        )
 
     def overlaps(self, later: OpeningInterval) -> bool:
         """Return whether this interval reaches into one that starts at the same time or later."""

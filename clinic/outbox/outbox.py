@@ -12,7 +12,12 @@ from pymongo.database import Database
 
 from clinic.domain.booking import Status
 from clinic.domain.clock import now
-from clinic.errors import ConcurrentModification, IdempotencyKeyUsed, ClaimTaken, TooManyOpenBookings
+from clinic.errors import (
+    ClaimTaken,
+    ConcurrentModification,
+    IdempotencyKeyUsed,
+    TooManyOpenBookings,
+)
 from clinic.mongo.client import (
     OPERATION_TIMEOUT_SECONDS,
     SCAN_TIMEOUT_SECONDS,

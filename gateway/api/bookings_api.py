@@ -16,6 +16,7 @@ from clinic.domain.booking import Booking
 from clinic.domain.clock import now, to_wire
 from clinic.domain.manage_token import create_credentials, derive_credentials
 from clinic.errors import IdempotencyConflict, IdempotencyKeyUsed
+from gateway.api.catalogue_api import current_catalogue
 from gateway.auth.actor import opened_booking
 from gateway.http.requests import idempotency_key, json_body, language, presented_token
 from gateway.http.responses import json_response
@@ -33,7 +34,13 @@ _SHORT_KEY_PERIOD = timedelta(minutes=10)
 
 def content(booking: Booking) -> bytes:
     """Return what identifies the request, independent of how its JSON is written."""
-    return dumps([booking.patient_name, booking.patient_email, to_wire(booking.date)])
+    return dumps(content_of(booking))
+
+
+def content_of(booking: Booking) -> list[str | None]:
+    chosen = booking.choice
+    choice = [chosen.service, chosen.practitioner, chosen.site] if chosen.service else []
+    return [booking.patient_name, booking.patient_email, to_wire(booking.date), *choice]
 
 
 def accept(booking: Booking, content: bytes, key: str | None) -> tuple[Booking, str]:
@@ -61,7 +68,9 @@ def _require_reusable(key: str, booking: Booking) -> None:
 @bookings.post("/book")
 def book() -> Response:
     """Store a booking request; the booking service decides it in the background."""
-    booking = parse_booking(json_body(), language=language(), by="patient")
+    booking = parse_booking(
+        json_body(), language=language(), by="patient", catalogue=current_catalogue()
+    )
     key = idempotency_key()
     booking, token = accept(booking, content(booking) if key else b"", key)
     body = {"booking": booking_to_json(booking) | {"manageToken": token}}

@@ -6,10 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from clinic.contracts.schemas import parse_cancellation, parse_rescheduling
+from clinic.contracts.schemas import Rescheduling, parse_cancellation, parse_rescheduling
 from clinic.domain.clock import to_wire
 from clinic.domain.reasons import CANCELLED_BY_CLINIC, CANCELLED_BY_PATIENT
 from clinic.rpc.rpc_client import deadline as rpc_deadline
+from gateway.api.catalogue_api import current_catalogue
 from gateway.auth.actor import Actor, ActorRole, authorize
 from gateway.http.requests import json_body, optional_json_body
 from gateway.http.responses import json_response
@@ -35,8 +36,8 @@ def cancel(booking_id: str) -> Response:
 def reschedule(booking_id: str) -> Response:
     deadline = rpc_deadline()
     actor = authorize(booking_id)
-    date = to_wire(parse_rescheduling(json_body()))
-    return json_response(reschedule_for(actor, booking_id, date, deadline=deadline))
+    wanted = parse_rescheduling(json_body(), current_catalogue())
+    return json_response(reschedule_for(actor, booking_id, wanted, deadline=deadline))
 
 
 def cancel_for(actor: Actor, booking_id: str, reason: str, *, deadline: float) -> dict[str, Any]:
@@ -47,14 +48,23 @@ def cancel_for(actor: Actor, booking_id: str, reason: str, *, deadline: float) -
     return cancelled
 
 
-def reschedule_for(actor: Actor, booking_id: str, date: str, *, deadline: float) -> dict[str, Any]:
+def reschedule_for(
+    actor: Actor, booking_id: str, wanted: Rescheduling, *, deadline: float
+) -> dict[str, Any]:
     """Return the rescheduled booking. Raises: as `cancel_for`, and SlotUnavailable."""
-    rescheduled = _call("reschedule_booking", actor, deadline, booking_id=booking_id, date=date)
+    rescheduled = _call(
+        "reschedule_booking",
+        actor,
+        deadline,
+        booking_id=booking_id,
+        date=to_wire(wanted.date),
+        practitioner=wanted.practitioner,
+    )
     _log_by_staff(SecurityEvent.BOOKING_RESCHEDULED, actor, booking_id)
     return rescheduled
 
 
-def _call(method: str, actor: Actor, deadline: float, **arguments: str) -> dict[str, Any]:
+def _call(method: str, actor: Actor, deadline: float, **arguments: str | None) -> dict[str, Any]:
     changed: dict[str, Any] = change(method, deadline=deadline, **arguments, **actor.to_arguments())
     return changed
 

@@ -96,6 +96,8 @@ def _authorized(booking_id: str, token: str) -> tuple[Booking, Actor]:
 
 def _confirm_address(booking: Booking) -> None:
     """The code is sent to that mailbox only, so its owner reads it."""
+    if booking.patient_email is None:
+        return
     addresses: ConfirmedAddresses = current_app.config["CONFIRMED_ADDRESSES"]
     try:
         addresses.add(booking.patient_email)

@@ -17,6 +17,7 @@ from clinic.contracts.field_errors import FieldMessage
 from clinic.contracts.schemas import parse_booking
 from clinic.domain.booking import Booking
 from clinic.domain.clock import to_wire
+from gateway.api.bookings_api import content_of
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 _FIELDS = {"patientName": "name", "patientEmail": "email", "date": "date"}
@@ -56,8 +57,7 @@ class Form:
 
     def body(self, booking: Booking) -> bytes:
         """Return what identifies the request: its content, without the form token."""
-        content = [booking.patient_name, booking.patient_email, to_wire(booking.date)]
-        return strict_json.dumps([*content, booking.language])
+        return strict_json.dumps([*content_of(booking), booking.language])
 
     def key(self, booking: Booking) -> str | None:
         """Return the idempotency key. Changed input is a new request and gets another key; a form

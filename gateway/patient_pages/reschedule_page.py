@@ -15,7 +15,6 @@ from clinic.bookings.repository import BookingRepository
 from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.schemas import parse_day, parse_rescheduling
 from clinic.domain.booking import Booking, Status
-from clinic.domain.clock import to_wire
 from clinic.errors import (
     ConcurrentModification,
     IllegalTransition,
@@ -55,13 +54,13 @@ def move(booking_id: str) -> Response:
     """Reschedule with the code, or from the browser that made the booking."""
     deadline, chosen, code = rpc_deadline(), request.form.get("date", ""), submitted_code()
     try:
-        start = to_wire(parse_rescheduling({"date": chosen}))
+        wanted = parse_rescheduling({"date": chosen})
     except ValidationError:
         return _show(_bookings().get(booking_id), 400, field_errors={"date": "date_wrong"})
     if not code:
         return _show_error(booking_id, 400, "code_missing")
     try:
-        reschedule_for(credential_holder(booking_id, code), booking_id, start, deadline=deadline)
+        reschedule_for(credential_holder(booking_id, code), booking_id, wanted, deadline=deadline)
     except Forbidden:
         return _show_error(booking_id, 403, "code_wrong")
     except SlotUnavailable as error:
@@ -116,7 +115,7 @@ def _day(booking: Booking) -> date:
     with suppress(ValidationError):
         return parse_day({"date": request.args.get("day")})
     with suppress(ValidationError):
-        return day_of(parse_rescheduling({"date": request.form.get("date")}))
+        return day_of(parse_rescheduling({"date": request.form.get("date")}).date)
     return day_of(booking.date)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import date, datetime
+from typing import Any
 
 from cachetools import TTLCache
 
@@ -54,6 +56,18 @@ class FreeSlots:
             "list_nearest_slots", until=deadline, date=to_wire(date), count=count
         )
         return tuple(datetime.fromisoformat(start) for start in found)
+
+    def openings(
+        self, query: Mapping[str, str], limit: int, deadline: float
+    ) -> list[dict[str, Any]]:
+        """Return openings, uncached; `query` has the parameters of `GET /openings`.
+
+        Raises: ServiceUnavailable, InvalidBooking.
+        """
+        found: list[dict[str, Any]] = self._rpc.call(
+            "list_openings", until=deadline, limit=limit, **query
+        )
+        return found
 
     def forget(self) -> None:
         """Clear the cache, and let calls in progress answer only those who already wait."""

@@ -14,7 +14,6 @@ from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.schemas import parse_rescheduling
 from clinic.domain import reasons
 from clinic.domain.booking import ALLOWED_TRANSITIONS, Status
-from clinic.domain.clock import to_wire
 from clinic.errors import ClinicError, ServiceUnavailable, SlotUnavailable
 from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.api.changes_api import cancel_for, reschedule_for
@@ -58,10 +57,10 @@ def cancel(booking_id: str) -> AnyResponse:
 def reschedule(booking_id: str) -> AnyResponse:
     deadline = rpc_deadline()
     try:
-        date = to_wire(parse_rescheduling({"date": request.form.get("date")}))
+        wanted = parse_rescheduling({"date": request.form.get("date")})
     except ValidationError:
         return _show(booking_id, deadline, 400, error_text=_translated("date_wrong"))
-    change = partial(reschedule_for, _actor(), booking_id, date)
+    change = partial(reschedule_for, _actor(), booking_id, wanted)
     return _do(booking_id, deadline, change, "staff_move_done")
 
 

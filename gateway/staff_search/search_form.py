@@ -79,5 +79,10 @@ class SearchForm:
             appointment
             for appointment in appointments
             if (any_status or appointment.status == self.status)
-            and terms.match(appointment.patient_name, appointment.patient_email)
+            and terms.match(appointment.patient_name, _contact(appointment))
         )
+
+
+def _contact(appointment: Appointment) -> str:
+    """Return the e-mail address and the phone number, as far as they are known."""
+    return " ".join(filter(None, (appointment.patient_email, appointment.patient_phone)))

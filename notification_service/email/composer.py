@@ -50,20 +50,30 @@ class EmailComposer:
     links: Links | None = None
     free_slots: AlternativeSlots | None = None
 
-    def compose(self, booking: Booking, event: BookingStateChanged) -> OutgoingEmail:
-        """Compose the e-mail about an event. Raises: BookingNotFound, DatabaseUnavailable."""
+    def compose(self, booking: Booking, event: BookingStateChanged) -> OutgoingEmail | None:
+        """Compose the e-mail about an event; None for a patient without an address.
+
+        Raises: BookingNotFound, DatabaseUnavailable.
+        """
+        if booking.patient_email is None:
+            return None
         link = self._link(booking) if event.status is Status.CONFIRMED else None
         content = compose(
             booking, event, self.zone, link=link, alternatives=self._alternatives(event)
         )
         message_key = f"{event.booking_id}.{event.version}"
-        invitation = self._invitation(booking, event)
+        invitation = self._invitation(booking.patient_email, booking.language, event)
         return OutgoingEmail(
             booking.patient_email, message_key, booking.language, content, invitation
         )
 
-    def compose_reminder(self, booking: Booking) -> OutgoingEmail:
-        """Compose the reminder of an appointment. Raises: BookingNotFound, DatabaseUnavailable."""
+    def compose_reminder(self, booking: Booking) -> OutgoingEmail | None:
+        """Compose the reminder of an appointment; None for a patient without an address.
+
+        Raises: BookingNotFound, DatabaseUnavailable.
+        """
+        if booking.patient_email is None:
+            return None
         content = compose_reminder(booking, self.zone, link=self._link(booking))
         message_key = f"{booking.id}.{booking.version}.reminder"
         return OutgoingEmail(booking.patient_email, message_key, booking.language, content)
@@ -78,12 +88,13 @@ class EmailComposer:
             return []
         return self.free_slots.near(event.date)
 
-    def _invitation(self, booking: Booking, event: BookingStateChanged) -> Invitation | None:
+    def _invitation(
+        self, attendee: str, language: str, event: BookingStateChanged
+    ) -> Invitation | None:
         method = _method(event)
         if method is None:
             return None
-        summary = _SUMMARIES[booking.language]
-        return Invitation(method, event, self.slot, summary, self.sender, booking.patient_email)
+        return Invitation(method, event, self.slot, _SUMMARIES[language], self.sender, attendee)
 
 
 def _method(event: BookingStateChanged) -> Method | None:

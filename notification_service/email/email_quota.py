@@ -123,7 +123,9 @@ def limited_address(booking: Booking, event: BookingStateChanged) -> str | None:
     change = booking.history[event.version - 1]
     is_decision = change.previous is Status.PENDING and change.status in _DECISIONS
     cause = booking.history[0] if is_decision else change
-    return address_hash(booking.patient_email) if cause.by == _PATIENT else None
+    if booking.patient_email is None or cause.by != _PATIENT:
+        return None
+    return address_hash(booking.patient_email)
 
 
 def _unit(key: str, row: Document) -> Document:

@@ -55,7 +55,7 @@ class Reminders:
         bookings: BookingReader,
         delivery_log: DeliveryLog,
         channel: Channel[OutgoingEmail],
-        compose: Callable[[Booking], OutgoingEmail],
+        compose: Callable[[Booking], OutgoingEmail | None],
         before: timedelta,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -143,7 +143,10 @@ class Reminders:
             booking = self._bookings.get(event.booking_id)
             if (booking.status, booking.version) != (Status.CONFIRMED, event.version):
                 return State.SUPERSEDED
-            self._channel.send(self._compose(booking))
+            content = self._compose(booking)
+            if content is None:
+                return State.NO_ADDRESS
+            self._channel.send(content)
         except (PoisonMessage, BookingNotFound) as error:
             logger.warning("no reminder", extra={"event_id": event.event_id, "code": error.code})
             return State.FAILED

@@ -14,11 +14,11 @@ from clinic.domain.clock import now
 from clinic.domain.manage_token import create_credentials, derive_credentials
 from clinic.errors import (
     BookingNotFound,
+    ClaimTaken,
     ConcurrentModification,
     IdempotencyConflict,
     IdempotencyKeyUsed,
     OutboxFull,
-    ClaimTaken,
 )
 from clinic.outbox.outbox import Outbox
 from tests.bookings import requested

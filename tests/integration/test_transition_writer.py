@@ -15,7 +15,7 @@ from clinic.bookings.repository import BookingRepository
 from clinic.domain import booking as steps
 from clinic.domain.booking import Booking, Status, Transition
 from clinic.domain.clock import now
-from clinic.errors import ConcurrentModification, DatabaseUnavailable, ClaimTaken
+from clinic.errors import ClaimTaken, ConcurrentModification, DatabaseUnavailable
 from clinic.outbox.outbox import Outbox
 from tests.bookings import put_booking, requested
 from tests.operations import Operations

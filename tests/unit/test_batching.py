@@ -10,7 +10,7 @@ import pytest
 from greenlet import GreenletExit
 
 from clinic.concurrency.batching import MAX_BATCH_SIZE, Batcher
-from clinic.errors import DatabaseUnavailable, ClaimTaken
+from clinic.errors import ClaimTaken, DatabaseUnavailable
 
 #: More than one group, as many as the gateway serves at once.
 CROWD = 128

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from booking_service.seat_allocation import SeatAllocator
 
 from booking_service import seat_allocation
-from booking_service.seat_allocation import SeatAllocator
 from clinic.errors import ClaimTaken
 
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)

@@ -1,0 +1,62 @@
+"""The current catalogues of the clinics, as far as a process needs them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue
+from clinic.errors import DatabaseUnavailable
+
+#: Reads the stored catalogue of a clinic; None if there is none.
+Load = Callable[[str], Catalogue | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    catalogue: Catalogue
+    until: float
+
+
+class CatalogueCache:
+    """Reads a catalogue again when it is older than `refresh_seconds`. Thread-safe.
+
+    While the database is down, it returns the last one. `default` is the catalogue of a clinic that
+    has stored none.
+    """
+
+    def __init__(self, load: Load, default: Catalogue, refresh_seconds: float) -> None:
+        self._load = load
+        self._default = default
+        self._refresh_seconds = refresh_seconds
+        self._cached: dict[str, _Cached] = {}
+        self._lock = threading.Lock()
+
+    def get(self, clinic: str = DEFAULT_CLINIC) -> Catalogue:
+        """Raises: DatabaseUnavailable, if the catalogue was never read."""
+        cached = self._cached.get(clinic)
+        if cached is not None and time.monotonic() < cached.until:
+            return cached.catalogue
+        with self._lock:
+            return self._refresh(clinic)
+
+    def forget(self) -> None:
+        """Read again at the next use, because this process has changed a catalogue."""
+        self._cached.clear()
+
+    def _refresh(self, clinic: str) -> Catalogue:
+        cached = self._cached.get(clinic)
+        if cached is not None and time.monotonic() < cached.until:
+            return cached.catalogue  # another thread was first
+        try:
+            catalogue = self._load(clinic) or self._default
+        except DatabaseUnavailable:
+            if cached is None:
+                raise
+            catalogue = cached.catalogue
+        if cached is not None and cached.catalogue.version == catalogue.version:
+            catalogue = cached.catalogue  # keeps what others derived from it
+        self._cached[clinic] = _Cached(catalogue, time.monotonic() + self._refresh_seconds)
+        return catalogue
