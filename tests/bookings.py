@@ -14,6 +14,22 @@ from clinic.domain.clock import now
 from clinic.domain.manage_token import create_credentials
 from tests.amqp import depth
 
+#: The fields of a booking in JSON, without its token.
+BOOKING_FIELDS = {
+    "id",
+    "status",
+    "reason",
+    "reasonText",
+    "patientName",
+    "patientEmail",
+    "date",
+    "language",
+    "version",
+    "createdAt",
+    "updatedAt",
+    "attention",
+}
+
 
 def requested(**fields: Any) -> Booking:
     """Make Ana's pending booking for this time tomorrow; `fields` are those of `request`."""

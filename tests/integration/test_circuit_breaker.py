@@ -49,9 +49,9 @@ def test_an_open_breaker_fails_fast_while_the_database_is_frozen(
     proxy.freeze()
     assert status(client) == 503
     before = time.monotonic()
-    assert [status(client) for _ in range(100)].count(503) == 100
+    assert [status(client) for _ in range(30)].count(503) == 30
     # Each would wait 2.5 s; with an open breaker only one probe per second does.
-    assert time.monotonic() - before < 100
+    assert time.monotonic() - before < 50
     assert client.get("/health/live").status_code == 200
     proxy.restore()
 

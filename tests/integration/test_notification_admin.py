@@ -314,7 +314,6 @@ def test_a_failed_email_is_sent_by_a_resend_once_its_address_is_fixed(
     bookings: BookingRepository,
     database: Database[Any],
     mailbox: Mailbox,
-    amqp_uri: str,
 ) -> None:
     booking_id, _ = confirmed(bookings, address="refused@example.com")
     start(NotificationService)
@@ -359,7 +358,7 @@ def test_all_tries_of_one_resend_share_a_message_id(
 
 
 def test_one_of_two_concurrent_resends_is_accepted(
-    admin: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
+    admin: NotificationAdmin, bookings: BookingRepository, delivery_log: DeliveryLog
 ) -> None:
     booking_id, event = confirmed(bookings)
     record_outcome(delivery_log, event, State.SENT)
@@ -376,7 +375,6 @@ def test_concurrent_resend_requests_send_one_more_email(
     bookings: BookingRepository,
     delivery_log: DeliveryLog,
     mailbox: Mailbox,
-    database: Database[Any],
     amqp_uri: str,
 ) -> None:
     booking_id, event = confirmed(bookings)
@@ -404,7 +402,6 @@ def test_a_resend_right_after_another_is_rejected(
     admin: NotificationAdmin,
     bookings: BookingRepository,
     database: Database[Any],
-    mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(bookings)
     delivery.deliver(event)
@@ -616,7 +613,6 @@ def test_a_resent_old_email_is_retried_like_a_new_one(
     delivery: Delivery[OutgoingEmail],
     admin: NotificationAdmin,
     bookings: BookingRepository,
-    database: Database[Any],
     mailbox: Mailbox,
 ) -> None:
     booking_id, event = confirmed(

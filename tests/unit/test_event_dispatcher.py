@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from nameko.events import EventDispatcher
@@ -32,6 +32,15 @@ def dispatch(repository: Mock) -> Any:
 @pytest.mark.parametrize("service", [BookingService, BookingWorker])
 def test_both_services_dispatch_through_nameko(service: type) -> None:
     assert isinstance(vars(service)["dispatch"], EventDispatcher)
+
+
+def test_setup_does_not_connect_to_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = MagicMock()
+    monkeypatch.setattr("nameko.messaging.get_connection", connect)
+    dispatcher = OutboxEventDispatcher()
+    dispatcher.container = Mock(config={"AMQP_URI": "amqp://127.0.0.1:9/"}, service_name="service")
+    dispatcher.setup()
+    connect.assert_not_called()
 
 
 def test_a_transition_is_stored_with_its_event(dispatch: Any, repository: Mock) -> None:

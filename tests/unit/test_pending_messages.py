@@ -39,6 +39,17 @@ def test_no_more_is_taken_than_asked_for(backlog: PendingMessages) -> None:
     assert backlog.is_idle
 
 
+def test_an_invalid_transition_is_refused_and_changes_nothing(backlog: PendingMessages) -> None:
+    number = backlog.enqueue_stored(entry("a"))
+    with pytest.raises(ValueError, match="READY"):
+        backlog.mark_stored(number)
+    assert backlog.take(10, 0) == {number: entry("a")}
+    assert backlog.take(10, 0) == {}
+    with pytest.raises(ValueError, match="SENDING"):
+        backlog.mark_in_doubt(number)
+    assert backlog.take_in_doubt() == {}
+
+
 def test_what_was_put_back_is_taken_first(backlog: PendingMessages) -> None:
     for name in "abc":
         backlog.enqueue_stored(entry(name))

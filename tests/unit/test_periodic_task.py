@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from clinic.concurrency.periodic_task import PeriodicTask
+from clinic.concurrency.periodic_task import _RETRY_SECONDS, PeriodicTask
 from clinic.errors import DatabaseUnavailable
-from tests.conftest import eventually
+from tests.conftest import PATIENCE_SECONDS, eventually
 
 
 @pytest.fixture
@@ -65,6 +66,47 @@ def test_a_fault_of_ours_is_reported_and_ends_nothing(
     eventually(lambda: len(tries) > 3)
     rounds.stop()
     assert "rounds failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("interval_seconds", "pause_seconds"),
+    [(0.001, _RETRY_SECONDS), (2 * _RETRY_SECONDS, 2 * _RETRY_SECONDS)],
+)
+def test_a_failed_run_is_repeated_after_a_pause(
+    interval_seconds: float, pause_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = iter([DatabaseUnavailable("away"), KeyError("ours"), None])
+    pauses: list[float] = []
+
+    def run() -> None:
+        outcome = next(outcomes)
+        if outcome:
+            raise outcome
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        return len(pauses) > 3
+
+    rounds = PeriodicTask("rounds", run, interval_seconds, longest_rest_seconds=0)
+    monkeypatch.setattr(rounds._stopping, "wait", wait)
+    rounds.start()
+    assert rounds.stop(PATIENCE_SECONDS)
+    assert pauses == [interval_seconds, pause_seconds, pause_seconds, interval_seconds]
+
+
+def test_a_stopped_task_runs_its_last_action_in_its_own_thread() -> None:
+    calls: list[tuple[str, threading.Thread]] = []
+
+    def record(what: str) -> None:
+        calls.append((what, threading.current_thread()))
+
+    rounds = PeriodicTask("rounds", lambda: record("run"), 0.001, on_stop=lambda: record("on_stop"))
+    rounds.start()
+    eventually(lambda: len(calls) > 3)
+    rounds.stop()
+    names, threads = zip(*calls, strict=True)
+    assert names == ("run",) * (len(calls) - 1) + ("on_stop",)
+    assert set(threads) == {rounds._thread}
 
 
 def test_who_never_began_can_be_stopped() -> None:

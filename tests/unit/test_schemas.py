@@ -20,6 +20,7 @@ from clinic.contracts.schemas import (
 )
 from clinic.domain.booking import Attention, Booking, Status
 from clinic.domain.clock import now
+from tests.bookings import BOOKING_FIELDS
 
 EXAMPLE = {
     "patientName": "Juan Pérez",
@@ -247,20 +248,7 @@ def test_any_object_is_read_or_refused_with_reasons(payload: dict[str, Any]) -> 
 
 
 def test_a_view_has_exactly_the_documented_fields() -> None:
-    assert set(booking_to_json(read())) == {
-        "id",
-        "status",
-        "reason",
-        "reasonText",
-        "patientName",
-        "patientEmail",
-        "date",
-        "language",
-        "version",
-        "createdAt",
-        "updatedAt",
-        "attention",
-    }
+    assert set(booking_to_json(read())) == BOOKING_FIELDS
 
 
 @pytest.mark.parametrize(
