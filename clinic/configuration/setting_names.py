@@ -14,6 +14,7 @@ _VARIABLES = {
     "CALENDAR.timezone": "CLINIC_TIMEZONE",
     "CALENDAR.slot_minutes": "CLINIC_SLOT_MINUTES",
     "CALENDAR.seats_per_slot": "CLINIC_SEATS_PER_SLOT",
+    "CALENDAR.holidays": "CLINIC_HOLIDAYS",
     "CALENDAR.horizon_days": "CLINIC_HORIZON_DAYS",
     "BOOKING_RETRY.max_attempts": "BOOKING_MAX_ATTEMPTS",
     "BOOKING_RETRY.ttl_seconds": "BOOKING_RETRY_TTL_SECONDS",
