@@ -8,7 +8,7 @@ from itertools import islice
 
 from pymongo.collection import Collection
 
-from bench.slots import A_DAY
+from bench.slots import A_DAY, in_seat
 from clinic.bookings import documents
 from clinic.bookings.transition_writer import _values
 from clinic.contracts.messages import BookingStateChanged
@@ -73,7 +73,15 @@ def _decided(stored: Document, booking: Booking, number: int, at: datetime) -> D
     kind = number % 100
     if _CONFIRMED <= kind < _CONFIRMED + _REJECTED:
         return _after(stored, steps.reject(booking, reason="slot_full", at=at, by="worker"))
-    confirmed = _after(stored, steps.confirm(booking, seat=number % _SEATS, at=at, by="worker"))
+    confirmed = _after(
+        stored,
+        steps.confirm(
+            booking,
+            assignment=in_seat(booking.date, number % _SEATS),
+            at=at,
+            by="worker",
+        ),
+    )
     if kind < _CONFIRMED:
         return confirmed
     later, booking = at + timedelta(hours=6), documents.booking_from_document(confirmed)

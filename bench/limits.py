@@ -19,15 +19,14 @@ from pymongo.database import Database
 
 from bench.backends import Backends, Corner, wait_until
 from bench.report import limits_table
-from bench.slots import body
+from bench.slots import body, in_seat
 from bench.wrk import get
 from clinic.bookings import documents
 from clinic.bookings.repository import BookingRepository
 from clinic.bookings.transition_writer import _PendingTransition, _update, _values
 from clinic.contracts.messages import BookingRequested, BookingStateChanged
 from clinic.contracts.schemas import parse_booking
-from clinic.domain import booking as steps
-from clinic.domain.booking import Booking
+from clinic.domain.booking import Booking, confirm
 from clinic.domain.clock import now
 from clinic.domain.manage_token import create_credentials
 from clinic.messaging import topology
@@ -151,7 +150,7 @@ def _document(booking: Booking) -> Document:
 
 
 def _step(booking: Booking) -> _PendingTransition:
-    step = steps.confirm(booking, seat=0, at=now(), by="bench")
+    step = confirm(booking, assignment=in_seat(booking.date), at=now(), by="bench")
     event = OutboxMessage.of_change(BookingStateChanged.of(step)).to_document("bench", 2)
     return _PendingTransition(
         step, RawBSONDocument(bson.encode(_values(step, event))), ("bench", 2)

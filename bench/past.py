@@ -23,7 +23,8 @@ from bench.slots import HORIZON_DAYS, body
 from bench.trial import Trial
 from booking_service.availability_check import AvailabilityCheck
 from booking_service.decide import Decider
-from booking_service.seat_allocation import SeatAllocator
+from booking_service.scheduling.allocator import Allocator
+from booking_service.scheduling.working_hours import WorkingHours
 from booking_service.settings import booking_settings
 from clinic.bookings import documents
 from clinic.bookings.bootstrap import create_repository
@@ -129,13 +130,18 @@ def _decider(trial: Trial) -> Iterator[Decider]:
     uris = {"AMQP_URI": trial.amqp_uri, "MONGODB_CONNECTION_URL": trial.mongodb_uri}
     client: MongoClient[Document] = MongoClient(durable_uri(trial.mongodb_uri))
     store, relay = create_repository(client.get_default_database(), settings(uris))
-    calendar = booking_settings(load(str(_CONFIG))).calendar
-    far = replace(calendar, horizon=timedelta(days=HORIZON_DAYS))
+    catalogue = booking_settings(load(str(_CONFIG))).catalogue.default
+    far = replace(catalogue, horizon=timedelta(days=HORIZON_DAYS))
+    allocator = Allocator(store, WorkingHours(far))
     relay.start()
     try:
-        seats = SeatAllocator(store, far)
-        check = AvailabilityCheck(0, 0)
-        yield Decider(store, seats, check, lambda _type, change: store.apply(change), "bench")
+        yield Decider(
+            store,
+            lambda _clinic: allocator,
+            AvailabilityCheck(0, 0),
+            lambda _type, change: store.apply(change),
+            "bench",
+        )
     finally:
         relay.stop()
         client.close()

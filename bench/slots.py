@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 
+from clinic.catalogue.from_configuration import POOL
+from clinic.domain.booking import NO_CHOICE, Assignment
+from clinic.domain.time_cells import cells_of, claim_keys
+
 #: Slots of half an hour from 08:00 to 20:00, as config.yaml has them.
 A_DAY = 24
 #: What a rush asks for: the slots of one day.
@@ -30,3 +34,9 @@ def body(number: int, slots: int | None = None) -> dict[str, str]:
         "patientEmail": f"patient{number}@example.com",
         "date": slot(number % slots if slots else number).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+
+
+def in_seat(start: datetime, seat: int = 0) -> Assignment:
+    """The half hour from `start` on, in a seat of the only pool."""
+    end = start + timedelta(minutes=30)
+    return Assignment(NO_CHOICE, end, claim_keys(POOL, seat, cells_of(start, end, 30)))

@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields, post_load
 
 from booking_service.availability_check import AvailabilityCheck
 from clinic.catalogue.from_configuration import (
+    CalendarSchema,
     CatalogueSettings,
     CatalogueSettingsSchema,
     to_catalogue_settings,
@@ -49,6 +50,7 @@ class CheckSchema(ConfigSchema):
 
 
 class BookingSettingsSchema(CatalogueSettingsSchema):
+    calendar = fields.Nested(CalendarSchema, data_key="CALENDAR", required=True)
     check = fields.Nested(CheckSchema, data_key="AVAILABILITY", required=True)
 
     @post_load

@@ -7,13 +7,13 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from clinic.bookings.confirmed_addresses import ConfirmedAddresses
 from clinic.bookings.repository import BookingRepository
 from clinic.catalogue.cache import CatalogueCache
 from clinic.catalogue.store import CatalogueStore
 from clinic.config import Settings
 from clinic.domain.booking import canonical_id
 from clinic.messaging.queue_statistics import QueueMonitor
+from clinic.mongo.confirmed_addresses import ConfirmedAddresses
 from clinic.outbox.relay import Relay
 from clinic.rpc.rpc_client import RpcPool
 from gateway import error_pages, staff_site

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
+from clinic.bookings.confirmed_appointments import ConfirmedAppointment
 from clinic.contracts.messages import BookingStateChanged
-from clinic.domain.booking import Booking, Status, Transition, apply_transition
+from clinic.domain.booking import (
+    Assignment,
+    Booking,
+    Status,
+    Transition,
+    apply_transition,
+    confirm,
+)
+from clinic.domain.clock import now
+from clinic.domain.manage_token import BookingCredentials
 from clinic.errors import BookingNotFound, BrokerUnavailable, ClaimTaken, ConcurrentModification
 from clinic.messaging.amqp_message import AmqpMessage
+from tests.clinics import in_seat
 
 
 class FakeBookings:
     """The bookings in a dict. `dispatch` applies transitions under the guards of the repository:
-    status, version and date must be those that were decided on, and a seat is given once."""
+    status, version, date and choice must be those that were decided on, and a claim is given
+    once. Confirmed bookings that it is made with hold the first seat."""
 
     def __init__(self, *bookings: Booking) -> None:
         self.by_id = {booking.id: booking for booking in bookings}
         self.events: list[BookingStateChanged] = []
         self.reads: list[str] = []
+        self.scans = 0
+        self.claims = {
+            booking.id: in_seat(booking.date).claims if booking.end else () for booking in bookings
+        }
         self.flagged: dict[str, str] = {}
 
     def get(self, booking_id: str) -> Booking:
@@ -28,15 +45,36 @@ class FakeBookings:
             raise BookingNotFound("no such booking")
         return self.by_id[booking_id]
 
-    def taken_seats(self, slot: datetime) -> set[int]:
-        return self.taken_seats_between(slot, slot).get(slot, set())
+    def appointments_between(
+        self, clinic: str, first: datetime, last: datetime
+    ) -> list[ConfirmedAppointment]:
+        self.scans += 1
+        return [
+            ConfirmedAppointment(
+                booking.id,
+                booking.date,
+                booking.end or booking.date,
+                booking.choice.practitioner,
+                self.claims[booking.id],
+            )
+            for booking in self.by_id.values()
+            if booking.status is Status.CONFIRMED
+            and booking.clinic == clinic
+            and first <= booking.date < last
+        ]
 
-    def taken_seats_between(self, first: datetime, last: datetime) -> dict[datetime, set[int]]:
-        taken: dict[datetime, set[int]] = {}
-        for booking in self.by_id.values():
-            if booking.status is Status.CONFIRMED and first <= booking.date <= last:
-                taken.setdefault(booking.date, set()).add(booking.seat or 0)
-        return taken
+    def hold(self, booking: Booking, assignment: Assignment) -> None:
+        """Store a booking as confirmed with the claims of the assignment."""
+        confirmed = confirm(booking, assignment=assignment, at=now(), by="test")
+        self.by_id[booking.id] = apply_transition(booking, confirmed)
+        self.claims[booking.id] = assignment.claims
+
+    def insert_confirmed(
+        self, booking: Booking, confirmation: Transition, _access: BookingCredentials
+    ) -> None:
+        self._require_free(confirmation)
+        self.by_id[booking.id] = apply_transition(booking, confirmation)
+        self._record(confirmation)
 
     def flag_for_review(self, booking_id: str, code: str) -> None:
         self.flagged[booking_id] = code
@@ -47,10 +85,22 @@ class FakeBookings:
         expected = (event_data.change.previous, event_data.version - 1, event_data.decided_on)
         if booking is None or (booking.status, booking.version, booking.date) != expected:
             raise ConcurrentModification("the booking has changed")
-        if event_data.seat is not None and event_data.seat in self.taken_seats(event_data.date):
-            raise ClaimTaken("the seat is taken")
+        if booking.choice != event_data.decided_for:
+            raise ConcurrentModification("another choice")
+        self._require_free(event_data)
         self.by_id[booking.id] = apply_transition(booking, event_data)
-        self.events.append(BookingStateChanged.of(event_data))
+        self._record(event_data)
+
+    def _require_free(self, transition: Transition) -> None:
+        others = (held for id_, held in self.claims.items() if id_ != transition.booking_id)
+        held = set(chain.from_iterable(others))
+        for claim in transition.claims:
+            if claim in held:
+                raise ClaimTaken(claim)
+
+    def _record(self, transition: Transition) -> None:
+        self.claims[transition.booking_id] = transition.claims
+        self.events.append(BookingStateChanged.of(transition))
 
 
 class FakePublisher:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from booking_service.availability_check import AvailabilityCheck
-from booking_service.calendar import Calendar
 from booking_service.change import BookingChanges
 from booking_service.decide import Decider
-from booking_service.seat_allocation import SeatAllocator
 from clinic.bookings.repository import BookingRepository
+from clinic.catalogue.from_configuration import CalendarSettings
 from clinic.contracts.messages import Dispatch
 from clinic.domain.booking import Transition
+from clinic.domain.catalogue import Catalogue
 from clinic.messaging.topology import STATE_CHANGED
+from tests.clinics import allocator_of
 
 
 def dispatch_to(bookings: BookingRepository) -> Dispatch:
@@ -22,12 +23,16 @@ def dispatch_to(bookings: BookingRepository) -> Dispatch:
 
 
 def decider_of(
-    bookings: BookingRepository, calendar: Calendar, check: AvailabilityCheck, name: str = "test"
+    bookings: BookingRepository,
+    catalogue: Catalogue | CalendarSettings,
+    check: AvailabilityCheck,
+    name: str = "test",
 ) -> Decider:
-    return Decider(bookings, SeatAllocator(bookings, calendar), check, dispatch_to(bookings), name)
+    allocator = allocator_of(bookings, catalogue)
+    return Decider(bookings, allocator, check, dispatch_to(bookings), name)
 
 
 def changes_of(
-    bookings: BookingRepository, seats: SeatAllocator, by: str = "rpc"
+    bookings: BookingRepository, catalogue: Catalogue | CalendarSettings, by: str = "rpc"
 ) -> BookingChanges:
-    return BookingChanges(bookings, seats, dispatch_to(bookings), by)
+    return BookingChanges(bookings, allocator_of(bookings, catalogue), dispatch_to(bookings), by)

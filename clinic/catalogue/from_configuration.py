@@ -160,8 +160,14 @@ class CalendarSchema(ConfigSchema):
         )
 
 
+#: Of a process without a calendar in its configuration: nothing can be booked.
+NO_CALENDAR = CalendarSettings(
+    ZoneInfo("UTC"), {}, timedelta(minutes=30), 1, frozenset(), timedelta(days=365)
+)
+
+
 class CatalogueSettingsSchema(ConfigSchema):
-    calendar = fields.Nested(CalendarSchema, data_key="CALENDAR", required=True)
+    calendar = fields.Nested(CalendarSchema, data_key="CALENDAR", load_default=NO_CALENDAR)
     refresh_seconds = WholeNumber(1, 3600, data_key="CATALOGUE_REFRESH_SECONDS", load_default=5)
 
 
@@ -179,8 +185,4 @@ def to_catalogue_settings(data: Mapping[str, Any]) -> CatalogueSettings:
     return CatalogueSettings(data["calendar"].to_catalogue(), data["refresh_seconds"])
 
 
-#: Of a process without a calendar in its configuration: nothing can be booked.
-NO_CALENDAR = CalendarSettings(
-    ZoneInfo("UTC"), {}, timedelta(minutes=30), 1, frozenset(), timedelta(days=365)
-)
 DEFAULT_SETTINGS = CatalogueSettings(NO_CALENDAR.to_catalogue(), 5)

@@ -9,12 +9,12 @@ from enum import StrEnum
 from flask import current_app
 from werkzeug.exceptions import Forbidden
 
-from clinic.bookings.confirmed_addresses import ConfirmedAddresses
 from clinic.bookings.repository import BookingRepository
 from clinic.domain.booking import Booking
 from clinic.domain.manage_link import is_link_code
 from clinic.domain.manage_token import BookingCredentials, create_credentials
 from clinic.errors import BookingNotFound, DatabaseUnavailable
+from clinic.mongo.confirmed_addresses import ConfirmedAddresses
 from gateway.auth.staff_access import staff_keys, unauthorized
 from gateway.http.requests import presented_token
 from gateway.http.security_log import SecurityEvent

@@ -17,13 +17,13 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
 
-from clinic.bookings.confirmed_addresses import ConfirmedAddresses
 from clinic.concurrency.batching import Batcher
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Booking, Status
 from clinic.domain.clock import now
 from clinic.mongo.bulk_errors import bulk_write_errors
 from clinic.mongo.client import Document, database_errors
+from clinic.mongo.confirmed_addresses import ConfirmedAddresses
 from clinic.mongo.quota import address_hash, free_key, random_key
 
 PERIOD = timedelta(days=1)

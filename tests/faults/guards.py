@@ -40,13 +40,13 @@ GUARDS = (
 """,
     ),
     Guard(
-        "unique index: one confirmed booking for a seat",
+        "unique index: a claim is held by one booking",
         ("I3",),
         "clinic/bookings/indexes.py",
         """    unique=True,
-    partialFilterExpression={"status": Status.CONFIRMED.value},
+    partialFilterExpression={"claims": {"$gt": ""}},
 """,
-        """    partialFilterExpression={"status": Status.CONFIRMED.value},
+        """    partialFilterExpression={"claims": {"$gt": ""}},
 """,
     ),
     Guard(

@@ -9,12 +9,12 @@ from typing import Any
 
 import eventlet
 import pytest
+from booking_service.seat_allocation import SeatAllocator
+from booking_service.slot_search import SlotSearch
 from pymongo.database import Database
 
 from booking_service.change import BookingChanges
-from booking_service.seat_allocation import SeatAllocator
 from booking_service.settings import booking_settings
-from booking_service.slot_search import SlotSearch
 from clinic.bookings.change_feed import ChangeFeed
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.messages import BookingRequested
@@ -31,6 +31,7 @@ from clinic.errors import (
 )
 from clinic.outbox.outbox import Outbox
 from tests.bookings import put_booking
+from tests.clinics import confirm_seat, taken_seats
 from tests.use_cases import changes_of, decider_of
 
 #: Noon of a day on which the default calendar is open.
@@ -63,7 +64,7 @@ def changes(store: BookingRepository, seats: SeatAllocator) -> BookingChanges:
 
 def confirmed(store: BookingRepository, slot: datetime = TOMORROW, seat: int = 0) -> Booking:
     booking = put_booking(store, date=slot)
-    store.apply(steps.confirm(booking, seat=seat, at=now(), by="test"))
+    store.apply(confirm_seat(booking, seat, at=now(), by="test"))
     return store.get(booking.id)
 
 
@@ -99,7 +100,7 @@ def test_cancelling_a_confirmed_booking_releases_its_seat(
 ) -> None:
     booking = confirmed(store)
     assert changes.cancel(booking.id, BY_PATIENT) == store.get(booking.id)
-    assert store.taken_seats(TOMORROW) == set()
+    assert taken_seats(store, TOMORROW) == set()
     confirmed(store)
 
 
@@ -163,7 +164,7 @@ def test_rescheduling_releases_the_old_seat_at_once(
     assert (after.status, after.date, after.seat, after.version) == ("confirmed", LATER, 0, 3)
     document = database["bookings"].find_one(booking.id)
     assert document["slot"] == document["date"] == LATER
-    assert (store.taken_seats(TOMORROW), store.taken_seats(LATER)) == (set(), {0})
+    assert (taken_seats(store, TOMORROW), taken_seats(store, LATER)) == (set(), {0})
     row = document["history"][-1]
     assert (row["from"], row["to"], row["by"]) == ("confirmed", "confirmed", "patient")
     assert (row["previousDate"], row["date"]) == (TOMORROW, LATER)
@@ -205,7 +206,7 @@ def test_a_booking_keeps_its_slot_when_the_new_one_is_unavailable(
     with pytest.raises(SlotUnavailable, match=f"^{reason}$"):
         changes.reschedule(booking.id, slot)
     assert store.get(booking.id) == booking
-    assert store.taken_seats(TOMORROW) == {0}
+    assert taken_seats(store, TOMORROW) == {0}
 
 
 @pytest.mark.parametrize("status", ["pending", "rejected", "cancelled"])
@@ -245,7 +246,7 @@ def test_one_of_twenty_concurrent_reschedules_to_one_seat_succeeds(
     for before in bookings:
         current = store.get(before.id)
         assert current == (rescheduled[0] if current.id == rescheduled[0].id else before)
-    assert store.taken_seats(TOMORROW) == set(range(20)) - {
+    assert taken_seats(store, TOMORROW) == set(range(20)) - {
         each.seat for each in bookings if each.id == rescheduled[0].id
     }
     assert sum(len(each["outbox"]) for each in database["bookings"].find()) == 21
@@ -280,7 +281,7 @@ def test_concurrent_cancel_and_reschedule_leave_a_consistent_booking(
         current = store.get(booking.id)
         assert (current.status, current.version) == ("cancelled", 4 if current.date > slot else 3)
         assert isinstance(rescheduled, Booking) is (current.date > slot)
-        assert store.taken_seats(slot) == store.taken_seats(slot + HALF_HOUR) == set()
+        assert taken_seats(store, slot) == taken_seats(store, slot + HALF_HOUR) == set()
 
 
 def test_a_cancellation_concurrent_with_the_decision_always_prevails(

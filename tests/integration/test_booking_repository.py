@@ -22,6 +22,7 @@ from clinic.errors import (
 )
 from clinic.outbox.outbox import Outbox
 from tests.bookings import requested
+from tests.clinics import confirm_seat, taken_seats
 
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
@@ -43,7 +44,7 @@ def stored(store: BookingRepository, **fields: Any) -> Booking:
 
 def confirmed(store: BookingRepository, seat: int = 0, date: datetime = SLOT) -> Booking:
     booking = stored(store, date=date)
-    store.apply(steps.confirm(booking, seat=seat, at=now(), by="test"))
+    store.apply(confirm_seat(booking, seat, at=now(), by="test"))
     return store.get(booking.id)
 
 
@@ -94,7 +95,7 @@ def test_a_rejected_write_leaves_no_pending_message(store: BookingRepository) ->
     booking = confirmed(store)
     store.outbox.pending.discard([1, 2])
     with pytest.raises(ClaimTaken):
-        store.apply(steps.confirm(stored(store), seat=0, at=now(), by="test"))
+        store.apply(confirm_seat(stored(store), at=now(), by="test"))
     with pytest.raises(ConcurrentModification):
         store.apply(steps.cancel(make_older(booking), reason="x", at=now(), by="test"))
     store.outbox.pending.discard([3])
@@ -125,7 +126,7 @@ def test_a_concurrently_decided_booking_is_stale(store: BookingRepository) -> No
     booking = stored(store)
     store.apply(steps.reject(booking, reason="past", at=now(), by="one"))
     with pytest.raises(ConcurrentModification):
-        store.apply(steps.confirm(booking, seat=0, at=now(), by="other"))
+        store.apply(confirm_seat(booking, at=now(), by="other"))
     assert store.get(booking.id).status is Status.REJECTED
 
 
@@ -146,7 +147,7 @@ def test_two_bookings_never_hold_one_seat(store: BookingRepository) -> None:
     confirmed(store, seat=0)
     rival = stored(store)
     with pytest.raises(ClaimTaken):
-        store.apply(steps.confirm(rival, seat=0, at=now(), by="test"))
+        store.apply(confirm_seat(rival, at=now(), by="test"))
     assert store.get(rival.id).status is Status.PENDING
 
 
@@ -154,13 +155,13 @@ def test_taken_seats_are_those_of_one_slot(store: BookingRepository) -> None:
     confirmed(store, seat=0)
     confirmed(store, seat=1)
     confirmed(store, seat=0, date=SLOT + timedelta(minutes=30))
-    assert store.taken_seats(SLOT) == {0, 1}
+    assert taken_seats(store, SLOT) == {0, 1}
 
 
 def test_a_cancelled_booking_releases_its_seat(store: BookingRepository) -> None:
     booking = confirmed(store, seat=0)
     store.apply(steps.cancel(booking, reason="cancelled_by_patient", at=now(), by="patient"))
-    assert store.taken_seats(SLOT) == set()
+    assert taken_seats(store, SLOT) == set()
     assert confirmed(store, seat=0).status is Status.CONFIRMED
 
 
@@ -218,7 +219,7 @@ def test_only_pending_bookings_can_be_flagged_for_review(store: BookingRepositor
 def test_a_decision_clears_the_review_flag(store: BookingRepository) -> None:
     booking = stored(store)
     store.flag_for_review(booking.id, "check_unavailable")
-    store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
+    store.apply(confirm_seat(booking, at=now(), by="test"))
     assert store.get(booking.id).attention is None
 
 

@@ -42,6 +42,7 @@ from notification_service.email.composer import EmailComposer, Links
 from notification_service.settings import notification_settings
 from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
+from tests.clinics import confirm_seat, taken_seats
 from tests.conftest import eventually
 from tests.operations import Operations
 from tests.rpc import NO_SERVICE
@@ -149,7 +150,7 @@ def test_notifying_a_superseded_transition_costs_one_more_read(
 ) -> None:
     deliver = delivery(counted, store, config).deliver
     booking = put_booking(store)
-    confirmation = steps.confirm(booking, seat=0, at=now(), by="test")
+    confirmation = confirm_seat(booking, at=now(), by="test")
     store.apply(confirmation)
     current = store.get(booking.id)
     store.apply(steps.cancel(current, reason="cancelled_by_clinic", at=now(), by="test"))
@@ -164,7 +165,7 @@ def test_a_link_in_the_email_costs_the_notifier_one_more_read(
     links = Links("https://clinica.example", "what signs the codes", store.access)
     deliver = delivery(counted, store, config, links).deliver
     booking = put_booking(store)
-    confirmation = steps.confirm(booking, seat=0, at=now(), by="test")
+    confirmation = confirm_seat(booking, at=now(), by="test")
     store.apply(confirmation)
     operations.clear()
     deliver(BookingStateChanged.of(confirmation))
@@ -251,7 +252,7 @@ def test_concurrent_decisions_are_batched(
     many_bookings: tuple[BookingRepository, list[Booking]], operations: Operations
 ) -> None:
     store, bookings = many_bookings
-    taken = [steps.confirm(each, seat=0, at=now(), by="test") for each in bookings]
+    taken = [confirm_seat(each, at=now(), by="test") for each in bookings]
     operations.clear()
     assert set(operations.crowd(partial(store.apply, each) for each in taken)) == {None}
     assert operations.names == ["update"] * 3
@@ -351,7 +352,7 @@ def stored(counted: Database[Any], config: dict[str, Any]) -> BookingRepository:
     for minutes in range(20):
         booking = put_booking(store, date=TOMORROW + timedelta(minutes=minutes))
         if minutes % 2:
-            store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
+            store.apply(confirm_seat(booking, at=now(), by="test"))
     store.insert(requested(), create_credentials("key-1", b"body")[1])
     return store
 
@@ -419,7 +420,7 @@ def test_taken_seats_are_found_by_their_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
-    stored.taken_seats(TOMORROW)
+    taken_seats(stored, TOMORROW)
     assert_uses_index(Plans(counted, operations), "one_confirmed_booking_per_seat")
 
 
@@ -509,7 +510,7 @@ def test_the_delivery_log_is_queried_by_its_id_index_only(
 ) -> None:
     delivery_log = DeliveryLog(counted, "email", lease_seconds=60)
     booking = put_booking(stored)
-    transition = steps.confirm(booking, seat=0, at=now(), by="test")
+    transition = confirm_seat(booking, at=now(), by="test")
     event = BookingStateChanged.of(transition)
     delivery_log.claim(event)
     operations.clear()

@@ -10,12 +10,12 @@ import eventlet
 import pytest
 from pymongo.database import Database
 
-from clinic.bookings.confirmed_addresses import ConfirmedAddresses
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain import booking as steps
 from clinic.domain.booking import Booking
 from clinic.domain.clock import now
+from clinic.mongo.confirmed_addresses import ConfirmedAddresses
 from clinic.observability.metrics import NOTIFICATIONS
 from clinic.outbox.outbox import Outbox
 from notification_service.delivery import Delivery
@@ -26,6 +26,7 @@ from notification_service.email.email_quota import PERIOD, EmailQuota, limited_a
 from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.settings import notification_settings
 from tests.bookings import put_booking
+from tests.clinics import confirm_seat, move_to
 from tests.mailbox import Mailbox
 from tests.operations import Operations
 
@@ -78,7 +79,10 @@ def rejected(
 
 def confirmed(bookings: BookingRepository, seat: int = 0) -> tuple[Booking, BookingStateChanged]:
     booking = put_booking(bookings, patient_email=ANA, by="patient")
-    event = apply(bookings, steps.confirm(booking, seat=seat, at=now(), by="booking_worker"))
+    event = apply(
+        bookings,
+        confirm_seat(booking, seat, at=now(), by="booking_worker"),
+    )
     return bookings.get(booking.id), event
 
 
@@ -140,7 +144,7 @@ def test_every_transition_by_a_patient_counts(
     deliver(event)
     for number in range(1, LIMIT + 3):
         date = booking.date + timedelta(hours=number)
-        transition = steps.reschedule(booking, date=date, seat=0, at=now(), by="patient")
+        transition = move_to(booking, date, at=now(), by="patient")
         deliver(apply(bookings, transition))
         booking = bookings.get(booking.id)
     assert len(mailbox.emails()) == LIMIT

@@ -35,6 +35,7 @@ from gateway.http.problem_details import PAUSE_SECONDS
 from gateway.settings import GatewaySettings
 from runner.ports import free_port
 from tests.bookings import BOOKING_FIELDS, put_booking
+from tests.clinics import confirm_seat
 from tests.conftest import UNLIMITED, eventually
 from tests.rpc import NO_SERVICE
 
@@ -106,7 +107,13 @@ def put(store: BookingRepository, date: datetime = SLOT, at: datetime | None = N
 
 
 def confirm(store: BookingRepository, booking_id: str) -> None:
-    store.apply(steps.confirm(store.get(booking_id), seat=0, at=now(), by="test"))
+    store.apply(
+        confirm_seat(
+            store.get(booking_id),
+            at=now(),
+            by="test",
+        )
+    )
 
 
 def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:

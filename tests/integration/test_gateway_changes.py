@@ -20,7 +20,6 @@ from clinic.bookings.bootstrap import create_repository
 from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
 from clinic.contracts.schemas import booking_to_json
-from clinic.domain import booking as steps
 from clinic.domain.booking import Booking
 from clinic.domain.clock import now, to_wire
 from clinic.domain.manage_link import link_code
@@ -30,6 +29,7 @@ from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from tests.bookings import requested
+from tests.clinics import confirm_seat
 from tests.rpc import NO_SERVICE
 
 #: Noon of a day on which the default calendar is open.
@@ -84,7 +84,7 @@ def confirmed(store: BookingRepository, **fields: Any) -> tuple[Booking, dict[st
     booking = requested(**{"date": TOMORROW} | fields)
     token, access = create_credentials()
     store.insert(booking, access)
-    store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
+    store.apply(confirm_seat(booking, at=now(), by="test"))
     return store.get(booking.id), {"Authorization": f"Bearer {token}"}
 
 

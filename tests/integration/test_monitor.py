@@ -32,6 +32,7 @@ from runner.ports import free_port, is_taken
 from runner.rabbitmq import RabbitNode
 from tests.amqp import put
 from tests.bookings import put_booking
+from tests.clinics import confirm_seat
 from tests.conftest import eventually
 from tests.mailbox import Mailbox
 from tests.proxy import Proxy, proxied
@@ -415,7 +416,7 @@ def test_an_older_event_is_counted_as_superseded(
     monitored = start(NotificationService)
     superseded, sent = (notifications(monitored, each) for each in ("superseded", "sent"))
     booking = pending(store)
-    confirmation = apply(store, steps.confirm(booking, seat=0, **NOW))
+    confirmation = apply(store, confirm_seat(booking, **NOW))
     current = store.get(booking.id)
     cancellation = apply(store, steps.cancel(current, reason="cancelled_by_patient", **NOW))
     send_event(amqp_uri, cancellation)

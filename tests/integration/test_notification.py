@@ -44,6 +44,7 @@ from notification_service.settings import NotificationSettings, notification_set
 from runner.ports import free_port
 from tests.amqp import depth, put, take
 from tests.bookings import put_booking, requested
+from tests.clinics import confirm_seat, move_to
 from tests.conftest import eventually
 from tests.mailbox import Mailbox
 
@@ -98,7 +99,7 @@ def confirmed(
         language=language,
         date=(now() + timedelta(days=1)).replace(microsecond=0),
     )
-    return booking, apply(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+    return booking, apply(bookings, confirm_seat(booking, at=now(), by="test"))
 
 
 def apply(bookings: BookingRepository, transition: steps.Transition) -> BookingStateChanged:
@@ -232,7 +233,7 @@ def test_an_event_is_superseded_by_a_later_one_sent_over_its_channel(
     state: State,
     is_superseded: bool,
 ) -> None:
-    transition = steps.confirm(requested(), seat=0, at=now(), by="test")
+    transition = confirm_seat(requested(), at=now(), by="test")
     earlier, other_event = (
         BookingStateChanged.of(replace(transition, version=each)) for each in (3, version)
     )
@@ -294,7 +295,10 @@ def test_a_reschedule_email_names_the_previous_date(
 def rescheduled(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
     date = current.date + timedelta(days=1)
-    return apply(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
+    return apply(
+        bookings,
+        move_to(current, date, at=now(), by="patient"),
+    )
 
 
 def test_a_confirmation_is_not_emailed_after_a_reschedule(
@@ -645,7 +649,7 @@ def test_a_rejection_email_suggests_free_slots_of_the_booking_service(
     container = container_factory(BookingService, config)
     container.start()
     taken = put_booking(bookings, date=SOON)
-    apply(bookings, steps.confirm(taken, seat=0, at=now(), by="test"))
+    apply(bookings, confirm_seat(taken, at=now(), by="test"))
     send(amqp_uri, rejected(bookings))
     (email,) = eventually(mailbox.emails)
     container.stop()

@@ -52,6 +52,7 @@ from notification_service.service import (
 from notification_service.settings import notification_settings
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking
+from tests.clinics import confirm_seat, move_to
 from tests.conftest import eventually
 from tests.mailbox import Mailbox
 from tests.proxy import Proxy
@@ -139,7 +140,7 @@ def confirmed(
     seat: int = 0,
 ) -> tuple[str, BookingStateChanged]:
     booking = put_booking(bookings, patient_name="Ana García", patient_email=address)
-    transition = steps.confirm(booking, seat=seat, at=at or now(), by="test")
+    transition = confirm_seat(booking, seat, at=at or now(), by="test")
     return booking.id, apply(bookings, transition)
 
 
@@ -157,7 +158,10 @@ def cancelled(bookings: BookingRepository, booking_id: str) -> BookingStateChang
 def rescheduled(bookings: BookingRepository, booking_id: str) -> BookingStateChanged:
     current = bookings.get(booking_id)
     date = current.date + timedelta(days=1)
-    return apply(bookings, steps.reschedule(current, date=date, seat=0, at=now(), by="patient"))
+    return apply(
+        bookings,
+        move_to(current, date, at=now(), by="patient"),
+    )
 
 
 def record_outcome(delivery_log: DeliveryLog, event: BookingStateChanged, state: State) -> None:

@@ -28,6 +28,7 @@ from gateway.app import create_app
 from gateway.settings import GatewaySettings
 from runner.services import ROOT
 from tests.bookings import requested
+from tests.clinics import confirm_seat, move_to
 from tests.contract import CheckingClient
 from tests.operations import Operations
 from tests.rpc import NO_SERVICE
@@ -53,7 +54,7 @@ def put(store: BookingRepository, address: str = ANA, **fields: Any) -> Booking:
 
 
 def confirm(store: BookingRepository, booking: Booking, seat: int = 0) -> Booking:
-    store.apply(steps.confirm(booking, seat=seat, at=now(), by="test"))
+    store.apply(confirm_seat(booking, seat, at=now(), by="test"))
     return store.get(booking.id)
 
 
@@ -108,7 +109,7 @@ def test_a_confirmed_or_rescheduled_booking_stays_open(store: BookingRepository)
     booking = confirm(store, pending)
     assert is_full(store)
     later = booking.date + timedelta(hours=1)
-    store.apply(steps.reschedule(booking, date=later, seat=0, at=now(), by="test"))
+    store.apply(move_to(booking, later, at=now(), by="test"))
     assert is_full(store)
 
 
@@ -133,7 +134,7 @@ def test_a_concurrently_rescheduled_appointment_keeps_its_quota(
     def reschedule_first(self: NewBookings, ids: Any) -> None:
         monkeypatch.undo()
         tomorrow = now() + timedelta(days=1)
-        store.apply(steps.reschedule(over, date=tomorrow, seat=0, at=now(), by="test"))
+        store.apply(move_to(over, tomorrow, at=now(), by="test"))
         release(self, ids)
 
     monkeypatch.setattr(NewBookings, "_release", reschedule_first)

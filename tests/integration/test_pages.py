@@ -33,6 +33,7 @@ from gateway.app import create_app
 from gateway.settings import GatewaySettings, Hours
 from notification_service.email.composer import EmailComposer
 from tests.bookings import requested
+from tests.clinics import confirm_seat, move_to
 from tests.conftest import UNLIMITED
 from tests.integration.test_gateway import cut_off_client
 from tests.rpc import NO_SERVICE
@@ -83,7 +84,7 @@ class Service:
         booking, start = self._store.get(booking_id), datetime.fromisoformat(date)
         if start in self.taken:
             raise SlotUnavailable(reasons.SLOT_FULL)
-        transition = steps.reschedule(booking, date=start, seat=0, at=now(), by=by, key_id=key_id)
+        transition = move_to(booking, start, at=now(), by=by, key_id=key_id)
         self._store.apply(transition)
         return booking_to_json(steps.apply_transition(booking, transition))
 
@@ -141,7 +142,7 @@ def put(store: BookingRepository, **fields: Any) -> tuple[Booking, str]:
 
 
 def confirm(store: BookingRepository, booking: Booking) -> None:
-    store.apply(steps.confirm(booking, seat=0, at=now(), by="test"))
+    store.apply(confirm_seat(booking, at=now(), by="test"))
 
 
 def reject(store: BookingRepository, booking: Booking, reason: str = "slot_full") -> None:
@@ -861,7 +862,7 @@ def test_the_calendar_file_of_a_rescheduled_booking_updates_the_first(
 def test_emails_and_the_page_have_the_same_calendar_file(
     client: FlaskClient, kept: Booking
 ) -> None:
-    transition = steps.reschedule(kept, date=SLOT + HOURS.slot, seat=0, at=now(), by="patient")
+    transition = move_to(kept, SLOT + HOURS.slot, at=now(), by="patient")
     writer = EmailComposer("citas@clinica.test", MADRID, HOURS.slot)
     invitation = writer.compose(kept, BookingStateChanged.of(transition)).invitation
     assert invitation

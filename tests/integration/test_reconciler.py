@@ -38,6 +38,7 @@ from runner.mongodb import MongoServer
 from runner.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
+from tests.clinics import confirm_seat, move_to
 from tests.conftest import eventually
 from tests.mailbox import Mailbox
 from tests.proxy import Proxy, proxied
@@ -242,7 +243,7 @@ def test_every_transition_of_a_booking_is_reconciled(
     reconciler: Reconciler, bookings: BookingRepository, delivery_log: DeliveryLog, amqp_uri: str
 ) -> None:
     booking = put_booking(bookings, at=now() - 2 * AGO)
-    transition = steps.confirm(booking, seat=0, at=now() - 2 * AGO, by="test")
+    transition = confirm_seat(booking, at=now() - 2 * AGO, by="test")
     confirmation = apply_transition(bookings, transition)
     transition = steps.cancel(
         bookings.get(booking.id), reason="cancelled_by_clinic", at=now() - AGO, by="test"
@@ -257,12 +258,10 @@ def test_each_republished_event_has_the_date_of_its_transition(
 ) -> None:
     at = now() - AGO
     booking = put_booking(bookings, at=at)
-    confirmation = apply_transition(bookings, steps.confirm(booking, seat=0, at=at, by="test"))
+    confirmation = apply_transition(bookings, confirm_seat(booking, at=at, by="test"))
     other = booking.date + timedelta(days=1)
     current = bookings.get(booking.id)
-    move = apply_transition(
-        bookings, steps.reschedule(current, date=other, seat=0, at=at, by="test")
-    )
+    move = apply_transition(bookings, move_to(current, other, at=at, by="test"))
     reconciler.run_once()
     messages = [eventually(lambda: take(amqp_uri, QUEUE)) for _ in range(2)]
     assert [BookingStateChanged.from_body(body_of(each)) for each in messages] == [

@@ -34,6 +34,7 @@ from notification_service.reminders.reminders import Reminders
 from notification_service.service import NotificationService
 from notification_service.settings import notification_settings
 from tests.bookings import put_booking
+from tests.clinics import confirm_seat, move_to
 from tests.conftest import eventually
 from tests.mailbox import Mailbox
 
@@ -85,7 +86,7 @@ def confirmed(
 ) -> Booking:
     """Create a booking that was confirmed at `at`, for an appointment `ahead` of now."""
     booking = put_booking(store, date=now() + ahead, at=at, **fields)
-    store.apply(steps.confirm(booking, seat=0, at=at, by="test"))
+    store.apply(confirm_seat(booking, at=at, by="test"))
     return store.get(booking.id)
 
 
@@ -231,7 +232,7 @@ def test_a_rescheduled_booking_gets_a_new_reminder(
     booking = confirmed(store)
     make().run_once()
     moved = now() + 6 * DAY
-    store.apply(steps.reschedule(booking, date=moved, seat=0, at=now(), by="patient"))
+    store.apply(move_to(booking, moved, at=now(), by="patient"))
     make().run_once()
     assert len(mailbox.emails()) == 1
     make(lambda: moved - DAY).run_once()
@@ -247,7 +248,7 @@ def test_paging_omits_no_appointments_of_one_slot(
     for date in dates:
         for seat in range(together):
             booking = put_booking(store, date=date, at=LONG_AGO)
-            store.apply(steps.confirm(booking, seat=seat, at=LONG_AGO, by="test"))
+            store.apply(confirm_seat(booking, seat, at=LONG_AGO, by="test"))
     make(page=3).run_once()
     assert len(mailbox.emails()) == 3 * together
 
@@ -371,7 +372,7 @@ def test_a_booking_rescheduled_after_the_claim_gets_no_old_reminder(
     def claim_and_reschedule(delivery_log: DeliveryLog, event: BookingStateChanged) -> Any:
         claimed = claim(delivery_log, event)
         date = booking.date + 3 * DAY
-        store.apply(steps.reschedule(booking, date=date, seat=0, at=now(), by="patient"))
+        store.apply(move_to(booking, date, at=now(), by="patient"))
         return claimed
 
     with monkeypatch.context() as racing:

@@ -16,7 +16,6 @@ from werkzeug.test import TestResponse
 from booking_service.service import BookingService
 from clinic.bookings.appointment_queries import QueryResult
 from clinic.bookings.repository import BookingRepository
-from clinic.domain import booking as steps
 from clinic.domain.booking import Booking
 from clinic.domain.clock import now, to_wire
 from clinic.errors import (
@@ -39,6 +38,7 @@ from gateway.staff_search import search_page
 from notification_service.service import NotificationAdminService
 from tests.amqp import body_of, take
 from tests.bookings import put_booking
+from tests.clinics import confirm_seat, taken_seats
 from tests.conftest import eventually
 from tests.integration.test_pages import (
     HOURS,
@@ -157,8 +157,8 @@ def at(day: date, time: str) -> datetime:
 
 def confirmed(store: BookingRepository, **fields: Any) -> Booking:
     booking = put_booking(store, **fields)
-    seats = store.taken_seats(booking.date)
-    store.apply(steps.confirm(booking, seat=len(seats), at=now(), by="booking_worker"))
+    seats = taken_seats(store, booking.date)
+    store.apply(confirm_seat(booking, len(seats), at=now(), by="booking_worker"))
     return store.get(booking.id)
 
 

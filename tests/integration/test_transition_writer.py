@@ -18,6 +18,7 @@ from clinic.domain.clock import now
 from clinic.errors import ClaimTaken, ConcurrentModification, DatabaseUnavailable
 from clinic.outbox.outbox import Outbox
 from tests.bookings import put_booking, requested
+from tests.clinics import confirm_seat, taken_seats
 from tests.operations import Operations
 
 SLOT = (now() + timedelta(days=1)).replace(microsecond=0)
@@ -52,7 +53,7 @@ def apply_together(store: BookingRepository, operations: Operations) -> Callable
 
 
 def confirmed(booking: Booking, seat: int = 0, by: str = "test") -> Transition:
-    return steps.confirm(booking, seat=seat, at=now(), by=by)
+    return confirm_seat(booking, seat, at=now(), by=by)
 
 
 def rejected(booking: Booking, by: str = "test") -> Transition:
@@ -139,7 +140,7 @@ def test_cancellations_keep_seat_field_and_outbox_messages(
         found: Any = store._bookings.find_one({"_id": booking.id})
         assert (found["status"], found["seat"], found["version"]) == ("cancelled", 0, 3)
         assert [each["eventId"][-1] for each in found["outbox"]] == ["2", "3"]
-    assert store.taken_seats(SLOT) == set()
+    assert taken_seats(store, SLOT) == set()
 
 
 def test_one_of_two_bookings_gets_a_contested_seat(

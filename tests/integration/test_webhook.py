@@ -45,6 +45,7 @@ from notification_service.service import NotificationService, WebhookService
 from runner.ports import free_port
 from tests.amqp import body_of, consumers, depth, put, take
 from tests.bookings import put_booking, requested
+from tests.clinics import confirm_seat, move_to
 from tests.conftest import eventually
 from tests.mailbox import Mailbox
 from tests.receiver import Receiver, receiving
@@ -408,10 +409,11 @@ def test_a_transition_is_sent_with_its_own_date(
 ) -> None:
     start(WebhookService, endpoint.url)
     booking = put_booking(bookings)
-    confirmed = apply_transition(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+    confirmed = apply_transition(bookings, confirm_seat(booking, at=now(), by="test"))
     current, moved_to = bookings.get(booking.id), booking.date + timedelta(days=1)
     apply_transition(
-        bookings, steps.reschedule(current, date=moved_to, seat=0, at=now(), by="test")
+        bookings,
+        move_to(current, moved_to, at=now(), by="test"),
     )
     send(amqp_uri, confirmed)
     (call,) = eventually(lambda: endpoint.calls)
@@ -433,7 +435,7 @@ def test_each_transition_is_sent_even_after_a_later_one(
 ) -> None:
     start(WebhookService, endpoint.url)
     booking = put_booking(bookings)
-    first = apply_transition(bookings, steps.confirm(booking, seat=0, at=now(), by="test"))
+    first = apply_transition(bookings, confirm_seat(booking, at=now(), by="test"))
     cancelled = steps.cancel(
         bookings.get(booking.id), reason="cancelled_by_patient", at=now(), by="patient"
     )

@@ -22,6 +22,7 @@ from clinic.domain.booking import (
     date_at_version,
 )
 from clinic.errors import IllegalTransition
+from tests.clinics import confirm_seat, in_seat, move_to
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
@@ -49,14 +50,14 @@ def make_booking() -> Booking:
 
 def take(booking: Booking, status: Status, at: datetime = NOON, seat: int = 0) -> Transition:
     if status is Status.CONFIRMED:
-        return steps.confirm(booking, seat=seat, at=at, by="worker")
+        return confirm_seat(booking, seat, at=at, by="worker")
     if status is Status.REJECTED:
         return steps.reject(booking, reason="past", at=at, by="worker")
     return steps.cancel(booking, reason="cancelled_by_patient", at=at, by="patient")
 
 
 def move(booking: Booking, date: datetime, seat: int = 0, at: datetime = NOON) -> Transition:
-    return steps.reschedule(booking, date=date, seat=seat, at=at, by="patient")
+    return move_to(booking, date, seat, at=at, by="patient")
 
 
 def confirmed() -> Booking:
@@ -89,7 +90,9 @@ class BookingLife(RuleBasedStateMachine):
             transition = move(before, date, seat, self.at)
             self.booking = steps.apply_transition(before, transition)
             assert (self.booking.status, self.booking.date) == (Status.CONFIRMED, date)
-            assert (self.booking.seat, self.booking.version) == (seat, before.version + 1)
+            assert transition.claims == in_seat(date, seat).claims
+            assert self.booking.end == in_seat(date).end
+            assert self.booking.version == before.version + 1
         else:
             with pytest.raises(IllegalTransition):
                 move(before, date, seat, self.at)
@@ -124,11 +127,12 @@ class BookingLife(RuleBasedStateMachine):
         assert transition.version == before.version + 1
         assert transition.change.previous is before.status
         assert (transition.change.status, transition.change.at) == (status, self.at)
-        assert transition.seat == (seat if status is Status.CONFIRMED else None)
+        is_confirmed = status is Status.CONFIRMED
+        assert transition.claims == (in_seat(before.date, seat).claims if is_confirmed else ())
         assert transition.date == before.date
         self.booking = steps.apply_transition(before, transition)
         assert (self.booking.status, self.booking.reason) == (status, transition.change.reason)
-        assert self.booking.seat == (seat if status is Status.CONFIRMED else before.seat)
+        assert self.booking.end == (in_seat(before.date).end if is_confirmed else before.end)
         assert len(self.booking.history) == len(before.history) + 1
 
     def _expect_refusal(self, before: Booking, status: Status, seat: int) -> None:
@@ -152,7 +156,7 @@ def test_a_request_is_pending_and_its_history_says_so() -> None:
 
 def test_a_request_has_no_reason_seat_or_attention() -> None:
     booking = make_booking()
-    assert (booking.reason, booking.seat, booking.attention) == (None, None, None)
+    assert (booking.reason, booking.end, booking.attention) == (None, None, None)
 
 
 def test_a_request_gets_a_random_uuid_4() -> None:
@@ -199,7 +203,8 @@ def test_a_transition_carries_reason_and_author() -> None:
 def test_a_rescheduling_keeps_the_status_and_says_both_dates() -> None:
     other = SLOT + timedelta(days=1)
     transition = move(confirmed(), other, seat=5)
-    assert (transition.version, transition.date, transition.seat) == (3, other, 5)
+    assert (transition.version, transition.date) == (3, other)
+    assert transition.claims == in_seat(other, 5).claims
     expected = HistoryEntry(
         NOON, Status.CONFIRMED, Status.CONFIRMED, None, "patient", date=other, previous_date=SLOT
     )

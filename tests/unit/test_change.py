@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from nameko.testing.services import worker_factory
 
-from booking_service.seat_allocation import SeatAllocator
 from booking_service.service import BookingService
-from clinic.domain.booking import Booking, Status, apply_transition, confirm
+from clinic.domain.booking import Booking, Status, apply_transition
 from clinic.domain.clock import now, to_wire
 from clinic.errors import (
     BookingNotFound,
@@ -20,6 +19,7 @@ from clinic.errors import (
     InvalidBooking,
     SlotUnavailable,
 )
+from tests.clinics import allocator_of, confirm_seat, in_seat, taken_seats
 from tests.fakes import FakeBookings
 from tests.unit.test_decide import CALENDAR, SLOT, pending
 
@@ -30,14 +30,14 @@ def service(bookings: FakeBookings) -> Any:
     return worker_factory(
         BookingService,
         bookings=bookings,
-        seats=SeatAllocator(cast(Any, bookings), CALENDAR),
+        allocator_of=allocator_of(bookings, CALENDAR),
         dispatch=bookings.dispatch,
     )
 
 
 def confirmed(seat: int = 0, **fields: Any) -> Booking:
     booking = pending(**fields)
-    return apply_transition(booking, confirm(booking, seat=seat, at=now(), by="test"))
+    return apply_transition(booking, confirm_seat(booking, seat, at=now(), by="test"))
 
 
 def test_cancelling_tells_it_once_however_often_it_is_called() -> None:
@@ -61,8 +61,8 @@ def test_rescheduling_moves_the_booking_and_frees_its_seat() -> None:
     bookings = FakeBookings(booking, other)
     answer = service(bookings).reschedule_booking(booking.id, to_wire(LATER))
     assert (answer["date"], answer["version"]) == (to_wire(LATER), 3)
-    assert bookings.taken_seats(SLOT) == set()
-    assert bookings.taken_seats(LATER) == {0}
+    assert taken_seats(bookings, SLOT) == set()
+    assert taken_seats(bookings, LATER) == {0}
 
 
 def test_rescheduling_to_the_same_date_changes_nothing() -> None:
@@ -151,10 +151,11 @@ def test_nearest_slots_end_at_the_horizon() -> None:
 
 
 def test_a_reader_sees_no_free_slot_where_all_seats_are_taken() -> None:
-    bookings = FakeBookings(confirmed(seat=7))
+    bookings = FakeBookings()
+    bookings.hold(pending(), in_seat(SLOT, seat=7))
     free = service(bookings).list_free_slots(str(SLOT.date()))
     assert to_wire(SLOT) in free  # a seat that the calendar no longer has takes no other
-    bookings = FakeBookings(confirmed())
+    bookings.hold(pending(), in_seat(SLOT))
     assert to_wire(SLOT) not in service(bookings).list_free_slots(str(SLOT.date()))
 
 

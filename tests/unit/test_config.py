@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from booking_service.calendar import OpeningInterval
 from booking_service.settings import BookingSettings, booking_settings
 from clinic.config import load, settings
+from clinic.domain.catalogue import Closure, Schedule, Site
 from clinic.domain.retry_policy import RetryPolicy
 from clinic.errors import ConfigError
 from gateway.settings import GatewaySettings, gateway_settings
@@ -45,6 +45,25 @@ def changed(*path: str, to: Any) -> dict[str, Any]:
         inner = inner[each]
     inner[key] = to
     return config
+
+
+def calendar_site(config: Any = None) -> Site:
+    (site,) = bookings(config).catalogue.default.sites.values()
+    return site
+
+
+def calendar_pool(config: Any = None) -> Schedule:
+    (pool,) = bookings(config).catalogue.default.schedules.values()
+    return pool
+
+
+def slot() -> timedelta:
+    return bookings().catalogue.default.default_service.duration
+
+
+def opening_hours(config: Any = None) -> dict[int, list[str]]:
+    hours = calendar_pool(config).hours
+    return {each.weekday: [str(interval) for interval in each.intervals] for each in hours}
 
 
 def bookings(config: dict[str, Any] | None = None) -> BookingSettings:
@@ -98,11 +117,11 @@ def test_a_webhook_is_off_by_default_and_tried_for_21_minutes_when_it_is_on() ->
 
 
 def test_the_clinic_is_open_every_day_by_default() -> None:
-    calendar = bookings().calendar
-    assert calendar.hours == {day: [OpeningInterval.parse("08:00-20:00")] for day in range(7)}
-    assert (calendar.zone, calendar.closed_days) == (ZoneInfo("UTC"), frozenset())
-    assert (calendar.slot, calendar.horizon) == (timedelta(minutes=30), timedelta(days=365))
-    assert calendar.seats_per_slot == 1
+    catalogue, pool = bookings().catalogue.default, calendar_pool()
+    assert opening_hours() == {day: ["08:00-20:00"] for day in range(7)}
+    assert (calendar_site().zone, calendar_site().closures) == (ZoneInfo("UTC"), ())
+    assert (slot(), catalogue.horizon) == (timedelta(minutes=30), timedelta(days=365))
+    assert (pool.capacity, pool.grid_minutes) == (1, 30)
 
 
 def test_the_check_takes_2_to_5_seconds_and_never_fails_by_default() -> None:
@@ -128,7 +147,11 @@ def test_the_list_is_open_and_workers_are_many_by_default() -> None:
 
 def test_the_gateway_limits_each_client_and_believes_no_proxy_by_default() -> None:
     assert web() == GatewaySettings(
-        frozenset(), rate_limit="60/minute", failed_attempts_limit="10/minute", trusted_proxies=0
+        frozenset(),
+        rate_limit="60/minute",
+        failed_attempts_limit="10/minute",
+        trusted_proxies=0,
+        catalogue=bookings().catalogue,
     )
 
 
@@ -157,10 +180,12 @@ HONOURED: dict[str, tuple[str, Any, Any]] = {
         (0.5, 1.5),
     ),
     "AVAILABILITY_FAILURE_RATE": ("0.25", lambda: bookings().check.failure_rate, 0.25),
-    "CLINIC_TIMEZONE": ("Europe/Madrid", lambda: bookings().calendar.zone.key, None),
-    "CLINIC_SLOT_MINUTES": ("20", lambda: bookings().calendar.slot, timedelta(minutes=20)),
-    "CLINIC_SEATS_PER_SLOT": ("4", lambda: bookings().calendar.seats_per_slot, 4),
-    "CLINIC_HORIZON_DAYS": ("90", lambda: bookings().calendar.horizon, timedelta(days=90)),
+    "CLINIC_TIMEZONE": ("Europe/Madrid", lambda: calendar_site().zone.key, None),
+    "CLINIC_SLOT_MINUTES": ("20", slot, timedelta(minutes=20)),
+    "CLINIC_SEATS_PER_SLOT": ("4", lambda: calendar_pool().capacity, 4),
+    "CLINIC_HOLIDAYS": ("ES-MD", lambda: calendar_site().holidays, "ES-MD"),
+    "CATALOGUE_REFRESH_SECONDS": ("60", lambda: bookings().catalogue.refresh_seconds, 60),
+    "CLINIC_HORIZON_DAYS": ("90", lambda: bookings().catalogue.default.horizon, timedelta(days=90)),
     "BOOKING_MAX_ATTEMPTS": ("5", lambda: settings(loaded()).booking_retry.max_attempts, 5),
     "BOOKING_RETRY_TTL_SECONDS": ("1", lambda: settings(loaded()).booking_retry.ttl_seconds, 1),
     "EMAIL_MAX_ATTEMPTS": ("4", lambda: settings(loaded()).email_retry.max_attempts, 4),
@@ -256,7 +281,7 @@ def test_a_variable_reaches_the_mail_channel(name: str, monkeypatch: pytest.Monk
 
 def test_one_slot_length_serves_calendar_and_invitations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLINIC_SLOT_MINUTES", "20")
-    assert bookings().calendar.slot == mail().slot == timedelta(minutes=20)
+    assert slot() == mail().slot == timedelta(minutes=20)
 
 
 def test_the_sender_is_known_without_a_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +306,7 @@ def test_secrets_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_zone_serves_calendar_and_emails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLINIC_TIMEZONE", "America/New_York")
-    assert bookings().calendar.zone == mail().zone == ZoneInfo("America/New_York")
+    assert calendar_site().zone == mail().zone == ZoneInfo("America/New_York")
 
 
 @pytest.mark.parametrize(
@@ -418,6 +443,11 @@ def test_a_wrong_shared_setting_is_reported_with_its_key(key: str, value: Any) -
         ("slot_minutes", -30),
         ("slot_minutes", 1441),
         ("slot_minutes", 7.5),
+        ("slot_minutes", 12),
+        ("opening_hours", {"monday": ["08:02-20:00"]}),
+        ("opening_hours", {"monday": ["08:00-20:00:30"]}),
+        ("holidays", "ES-XX"),
+        ("holidays", "Spain"),
         ("slot_minutes", "half an hour"),
         ("seats_per_slot", 0),
         ("seats_per_slot", 1.5),
@@ -594,14 +624,13 @@ def test_a_missing_file_is_reported() -> None:
 
 @pytest.mark.parametrize("day", ["2026-12-25", date(2026, 12, 25)], ids=["text", "YAML date"])
 def test_closed_days_may_be_quoted_or_not(day: Any) -> None:
-    calendar = bookings(changed("CALENDAR", "closed_days", to=[day])).calendar
-    assert calendar.closed_days == {date(2026, 12, 25)}
+    site = calendar_site(changed("CALENDAR", "closed_days", to=[day]))
+    assert site.closures == (Closure(date(2026, 12, 25), date(2026, 12, 25)),)
 
 
 def test_a_day_may_have_several_spans_and_a_week_fewer_days() -> None:
     hours = {"tuesday": ["08:00-13:00", "13:00-14:00", "15:00-24:00"]}
-    calendar = bookings(changed("CALENDAR", "opening_hours", to=hours)).calendar
-    assert calendar.hours == {1: [OpeningInterval.parse(text) for text in hours["tuesday"]]}
+    assert opening_hours(changed("CALENDAR", "opening_hours", to=hours)) == {1: hours["tuesday"]}
 
 
 @pytest.mark.parametrize(

@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
-from typing import Any, cast
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from nameko.testing.services import worker_factory
 
 from booking_service.availability_check import AvailabilityCheck
-from booking_service.calendar import Calendar, OpeningInterval
-from booking_service.seat_allocation import SeatAllocator
 from booking_service.service import BookingWorker
+from clinic.catalogue.from_configuration import CalendarSettings
 from clinic.contracts.messages import BookingRequested
 from clinic.domain.booking import Booking, Status, cancel
 from clinic.domain.clock import now
 from clinic.errors import BookingNotFound, CheckUnavailable
 from tests.bookings import requested
+from tests.clinics import allocator_of, in_seat, make_calendar
 from tests.fakes import FakeBookings
 
 #: The first slot of tomorrow, in a clinic that is open day and night.
 SLOT = (now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-CALENDAR = Calendar(
-    zone=ZoneInfo("UTC"),
-    hours={weekday: (OpeningInterval(time(0), None),) for weekday in range(7)},
-    slot=timedelta(minutes=30),
-    seats_per_slot=1,
-    closed_days=frozenset(),
-    horizon=timedelta(days=365),
-)
+CALENDAR = make_calendar()
 
 
 def worker(
     bookings: FakeBookings,
     *,
-    calendar: Calendar = CALENDAR,
+    calendar: CalendarSettings = CALENDAR,
     check: AvailabilityCheck | None = None,
     is_repeated: bool = False,
 ) -> Any:
     return worker_factory(
         BookingWorker,
         bookings=bookings,
-        seats=SeatAllocator(cast(Any, bookings), calendar),
+        allocator_of=allocator_of(bookings, calendar),
         check=check or AvailabilityCheck(0, 0),
         dispatch=bookings.dispatch,
         is_repeated=is_repeated,
@@ -59,7 +51,11 @@ def test_a_free_slot_is_confirmed_with_its_first_seat() -> None:
     bookings = FakeBookings(booking)
     worker(bookings).handle_booking_requested(BookingRequested.of(booking))
     decided = bookings.by_id[booking.id]
-    assert (decided.status, decided.seat, decided.version) == (Status.CONFIRMED, 0, 2)
+    assert (decided.status, bookings.claims[booking.id], decided.version) == (
+        Status.CONFIRMED,
+        in_seat(SLOT).claims,
+        2,
+    )
     assert decided.history[-1].by == "booking_worker"
     assert [event.status for event in bookings.events] == [Status.CONFIRMED]
 
@@ -94,11 +90,8 @@ def test_as_many_are_confirmed_as_there_are_seats() -> None:
     deciding = worker(bookings, calendar=replace(CALENDAR, seats_per_slot=3))
     for booking in requests:
         deciding.handle_booking_requested(BookingRequested.of(booking))
-    assert sorted(each.seat for each in bookings.by_id.values() if each.seat is not None) == [
-        0,
-        1,
-        2,
-    ]
+    taken = [in_seat(SLOT, seat).claims for seat in range(3)]
+    assert sorted(filter(None, bookings.claims.values())) == taken
     assert [each.reason for each in bookings.by_id.values()].count("slot_full") == 2
 
 

@@ -10,7 +10,7 @@ import pytest
 from nameko.testing.services import worker_factory
 
 from clinic.contracts.messages import BookingStateChanged
-from clinic.domain.booking import Booking, apply_transition, cancel, confirm
+from clinic.domain.booking import Booking, apply_transition, cancel
 from clinic.domain.clock import now
 from clinic.errors import (
     BookingNotFound,
@@ -26,6 +26,7 @@ from notification_service.delivery import Delivery
 from notification_service.delivery_log import Claim, State
 from notification_service.service import NotificationService
 from tests.bookings import requested
+from tests.clinics import confirm_seat
 from tests.fakes import FakeBookings, FakeChannel
 
 
@@ -72,7 +73,7 @@ def log() -> FakeDeliveryLog:
 
 def confirmed() -> tuple[Booking, BookingStateChanged]:
     booking = requested()
-    transition = confirm(booking, seat=0, at=now(), by="test")
+    transition = confirm_seat(booking, at=now(), by="test")
     return apply_transition(booking, transition), BookingStateChanged.of(transition)
 
 
@@ -135,7 +136,7 @@ def test_an_unavailable_channel_is_tried_again_later(log: FakeDeliveryLog) -> No
 
 def test_a_channel_that_was_unavailable_for_a_day_is_given_up(log: FakeDeliveryLog) -> None:
     booking = requested(at=now() - timedelta(hours=30))
-    transition = confirm(booking, seat=0, at=now() - timedelta(hours=25), by="test")
+    transition = confirm_seat(booking, at=now() - timedelta(hours=25), by="test")
     booking, event = apply_transition(booking, transition), BookingStateChanged.of(transition)
     with pytest.raises(DeliveryExpired):
         delivery(booking, log, FakeChannel(ChannelUnavailable("later"))).deliver(event)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from clinic.contracts.messages import BookingStateChanged
-from clinic.domain import booking as steps
 from clinic.domain.clock import now
 from clinic.errors import ChannelUnavailable, RecipientRejected
 from notification_service.channels import smtp_connection
@@ -22,11 +21,12 @@ from notification_service.email.content import EmailContent
 from notification_service.email.invitation import Invitation
 from notification_service.email.outgoing_email import OutgoingEmail
 from tests.bookings import requested
+from tests.clinics import confirm_seat
 
 CONTENT = EmailContent(
     "Su cita está confirmada", "Hola, Juan Pérez:\n\nConfirmada.\n", "<p>Hola</p>"
 )
-CONFIRMED = BookingStateChanged.of(steps.confirm(requested(), seat=0, at=now(), by="worker"))
+CONFIRMED = BookingStateChanged.of(confirm_seat(requested(), at=now(), by="worker"))
 INVITATION = Invitation(
     "REQUEST", CONFIRMED, timedelta(minutes=30), "Reunión", "citas@clinica.example", "a@example.com"
 )

@@ -19,6 +19,7 @@ from clinic.domain.manage_token import create_credentials
 from notification_service.email.composer import EmailComposer, Links
 from notification_service.email.outgoing_email import OutgoingEmail
 from tests.bookings import requested
+from tests.clinics import confirm_seat, move_to
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SLOT = datetime(2026, 12, 11, 10, tzinfo=UTC)
@@ -28,8 +29,8 @@ ACCESS = create_credentials()[1]
 PLAIN = EmailComposer("citas@clinica.example", ZoneInfo("Europe/Madrid"), timedelta(minutes=20))
 LINKED = replace(PLAIN, links=Links("https://citas.clinica.example", SECRET, lambda _id: ACCESS))
 
-CONFIRM = partial(steps.confirm, seat=0, at=NOON, by="worker")
-MOVE = partial(steps.reschedule, date=LATER, seat=0, at=NOON, by="patient")
+CONFIRM = partial(confirm_seat, at=NOON, by="worker")
+MOVE = partial(move_to, date=LATER, at=NOON, by="patient")
 CANCEL = partial(steps.cancel, reason="cancelled_by_patient", at=NOON, by="patient")
 
 

@@ -23,6 +23,7 @@ from notification_service.email.content import (
     compose_reminder,
     format_moment,
 )
+from tests.clinics import confirm_seat, move_to
 
 MADRID = ZoneInfo("Europe/Madrid")
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -119,8 +120,8 @@ def test_every_reason_has_a_text_of_its_own_in_every_language(code: str) -> None
     assert code not in texts
 
 
-def test_there_are_nine_reasons() -> None:
-    assert len(CODES) == len({reason_text(code, "en") for code in CODES}) == 9
+def test_there_are_twelve_reasons() -> None:
+    assert len(CODES) == len({reason_text(code, "en") for code in CODES}) == 12
 
 
 def test_a_language_without_texts_is_explained_in_spanish() -> None:
@@ -203,8 +204,8 @@ def moved(language: str = "es", name: str = "Juan Pérez") -> tuple[Booking, lis
     booking = make_booking(language, name)
     events = []
     for step in (
-        partial(steps.confirm, seat=0, at=NOON, by="worker"),
-        partial(steps.reschedule, date=MOVED_TO, seat=0, at=NOON, by="patient"),
+        partial(confirm_seat, at=NOON, by="worker"),
+        partial(move_to, date=MOVED_TO, at=NOON, by="patient"),
     ):
         transition = step(booking)
         booking = steps.apply_transition(booking, transition)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from clinic.contracts import strict_json
 from clinic.contracts.messages import MAX_BODY_BYTES, BookingRequested, BookingStateChanged, decode
 from clinic.domain import booking as steps
-from clinic.domain.booking import Booking
+from clinic.domain.booking import Assignment, Booking, Choice
+from clinic.domain.clock import to_wire
 from clinic.errors import PoisonMessage
+from tests.clinics import confirm_seat, move_to
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 10, tzinfo=UTC)
@@ -34,7 +37,7 @@ def make_booking() -> Booking:
 def make_event(reason: str | None = "past") -> BookingStateChanged:
     booking = make_booking()
     if reason is None:
-        return BookingStateChanged.of(steps.confirm(booking, seat=3, at=NOON, by="worker"))
+        return BookingStateChanged.of(confirm_seat(booking, 3, at=NOON, by="worker"))
     return BookingStateChanged.of(steps.reject(booking, reason=reason, at=NOON, by="worker"))
 
 
@@ -49,6 +52,7 @@ def event_body(**fields: Any) -> dict[str, Any]:
 def test_a_request_has_exactly_the_documented_keys() -> None:
     booking = make_booking()
     assert BookingRequested.of(booking).to_body() == {
+        "clinic": "default",
         "bookingId": booking.id,
         "date": "2026-12-01T10:00:00Z",
         "version": 1,
@@ -59,6 +63,7 @@ def test_an_event_has_exactly_the_documented_keys() -> None:
     event = make_event()
     assert event.to_body() == {
         "eventId": f"{event.booking_id}:2",
+        "clinic": "default",
         "bookingId": event.booking_id,
         "version": 2,
         "status": "rejected",
@@ -173,7 +178,7 @@ def test_a_wrong_field_makes_an_event_poison(field: str, value: Any) -> None:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("field", sorted(request_body()))
+@pytest.mark.parametrize("field", sorted(set(request_body()) - {"clinic"}))
 def test_a_request_lacks_no_field(field: str) -> None:
     body = request_body()
     del body[field]
@@ -181,12 +186,74 @@ def test_a_request_lacks_no_field(field: str) -> None:
         BookingRequested.from_body(body)
 
 
-@pytest.mark.parametrize("field", sorted(set(event_body()) - {"reason"}))
+@pytest.mark.parametrize("field", sorted(set(event_body()) - {"clinic", "reason"}))
 def test_an_event_lacks_no_field_but_the_reason(field: str) -> None:
     body = event_body()
     del body[field]
     with pytest.raises(PoisonMessage, match=field):
         BookingStateChanged.from_body(body)
+
+
+CHOICE = Choice("first-visit", "ana-lopez", "centro")
+
+
+def test_a_request_carries_the_choice_of_the_patient() -> None:
+    booking = replace(make_booking(), clinic="sol", choice=replace(CHOICE, site=None))
+    body = BookingRequested.of(booking).to_body()
+    assert (body["clinic"], body["service"], body["practitioner"]) == (
+        "sol",
+        "first-visit",
+        "ana-lopez",
+    )
+    assert "site" not in body
+    assert BookingRequested.from_body(body) == BookingRequested.of(booking)
+
+
+def test_an_event_carries_what_was_assigned() -> None:
+    booking = make_booking()
+    end = booking.date + timedelta(minutes=50)
+    assignment = Assignment(CHOICE, end, ("ana-lopez/0/1",))
+    event = BookingStateChanged.of(
+        steps.confirm(booking, assignment=assignment, at=NOON, by="worker")
+    )
+    body = event.to_body()
+    assert (body["practitioner"], body["site"], body["end"]) == (
+        "ana-lopez",
+        "centro",
+        to_wire(end),
+    )
+    assert BookingStateChanged.from_body(body) == event
+
+
+def test_an_event_of_the_past_has_the_assignment_of_its_time() -> None:
+    booking = make_booking()
+    ends = [booking.date + timedelta(minutes=minutes) for minutes in (50, 80)]
+    for practitioner, end in zip(("ana-lopez", "luis-vega"), ends, strict=True):
+        assignment = Assignment(replace(CHOICE, practitioner=practitioner), end, ("x/0/1",))
+        if booking.version == 1:
+            step = steps.confirm(booking, assignment=assignment, at=NOON, by="worker")
+        else:
+            other = booking.date + timedelta(minutes=30)
+            step = steps.reschedule(
+                booking, date=other, assignment=assignment, at=NOON, by="patient"
+            )
+        booking = steps.apply_transition(booking, step)
+    events = [
+        BookingStateChanged.in_history(
+            booking.id, version, booking.history, booking.date, booking.clinic, booking.choice
+        )
+        for version in (2, 3)
+    ]
+    assert [event.choice.practitioner for event in events] == ["ana-lopez", "luis-vega"]
+    assert [event.end for event in events] == ends
+
+
+@pytest.mark.parametrize("field", ["clinic", "service", "practitioner", "site"])
+@pytest.mark.parametrize("value", ["", "Ana", "a" * 25, "a/b", 7, ["a"], {"$gt": ""}])
+def test_an_id_of_the_catalogue_has_the_documented_form(field: str, value: Any) -> None:
+    for cls, body in ((BookingRequested, request_body()), (BookingStateChanged, event_body())):
+        with pytest.raises(PoisonMessage, match=field):
+            cls.from_body(body | {field: value})
 
 
 def test_an_event_belongs_to_its_booking_and_version() -> None:
@@ -251,11 +318,9 @@ def test_times_on_the_wire_are_utc() -> None:
 
 def test_another_date_of_a_confirmed_booking_is_no_other_status() -> None:
     booking = make_booking()
-    booking = steps.apply_transition(booking, steps.confirm(booking, seat=0, at=NOON, by="worker"))
+    booking = steps.apply_transition(booking, confirm_seat(booking, at=NOON, by="worker"))
     other = SLOT + timedelta(days=1)
-    event = BookingStateChanged.of(
-        steps.reschedule(booking, date=other, seat=0, at=NOON, by="patient")
-    )
+    event = BookingStateChanged.of(move_to(booking, other, at=NOON, by="patient"))
     body = event.to_body()
     assert (body["status"], body["previousStatus"]) == ("confirmed", "confirmed")
     assert (body["date"], body["reason"]) == ("2026-12-02T10:00:00Z", None)

@@ -27,6 +27,7 @@ GOOD = {
     "AVAILABILITY_DELAY_SECONDS": "2-5",
     "DECLARED_QUEUES": "all",
     "AVAILABILITY_FAILURE_RATE": "0.5",
+    "CLINIC_HOLIDAYS": "ES-MD",
     "CLINIC_TIMEZONE": "Europe/Madrid",
     "LOG_FORMAT": "json",
     "MONITOR_HOST": "127.0.0.1",
@@ -260,7 +261,8 @@ def test_what_nameko_reads_itself_is_refused_when_the_file_is_loaded(
 def test_a_number_of_the_file_itself_is_taken() -> None:
     config: dict[str, Any] = load(str(FILE))
     config["CALENDAR"]["seats_per_slot"] = 3
-    assert booking_settings(config).calendar.seats_per_slot == 3
+    (pool,) = booking_settings(config).catalogue.default.schedules.values()
+    assert pool.capacity == 3
 
 
 def test_no_variable_of_this_machine_is_needed() -> None:

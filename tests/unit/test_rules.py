@@ -1,26 +1,28 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from booking_service.booking_rules import rejection_reason
-from booking_service.calendar import Calendar, OpeningInterval
+from booking_service.scheduling import rules
 from clinic.domain import reasons
+from clinic.domain.booking import NO_CHOICE
+from clinic.domain.opening_hours import OpeningInterval
+from tests.clinics import Timetable
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)  # a Monday
 HORIZON = timedelta(days=30)
 MILLISECOND = timedelta(milliseconds=1)
 
-CALENDAR = Calendar(
-    zone=ZoneInfo("UTC"),
+HOURS = Timetable(
     hours={day: [OpeningInterval.parse("08:00-20:00")] for day in range(6)},  # closed on Sundays
-    slot=timedelta(minutes=30),
-    seats_per_slot=1,
     closed_days=frozenset({date(2026, 11, 9)}),
     horizon=HORIZON,
-)
+).hours
+
+
+def rejection_reason(moment: datetime, at: datetime = NOW) -> str | None:
+    return rules.rejection_reason(moment, NO_CHOICE, HOURS, at)
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:
@@ -49,13 +51,13 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 def test_a_date_meets_the_first_rule_that_speaks_against_it(
     date_: datetime, expected: str | None
 ) -> None:
-    assert rejection_reason(date_, CALENDAR, NOW) == expected
+    assert rejection_reason(date_) == expected
 
 
 def test_a_moment_after_now_is_not_past() -> None:
     just_before = at(3, 10) - MILLISECOND
-    assert rejection_reason(at(3, 10), CALENDAR, just_before) is None
-    assert rejection_reason(at(3, 10), CALENDAR, at(3, 10)) == reasons.PAST
+    assert rejection_reason(at(3, 10), just_before) is None
+    assert rejection_reason(at(3, 10), at(3, 10)) == reasons.PAST
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_a_moment_after_now_is_not_past() -> None:
     ],
 )
 def test_of_several_objections_the_first_in_order_is_given(date_: datetime, expected: str) -> None:
-    assert rejection_reason(date_, CALENDAR, NOW) == expected
+    assert rejection_reason(date_) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,4 +85,4 @@ def test_of_several_objections_the_first_in_order_is_given(date_: datetime, expe
 def test_dates_at_the_ends_of_the_calendar_are_judged_without_overflow(
     date_: datetime, expected: str
 ) -> None:
-    assert rejection_reason(date_, CALENDAR, NOW) == expected
+    assert rejection_reason(date_) == expected
