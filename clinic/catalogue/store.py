@@ -87,9 +87,14 @@ class CatalogueStore:
             yield cls(client.get_default_database(DATABASE_NAME), horizon)
 
     def load(self, clinic: str) -> Catalogue | None:
-        """Return the catalogue; None while the clinic has none by which patients can book."""
+        """Return the catalogue; None while the clinic has none by which patients can book.
+
+        Raises: CatalogueInvalid if an update has made it invalid, such as one of the time zones.
+        """
         stored = self._read(clinic)
         parsed = parse_catalogue(stored.whole)
+        if parsed.problems:
+            raise invalid_catalogue(parsed.problems)
         if not is_complete(parsed):
             return None
         return parsed.to_catalogue(clinic, self._horizon, stored.version, stored.versions)
