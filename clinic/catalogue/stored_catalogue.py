@@ -45,7 +45,8 @@ class StoredCatalogue:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> StoredCatalogue:
-        whole = {name: document[name] for name in (PROFILE, *ItemKind)}
+        names = (PROFILE, *(kind.value for kind in ItemKind))
+        whole = {name: document[name] for name in names}
         return cls(document["_id"], document["version"], whole, document["versions"])
 
     def to_document(self) -> dict[str, Any]:

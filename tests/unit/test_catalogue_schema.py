@@ -81,7 +81,7 @@ def test_the_canonical_form_has_every_field_and_loads_again() -> None:
     (site,) = canonical["sites"]
     assert site == {
         "id": "centro",
-        "names": {"es": "Centro"},
+        "names": {"es": "Centro", "en": "Centro"},
         "zone": "Europe/Madrid",
         "address": "",
         "phone": "",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import regex
 from marshmallow import ValidationError, fields, validate
 
+from clinic.catalogue.from_configuration import WEEKDAYS
 from clinic.catalogue.public_holidays import is_region
 from clinic.configuration.sender import SenderField
 from clinic.configuration.setting_fields import PublicUrl, Zone
@@ -21,8 +22,6 @@ from clinic.domain.catalogue import is_catalogue_id
 from clinic.domain.clock import to_wire
 from clinic.domain.opening_hours import OpeningInterval
 from clinic.domain.time_cells import CELL_MINUTES
-
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 #: Intervals of one day.
 MAX_INTERVALS = 12

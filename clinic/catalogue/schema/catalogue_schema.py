@@ -98,6 +98,7 @@ def parse_catalogue(data: Any, on_item: Callable[[], object] = lambda: None) -> 
     parsed = ParsedCatalogue()
     if not isinstance(data, Mapping):
         parsed.problems.append(Problem("", "must be an object"))
+        parsed.unreadable.update(ItemKind)
         return parsed
     known = {PROFILE, *ItemKind}
     parsed.problems += [

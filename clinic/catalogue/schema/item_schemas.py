@@ -56,12 +56,15 @@ class ItemSchema(Schema):
     error_messages = {"type": "must be an object", "unknown": "is not a field here"}
 
 
-class NamesSchema(
-    ItemSchema.from_dict(  # type: ignore[misc]
-        {language: Line(MAX_NAME, required=language == DEFAULT_LANGUAGE) for language in LANGUAGES}
-    )
-):
-    """A name in each language; readers of a missing one see the Spanish name."""
+_NAMES = {language: Line(MAX_NAME, required=language == DEFAULT_LANGUAGE) for language in LANGUAGES}
+
+
+class NamesSchema(ItemSchema.from_dict(_NAMES)):  # type: ignore[misc]
+    """A name in each language; where it is missing, the one in the default language."""
+
+    @post_load
+    def to_names(self, data: dict[str, str], **_kwargs: Any) -> dict[str, str]:
+        return {language: data.get(language, data[DEFAULT_LANGUAGE]) for language in LANGUAGES}
 
 
 class ServiceSchema(ItemSchema):
