@@ -130,7 +130,8 @@ class ItemInUse(ClinicError):
 
     @property
     def bookings(self) -> dict[str, int]:
-        return dict(self.args[0])
+        # nameko sends numbers within arguments as texts.
+        return {item: int(number) for item, number in self.args[0].items()}
 
     def __str__(self) -> str:
         counted = (f"{item} has {number}" for item, number in self.bookings.items())

@@ -106,8 +106,8 @@ class CatalogueStore:
         return int(found["version"]) if found else 0
 
     def get(self, clinic: str, kind: ItemKind, item_id: str) -> tuple[Json, int]:
-        """Return an item and its version. Raises: CatalogueItemNotFound."""
-        return self._read(clinic).get(kind, item_id)
+        """Return an item and its version. Raises: CatalogueItemNotFound, also for an invalid id."""
+        return self._read(clinic).get(kind, _item_id(item_id))
 
     def list(self, clinic: str, kind: ItemKind) -> list[Json]:
         found: list[Json] = self._read(clinic).whole[kind.value]
@@ -151,7 +151,7 @@ class CatalogueStore:
         """
 
         def change(stored: StoredCatalogue) -> Json:
-            stored.get(kind, item_id)
+            stored.get(kind, _item_id(item_id))
             if expected_version is not None:
                 stored.require_version(kind, item_id, expected_version)
             return stored.without_item(kind, item_id)
@@ -225,6 +225,13 @@ def _clinic_id(clinic: object) -> str:
     if not is_catalogue_id(clinic):
         raise CatalogueItemNotFound("there is no such clinic")
     return str(clinic)
+
+
+def _item_id(item_id: object) -> str:
+    """Raises: CatalogueItemNotFound."""
+    if not is_catalogue_id(item_id):
+        raise CatalogueItemNotFound("there is no such item")
+    return str(item_id)
 
 
 def _canonical(data: Any, *, may_be_incomplete: bool) -> ParsedCatalogue:

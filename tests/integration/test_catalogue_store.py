@@ -89,9 +89,9 @@ def test_an_invalid_clinic_never_becomes_a_query(store: CatalogueStore, clinic: 
 @pytest.mark.parametrize("item_id", ["nobody", {"$gt": ""}, None])
 def test_an_unknown_item_is_not_found(store: CatalogueStore, item_id: Any) -> None:
     with pytest.raises(CatalogueItemNotFound):
-        store.get(CLINIC, SCHEDULE, str(item_id))
+        store.get(CLINIC, SCHEDULE, item_id)
     with pytest.raises(CatalogueItemNotFound):
-        store.delete(CLINIC, SCHEDULE, str(item_id))
+        store.delete(CLINIC, SCHEDULE, item_id)
 
 
 # --- versions
