@@ -11,7 +11,7 @@ from gateway import error_pages
 from gateway.auth import staff_sessions
 from gateway.http.redirects import nearest_address
 from gateway.http.security_log import SecurityEvent, log_security_event
-from gateway.staff_pages.agenda import agenda
+from gateway.staff_calendar.agenda import agenda
 from gateway.staff_pages.dead_letter_pages import dead_letters
 from gateway.staff_pages.login import login
 from gateway.staff_pages.queues_page import queues

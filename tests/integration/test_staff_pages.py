@@ -33,7 +33,7 @@ from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
 from gateway.auth.staff_keys import StaffKeys
 from gateway.settings import GatewaySettings
-from gateway.staff_pages import agenda
+from gateway.staff_calendar import agenda
 from gateway.staff_search import search_page
 from notification_service.service import NotificationAdminService
 from tests.amqp import body_of, take
