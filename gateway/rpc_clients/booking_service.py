@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import current_app
@@ -20,6 +21,32 @@ def change(method: str, *, deadline: float, **arguments: Any) -> Any:
         return rpc.call(method, until=deadline, **arguments)
     finally:
         free_slots().forget()
+
+
+def book_by_phone(
+    booking: Mapping[str, Any],
+    *,
+    language: str,
+    key_id: str,
+    may_overbook: bool,
+    idempotency_key: str | None,
+    deadline: float,
+) -> str:
+    """Book for a patient on behalf of staff, and return the id of the confirmed booking.
+
+    Raises: SlotUnavailable, InvalidBooking, ServiceUnavailable.
+    """
+    booked = change(
+        "book_by_phone",
+        deadline=deadline,
+        booking=booking,
+        language=language,
+        by="staff",
+        key_id=key_id,
+        overbook=may_overbook,
+        idempotency_key=idempotency_key,
+    )
+    return str(booked["id"])
 
 
 def free_slots() -> FreeSlots:
