@@ -50,9 +50,9 @@ def taken_seats(bookings: BookingReader, start: datetime) -> set[int]:
     """The seats of the pool that are taken at an instant."""
     found = bookings.appointments_between("default", start - HALF_AN_HOUR, start + HALF_AN_HOUR)
     claims = {claim for each in found for claim in each.claims}
-    (cell,) = cells_of(start, start + HALF_AN_HOUR, 30)
+    cells = set(cells_of(start, start + HALF_AN_HOUR, 30))
     keys = (claim.split("/") for claim in claims)
-    return {int(seat) for _pool, seat, number in keys if int(number) == cell}
+    return {int(seat) for _pool, seat, number in keys if int(number) in cells}
 
 
 def allocator_of(bookings: Any, catalogue: Catalogue | CalendarSettings) -> AllocatorOf:
@@ -99,3 +99,10 @@ def confirm_seat(booking: Booking, seat: int = 0, **fields: Any) -> Transition:
 def move_to(booking: Booking, date: datetime, seat: int = 0, **fields: Any) -> Transition:
     """Reschedule a booking of half an hour; `fields` are those of `reschedule`."""
     return reschedule(booking, date=date, assignment=in_seat(date, seat), **fields)
+
+
+def seats_of(bookings: BookingReader, *ids: str) -> list[int | None]:
+    """The seat of the pool that each booking holds; None for those that hold none."""
+    found = {each["_id"]: each for each in bookings.database["bookings"].find()}
+    claims = [found[booking_id].get("claims") for booking_id in ids]
+    return [int(keys[0].split("/")[1]) if keys else None for keys in claims]
