@@ -30,7 +30,7 @@ class AllocatorProvider(DependencyProvider):
         # Made at the first use: nameko sets up extensions in any order.
         settings = self.settings
         store = CatalogueStore(self.shared.repository.database, settings.default.horizon)
-        return CatalogueCache(store.load, settings.default, settings.refresh_seconds)
+        return CatalogueCache(store.load, settings.default, settings.refresh_seconds, store.version)
 
     def get_dependency(self, worker_ctx: WorkerContext) -> AllocatorOf:
         return self.allocator_of
