@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -19,7 +20,14 @@ from clinic.domain.booking import (
     confirm,
     reschedule,
 )
-from clinic.domain.catalogue import Catalogue
+from clinic.domain.catalogue import (
+    Catalogue,
+    Schedule,
+    ScheduleKind,
+    Service,
+    Site,
+    WeeklyHours,
+)
 from clinic.domain.opening_hours import OpeningInterval
 from clinic.domain.time_cells import cells_of, claim_keys
 
@@ -106,3 +114,44 @@ def seats_of(bookings: BookingReader, *ids: str) -> list[int | None]:
     found = {each["_id"]: each for each in bookings.database["bookings"].find()}
     claims = [found[booking_id].get("claims") for booking_id in ids]
     return [int(keys[0].split("/")[1]) if keys else None for keys in claims]
+
+
+WEEK_HOURS = tuple(
+    WeeklyHours("centro", day, (OpeningInterval.parse("09:00-14:00"),)) for day in range(7)
+)
+
+
+def make_service(service_id: str = "visit", minutes: int = 30, **fields: Any) -> Service:
+    usual: dict[str, Any] = {"start_every": minutes, "names": {"es": "Visita", "en": "Visit"}}
+    return Service(service_id, minutes=minutes, **usual | fields)
+
+
+def make_schedule(
+    schedule_id: str,
+    kind: ScheduleKind = ScheduleKind.PRACTITIONER,
+    services: Iterable[str] = ("visit",),
+    **fields: Any,
+) -> Schedule:
+    """Works from 09:00 to 14:00 every day at the site `centro`."""
+    usual: dict[str, Any] = {"name": schedule_id.title(), "hours": WEEK_HOURS}
+    return Schedule(schedule_id, kind, services=frozenset(services), **usual | fields)
+
+
+def make_catalogue(
+    schedules: Iterable[Schedule],
+    services: Iterable[Service] = (),
+    sites: Iterable[Site] = (),
+    **fields: Any,
+) -> Catalogue:
+    """By default one service for half an hour with a practitioner, and one site in UTC."""
+    offered = list(services) or [make_service(is_default=True)]
+    places = list(sites) or [
+        Site("centro", {"es": "Centro", "en": "Centre"}, ZoneInfo("UTC"), "Calle Mayor 1", "910")
+    ]
+    return Catalogue(
+        "default",
+        {service.id: service for service in offered},
+        {schedule.id: schedule for schedule in schedules},
+        {site.id: site for site in places},
+        **{"horizon": timedelta(days=365)} | fields,
+    )
