@@ -159,11 +159,9 @@ def test_calls_and_requests_compete_for_the_same_time(
     for number, start in enumerate(starts):
         store, decider = workers[number % 2], deciders[number % 2]
         wishes = [put(store, start, ANY) for _ in range(3)]
-        calls += [lambda booking=booking, by=decider: decide(by, booking) for booking in wishes]
-        calls.append(lambda start=start, store=store: by_phone(store, start, CATALOGUE))
-        calls.append(
-            lambda start=start, booking=moving[number], store=store: move(store, booking, start)
-        )
+        calls += [partial(decide, decider, booking) for booking in wishes]
+        calls.append(partial(by_phone, store, start))
+        calls.append(partial(move, store, moving[number], start))
     random.Random(16).shuffle(calls)
     run_together(calls)
     confirmed = Counter(
