@@ -1,4 +1,5 @@
-"""The nameko services: one serves RPC calls, the other decides requested bookings.
+"""The nameko services: two serve RPC calls, about bookings and about the catalogue, and one decides
+requested bookings.
 
 Each has its own worker pool. In a shared one, RPC calls would wait behind slow checks.
 """
@@ -14,6 +15,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from booking_service.availability_check import AvailabilityCheck
+from booking_service.catalogue_service import CatalogueService
 from booking_service.change import BookingChanges
 from booking_service.decide import Decider
 from booking_service.dependencies import AllocatorProvider, AvailabilityCheckProvider
@@ -52,6 +54,9 @@ from clinic.nameko_extensions.event_dispatcher import OutboxEventDispatcher
 from clinic.nameko_extensions.health_server import HealthServer
 from clinic.nameko_extensions.retrying_consumer import consume_with_retry
 from clinic.nameko_extensions.rpc_entrypoint import rpc
+
+#: `nameko run booking_service.service` runs the services of this module.
+__all__ = ["BookingService", "BookingWorker", "CatalogueService"]
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ import click
 # nameko causes this warning when it reads the configuration; operators can't act on it.
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
+from clinic.cli.catalogue_commands import catalogue  # noqa: E402
 from clinic.cli.dead_letter_commands import dead_letters  # noqa: E402
 
 
@@ -21,6 +22,7 @@ def main(context: click.Context, path: str) -> None:
     context.obj = path
 
 
+main.add_command(catalogue)
 main.add_command(dead_letters)
 
 if __name__ == "__main__":

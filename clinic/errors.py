@@ -11,6 +11,10 @@
     ├── IdempotencyKeyUsed      a booking with that key exists
     ├── IdempotencyConflict     the key was used with a different request
     ├── TooManyOpenBookings     the address has reached its limit of open bookings
+    ├── CatalogueInvalid        the catalogue would be invalid
+    ├── CatalogueItemNotFound
+    ├── VersionMismatch         the item has another version than the change expects
+    ├── ItemInUse               upcoming bookings need the item
     ├── CheckUnavailable        an availability check failed; counts as an attempt
     ├── DeliveryOutcomeUnknown  an e-mail may have been sent; counts as an attempt
     ├── WebhookServerError      a webhook endpoint failed; counts as an attempt
@@ -27,15 +31,17 @@
         ├── ServiceUnavailable  another service did not answer; the outcome is unknown
         ├── ChannelUnavailable
         ├── LeaseHeld
-        └── AppointmentsContested  others took every free time first, though there are more
+        ├── AppointmentsContested  others took every free time first, though there are more
+        └── CatalogueContested  others kept changing the catalogue
 
-Each class has a stable `code` and takes one message. nameko rebuilds a remote error from its
-arguments, so they must be JSON. Messages contain ids and codes, never personal data.
+Each class has a stable `code` and takes one message, or one JSON value where its docstring says so.
+nameko rebuilds a remote error from its arguments, so they must be JSON. Messages contain ids and
+codes, never personal data.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ClinicError(Exception):
@@ -92,6 +98,44 @@ class IdempotencyConflict(ClinicError):
 
 class TooManyOpenBookings(ClinicError):
     code = "too_many_open_bookings"
+
+
+class CatalogueInvalid(ClinicError):
+    """The catalogue would be invalid. The argument is a list of `{"path", "message"}`."""
+
+    code = "invalid_catalogue"
+
+    @property
+    def problems(self) -> list[dict[str, Any]]:
+        return list(self.args[0])
+
+    def __str__(self) -> str:
+        return "; ".join(f"{each['path']}: {each['message']}" for each in self.problems)
+
+
+class CatalogueItemNotFound(ClinicError):
+    code = "item_not_found"
+
+
+class VersionMismatch(ClinicError):
+    """The item has another version than the change expects, or none."""
+
+    code = "version_mismatch"
+
+
+class ItemInUse(ClinicError):
+    """The argument maps each item, such as `sites/centro`, to its number of upcoming bookings."""
+
+    code = "item_in_use"
+
+    @property
+    def bookings(self) -> dict[str, int]:
+        # nameko sends numbers within arguments as texts.
+        return {item: int(number) for item, number in self.args[0].items()}
+
+    def __str__(self) -> str:
+        counted = (f"{item} has {number}" for item, number in self.bookings.items())
+        return f"upcoming bookings: {', '.join(counted)}"
 
 
 class CheckUnavailable(ClinicError):
@@ -170,6 +214,12 @@ class AppointmentsContested(TransientError):
     """Others were faster several times, although capacity is left."""
 
     code = "appointments_contested"
+
+
+class CatalogueContested(TransientError):
+    """Others changed the catalogue each time before this change was stored."""
+
+    code = "catalogue_contested"
 
 
 def error_code(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from itertools import chain
 from clinic.messaging.topology import (
     BOOKING_REQUESTS,
     BOOKING_SERVICE,
+    CATALOGUE,
     EMAIL,
     EVENTS,
     NOTIFICATION_ADMIN,
@@ -67,6 +68,7 @@ def _declared(*works: WorkQueue) -> tuple[str, ...]:
 
 _PUBLISHED = _names(_DEFAULT_EXCHANGE, EVENTS.name, RPC_EXCHANGE)
 _BOOKING_RPC = f"rpc-{BOOKING_SERVICE}"
+_CATALOGUE_RPC = f"rpc-{CATALOGUE}"
 _DESK_RPC = f"rpc-{NOTIFICATION_ADMIN}"
 
 #: By service; its user has the same name.
@@ -79,11 +81,14 @@ BROKER_USERS = {
         rpc_write=(rf"{BOOKING_SERVICE}\.[a-z_]+", rf"{NOTIFICATION_ADMIN}\.[a-z_]+"),
     ),
     "booking_service": Permissions(
-        configure=(*_declared(BOOKING_REQUESTS), *_names(EVENTS.name, RPC_EXCHANGE, _BOOKING_RPC)),
-        write=(*_PUBLISHED, *_names(_BOOKING_RPC)),
-        read=(*_consumed(BOOKING_REQUESTS), *_names(RPC_EXCHANGE, _BOOKING_RPC)),
+        configure=(
+            *_declared(BOOKING_REQUESTS),
+            *_names(EVENTS.name, RPC_EXCHANGE, _BOOKING_RPC, _CATALOGUE_RPC),
+        ),
+        write=(*_PUBLISHED, *_names(_BOOKING_RPC, _CATALOGUE_RPC)),
+        read=(*_consumed(BOOKING_REQUESTS), *_names(RPC_EXCHANGE, _BOOKING_RPC, _CATALOGUE_RPC)),
         rpc_write=(_REPLY,),
-        rpc_read=(rf"{BOOKING_SERVICE}\.\*",),
+        rpc_read=(rf"{BOOKING_SERVICE}\.\*", rf"{CATALOGUE}\.\*"),
     ),
     "notification_service": Permissions(
         configure=(

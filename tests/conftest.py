@@ -97,7 +97,7 @@ def empty_queues(uri: str) -> None:
         for work in topology.WORK_QUEUES:
             for queue in work.queues(RETRY_SECONDS):
                 channel.queue_purge(queue.name)
-        for service in (topology.BOOKING_SERVICE, topology.NOTIFICATION_ADMIN):
+        for service in (topology.BOOKING_SERVICE, topology.NOTIFICATION_ADMIN, topology.CATALOGUE):
             channel.queue_delete(f"rpc-{service}")
 
 

@@ -40,3 +40,7 @@ def claim_keys(schedule: str, seat: int, cells: Iterable[int]) -> tuple[str, ...
 def seat_of(key: str) -> str:
     """Return "<schedule>/<seat>", the part of a claim key that names the seat."""
     return key.rpartition("/")[0]
+
+
+def schedule_of(key: str) -> str:
+    return key.partition("/")[0]

@@ -17,6 +17,8 @@ from clinic.config import Settings
 
 BOOKING_SERVICE = "booking_service"
 NOTIFICATION_ADMIN = "notification_admin"
+#: The RPC service of the catalogue, in the process of the booking service.
+CATALOGUE = "catalogue"
 STATE_CHANGED = "booking_state_changed"
 
 #: The retry queue with this delay has the documented plain name; the names of others add it.

@@ -12,6 +12,7 @@ from clinic import config
 from clinic.bookings.bootstrap import create_repository
 from clinic.bookings.reader import BookingReader
 from clinic.bookings.repository import BookingRepository
+from clinic.catalogue.store import CatalogueStore
 from clinic.mongo.client import DATABASE_NAME, durable_uri
 from clinic.observability.logs import is_request_id, request_id
 
@@ -66,6 +67,17 @@ class BookingReaderProvider(DatabaseProvider):
 
     def get_dependency(self, worker_ctx: WorkerContext) -> BookingReader:
         return self.reader
+
+
+class CatalogueStoreProvider(DatabaseProvider):
+    """Injects a `CatalogueStore`."""
+
+    def setup(self) -> None:
+        super().setup()
+        self.store = CatalogueStore(self.database)
+
+    def get_dependency(self, worker_ctx: WorkerContext) -> CatalogueStore:
+        return self.store
 
 
 class RepositoryExtension(SharedExtension, DatabaseProvider):

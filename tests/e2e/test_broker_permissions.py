@@ -171,6 +171,8 @@ FORBIDDEN = [
     ("gateway", delete("booking_requests")),
     ("gateway", delete("booking_dead_letter")),
     ("gateway", bind("booking_service.*")),
+    ("gateway", call("catalogue.delete_site")),
+    ("gateway", read("rpc-catalogue")),
     ("booking_service", read("notification_service.email")),
     ("booking_service", read("booking_dead_letter")),
     ("booking_service", delete("notification_service.webhook")),
@@ -184,6 +186,7 @@ FORBIDDEN = [
     ("notification_service", call("booking_service.cancel_booking")),
     ("notification_service", call("booking_service.list_bookings")),
     ("notification_service", call("notification_admin.resend")),
+    ("notification_service", call("catalogue.get_service")),
     ("notification_service", bind("booking_service.*")),
     ("notification_service", bind("#")),
 ]
