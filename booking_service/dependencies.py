@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from nameko.containers import WorkerContext
 from nameko.extensions import DependencyProvider
 
@@ -20,10 +22,15 @@ class AllocatorProvider(DependencyProvider):
     shared = RepositoryExtension()
 
     def setup(self) -> None:
-        settings = booking_settings(self.container.config).catalogue
-        store = CatalogueStore(self.shared.repository.database, settings.default.horizon)
-        self.catalogues = CatalogueCache(store.load, settings.default, settings.refresh_seconds)
+        self.settings = booking_settings(self.container.config).catalogue
         self.allocators: dict[str, Allocator] = {}
+
+    @cached_property
+    def catalogues(self) -> CatalogueCache:
+        # Made at the first use: nameko sets up extensions in any order.
+        settings = self.settings
+        store = CatalogueStore(self.shared.repository.database, settings.default.horizon)
+        return CatalogueCache(store.load, settings.default, settings.refresh_seconds, store.version)
 
     def get_dependency(self, worker_ctx: WorkerContext) -> AllocatorOf:
         return self.allocator_of

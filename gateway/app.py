@@ -91,7 +91,7 @@ def create_app(
 def _catalogues(store: BookingRepository, settings: GatewaySettings) -> CatalogueCache:
     own = settings.catalogue
     catalogues = CatalogueStore(store.database, own.default.horizon)
-    return CatalogueCache(catalogues.load, own.default, own.refresh_seconds)
+    return CatalogueCache(catalogues.load, own.default, own.refresh_seconds, catalogues.version)
 
 
 def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySettings) -> None:

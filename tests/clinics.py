@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -19,7 +20,14 @@ from clinic.domain.booking import (
     confirm,
     reschedule,
 )
-from clinic.domain.catalogue import Catalogue
+from clinic.domain.catalogue import (
+    Catalogue,
+    Schedule,
+    ScheduleKind,
+    Service,
+    Site,
+    WeeklyHours,
+)
 from clinic.domain.opening_hours import OpeningInterval
 from clinic.domain.time_cells import cells_of, claim_keys
 
@@ -50,9 +58,9 @@ def taken_seats(bookings: BookingReader, start: datetime) -> set[int]:
     """The seats of the pool that are taken at an instant."""
     found = bookings.appointments_between("default", start - HALF_AN_HOUR, start + HALF_AN_HOUR)
     claims = {claim for each in found for claim in each.claims}
-    (cell,) = cells_of(start, start + HALF_AN_HOUR, 30)
+    cells = set(cells_of(start, start + HALF_AN_HOUR, 30))
     keys = (claim.split("/") for claim in claims)
-    return {int(seat) for _pool, seat, number in keys if int(number) == cell}
+    return {int(seat) for _pool, seat, number in keys if int(number) in cells}
 
 
 def allocator_of(bookings: Any, catalogue: Catalogue | CalendarSettings) -> AllocatorOf:
@@ -99,3 +107,51 @@ def confirm_seat(booking: Booking, seat: int = 0, **fields: Any) -> Transition:
 def move_to(booking: Booking, date: datetime, seat: int = 0, **fields: Any) -> Transition:
     """Reschedule a booking of half an hour; `fields` are those of `reschedule`."""
     return reschedule(booking, date=date, assignment=in_seat(date, seat), **fields)
+
+
+def seats_of(bookings: BookingReader, *ids: str) -> list[int | None]:
+    """The seat of the pool that each booking holds; None for those that hold none."""
+    found = {each["_id"]: each for each in bookings.database["bookings"].find()}
+    claims = [found[booking_id].get("claims") for booking_id in ids]
+    return [int(keys[0].split("/")[1]) if keys else None for keys in claims]
+
+
+WEEK_HOURS = tuple(
+    WeeklyHours("centro", day, (OpeningInterval.parse("09:00-14:00"),)) for day in range(7)
+)
+
+
+def make_service(service_id: str = "visit", minutes: int = 30, **fields: Any) -> Service:
+    usual: dict[str, Any] = {"start_every": minutes, "names": {"es": "Visita", "en": "Visit"}}
+    return Service(service_id, minutes=minutes, **usual | fields)
+
+
+def make_schedule(
+    schedule_id: str,
+    kind: ScheduleKind = ScheduleKind.PRACTITIONER,
+    services: Iterable[str] = ("visit",),
+    **fields: Any,
+) -> Schedule:
+    """Works from 09:00 to 14:00 every day at the site `centro`."""
+    usual: dict[str, Any] = {"name": schedule_id.title(), "hours": WEEK_HOURS}
+    return Schedule(schedule_id, kind, services=frozenset(services), **usual | fields)
+
+
+def make_catalogue(
+    schedules: Iterable[Schedule],
+    services: Iterable[Service] = (),
+    sites: Iterable[Site] = (),
+    **fields: Any,
+) -> Catalogue:
+    """By default one service for half an hour with a practitioner, and one site in UTC."""
+    offered = list(services) or [make_service(is_default=True)]
+    places = list(sites) or [
+        Site("centro", {"es": "Centro", "en": "Centre"}, ZoneInfo("UTC"), "Calle Mayor 1", "910")
+    ]
+    return Catalogue(
+        "default",
+        {service.id: service for service in offered},
+        {schedule.id: schedule for schedule in schedules},
+        {site.id: site for site in places},
+        **{"horizon": timedelta(days=365)} | fields,
+    )

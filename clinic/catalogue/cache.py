@@ -12,6 +12,8 @@ from clinic.errors import DatabaseUnavailable
 
 #: Reads the stored catalogue of a clinic; None if there is none.
 Load = Callable[[str], Catalogue | None]
+#: Reads its version only; 0 if there is none.
+Version = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,18 @@ class CatalogueCache:
     """Reads a catalogue again when it is older than `refresh_seconds`. Thread-safe.
 
     While the database is down, it returns the last one. `default` is the catalogue of a clinic that
-    has stored none.
+    has stored none. `version` saves loading an unchanged one.
     """
 
-    def __init__(self, load: Load, default: Catalogue, refresh_seconds: float) -> None:
+    def __init__(
+        self,
+        load: Load,
+        default: Catalogue,
+        refresh_seconds: float,
+        version: Version | None = None,
+    ) -> None:
         self._load = load
+        self._version = version
         self._default = default
         self._refresh_seconds = refresh_seconds
         self._cached: dict[str, _Cached] = {}
@@ -51,12 +60,16 @@ class CatalogueCache:
         if cached is not None and time.monotonic() < cached.until:
             return cached.catalogue  # another thread was first
         try:
-            catalogue = self._load(clinic) or self._default
+            catalogue = self._read(clinic, cached)
         except DatabaseUnavailable:
             if cached is None:
                 raise
             catalogue = cached.catalogue
-        if cached is not None and cached.catalogue.version == catalogue.version:
-            catalogue = cached.catalogue  # keeps what others derived from it
         self._cached[clinic] = _Cached(catalogue, time.monotonic() + self._refresh_seconds)
         return catalogue
+
+    def _read(self, clinic: str, cached: _Cached | None) -> Catalogue:
+        """Return the same object while the version is the same."""
+        if cached and self._version and self._version(clinic) == cached.catalogue.version:
+            return cached.catalogue
+        return self._load(clinic) or self._default

@@ -28,6 +28,9 @@ class NamedChoice:
         return ", ".join(part for part in (self.site, self.address) if part)
 
 
+NOTHING_NAMED = NamedChoice()
+
+
 def name_choice(choice: Choice, catalogue: Catalogue, language: str) -> NamedChoice:
     service = catalogue.services.get(choice.service or "")
     practitioner = catalogue.schedules.get(choice.practitioner or "")

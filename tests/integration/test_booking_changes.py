@@ -9,17 +9,19 @@ from typing import Any
 
 import eventlet
 import pytest
-from booking_service.seat_allocation import SeatAllocator
-from booking_service.slot_search import SlotSearch
 from pymongo.database import Database
 
 from booking_service.change import BookingChanges
+from booking_service.scheduling.openings import OpeningSearch
+from booking_service.scheduling.working_hours import WorkingHours
 from booking_service.settings import booking_settings
 from clinic.bookings.change_feed import ChangeFeed
 from clinic.bookings.repository import BookingRepository
+from clinic.catalogue.from_configuration import POOL
 from clinic.contracts.messages import BookingRequested
 from clinic.domain import booking as steps
-from clinic.domain.booking import Booking, Status
+from clinic.domain.booking import NO_CHOICE, Booking, Status
+from clinic.domain.catalogue import Catalogue
 from clinic.domain.clock import now
 from clinic.errors import (
     BookingNotFound,
@@ -31,7 +33,7 @@ from clinic.errors import (
 )
 from clinic.outbox.outbox import Outbox
 from tests.bookings import put_booking
-from tests.clinics import confirm_seat, taken_seats
+from tests.clinics import confirm_seat, seats_of, taken_seats
 from tests.use_cases import changes_of, decider_of
 
 #: Noon of a day on which the default calendar is open.
@@ -47,19 +49,24 @@ def store(database: Database[Any]) -> BookingRepository:
 
 
 @pytest.fixture
-def seats(store: BookingRepository, config: dict[str, Any]) -> SeatAllocator:
-    """The seats of the default calendar: one per slot."""
-    return SeatAllocator(store, booking_settings(config).calendar)
+def catalogue(config: dict[str, Any]) -> Catalogue:
+    """That of the default calendar, with one seat per slot."""
+    return booking_settings(config).catalogue.default
 
 
 @pytest.fixture
-def slots(store: BookingRepository, config: dict[str, Any]) -> SlotSearch:
-    return SlotSearch(store, booking_settings(config).calendar)
+def slots(store: BookingRepository, catalogue: Catalogue) -> OpeningSearch:
+    return OpeningSearch(store, WorkingHours(catalogue))
 
 
 @pytest.fixture
-def changes(store: BookingRepository, seats: SeatAllocator) -> BookingChanges:
-    return changes_of(store, seats, "patient")
+def changes(store: BookingRepository, catalogue: Catalogue) -> BookingChanges:
+    return changes_of(store, catalogue, "patient")
+
+
+def with_seats(catalogue: Catalogue, seats: int) -> Catalogue:
+    pool = replace(catalogue.schedules[POOL], capacity=seats)
+    return replace(catalogue, schedules={POOL: pool})
 
 
 def confirmed(store: BookingRepository, slot: datetime = TOMORROW, seat: int = 0) -> Booking:
@@ -140,10 +147,10 @@ def test_a_cancellation_accepts_only_cancellation_reasons(
 
 
 def test_an_unknown_actor_cannot_change_a_booking(
-    store: BookingRepository, seats: SeatAllocator
+    store: BookingRepository, catalogue: Catalogue
 ) -> None:
     with pytest.raises(InvalidBooking):
-        changes_of(store, seats, "worker")
+        changes_of(store, catalogue, "worker")
 
 
 def test_an_unknown_booking_is_not_found(changes: BookingChanges) -> None:
@@ -161,9 +168,10 @@ def test_rescheduling_releases_the_old_seat_at_once(
     booking = confirmed(store)
     after = changes.reschedule(booking.id, LATER)
     assert after == store.get(booking.id)
-    assert (after.status, after.date, after.seat, after.version) == ("confirmed", LATER, 0, 3)
+    assert (after.status, after.date, after.version) == ("confirmed", LATER, 3)
+    assert seats_of(store, booking.id) == [0]
     document = database["bookings"].find_one(booking.id)
-    assert document["slot"] == document["date"] == LATER
+    assert (document["date"], document["end"]) == (LATER, LATER + HALF_HOUR)
     assert (taken_seats(store, TOMORROW), taken_seats(store, LATER)) == (set(), {0})
     row = document["history"][-1]
     assert (row["from"], row["to"], row["by"]) == ("confirmed", "confirmed", "patient")
@@ -223,13 +231,14 @@ def test_only_a_confirmed_booking_can_be_rescheduled(
 
 
 def test_rescheduling_takes_the_next_free_seat(
-    store: BookingRepository, seats: SeatAllocator
+    store: BookingRepository, catalogue: Catalogue
 ) -> None:
-    several = replace(seats, calendar=replace(seats.calendar, seats_per_slot=3))
+    several = with_seats(catalogue, 3)
     booking = confirmed(store)
     for seat in (0, 1):
         confirmed(store, LATER, seat)
-    assert changes_of(store, several, "patient").reschedule(booking.id, LATER).seat == 2
+    changes_of(store, several, "patient").reschedule(booking.id, LATER)
+    assert seats_of(store, booking.id) == [2]
 
 
 def test_one_of_twenty_concurrent_reschedules_to_one_seat_succeeds(
@@ -246,9 +255,8 @@ def test_one_of_twenty_concurrent_reschedules_to_one_seat_succeeds(
     for before in bookings:
         current = store.get(before.id)
         assert current == (rescheduled[0] if current.id == rescheduled[0].id else before)
-    assert taken_seats(store, TOMORROW) == set(range(20)) - {
-        each.seat for each in bookings if each.id == rescheduled[0].id
-    }
+    moved = [each.id for each in bookings].index(rescheduled[0].id)
+    assert taken_seats(store, TOMORROW) == set(range(20)) - {moved}
     assert sum(len(each["outbox"]) for each in database["bookings"].find()) == 21
 
 
@@ -288,7 +296,7 @@ def test_a_cancellation_concurrent_with_the_decision_always_prevails(
     changes: BookingChanges, store: BookingRepository, config: dict[str, Any]
 ) -> None:
     settings = booking_settings(config)
-    decider = decider_of(store, settings.calendar, settings.check)
+    decider = decider_of(store, settings.catalogue.default, settings.check)
     bookings = [put_booking(store, date=TOMORROW + number * HALF_HOUR) for number in range(10)]
     run_concurrently(
         *[lambda each=each: decider.decide(BookingRequested.of(each)) for each in bookings],
@@ -331,41 +339,41 @@ def test_the_change_feed_returns_each_event_with_its_date(
 
 
 def test_free_slots_of_a_day_exclude_taken_and_past_slots(
-    slots: SlotSearch, store: BookingRepository
+    slots: OpeningSearch, store: BookingRepository
 ) -> None:
     day = TOMORROW.date()
-    all_slots = slots.free_slots(day, now())
+    all_slots = slots.free_starts(NO_CHOICE, day, 1, now())
     confirmed(store, TOMORROW)
     assert len(all_slots) == 24
-    assert set(all_slots) - set(slots.free_slots(day, now())) == {TOMORROW}
-    assert slots.free_slots(day, TOMORROW)[0] == TOMORROW + HALF_HOUR
+    assert set(all_slots) - set(slots.free_starts(NO_CHOICE, day, 1, now())) == {TOMORROW}
+    assert slots.free_starts(NO_CHOICE, day, 1, TOMORROW)[0] == TOMORROW + HALF_HOUR
 
 
 def test_free_slots_of_several_days_are_those_of_each_day(
-    slots: SlotSearch, store: BookingRepository
+    slots: OpeningSearch, store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW)
     days = [TOMORROW.date() + timedelta(days=number) for number in range(-3, 4)]
-    each = [start for day in days for start in slots.free_slots(day, now())]
-    assert slots.free_slots(days[0], now(), len(days)) == each
+    each = [start for day in days for start in slots.free_starts(NO_CHOICE, day, 1, now())]
+    assert slots.free_starts(NO_CHOICE, days[0], len(days), now()) == each
     assert len(each) > 3 * 24
 
 
 def test_a_slot_is_free_until_its_last_seat_is_taken(
-    slots: SlotSearch, store: BookingRepository
+    catalogue: Catalogue, store: BookingRepository
 ) -> None:
-    several = replace(slots, calendar=replace(slots.calendar, seats_per_slot=2))
+    several = OpeningSearch(store, WorkingHours(with_seats(catalogue, 2)))
     confirmed(store, TOMORROW, 1)
-    assert TOMORROW in several.free_slots(TOMORROW.date(), now())
+    assert TOMORROW in several.free_starts(NO_CHOICE, TOMORROW.date(), 1, now())
     confirmed(store, TOMORROW, 0)
-    assert TOMORROW not in several.free_slots(TOMORROW.date(), now())
+    assert TOMORROW not in several.free_starts(NO_CHOICE, TOMORROW.date(), 1, now())
 
 
 def test_a_booking_in_a_removed_seat_does_not_occupy_another_seat(
-    slots: SlotSearch, store: BookingRepository
+    slots: OpeningSearch, store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW, 7)
-    assert TOMORROW in slots.free_slots(TOMORROW.date(), now())
+    assert TOMORROW in slots.free_starts(NO_CHOICE, TOMORROW.date(), 1, now())
 
 
 @pytest.mark.parametrize(
@@ -377,13 +385,15 @@ def test_a_booking_in_a_removed_seat_does_not_occupy_another_seat(
         pytest.param(date(9999, 12, 28), id="the last day"),
     ],
 )
-def test_a_day_outside_the_booking_window_has_no_free_slots(slots: SlotSearch, day: date) -> None:
-    assert slots.free_slots(day, now()) == []
+def test_a_day_outside_the_booking_window_has_no_free_slots(
+    slots: OpeningSearch, day: date
+) -> None:
+    assert slots.free_starts(NO_CHOICE, day, 1, now()) == []
 
 
-def test_the_booking_window_may_end_within_a_day(slots: SlotSearch) -> None:
-    at = TOMORROW - slots.calendar.horizon
-    assert slots.free_slots(TOMORROW.date(), at)[-1] == TOMORROW
+def test_the_booking_window_may_end_within_a_day(slots: OpeningSearch) -> None:
+    at = TOMORROW - slots.hours.catalogue.horizon
+    assert slots.free_starts(NO_CHOICE, TOMORROW.date(), 1, at)[-1] == TOMORROW
 
 
 # --- staff key ids

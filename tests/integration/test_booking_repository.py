@@ -169,9 +169,10 @@ def test_the_index_that_stops_double_booking_is_unique(
     store: BookingRepository, database: Database[Any]
 ) -> None:
     stored(store)
-    index = database["bookings"].index_information()["one_confirmed_booking_per_seat"]
+    index = database["bookings"].index_information()["one_booking_per_claim"]
     assert index["unique"]
-    assert index["partialFilterExpression"] == {"status": "confirmed"}
+    assert index["key"] == [("clinic", 1), ("claims", 1)]
+    assert index["partialFilterExpression"] == {"claims": {"$gt": ""}}
 
 
 def test_a_repeated_idempotency_key_finds_the_first_booking_and_token(

@@ -26,6 +26,7 @@ from clinic.errors import BookingNotFound, InvalidBooking
 from clinic.outbox.outbox import Outbox
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking
+from tests.clinics import seats_of, taken_seats
 from tests.conftest import eventually
 from tests.use_cases import decider_of
 
@@ -64,7 +65,7 @@ def pending(store: BookingRepository, date: datetime = TOMORROW) -> Booking:
 def decider(store: BookingRepository, config: dict[str, Any], **calendar: Any) -> Decider:
     config["CALENDAR"] |= calendar
     settings = booking_settings(config)
-    return decider_of(store, settings.calendar, settings.check)
+    return decider_of(store, settings.catalogue.default, settings.check)
 
 
 def decided(store: BookingRepository, booking: Booking) -> Booking | None:
@@ -78,7 +79,8 @@ def test_a_request_for_a_free_slot_is_confirmed(
     booking = pending(store)
     decider(store, config).decide(BookingRequested.of(booking))
     after = store.get(booking.id)
-    assert (after.status, after.seat, after.history[-1].by) == ("confirmed", 0, "test")
+    assert (after.status, after.history[-1].by) == ("confirmed", "test")
+    assert seats_of(store, booking.id) == [0]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_a_slot_accepts_as_many_bookings_as_it_has_seats(
     for booking in bookings:
         decide(BookingRequested.of(booking))
     after = [store.get(booking.id) for booking in bookings]
-    assert [each.seat for each in after] == [0, 1, 2, None, None]
+    assert seats_of(store, *(each.id for each in after)) == [0, 1, 2, None, None]
     assert [each.reason for each in after] == [None, None, None, "slot_full", "slot_full"]
 
 
@@ -120,7 +122,7 @@ def test_concurrent_decisions_fill_a_slot_exactly(
     for decision in decisions:
         decision.wait()
     after = [store.get(booking.id) for booking in bookings]
-    assert sorted(each.seat for each in after if each.seat is not None) == [0, 1, 2, 3]
+    assert taken_seats(store, TOMORROW) == {0, 1, 2, 3}
     assert sum(each.reason == "slot_full" for each in after) == 26
 
 
@@ -282,6 +284,7 @@ def test_every_decision_is_published_without_personal_data(
     assert event.pop("occurredAt") >= created["createdAt"]
     assert event == {
         "eventId": f"{created['id']}:2",
+        "clinic": "default",
         "bookingId": created["id"],
         "version": 2,
         "status": "confirmed",

@@ -42,7 +42,7 @@ from notification_service.email.composer import EmailComposer, Links
 from notification_service.settings import notification_settings
 from tests.amqp import body_of, take
 from tests.bookings import put_booking, requested
-from tests.clinics import confirm_seat, taken_seats
+from tests.clinics import confirm_seat
 from tests.conftest import eventually
 from tests.operations import Operations
 from tests.rpc import NO_SERVICE
@@ -73,7 +73,8 @@ def parts(
 ) -> Iterator[tuple[BookingRepository, Relay]]:
     """A repository with its indexes, and its relay after its only recovery scan."""
     # The relay saves a checkpoint a few times a second, whatever the number of bookings.
-    operations.ignored.append("relays")
+    # A process reads the version of the catalogue every few seconds.
+    operations.ignored += ["relays", "catalogues"]
     config["OUTBOX_RECOVERY_INTERVAL_SECONDS"] = 3600
     store, relay = create_repository(counted, settings(config))
     store._ensure_indexes()
@@ -97,7 +98,7 @@ def store(parts: tuple[BookingRepository, Relay]) -> BookingRepository:
 @pytest.fixture
 def decider(store: BookingRepository, config: dict[str, Any]) -> Decider:
     own = booking_settings(config)
-    return decider_of(store, own.calendar, own.check)
+    return decider_of(store, own.catalogue.default, own.check)
 
 
 def delivery(
@@ -215,12 +216,12 @@ def test_a_recovery_scan_without_results_costs_one_operation(
 
 
 def test_rescheduling_a_booking_costs_a_read_and_an_update(
-    decider: Decider, operations: Operations
+    decider: Decider, config: dict[str, Any], operations: Operations
 ) -> None:
     booking = put_booking(decider.bookings, date=TOMORROW)
     decider.decide(BookingRequested.of(booking))
     operations.clear()
-    changes = changes_of(decider.bookings, decider.seats, "patient")
+    changes = changes_of(decider.bookings, booking_settings(config).catalogue.default, "patient")
     changes.reschedule(booking.id, TOMORROW + timedelta(days=1))
     assert operations.names == ["find", "update"]
 
@@ -235,7 +236,7 @@ CONCURRENT_CALLS = 101
 def many_bookings(counted: Database[Any]) -> tuple[BookingRepository, list[Booking]]:
     """A repository without a relay, and its bookings."""
     store = BookingRepository(counted, Outbox(counted))
-    dates = [TOMORROW + timedelta(minutes=number) for number in range(CONCURRENT_CALLS)]
+    dates = [TOMORROW + timedelta(minutes=30 * number) for number in range(CONCURRENT_CALLS)]
     return store, [put_booking(store, date=date) for date in dates]
 
 
@@ -350,7 +351,7 @@ def stored(counted: Database[Any], config: dict[str, Any]) -> BookingRepository:
     """A repository of pending and confirmed bookings, one of them with an idempotency key."""
     store, _ = create_repository(counted, settings(config))
     for minutes in range(20):
-        booking = put_booking(store, date=TOMORROW + timedelta(minutes=minutes))
+        booking = put_booking(store, date=TOMORROW + timedelta(minutes=30 * minutes))
         if minutes % 2:
             store.apply(confirm_seat(booking, at=now(), by="test"))
     store.insert(requested(), create_credentials("key-1", b"body")[1])
@@ -416,20 +417,12 @@ def test_the_first_page_is_read_in_index_order(
         assert "SORT" not in stages or plans.is_secantus
 
 
-def test_taken_seats_are_found_by_their_index(
+def test_appointments_are_found_by_their_index(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
-    taken_seats(stored, TOMORROW)
-    assert_uses_index(Plans(counted, operations), "one_confirmed_booking_per_seat")
-
-
-def test_taken_seats_of_a_day_are_found_by_their_index(
-    stored: BookingRepository, counted: Database[Any], operations: Operations
-) -> None:
-    operations.clear()
-    stored.taken_seats_between(TOMORROW, TOMORROW + timedelta(hours=8))
-    assert_uses_index(Plans(counted, operations), "one_confirmed_booking_per_seat")
+    stored.appointments_between("default", TOMORROW, TOMORROW + timedelta(hours=8))
+    assert_uses_index(Plans(counted, operations), "appointments")
 
 
 def test_the_recovery_scan_uses_an_index(
@@ -469,13 +462,13 @@ def test_the_change_feed_is_read_in_index_order(
     assert not any("SORT" in stages for stages in plans.stages())
 
 
-def test_upcoming_appointments_are_read_in_seat_index_order(
+def test_upcoming_appointments_are_read_in_index_order(
     stored: BookingRepository, counted: Database[Any], operations: Operations
 ) -> None:
     operations.clear()
     assert len(UpcomingAppointments(counted).read(now(), TOMORROW + timedelta(days=1)).events) == 10
     plans = Plans(counted, operations)
-    assert_uses_index(plans, "one_confirmed_booking_per_seat")
+    assert_uses_index(plans, "appointments")
     assert not any("SORT" in stages for stages in plans.stages())
 
 

@@ -120,15 +120,16 @@ def test_different_transitions_share_a_write(
     assert set(apply_together(*transitions)) == {None}
     for transition, booking in zip(transitions, bookings, strict=True):
         read = store.get(booking.id)
-        assert (read.status, read.reason, read.seat, read.history[1]) == (
+        assert (read.status, read.reason, read.history[1]) == (
             transition.change.status,
             transition.change.reason,
-            transition.seat,
             transition.change,
         )
+        stored: Any = store._bookings.find_one({"_id": booking.id})
+        assert tuple(stored.get("claims", ())) == transition.claims
 
 
-def test_cancellations_keep_seat_field_and_outbox_messages(
+def test_cancellations_clear_the_claims_and_keep_the_outbox(
     store: BookingRepository, apply_together: ApplyTogether
 ) -> None:
     bookings = [put(store, hours) for hours in range(3)]
@@ -138,7 +139,7 @@ def test_cancellations_keep_seat_field_and_outbox_messages(
     assert set(apply_together(*transitions)) == {None}
     for booking in bookings:
         found: Any = store._bookings.find_one({"_id": booking.id})
-        assert (found["status"], found["seat"], found["version"]) == ("cancelled", 0, 3)
+        assert (found["status"], found["claims"], found["version"]) == ("cancelled", [], 3)
         assert [each["eventId"][-1] for each in found["outbox"]] == ["2", "3"]
     assert taken_seats(store, SLOT) == set()
 
