@@ -41,7 +41,7 @@ from tests.bookings import put_booking
 from tests.clinics import confirm_seat, taken_seats
 from tests.conftest import eventually
 from tests.integration.test_pages import (
-    HOURS,
+    CATALOGUE,
     MADRID,
     Service,
     elements,
@@ -109,7 +109,7 @@ def make_client(
     relayed: tuple[BookingRepository, Relay], service: Service, admin: AdminStandIn
 ) -> Callable[..., FlaskClient]:
     def make(*keys: str, **fields: Any) -> FlaskClient:
-        own = GatewaySettings(hours=HOURS, staff_api_keys=frozenset(keys), **fields)
+        own = GatewaySettings(catalogue=CATALOGUE, staff_api_keys=frozenset(keys), **fields)
         return create_app(*relayed, own, service, admin).test_client()  # type: ignore[arg-type]
 
     return make

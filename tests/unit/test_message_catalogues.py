@@ -9,7 +9,7 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from clinic.contracts import email_address, person_name
+from clinic.contracts import email_address, person_name, phone_number, schemas
 from clinic.contracts.field_errors import FIELD_ERROR_CODES
 from clinic.contracts.message_catalogue import load_catalogue, reason_text
 from clinic.domain import reasons
@@ -25,6 +25,7 @@ PACKAGES = ("clinic", "gateway")
 PUT_TOGETHER = re.compile(r'"(\w+_)" ~|f"(\w+_)\{')
 #: The other part of such an id in front of what is put together.
 SUFFIXES = ("_text",)
+_FIELD_ERROR = re.compile(r'"((?:name|email|phone|contact)_[a-z_]+)"')
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
@@ -126,8 +127,9 @@ def test_each_reason_has_a_message() -> None:
 
 
 def test_the_list_of_field_errors_is_complete() -> None:
-    modules = (Path(module.__file__).read_text("utf-8") for module in (email_address, person_name))
-    codes = {code for each in modules for code in re.findall(r'"((?:name|email)_[a-z_]+)"', each)}
+    modules = (email_address, person_name, phone_number, schemas)
+    sources = (Path(module.__file__).read_text("utf-8") for module in modules)
+    codes = {code for each in sources for code in re.findall(_FIELD_ERROR, each)}
     assert codes == set(FIELD_ERROR_CODES)
 
 
