@@ -295,6 +295,18 @@ def test_a_body_that_is_no_json_or_too_large_is_rejected(
         problem(response, status, code)
 
 
+@pytest.mark.parametrize("item_id", ["ANA", "a" * 25, "%C2%84", "%7B%7D"])
+@pytest.mark.parametrize("headers", [{}, {"If_Match": '"1"'}])
+def test_an_item_with_an_invalid_id_is_not_stored(
+    ask: Ask, store: CatalogueStore, item_id: str, headers: dict[str, str]
+) -> None:
+    body = item("sites", "centro")
+    found = problem(
+        ask("PUT", f"/admin/sites/{item_id}", body, **headers), 400, "invalid_catalogue"
+    )
+    assert set(found["errors"]) == {"id"}
+
+
 # --- deleting
 
 
