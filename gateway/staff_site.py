@@ -13,6 +13,7 @@ from gateway.http.redirects import nearest_address
 from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.phone_booking.phone_booking_page import phone_booking
 from gateway.phone_booking.printable_confirmation import confirmation
+from gateway.schedule_editor.schedule_pages import schedules
 from gateway.staff_calendar.agenda import agenda
 from gateway.staff_pages.dead_letter_pages import dead_letters
 from gateway.staff_pages.login import login
@@ -45,6 +46,7 @@ PAGES = (
     search,
     booking,
     confirmation,
+    schedules,
     dead_letters,
     queues,
     unknown_pages,

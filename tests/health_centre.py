@@ -5,7 +5,7 @@ Everybody works every day, so no test depends on the weekday on which it runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from booking_service.scheduling.allocator import Allocator
 from booking_service.scheduling.working_hours import WorkingHours
 from booking_service.service import BookingService
 from clinic.bookings.repository import BookingRepository
+from clinic.catalogue.schema.catalogue_schema import ItemKind, dump_item
 from clinic.contracts import strict_json
 from clinic.domain.catalogue import (
     DEFAULT_CLINIC,
@@ -84,17 +85,31 @@ def health_centre(
     )
 
 
+def to_json(catalogue: Catalogue) -> dict[str, Any]:
+    """Return the form of files and requests."""
+    items = {
+        ItemKind.SERVICE: catalogue.services,
+        ItemKind.SCHEDULE: catalogue.schedules,
+        ItemKind.SITE: catalogue.sites,
+    }
+    return {
+        kind.value: [dump_item(kind, item) for item in found.values()]
+        for kind, found in items.items()
+    }
+
+
 def moment(day: date, time: str, zone: ZoneInfo = MADRID) -> datetime:
     """Convert a local time to UTC."""
     return datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=zone).astimezone(UTC)
 
 
 class LocalBookingService:
-    """The real booking service in this process, in place of an RPC pool."""
+    """The real booking service in this process, in place of an RPC pool. It reads the catalogue
+    anew for each call."""
 
-    def __init__(self, store: BookingRepository, catalogue: Catalogue) -> None:
+    def __init__(self, store: BookingRepository, read: Callable[[], Catalogue]) -> None:
         self._store = store
-        self.catalogue = catalogue
+        self._read = read
         self.error: ClinicError | None = None
         self.calls: list[str] = []
 
@@ -110,7 +125,7 @@ class LocalBookingService:
         return strict_json.loads(strict_json.dumps(result))
 
     def _service(self) -> BookingService:
-        allocator = Allocator(self._store, WorkingHours(self.catalogue))
+        allocator = Allocator(self._store, WorkingHours(self._read()))
         service: BookingService = worker_factory(
             BookingService,
             bookings=self._store,

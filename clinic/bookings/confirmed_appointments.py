@@ -12,7 +12,7 @@ from clinic.concurrency.batching import Batcher
 from clinic.domain.booking import Status
 from clinic.mongo.client import Document, database_errors
 
-_FIELDS = dict.fromkeys(("date", "end", "practitioner", "claims"), True)
+_FIELDS = dict.fromkeys(("date", "end", "service", "practitioner", "site", "claims"), True)
 
 _Period = tuple[str, datetime, datetime]
 
@@ -24,6 +24,8 @@ class ConfirmedAppointment:
     end: datetime
     practitioner: str | None
     claims: tuple[str, ...]
+    service: str | None = None
+    site: str | None = None
 
 
 class ConfirmedAppointments:
@@ -71,5 +73,11 @@ def _merge(periods: Sequence[_Period]) -> list[tuple[_Period, list[_Period]]]:
 
 def _appointment(row: Document) -> ConfirmedAppointment:
     return ConfirmedAppointment(
-        row["_id"], row["date"], row["end"], row.get("practitioner"), tuple(row["claims"])
+        row["_id"],
+        row["date"],
+        row["end"],
+        row.get("practitioner"),
+        tuple(row["claims"]),
+        row.get("service"),
+        row.get("site"),
     )

@@ -49,6 +49,17 @@ def book_by_phone(
     return str(booked["id"])
 
 
+def preview_change(kind: str, item: Mapping[str, Any], deadline: float) -> list[dict[str, Any]]:
+    """Return the confirmed appointments that a changed item would affect, in chronological order;
+    `kind` is "schedule" or "site".
+
+    Raises: CatalogueInvalid, ServiceUnavailable.
+    """
+    rpc = current_app.config["BOOKING_SERVICE"]
+    found: list[dict[str, Any]] = rpc.call(f"preview_{kind}", until=deadline, **{kind: item})
+    return found
+
+
 def free_slots() -> FreeSlots:
     slots: FreeSlots = current_app.config["FREE_SLOTS"]
     return slots

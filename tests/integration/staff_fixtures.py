@@ -11,22 +11,30 @@ from pymongo.database import Database
 
 from clinic.bookings.bootstrap import create_repository
 from clinic.bookings.repository import BookingRepository
-from clinic.catalogue.cache import CatalogueCache
+from clinic.catalogue.from_configuration import CatalogueSettings
+from clinic.catalogue.store import CatalogueStore
 from clinic.config import settings
-from clinic.domain.catalogue import Catalogue
+from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue
 from clinic.outbox.relay import Relay
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
+from tests.clinics import make_calendar
 from tests.conftest import UNLIMITED
-from tests.health_centre import LocalBookingService, health_centre
+from tests.health_centre import LocalBookingService, health_centre, to_json
 from tests.rpc import NO_SERVICE
 from tests.staff import KEY, Staff
+
+#: The catalogue of the settings, for a clinic that has stored none.
+_DEFAULT = make_calendar().to_catalogue()
 
 
 @dataclass(frozen=True, slots=True)
 class StaffGateway:
+    """A gateway with signed-in staff, beside its booking service and catalogue."""
+
     staff: Staff
     service: LocalBookingService
+    catalogues: CatalogueStore
 
 
 @pytest.fixture
@@ -48,14 +56,20 @@ def store(relayed: tuple[BookingRepository, Relay]) -> BookingRepository:
 def make_staff_gateway(
     relayed: tuple[BookingRepository, Relay],
 ) -> Callable[[Catalogue], StaffGateway]:
-    """Makes gateways with signed-in staff, for a catalogue."""
+    """Makes gateways with signed-in staff, for a catalogue, which is stored if it is configured."""
 
     def make(catalogue: Catalogue) -> StaffGateway:
-        service = LocalBookingService(relayed[0], catalogue)
-        own = GatewaySettings(staff_api_keys=frozenset({KEY}))
+        catalogues = CatalogueStore(relayed[0].database, catalogue.horizon)
+        if catalogue.is_configured:
+            catalogues.replace(DEFAULT_CLINIC, to_json(catalogue))
+        service = LocalBookingService(
+            relayed[0], lambda: catalogues.load(DEFAULT_CLINIC) or catalogue
+        )
+        own = GatewaySettings(
+            catalogue=CatalogueSettings(_DEFAULT, 60), staff_api_keys=frozenset({KEY})
+        )
         app = create_app(*relayed, own, service, NO_SERVICE)  # type: ignore[arg-type]
-        app.config["CATALOGUES"] = CatalogueCache(lambda _clinic: catalogue, catalogue, 60)
-        return StaffGateway(Staff(app.test_client()), service)
+        return StaffGateway(Staff(app.test_client()), service, catalogues)
 
     return make
 

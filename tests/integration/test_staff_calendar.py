@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 from html.parser import HTMLParser
 
@@ -11,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from clinic.bookings.repository import BookingRepository
 from clinic.domain.booking import Assignment, Booking, Choice, confirm
-from clinic.domain.catalogue import Absence, Closure
+from clinic.domain.catalogue import Absence, Catalogue, Closure
 from clinic.domain.clock import now
 from gateway.staff_calendar import agenda
 from tests.bookings import put_booking
@@ -193,13 +194,13 @@ def test_links_keep_the_filters(staff_gateway: StaffGateway) -> None:
 
 
 def test_closures_and_absences_are_not_working_time(
-    make_staff_gateway: object, store: BookingRepository
+    make_staff_gateway: Callable[[Catalogue], StaffGateway], store: BookingRepository
 ) -> None:
     whole_day = Absence(moment(TOMORROW, "00:00"), moment(TOMORROW, "23:59"))
     catalogue = health_centre(
         {ANA: {"absences": (whole_day,)}}, {NORTE: {"closures": (Closure(TOMORROW, TOMORROW),)}}
     )
-    gateway = make_staff_gateway(catalogue)  # type: ignore[operator]
+    gateway = make_staff_gateway(catalogue)
     response = gateway.staff.get("/staff", day=str(TOMORROW))
     assert "Nobody works on this day" in response.text
     confirmed(store, TOMORROW, "10:00", "Eva Ruiz")
@@ -208,11 +209,11 @@ def test_closures_and_absences_are_not_working_time(
 
 
 def test_a_practitioner_who_left_keeps_a_column_while_booked(
-    make_staff_gateway: object, store: BookingRepository
+    make_staff_gateway: Callable[[Catalogue], StaffGateway], store: BookingRepository
 ) -> None:
     confirmed(store, TOMORROW, "10:00", "Eva Ruiz", "ada-diaz")
     confirmed(store, TOMORROW, "10:30", "Luz Gil", LUIS, site=NORTE)
-    gateway = make_staff_gateway(health_centre({LUIS: {"is_active": False}}))  # type: ignore[operator]
+    gateway = make_staff_gateway(health_centre({LUIS: {"is_active": False}}))
     columns = table(gateway.staff.get("/staff", day=str(TOMORROW)))[0]
     assert [each.split(" ")[0] for each in columns] == ["Time", "Ana", "ada-diaz", "Luis"]
 
