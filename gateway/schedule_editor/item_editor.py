@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from clinic.catalogue.problems import Problem, problems_in
 from clinic.catalogue.schema.catalogue_schema import ItemKind, Json, dump_item, parse_item
 from clinic.catalogue.store import CatalogueStore
 from clinic.contracts import strict_json
+from clinic.contracts.date_format import format_day
 from clinic.domain.catalogue import DEFAULT_CLINIC
 from clinic.errors import CatalogueInvalid, ServiceUnavailable, VersionMismatch
 from clinic.rpc.rpc_client import deadline as rpc_deadline
@@ -165,6 +167,7 @@ class ItemEditor:
             problems=other_problems,
             error_key=error_key,
             today=today(zone),
+            day_text=_day_text,
             shown=CatalogueView(current_catalogue(), page_language()),
             sites={each["id"]: each["names"][page_language()] for each in _items(ItemKind.SITE)},
         )
@@ -184,6 +187,14 @@ class ItemEditor:
 
     def _address(self, item_id: str) -> str:
         return f"{HOME}/{self.kind.value}/{item_id}"
+
+
+def _day_text(text: str) -> str:
+    """Return the day in words; what is no day, as it was typed."""
+    try:
+        return format_day(date.fromisoformat(text), page_language())
+    except ValueError:
+        return text
 
 
 def _items(kind: ItemKind) -> list[Json]:

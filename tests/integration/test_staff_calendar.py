@@ -90,7 +90,7 @@ class _Table(HTMLParser):
 
 
 def table(response: TestResponse) -> list[list[str]]:
-    (found,) = re.findall(r'<table class="calendar">.*?</table>', response.text, re.DOTALL)
+    (found,) = re.findall(r'<table class="calendar [^"]*">.*?</table>', response.text, re.DOTALL)
     return _Table(found).rows
 
 
