@@ -11,12 +11,14 @@ from http import HTTPStatus
 from clinic.contracts.bookings_query import ListingSchema
 from clinic.contracts.schemas import BookingRequestSchema, ReschedulingSchema, SlotsQuerySchema
 from gateway.openapi import error_responses, response_schemas
+from gateway.openapi.admin_operations import TAG, item_operations
 from gateway.openapi.components import PATIENT, STAFF
 from gateway.openapi.examples import CANCELLED, PENDING, PUBLIC, REJECTED, REQUEST, RESCHEDULED
 from gateway.openapi.operation import Operation, Response
 
 TAGS = {
     "Bookings": "Book, read, reschedule and cancel appointments.",
+    TAG: "Services, schedules and sites, for staff.",
     "Operation": "For operators.",
     "Documents": "This API description.",
 }
@@ -282,6 +284,7 @@ def operations(*, is_list_restricted: bool) -> tuple[Operation, ...]:
         RESCHEDULE,
         listing,
         replace(listing, path="/bookings", name="listBookingsWithoutSlash"),
+        *item_operations(),
         LIVE,
         READY,
         METRICS,

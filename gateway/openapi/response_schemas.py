@@ -127,6 +127,10 @@ class ProblemSchema(ResponseSchema):
             " Accept-Language."
         },
     )
+    bookings = fields.Integer(
+        validate=validate.Range(min=1),
+        metadata={"description": "How many upcoming bookings prevent the change."},
+    )
     reason = fields.String(
         validate=validate.OneOf(reasons.CODES),
         metadata={"description": "Why the booking can't be rescheduled to that date."},
