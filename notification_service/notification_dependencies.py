@@ -141,7 +141,7 @@ class EmailDeliveryProvider(DeliveryProvider):
     def _catalogues(self) -> CatalogueCache:
         own = self.own.catalogue
         store = CatalogueStore(self.database, own.default.horizon)
-        return CatalogueCache(store.load, own.default, own.refresh_seconds)
+        return CatalogueCache(store.load, own.default, own.refresh_seconds, store.version)
 
     def _reminders(self, composer: EmailComposer) -> Reminders:
         return Reminders(

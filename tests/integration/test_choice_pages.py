@@ -403,6 +403,7 @@ def test_the_same_practitioner_is_offered_first_and_then_the_others(clinic: Clin
     assert selects(response) == ["practitioner", "site"]
     assert options(response) == ["", "luis-vega", "centro", "puerto"]
     assert ">El mismo: Ana López</option>" in response.text
+    assert 'class="note"' not in response.text
     assert "Visita · Ana López · Centro" in response.text
     half_past_ten = to_wire(TEN + VISIT.duration)
     assert half_past_ten in times(response)
@@ -415,6 +416,7 @@ def test_another_practitioner_has_other_times_at_another_site(clinic: Clinic) ->
     assert times(response)[0] == to_wire(NINE_AT_THE_PORT)
     assert "Luis &lt;Vega&gt; · Puerto" in response.text
     assert "(Atlantic/Canary)" in response.text
+    assert "La nueva cita sería en otro centro: Puerto." in response.text
     # The current appointment is told in the time of its own site.
     assert "10:00." in response.text
     prefix = f"/cita/{booking.id}/reschedule?practitioner=luis-vega&site=puerto&day="

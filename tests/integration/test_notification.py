@@ -136,7 +136,8 @@ def test_a_patient_without_an_address_has_a_final_record_and_no_email(
     mailbox: Mailbox,
     amqp_uri: str,
 ) -> None:
-    booking = put_booking(bookings, patient_email=None, patient_phone="+34600000000")
+    date = now() + timedelta(days=2)
+    booking = put_booking(bookings, date=date, patient_email=None, patient_phone="+34600000000")
     event = apply(bookings, confirm_seat(booking, at=now(), by="staff"))
     send(amqp_uri, event)
     expected = {f"{event.event_id}:email": "no_address"}

@@ -203,7 +203,7 @@ def test_a_request_contains_no_name_and_no_address(
     channel.send(rejection())
     (call,) = endpoint.calls
     assert set(call.event) == {
-        *("eventId", "bookingId", "version", "status", "previousStatus"),
+        *("eventId", "clinic", "bookingId", "version", "status", "previousStatus"),
         *("reason", "date", "occurredAt"),
     }
 
