@@ -10,8 +10,8 @@ from nameko.containers import WorkerContext
 
 from clinic import config
 from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.confirmed_appointments import UpcomingAppointments
 from clinic.bookings.reader import BookingReader
-from clinic.bookings.upcoming_appointments import UpcomingAppointments
 from clinic.catalogue.cache import CatalogueCache
 from clinic.catalogue.store import CatalogueStore
 from clinic.domain.retry_policy import RetryPolicy

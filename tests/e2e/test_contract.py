@@ -35,6 +35,10 @@ ACCEPTED_ONCE = {
     "GET /health/ready",
     "GET /metrics",
     "GET /docs",
+    "GET /admin/services",
+    "GET /admin/schedules",
+    "GET /admin/sites",
+    "PUT /admin/sites/{id}",
 }
 
 
