@@ -9,6 +9,7 @@ from types import FrameType
 from typing import IO
 
 from runner import mongodb, rabbitmq
+from runner.catalogue import check_catalogue, import_catalogue
 from runner.configuration import require_configuration
 from runner.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE
 from runner.external_backend import Backend, external
@@ -57,6 +58,8 @@ class Run:
     def forever(self) -> None:
         """Run until stopped; all processes have then ended. Raises: Stopped, StartupError."""
         has_staff_key = bool(require_configuration().staff_keys)
+        if self._settings.catalogue:
+            check_catalogue(self._settings.catalogue)
         self._require_port()
         with lock(self._settings.directory) as claim:
             if not has_staff_key:
@@ -83,6 +86,8 @@ class Run:
         supervision.start(claim)
         try:
             self._wait("MongoDB", database.is_ready, supervision, deadline)
+            if self._settings.catalogue:
+                _say(import_catalogue(self._settings.catalogue, database.uri) + "\n")
             self._wait("RabbitMQ", broker.is_ready, supervision, deadline)
             supervision.start_services()
             self._wait("/health/ready", self._is_healthy, supervision, deadline)
