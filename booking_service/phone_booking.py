@@ -13,7 +13,7 @@ from clinic.domain import reasons
 from clinic.domain.booking import Assignment, Booking, Transition, apply_transition, confirm
 from clinic.domain.clock import now
 from clinic.domain.manage_token import BookingCredentials
-from clinic.errors import ClaimTaken, IdempotencyKeyUsed, SlotUnavailable
+from clinic.errors import BookingNotFound, ClaimTaken, IdempotencyKeyUsed, SlotUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +35,13 @@ class PhoneBookings:
         self, booking: Booking, access: BookingCredentials, *, may_overbook: bool = False
     ) -> Booking:
         """Store the pending booking as confirmed, and return it. Repeating the call with the same
-        idempotency key returns the stored one.
+        idempotency key returns the stored one, even if its time has passed or is full meanwhile.
 
         With `may_overbook`, the seats that a schedule has for overbooking are used as well.
         Raises: SlotUnavailable, IdempotencyConflict, AppointmentsContested, DatabaseUnavailable.
         """
+        if stored := self._stored(access):
+            return stored
         at, allocator = now(), self.allocator_of(booking.clinic)
         if reason := rejection_reason(booking.date, booking.choice, allocator.hours, at):
             raise SlotUnavailable(reason)
@@ -53,9 +55,18 @@ class PhoneBookings:
 
         try:
             transition = allocator.allocate(Wanted.by(booking), claim, may_overbook=may_overbook)
-        except IdempotencyKeyUsed:
-            return self.bookings.find_by_key(access)[0]
-        except ClaimTaken:
+        except (IdempotencyKeyUsed, ClaimTaken):
+            if stored := self._stored(access):  # the same call in parallel was faster
+                return stored
             raise SlotUnavailable(reasons.SLOT_FULL) from None
         logger.info("booking made by phone", extra={"booking_id": booking.id})
         return apply_transition(booking, transition)
+
+    def _stored(self, access: BookingCredentials) -> Booking | None:
+        """Return the booking with this idempotency key. Raises: IdempotencyConflict."""
+        if access.key_fingerprint is None:
+            return None
+        try:
+            return self.bookings.find_by_key(access)[0]
+        except BookingNotFound:
+            return None

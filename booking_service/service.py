@@ -17,6 +17,7 @@ from marshmallow import ValidationError
 from booking_service.availability_check import AvailabilityCheck
 from booking_service.catalogue_service import CatalogueService
 from booking_service.change import BookingChanges
+from booking_service.change_preview import ChangePreview
 from booking_service.decide import Decider
 from booking_service.dependencies import AllocatorProvider, AvailabilityCheckProvider
 from booking_service.phone_booking import PhoneBookings
@@ -256,6 +257,30 @@ class BookingService:
             )
         changes = self._changes(by, key_id)
         return booking_to_json(changes.reschedule(booking_id, wanted.date, wanted.practitioner))
+
+    @rpc(expected_exceptions=ClinicError)
+    def preview_schedule(
+        self, schedule: dict[str, Any], clinic: str = DEFAULT_CLINIC
+    ) -> list[dict[str, Any]]:
+        """Return the confirmed appointments from now on that a new or changed schedule would
+        affect: {"id", "date", "service", "practitioner", "site"}, in chronological order.
+
+        Raises: CatalogueInvalid, DatabaseUnavailable.
+        """
+        return self._preview(clinic).of_schedule(schedule)
+
+    @rpc(expected_exceptions=ClinicError)
+    def preview_site(
+        self, site: dict[str, Any], clinic: str = DEFAULT_CLINIC
+    ) -> list[dict[str, Any]]:
+        """Like `preview_schedule`, for a new or changed site.
+
+        Raises: CatalogueInvalid, DatabaseUnavailable.
+        """
+        return self._preview(clinic).of_site(site)
+
+    def _preview(self, clinic: str) -> ChangePreview:
+        return ChangePreview(self.bookings, self._catalogue(clinic), now())
 
     def _changes(self, by: str, key_id: str | None) -> BookingChanges:
         return BookingChanges(self.bookings, self.allocator_of, self.dispatch, by, key_id)
