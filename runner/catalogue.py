@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from runner.startup_error import StartupError
 
 _TIMEOUT_SECONDS = 60

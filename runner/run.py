@@ -8,21 +8,21 @@ from collections.abc import Callable
 from types import FrameType
 from typing import IO
 
-from runner import mongodb, rabbitmq
+from runner.backends import mongodb, rabbitmq
+from runner.backends.external_backend import Backend, external
+from runner.backends.mongodb import MongoServer
+from runner.backends.ports import is_taken, reserve
+from runner.backends.rabbitmq import RabbitNode
 from runner.catalogue import check_catalogue, import_catalogue
 from runner.configuration import require_configuration
-from runner.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE
-from runner.external_backend import Backend, external
-from runner.lock import lock
-from runner.mongodb import MongoServer
-from runner.ports import is_taken, reserve
-from runner.rabbitmq import RabbitNode
-from runner.services import services
+from runner.processes.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE
+from runner.processes.lock import lock
+from runner.processes.services import services
+from runner.processes.supervision import Supervision
+from runner.processes.terminal import Terminal
 from runner.settings import Settings
 from runner.staff_key import staff_key
 from runner.startup_error import StartupError
-from runner.supervision import Supervision
-from runner.terminal import Terminal
 
 DEADLINE_SECONDS = 120
 TICK_SECONDS = 0.2
