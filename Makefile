@@ -5,7 +5,7 @@
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
-run: setup ## Run everything on this machine; Ctrl-C stops it
+run: setup ## Run everything on this machine; Ctrl-C stops it; CATALOGUE imports a file first
 	@exec .venv/bin/python -W ignore -m runner # nameko warns of what it is made of
 
 test: ## Run all tests
@@ -30,7 +30,7 @@ prove-faults: ## Take away one guard at a time: the faults must find it out each
 
 screenshots: ## Take the pictures of the pages that are in the READMEs
 	@env -u AMQP_URI scripts/setup browser
-	@exec .venv/bin/python -m pytest -q tests/browser/take_pictures.py
+	@exec .venv/bin/python -m pytest -q tests/browser/take_pictures.py tests/browser/take_services_pictures.py
 
 bench: setup ## Compare with what a user would write instead; takes half an hour
 	@bench/setup

@@ -10,8 +10,8 @@ from nameko.containers import WorkerContext
 
 from clinic import config
 from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.confirmed_appointments import UpcomingAppointments
 from clinic.bookings.reader import BookingReader
-from clinic.bookings.upcoming_appointments import UpcomingAppointments
 from clinic.catalogue.cache import CatalogueCache
 from clinic.catalogue.store import CatalogueStore
 from clinic.domain.retry_policy import RetryPolicy
@@ -141,7 +141,7 @@ class EmailDeliveryProvider(DeliveryProvider):
     def _catalogues(self) -> CatalogueCache:
         own = self.own.catalogue
         store = CatalogueStore(self.database, own.default.horizon)
-        return CatalogueCache(store.load, own.default, own.refresh_seconds)
+        return CatalogueCache(store.load, own.default, own.refresh_seconds, store.version)
 
     def _reminders(self, composer: EmailComposer) -> Reminders:
         return Reminders(

@@ -8,10 +8,9 @@ from functools import partial
 from flask import Blueprint, Response, current_app, request
 
 from clinic.catalogue.cache import CatalogueCache
-from clinic.catalogue.problems import Problem, invalid_catalogue
-from clinic.catalogue.schema.catalogue_schema import ItemKind
+from clinic.catalogue.schema.catalogue_schema import ItemKind, canonical_item
 from clinic.catalogue.store import CatalogueStore
-from clinic.domain.catalogue import DEFAULT_CLINIC, is_catalogue_id
+from clinic.domain.catalogue import DEFAULT_CLINIC
 from clinic.errors import CatalogueItemNotFound
 from gateway.admin.preconditions import require_preconditions
 from gateway.auth.staff_access import require_staff
@@ -39,9 +38,7 @@ def read(kind: ItemKind, item_id: str) -> Response:
 def put(kind: ItemKind, item_id: str) -> Response:
     """Create an item, or replace it under If-Match."""
     key_id = require_staff()
-    if not is_catalogue_id(item_id):
-        raise invalid_catalogue([Problem("id", "must be 1 to 24 of a-z, 0-9 and -")])
-    data = json_body()
+    data = canonical_item(kind, item_id, json_body())
     current = _version(kind, item_id)
     require_preconditions(current)
     item, version = _store().put(DEFAULT_CLINIC, kind, item_id, data, current)

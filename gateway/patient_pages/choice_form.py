@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -57,7 +57,7 @@ class Selection:
     """What the patient has chosen, as far as it is offered, and what else is offered.
 
     `kept` has the ids for links and hidden fields. `is_changed` says that something requested is
-    not offered.
+    not offered. `new_site` is the name of the site if a rescheduling would change it, else "".
     """
 
     choice: Choice
@@ -66,6 +66,7 @@ class Selection:
     fields: tuple[ChoiceField, ...]
     search: SlotSearch
     is_changed: bool
+    new_site: str = ""
 
     @property
     def query(self) -> str:
@@ -130,7 +131,9 @@ def select_for_move(
     )
     choice = Choice(service.id, _id(practitioner), _id(site) or booked.site)
     kept = choice_ids(Choice(None, _id(other), _id(site)))
-    return _selection(choice, kept, requested, fields, catalogue)
+    selection = _selection(choice, kept, requested, fields, catalogue)
+    is_elsewhere = choice.site != booked.site
+    return replace(selection, new_site=selection.named.site if is_elsewhere else "")
 
 
 def _selection(

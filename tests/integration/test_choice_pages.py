@@ -52,7 +52,7 @@ __all__ = ["relayed", "store"]
 #: In three days, at 10:00 in Madrid.
 TEN = (datetime.now(MADRID) + timedelta(days=3)).replace(hour=10, minute=0, second=0, microsecond=0)
 DAY = TEN.date()
-#: The start of the same day's hours at the port, where only Luis works in the morning.
+#: At the same time Luis begins at the port.
 NINE_AT_THE_PORT = datetime(DAY.year, DAY.month, DAY.day, 9, tzinfo=CANARY)
 TYPED = {"name": "Eva Ruiz", "email": "eva@example.com"}
 
@@ -258,7 +258,8 @@ def test_a_patient_books_what_was_chosen(clinic: Clinic) -> None:
 
 
 def test_the_first_available_practitioner_is_assigned(clinic: Clinic) -> None:
-    response = clinic.book(NINE_AT_THE_PORT, service="visit")
+    after_ana_has_left = NINE_AT_THE_PORT + timedelta(hours=1)
+    response = clinic.book(after_ana_has_left, service="visit")
     pending = clinic.client.get(response.headers["Location"])
     assert "Profesional" not in pending.text
     assert clinic.decide(response).choice == Choice("visit", "luis-vega", "puerto")
@@ -267,7 +268,9 @@ def test_the_first_available_practitioner_is_assigned(clinic: Clinic) -> None:
 def test_a_form_that_was_opened_before_the_catalogue_books_the_default_service(
     clinic: Clinic,
 ) -> None:
-    assert clinic.decide(clinic.book(TEN)).choice == Choice("visit", "ana-lopez", "centro")
+    before_luis_begins = TEN - timedelta(hours=1)
+    booking = clinic.decide(clinic.book(before_luis_begins))
+    assert booking.choice == Choice("visit", "ana-lopez", "centro")
 
 
 @pytest.mark.parametrize(
@@ -402,7 +405,8 @@ def test_the_same_practitioner_is_offered_first_and_then_the_others(clinic: Clin
     response = reschedule_page(clinic, clinic.confirmed())
     assert selects(response) == ["practitioner", "site"]
     assert options(response) == ["", "luis-vega", "centro", "puerto"]
-    assert ">El mismo: Ana López</option>" in response.text
+    assert ">Igual que ahora: Ana López</option>" in response.text
+    assert 'class="note"' not in response.text
     assert "Visita · Ana López · Centro" in response.text
     half_past_ten = to_wire(TEN + VISIT.duration)
     assert half_past_ten in times(response)
@@ -415,6 +419,7 @@ def test_another_practitioner_has_other_times_at_another_site(clinic: Clinic) ->
     assert times(response)[0] == to_wire(NINE_AT_THE_PORT)
     assert "Luis &lt;Vega&gt; · Puerto" in response.text
     assert "(Atlantic/Canary)" in response.text
+    assert "La nueva cita sería en otro centro: Puerto." in response.text
     # The current appointment is told in the time of its own site.
     assert "10:00." in response.text
     prefix = f"/cita/{booking.id}/reschedule?practitioner=luis-vega&site=puerto&day="

@@ -41,7 +41,7 @@ from notification_service.email.content import EmailContent
 from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.service import NotificationService
 from notification_service.settings import NotificationSettings, notification_settings
-from runner.ports import free_port
+from runner.backends.ports import free_port
 from tests.amqp import depth, put, take
 from tests.bookings import put_booking, requested
 from tests.clinics import confirm_seat, move_to
@@ -136,7 +136,8 @@ def test_a_patient_without_an_address_has_a_final_record_and_no_email(
     mailbox: Mailbox,
     amqp_uri: str,
 ) -> None:
-    booking = put_booking(bookings, patient_email=None, patient_phone="+34600000000")
+    date = now() + timedelta(days=2)
+    booking = put_booking(bookings, date=date, patient_email=None, patient_phone="+34600000000")
     event = apply(bookings, confirm_seat(booking, at=now(), by="staff"))
     send(amqp_uri, event)
     expected = {f"{event.event_id}:email": "no_address"}

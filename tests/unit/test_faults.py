@@ -14,7 +14,7 @@ import pytest
 
 from clinic.domain.clock import to_wire
 from notification_service.channels.webhook_signature import sign
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.guards import GUARDS, Guard
 from tests.faults.history import CANCEL, FAILED, OK, RESCHEDULE, UNKNOWN, History
