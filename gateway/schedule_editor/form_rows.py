@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from clinic.catalogue.problems import Problem
@@ -19,6 +19,14 @@ _SHORT_HOUR = re.compile(r"(?<!\d)(\d:\d\d)", re.ASCII)
 
 #: The values of the fields of a row.
 Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDay:
+    """A day, and the zone in which the times of a form are."""
+
+    date: date
+    zone: ZoneInfo
 
 
 def read_rows(submitted: Mapping[str, str], name: str, fields: Sequence[str]) -> Iterator[Row]:
@@ -51,6 +59,12 @@ class ItemInput:
             else:
                 others.append(str(problem))
         return found, others
+
+
+def field_names(name: str, field: str, kept: int, rows: int) -> dict[str, str]:
+    """Map members such as `absences[7]` to the first field of their row. In the item, they follow
+    the `kept` members that have no row."""
+    return {f"{name}[{kept + row}]": f"{name}-{row}-{field}" for row in range(rows)}
 
 
 def intervals_of(text: str) -> list[str]:

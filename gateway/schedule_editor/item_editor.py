@@ -1,19 +1,18 @@
 """Edits an item of the catalogue in two steps: a preview of whom it affects, then saving.
 
-The preview keeps the item as JSON in a hidden field, with the version that the form showed. A
-change that somebody else has saved meanwhile is never overwritten.
+The preview keeps the fields of the form, with the version that the form showed. A change that
+somebody else has saved meanwhile is never overwritten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
 from flask import Response, current_app, flash, redirect, request
-from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
 from clinic.bookings.appointment_queries import AppointmentQueries
@@ -21,7 +20,6 @@ from clinic.catalogue.cache import CatalogueCache
 from clinic.catalogue.problems import Problem, problems_in
 from clinic.catalogue.schema.catalogue_schema import ItemKind, Json, dump_item, parse_item
 from clinic.catalogue.store import CatalogueStore
-from clinic.contracts import strict_json
 from clinic.contracts.date_format import format_day
 from clinic.domain.catalogue import DEFAULT_CLINIC
 from clinic.errors import CatalogueInvalid, ServiceUnavailable, VersionMismatch
@@ -31,7 +29,7 @@ from gateway.auth.staff_sessions import HOME, signed_in_key_id
 from gateway.http.problem_details import http_status_of
 from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.rpc_clients.booking_service import preview_change
-from gateway.schedule_editor.form_rows import ItemInput
+from gateway.schedule_editor.form_rows import ItemInput, LocalDay
 from gateway.schedule_editor.schedule_form import ScheduleForm, schedule_zone
 from gateway.schedule_editor.site_form import SiteForm
 from gateway.staff_pages.staff_rendering import staff_page
@@ -44,6 +42,20 @@ LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
+class _Draft:
+    """A form, and the stored item that it is about to change; `today` is in the form's zone."""
+
+    item_id: str
+    stored: Json
+    version: int
+    today: LocalDay
+    form: ScheduleForm | SiteForm
+
+    def read(self) -> ItemInput:
+        return self.form.read(self.stored, self.today)
+
+
+@dataclass(frozen=True, slots=True)
 class ItemEditor:
     """`name` is that of the template and of the RPC method."""
 
@@ -53,63 +65,60 @@ class ItemEditor:
 
     def show(self, item_id: str) -> Response:
         """Raises: CatalogueItemNotFound, DatabaseUnavailable."""
-        return self._current(item_id)
+        return self._page(self._stored(item_id))
 
     def submit(self, item_id: str) -> AnyResponse:
         """Do the step that the form asks for: preview, save, or edit again.
 
         Raises: CatalogueItemNotFound, CatalogueContested, DatabaseUnavailable.
         """
+        deadline, draft = rpc_deadline(), self._stored(item_id)
+        if request.form.get("version") != str(draft.version):
+            return self._page(draft, HTTPStatus.PRECONDITION_FAILED, error_key="item_changed")
+        draft = replace(draft, form=self.form.of_submitted(request.form))
         step = request.form.get("step")
-        if step not in ("save", "edit"):
-            return self._preview(item_id)
-        item = self._previewed()
-        return self._save(item_id, item) if step == "save" else self._page(item_id, item)
-
-    def _preview(self, item_id: str) -> Response:
-        deadline, (stored, version) = rpc_deadline(), self._get(item_id)
-        if request.form.get("version") != str(version):
-            return self._current(item_id, 412, error_key="item_changed")
-        zone = self._zone(stored)
-        form = self.form.of_submitted(request.form)
-        given = form.read(stored, zone)
-        item, problems = parse_item(self.kind, given.item)
+        if step == "edit":
+            return self._page(draft)
+        item, problems = parse_item(self.kind, draft.read().item)
         if item is None:
-            return self._page(item_id, stored, 400, form=form, given=given, problems=problems)
+            return self._page(draft, HTTPStatus.BAD_REQUEST, problems=problems)
         changed = dump_item(self.kind, item)
-        try:
-            affected = preview_change(self.name, changed, deadline)
-        except ServiceUnavailable as error:
-            status = http_status_of(error)
-            return self._page(item_id, stored, status, form=form, error_key="preview_away")
-        return self._affected(item_id, changed, affected)
+        return (
+            self._save(draft, changed)
+            if step == "save"
+            else self._preview(draft, changed, deadline)
+        )
 
-    def _affected(self, item_id: str, item: Json, affected: list[dict[str, Any]]) -> Response:
+    def _preview(self, draft: _Draft, item: Json, deadline: float) -> Response:
+        try:
+            affected = preview_change(self.name, item, deadline)
+        except ServiceUnavailable as error:
+            return self._page(draft, http_status_of(error), error_key="preview_away")
         found = _agenda().of_ids([each["id"] for each in affected[:LIMIT]])
+        sent = request.form.items()
         return staff_page(
             "change_preview.html",
-            address=self._address(item_id),
+            address=self._address(draft.item_id),
             title=self._title(item),
-            item=strict_json.dumps(item).decode(),
-            version=request.form["version"],
+            fields={name: value for name, value in sent if name not in ("csrf_token", "step")},
             appointments=found.appointments,
             count=len(affected),
             limit=LIMIT if len(affected) > LIMIT else None,
             shown=CatalogueView(current_catalogue(), page_language()),
         )
 
-    def _save(self, item_id: str, item: Json) -> AnyResponse:
-        version = request.form.get("version", type=int)
+    def _save(self, draft: _Draft, item: Json) -> AnyResponse:
         try:
-            _, saved = _store().put(DEFAULT_CLINIC, self.kind, item_id, item, version)
+            _, version = _store().put(DEFAULT_CLINIC, self.kind, draft.item_id, item, draft.version)
         except VersionMismatch as error:
-            return self._current(item_id, http_status_of(error), error_key="item_changed")
+            stored = self._stored(draft.item_id)
+            return self._page(stored, http_status_of(error), error_key="item_changed")
         except CatalogueInvalid as error:
-            return self._page(item_id, item, 400, problems=problems_in(error))
-        if saved != version:
-            self._note(item_id)
+            return self._page(draft, http_status_of(error), problems=problems_in(error))
+        if version != draft.version:
+            self._note(draft.item_id)
         flash("item_saved")
-        return redirect(self._address(item_id), 303)
+        return redirect(self._address(draft.item_id), 303)
 
     def _note(self, item_id: str) -> None:
         """Log the change, and let this process read the catalogue again."""
@@ -121,54 +130,35 @@ class ItemEditor:
         catalogues: CatalogueCache = current_app.config["CATALOGUES"]
         catalogues.forget()
 
-    def _previewed(self) -> Json:
-        """Return the item of the preview. Raises: BadRequest."""
-        try:
-            item, _ = parse_item(
-                self.kind, strict_json.loads(request.form.get("item", "").encode())
-            )
-        except strict_json.InvalidJson:
-            item = None
-        if item is None:
-            raise BadRequest
-        return dump_item(self.kind, item)
-
-    def _current(self, item_id: str, status: int = 200, *, error_key: str = "") -> Response:
-        """Show the item as it is stored."""
-        item, version = self._get(item_id)
-        return self._page(item_id, item, status, version=version, error_key=error_key)
+    def _stored(self, item_id: str) -> _Draft:
+        """Return the form of the item as it is stored."""
+        item, version = _store().get(DEFAULT_CLINIC, self.kind, item_id)
+        zone = self._zone(item)
+        local = LocalDay(today(zone), zone)
+        return _Draft(item_id, item, version, local, self.form.of_item(item, local))
 
     def _page(
         self,
-        item_id: str,
-        item: Json,
-        status: int = 200,
+        draft: _Draft,
+        status: HTTPStatus = HTTPStatus.OK,
         *,
-        version: int | None = None,
-        form: ScheduleForm | SiteForm | None = None,
-        given: ItemInput | None = None,
         problems: Iterable[Problem] = (),
         error_key: str = "",
     ) -> Response:
-        """Show the form: with its input, or with the values of the item."""
-        zone = self._zone(item)
-        form = form or self.form.of_item(item, zone)
-        field_errors, other_problems = (given or form.read(item, zone)).errors(problems)
+        field_errors, other_problems = draft.read().errors(problems)
         return staff_page(
             f"{self.name}.html",
             int(status),
-            zone=zone,
-            address=self._address(item_id),
-            title=self._title(item),
-            item=item,
-            version=request.form.get("version") if version is None else version,
-            form=form,
+            zone=draft.today.zone,
+            address=self._address(draft.item_id),
+            title=self._title(draft.stored),
+            version=draft.version,
+            form=draft.form,
             field_errors=field_errors,
             problems=other_problems,
             error_key=error_key,
-            today=today(zone),
+            today=draft.today.date,
             day_text=_day_text,
-            shown=CatalogueView(current_catalogue(), page_language()),
             sites={each["id"]: each["names"][page_language()] for each in _items(ItemKind.SITE)},
         )
 
@@ -181,9 +171,6 @@ class ItemEditor:
             return ZoneInfo(item["zone"])
         sites = {each["id"]: ZoneInfo(each["zone"]) for each in _items(ItemKind.SITE)}
         return schedule_zone(item, sites) or hours().zone
-
-    def _get(self, item_id: str) -> tuple[Json, int]:
-        return _store().get(DEFAULT_CLINIC, self.kind, item_id)
 
     def _address(self, item_id: str) -> str:
         return f"{HOME}/{self.kind.value}/{item_id}"

@@ -11,7 +11,9 @@ from clinic.catalogue.from_configuration import WEEKDAYS
 from clinic.catalogue.schema.catalogue_schema import Json
 from gateway.schedule_editor.form_rows import (
     ItemInput,
+    LocalDay,
     Row,
+    field_names,
     intervals_of,
     local_text,
     number_of,
@@ -38,13 +40,16 @@ class ScheduleForm:
     is_active: bool
 
     @classmethod
-    def of_item(cls, item: Json, zone: ZoneInfo) -> Self:
+    def of_item(cls, item: Json, today: LocalDay) -> Self:
         exceptions = (
-            row | {"intervals": ", ".join(row["intervals"])} for row in item["exceptions"]
+            row | {"intervals": ", ".join(row["intervals"])}
+            for row in item["exceptions"]
+            if not _is_past_exception(row, today)
         )
         absences = (
-            row | {name: local_text(row[name], zone) for name in ("from", "to")}
+            row | {name: local_text(row[name], today.zone) for name in ("from", "to")}
             for row in item["absences"]
+            if not _is_past_absence(row, today)
         )
         return cls(
             tuple(_weeks(item["hours"])),
@@ -68,27 +73,30 @@ class ScheduleForm:
             "active" in submitted,
         )
 
-    def read(self, item: Json, zone: ZoneInfo) -> ItemInput:
-        """Return the item with the values of the form."""
+    def read(self, item: Json, today: LocalDay) -> ItemInput:
+        """Return the item with the values of the form. Exceptions and absences that are over have
+        no row in the form, and are kept."""
         hours = list(self._hours())
-        fields = {f"hours[{index}]": name for index, (name, _) in enumerate(hours)}
-        fields |= {
-            f"exceptions[{row}]": f"exceptions-{row}-day" for row in range(len(self.exceptions))
-        }
-        fields |= {f"absences[{row}]": f"absences-{row}-from" for row in range(len(self.absences))}
+        exceptions = [
+            row | {"intervals": intervals_of(row["intervals"])} for row in self.exceptions
+        ]
+        absences = [
+            row | {name: local_to_utc(row[name], today.zone) for name in ("from", "to")}
+            for row in self.absences
+        ]
+        old_exceptions = [row for row in item["exceptions"] if _is_past_exception(row, today)]
+        old_absences = [row for row in item["absences"] if _is_past_absence(row, today)]
         changed = {
             "hours": [row for _, row in hours],
-            "exceptions": [
-                row | {"intervals": intervals_of(row["intervals"])} for row in self.exceptions
-            ],
-            "absences": [
-                row | {name: local_to_utc(row[name], zone) for name in ("from", "to")}
-                for row in self.absences
-            ],
+            "exceptions": [*old_exceptions, *exceptions],
+            "absences": [*old_absences, *absences],
             "weight": number_of(self.weight),
             "overbook": number_of(self.overbook),
             "active": self.is_active,
         }
+        fields = {f"hours[{index}]": name for index, (name, _) in enumerate(hours)}
+        fields |= field_names("exceptions", "day", len(old_exceptions), len(exceptions))
+        fields |= field_names("absences", "from", len(old_absences), len(absences))
         return ItemInput(item | changed, fields | {name: name for name in _NUMBERS})
 
     def _hours(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -102,6 +110,14 @@ class ScheduleForm:
             for day in WEEKDAYS:
                 if intervals := intervals_of(week[day]):
                     yield f"hours-{index}-{day}", common | {"weekday": day, "intervals": intervals}
+
+
+def _is_past_exception(row: Json, today: LocalDay) -> bool:
+    return bool(row["day"] < today.date.isoformat())
+
+
+def _is_past_absence(row: Json, today: LocalDay) -> bool:
+    return local_text(row["to"], today.zone) < today.date.isoformat()
 
 
 def _weeks(hours: list[Json]) -> Iterator[Row]:

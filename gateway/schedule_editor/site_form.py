@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
-from zoneinfo import ZoneInfo
 
 from clinic.catalogue.schema.catalogue_schema import Json
-from gateway.schedule_editor.form_rows import ItemInput, Row, read_rows
+from gateway.schedule_editor.form_rows import ItemInput, LocalDay, Row, field_names, read_rows
 
 _CLOSURES = ("from", "to", "note")
 _TEXTS = ("address", "phone", "holidays")
@@ -24,19 +23,29 @@ class SiteForm:
     holidays: str
 
     @classmethod
-    def of_item(cls, item: Json, _zone: ZoneInfo) -> Self:
-        return cls(tuple(item["closures"]), *(item[name] for name in _TEXTS))
+    def of_item(cls, item: Json, today: LocalDay) -> Self:
+        closures = (row for row in item["closures"] if not _is_past(row, today))
+        return cls(tuple(closures), *(item[name] for name in _TEXTS))
 
     @classmethod
     def of_submitted(cls, submitted: Mapping[str, str]) -> Self:
         texts = (submitted.get(name, "").strip() for name in _TEXTS)
         return cls(tuple(read_rows(submitted, "closures", _CLOSURES)), *texts)
 
-    def read(self, item: Json, _zone: ZoneInfo) -> ItemInput:
-        """Return the item with the values of the form. One day needs no last day."""
+    def read(self, item: Json, today: LocalDay) -> ItemInput:
+        """Return the item with the values of the form. One day needs no last day. Closures that
+        are over have no row in the form, and are kept."""
+        old_closures = [row for row in item["closures"] if _is_past(row, today)]
         closures = [row | {"to": row["to"] or row["from"]} for row in self.closures]
-        texts = {"address": self.address, "phone": self.phone, "holidays": self.holidays.upper()}
-        fields = {f"closures[{row}]": f"closures-{row}-from" for row in range(len(closures))}
-        return ItemInput(
-            item | texts | {"closures": closures}, fields | {name: name for name in _TEXTS}
-        )
+        changed = {
+            "closures": [*old_closures, *closures],
+            "address": self.address,
+            "phone": self.phone,
+            "holidays": self.holidays.upper(),
+        }
+        fields = field_names("closures", "from", len(old_closures), len(closures))
+        return ItemInput(item | changed, fields | {name: name for name in _TEXTS})
+
+
+def _is_past(row: Json, today: LocalDay) -> bool:
+    return bool(row["to"] < today.date.isoformat())

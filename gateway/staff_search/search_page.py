@@ -37,8 +37,9 @@ def find() -> AnyResponse:
     form = SearchForm.of(request.form)
     if form.is_too_long():
         return _page(form, 400, error_key="search_too_long")
-    if reference := form.reference():
-        return _by_reference(form, reference)
+    reference = form.reference()
+    if reference and (response := _by_reference(form, reference)):
+        return response
     days = form.days()
     if days is None:
         return _page(form, 400, error_key="days_wrong")
@@ -47,11 +48,14 @@ def find() -> AnyResponse:
     return _page(form, found=matching, read_limit=READ_LIMIT if found.is_cut else None)
 
 
-def _by_reference(form: SearchForm, reference: str) -> AnyResponse:
-    """Redirect to the only match, or list all; ignores days and status."""
+def _by_reference(form: SearchForm, reference: str) -> AnyResponse | None:
+    """Redirect to the only match, or list all; ignores days and status. Returns None if nothing
+    matches the beginning of a reference: it may be a phone number."""
     if is_booking_id(reference):
         return _to_booking(reference) if _is_stored(reference) else _page(form, found=())
     found = _agenda().of_reference(reference, SHOWN_LIMIT + 1).appointments
+    if not found:
+        return None
     return _to_booking(found[0].booking_id) if len(found) == 1 else _page(form, found=found)
 
 

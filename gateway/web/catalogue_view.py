@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from clinic.contracts.date_format import format_clock_time, format_day, zone_city
 from clinic.domain.catalogue import Catalogue, Schedule, ScheduleKind
+from clinic.domain.named_choice import localized
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class CatalogueView:
 
     def service(self, service_id: str | None) -> str:
         service = self.catalogue.services.get(service_id or "")
-        return self.localized(service.names) if service else service_id or ""
+        return localized(service.names, self.language) if service else service_id or ""
 
     def practitioner(self, practitioner_id: str | None) -> str:
         schedule = self.catalogue.schedules.get(practitioner_id or "")
@@ -28,11 +28,7 @@ class CatalogueView:
 
     def site(self, site_id: str | None) -> str:
         site = self.catalogue.sites.get(site_id or "")
-        return self.localized(site.names) if site else site_id or ""
-
-    def localized(self, names: Mapping[str, str]) -> str:
-        """Return the name in the language, or else in any other."""
-        return names.get(self.language) or next(iter(names.values()), "")
+        return localized(site.names, self.language) if site else site_id or ""
 
     def clock(self, moment: datetime, site_id: str | None) -> str:
         """Return the time of day at a site."""

@@ -59,10 +59,24 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 TODAY = datetime.now(MADRID).date()
 
 #: Paths for the tests of access control.
-ADDRESSES = ["/staff", "/staff/", "/staff/search", f"/staff/booking/{UNKNOWN}", "/staff/nothing"]
+ADDRESSES = [
+    "/staff",
+    "/staff/",
+    "/staff/search",
+    "/staff/book",
+    "/staff/schedules",
+    "/staff/schedules/ana",
+    "/staff/sites/centro",
+    f"/staff/booking/{UNKNOWN}",
+    f"/staff/booking/{UNKNOWN}/print",
+    "/staff/nothing",
+]
 FORMS = [
     "/staff/logout",
     "/staff/search",
+    "/staff/book",
+    "/staff/schedules/ana",
+    "/staff/sites/centro",
     f"/staff/booking/{UNKNOWN}/cancel",
     f"/staff/booking/{UNKNOWN}/reschedule",
     f"/staff/booking/{UNKNOWN}/resend",
@@ -932,6 +946,8 @@ def test_the_pages_are_english_for_clients_that_prefer_it(
     for address, title in (
         ("/staff", "Agenda – Clinic"),
         ("/staff/search", "Search – Clinic"),
+        ("/staff/book", "New appointment – Clinic"),
+        ("/staff/schedules", "Schedules – Clinic"),
         (f"/staff/booking/{booking.id}", "Appointment – Clinic"),
         ("/staff/nothing", "There is no page at this address – Clinic"),
     ):

@@ -284,6 +284,17 @@ def test_a_clinic_without_a_catalogue_books_by_phone_too(
     assert "Llame a la clínica y dé la referencia." in page.text
 
 
+def test_the_search_finds_a_patient_by_phone(
+    staff_gateway: StaffGateway, store: BookingRepository
+) -> None:
+    booked(store, book(staff_gateway))
+    form = staff_gateway.staff.get("/staff/search")
+    days = {name: value(form, name) for name in ("first", "last")}
+    response = staff_gateway.staff.post("/staff/search", text="910000000", **days)
+    assert "Eva Ruiz</a>" in response.text
+    assert '<span class="hint">910000000</span>' in response.text
+
+
 # --- the confirmation to print
 
 

@@ -14,13 +14,29 @@ from werkzeug.test import TestResponse
 
 from clinic.bookings.repository import BookingRepository
 from clinic.catalogue.schema.catalogue_schema import ItemKind, Json
-from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue
+from clinic.domain.catalogue import (
+    DEFAULT_CLINIC,
+    Absence,
+    Catalogue,
+    Closure,
+    HoursException,
+)
 from clinic.domain.clock import to_wire
 from clinic.errors import ServiceUnavailable
 from gateway.auth.staff_keys import StaffKeys
 from gateway.schedule_editor import item_editor
 from tests.clinics import make_calendar
-from tests.health_centre import ANA, CENTRO, LUIS, NORTE, TOMORROW, VISIT, moment
+from tests.health_centre import (
+    ANA,
+    CENTRO,
+    LUIS,
+    NORTE,
+    TODAY,
+    TOMORROW,
+    VISIT,
+    health_centre,
+    moment,
+)
 from tests.integration.staff_fixtures import (
     StaffGateway,
     make_staff_gateway,
@@ -284,14 +300,44 @@ def test_the_preview_leads_back_to_the_form(staff_gateway: StaffGateway) -> None
     assert stored(staff_gateway, ItemKind.SCHEDULE, ANA)[0]["weight"] == 1
 
 
-@pytest.mark.parametrize("item", ["", "{", "[]", '{"id": "ana-lopez"}', "\ud800"])
-def test_a_damaged_preview_form_changes_nothing(staff_gateway: StaffGateway, item: str) -> None:
-    shown = preview(staff_gateway, SCHEDULE)
-    sent = fields(shown) | {"step": "save", "item": item.encode("utf-8", "replace").decode()}
+@pytest.mark.parametrize("version", ["", "x", "0", "2", "1.0", "9" * 400])
+def test_a_form_of_another_version_changes_nothing(
+    staff_gateway: StaffGateway, version: str
+) -> None:
+    sent = fields(preview(staff_gateway, SCHEDULE, weight="7")) | {"version": version}
+    for step in ("preview", "save", "edit", "nonsense"):
+        response = staff_gateway.staff.post(SCHEDULE, **sent | {"step": step})
+        assert response.status_code == 412
+    assert stored(staff_gateway, ItemKind.SCHEDULE, ANA)[0]["weight"] == 1
+
+
+def test_an_invalid_field_is_not_saved_without_a_preview(staff_gateway: StaffGateway) -> None:
+    sent = fields(preview(staff_gateway, SCHEDULE)) | {"step": "save", "weight": "-1"}
     assert staff_gateway.staff.post(SCHEDULE, **sent).status_code == 400
-    other = fields(shown)["item"].replace(ANA, LUIS)
-    assert staff_gateway.staff.post(SCHEDULE, **sent | {"item": other}).status_code == 400
     assert stored(staff_gateway, ItemKind.SCHEDULE, ANA)[1] == 1
+
+
+def test_what_is_over_is_kept_but_not_shown(
+    make_staff_gateway: Callable[[Catalogue], StaffGateway],
+) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    past = {
+        "absences": (Absence(moment(yesterday, "09:00"), moment(yesterday, "10:00"), "over"),),
+        "exceptions": (HoursException(CENTRO, yesterday),),
+    }
+    closures = {"closures": (Closure(yesterday, yesterday, "over"), Closure(TODAY, TODAY, "today"))}
+    gateway = make_staff_gateway(health_centre({ANA: past}, {CENTRO: closures}))
+    for path, kind, item_id in (
+        (SCHEDULE, ItemKind.SCHEDULE, ANA),
+        (SITE, ItemKind.SITE, CENTRO),
+    ):
+        before = stored(gateway, kind, item_id)
+        assert "over" not in fields(gateway.staff.get(path)).values()
+        assert save(gateway, path, preview(gateway, path)).status_code == 303
+        assert stored(gateway, kind, item_id) == before
+    twice = {"exceptions-0-day": str(yesterday), "exceptions-0-site": CENTRO}
+    response = preview(gateway, SCHEDULE, **twice)
+    assert 'href="#exceptions-0-day"' in response.text
 
 
 def test_without_the_booking_service_nothing_is_previewed(staff_gateway: StaffGateway) -> None:
