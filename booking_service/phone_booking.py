@@ -42,7 +42,7 @@ class PhoneBookings:
         """
         if stored := self._stored(access):
             return stored
-        at, allocator = now(), self.allocator_of(booking.clinic)
+        at, allocator = now(), self.allocator_of(booking.clinic, booking.choice)
         if reason := rejection_reason(booking.date, booking.choice, allocator.hours, at):
             raise SlotUnavailable(reason)
 
