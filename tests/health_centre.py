@@ -13,8 +13,6 @@ from zoneinfo import ZoneInfo
 
 from nameko.testing.services import worker_factory
 
-from booking_service.scheduling.allocator import Allocator
-from booking_service.scheduling.working_hours import WorkingHours
 from booking_service.service import BookingService
 from clinic.bookings.repository import BookingRepository
 from clinic.catalogue.schema.catalogue_schema import ItemKind, dump_item
@@ -30,6 +28,7 @@ from clinic.domain.catalogue import (
 )
 from clinic.domain.opening_hours import OpeningInterval
 from clinic.errors import ClinicError, ServiceUnavailable, TransientError
+from tests.clinics import allocator_of
 
 MADRID = ZoneInfo("Europe/Madrid")
 CANARY = ZoneInfo("Atlantic/Canary")
@@ -125,11 +124,10 @@ class LocalBookingService:
         return strict_json.loads(strict_json.dumps(result))
 
     def _service(self) -> BookingService:
-        allocator = Allocator(self._store, WorkingHours(self._read()))
         service: BookingService = worker_factory(
             BookingService,
             bookings=self._store,
-            allocator_of=lambda _clinic: allocator,
+            allocator_of=allocator_of(self._store, self._read()),
             dispatch=lambda _event, transition: self._store.apply(transition),
         )
         return service
