@@ -285,7 +285,14 @@ def parse_booking(
         fields_ = _SERVICE_REQUEST.load(payload)
         fields_["choice"] = _pop_choice(fields_, catalogue)
     clinic = catalogue.clinic if catalogue else DEFAULT_CLINIC
-    return steps.create_booking(**fields_, clinic=clinic, language=language, at=now(), by=by)
+    spoken = offered_language(language, catalogue)
+    return steps.create_booking(**fields_, clinic=clinic, language=spoken, at=now(), by=by)
+
+
+def offered_language(preferred: str, catalogue: Catalogue | None) -> str:
+    """Return the preferred language if the clinic writes in it, else the clinic's first one."""
+    languages = catalogue.profile.languages if catalogue else ()
+    return preferred if preferred in languages or not languages else languages[0]
 
 
 def parse_phone_booking(payload: Any, *, language: str, by: str, catalogue: Catalogue) -> Booking:
@@ -301,7 +308,12 @@ def parse_phone_booking(payload: Any, *, language: str, by: str, catalogue: Cata
         raise ValidationError({"patientPhone": missing.messages})
     choice = _pop_choice(loaded, catalogue)
     return steps.create_booking(
-        **loaded, choice=choice, clinic=catalogue.clinic, language=language, at=now(), by=by
+        **loaded,
+        choice=choice,
+        clinic=catalogue.clinic,
+        language=offered_language(language, catalogue),
+        at=now(),
+        by=by,
     )
 
 

@@ -19,8 +19,10 @@ from clinic.contracts.schemas import (
     parse_rescheduling,
 )
 from clinic.domain.booking import Attention, Booking, Status
+from clinic.domain.catalogue import ClinicProfile
 from clinic.domain.clock import now
 from tests.bookings import BOOKING_FIELDS
+from tests.clinics import make_catalogue, make_schedule
 
 EXAMPLE = {
     "patientName": "Juan Pérez",
@@ -336,3 +338,20 @@ def test_a_cancellation_says_nothing(payload: Any) -> None:
     parse_cancellation({})
     with pytest.raises(ValidationError):
         parse_cancellation(payload)
+
+
+@pytest.mark.parametrize(
+    ("languages", "preferred", "used"),
+    [((), "en", "en"), (("es", "en"), "en", "en"), (("es",), "en", "es"), (("en",), "es", "en")],
+)
+def test_the_clinic_writes_in_its_languages(
+    languages: tuple[str, ...], preferred: str, used: str
+) -> None:
+    profile = ClinicProfile(languages=languages)
+    catalogue = make_catalogue([make_schedule("ana")], profile=profile)
+    payload = {"patientName": "Eva", "patientEmail": "eva@example.com", "date": REQUEST_DATE}
+    booking = parse_booking(payload, language=preferred, by="patient", catalogue=catalogue)
+    assert booking.language == used
+
+
+REQUEST_DATE = "2026-12-01T10:00:00Z"
