@@ -299,7 +299,7 @@ def test_the_profile_of_the_clinic_is_the_sender(
 
 def test_links_begin_with_the_address_of_the_clinic() -> None:
     profile = ClinicProfile(public_url="https://retiro.example")
-    catalogue = make_catalogue([make_schedule("ana")], profile=profile)
+    catalogue = make_catalogue(profile=profile)
     own = replace(LINKED, catalogue_of=lambda _clinic: catalogue)
     (email,) = composed(own, booked(), CONFIRM)
     assert "https://retiro.example/cita/" in email.content.text
