@@ -1,4 +1,4 @@
-"""Campaign: under load, a random process is killed every few seconds and restarted."""
+"""Campaigns: under load, a random process is killed every few seconds and restarted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import eventlet
 from tests.faults.allowed import Allowed
 from tests.faults.campaign import Campaign, running_campaign
 from tests.faults.outcome import Outcome
+from tests.faults.practice import CATALOGUE, Appointments
 
 MINUTES = 10.0
 PER_SECOND = 8.0
+CATALOGUE_MINUTES = 4.0
+CATALOGUE_PER_SECOND, PHONE_PER_SECOND = 3.0, 1.0
 OF_A_DYING_GATEWAY = frozenset({200, 201, 503, None})
 
 
@@ -24,10 +27,33 @@ def run(directory: Path, seed: int, minutes: float = MINUTES) -> Outcome:
         load = eventlet.spawn(campaign.patients.rush, minutes * 60, PER_SECOND)
         kills = kill_at_random(campaign, minutes * 60)
         load.wait()
-        campaign.system.wait_until_ready()
-        campaign.outcome.figures["kills"] = kills.total()
-        campaign.outcome.figures |= {f"of {name}": count for name, count in sorted(kills.items())}
+        _end(campaign, kills)
     return campaign.outcome
+
+
+def run_with_catalogue(
+    directory: Path, seed: int, minutes: float = CATALOGUE_MINUTES, settle_seconds: float = 180
+) -> Outcome:
+    """Patients choose services and practitioners, and staff book by phone as well."""
+    allowed = Allowed(second_copies=True, statuses=OF_A_DYING_GATEWAY)
+    options = {"changing_minds": True, "has_webhook": True, "stored_catalogue": CATALOGUE}
+    with running_campaign(
+        "catalogue", directory, seed, allowed, wishes=Appointments(), **options
+    ) as campaign:
+        campaign.settle_seconds = settle_seconds
+        load = eventlet.spawn(campaign.patients.rush, minutes * 60, CATALOGUE_PER_SECOND)
+        calls = eventlet.spawn(campaign.desk.rush, minutes * 60, PHONE_PER_SECOND)
+        kills = kill_at_random(campaign, minutes * 60)
+        load.wait()
+        calls.wait()
+        _end(campaign, kills)
+    return campaign.outcome
+
+
+def _end(campaign: Campaign, kills: Counter[str]) -> None:
+    campaign.system.wait_until_ready()
+    campaign.outcome.figures["kills"] = kills.total()
+    campaign.outcome.figures |= {f"of {name}": count for name, count in sorted(kills.items())}
 
 
 def kill_at_random(campaign: Campaign, seconds: float) -> Counter[str]:
