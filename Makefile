@@ -30,7 +30,7 @@ prove-faults: ## Take away one guard at a time: the faults must find it out each
 
 screenshots: ## Take the pictures of the pages that are in the READMEs
 	@env -u AMQP_URI scripts/setup browser
-	@exec .venv/bin/python -m pytest -q tests/browser/take_pictures.py
+	@exec .venv/bin/python -m pytest -q tests/browser/take_pictures.py tests/browser/take_services_pictures.py
 
 bench: setup ## Compare with what a user would write instead; takes half an hour
 	@bench/setup

@@ -222,6 +222,12 @@ class CatalogueContested(TransientError):
     code = "catalogue_contested"
 
 
+class ClaimGridChanging(TransientError):
+    """The slots have another length, and other processes may not know it yet."""
+
+    code = "claim_grid_changing"
+
+
 def error_code(error: BaseException) -> str:
     """Return a code for any error, without its text, which may contain personal data."""
     return error.code if isinstance(error, ClinicError) else type(error).__name__

@@ -17,6 +17,7 @@ from clinic.mongo.confirmed_addresses import ConfirmedAddresses
 from clinic.outbox.relay import Relay
 from clinic.rpc.rpc_client import RpcPool
 from gateway import error_pages, staff_site
+from gateway.admin.items_api import items
 from gateway.api import metrics
 from gateway.api.bookings_api import bookings
 from gateway.api.bookings_list import listing
@@ -59,6 +60,7 @@ def create_app(
     `readers` is the RPC pool for reading free slots, so that readers can't delay changes. It
     defaults to `booking_service`.
     """
+    catalogue_store = CatalogueStore(store.database, settings.catalogue.default.horizon)
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # extra slashes: 404, no redirect
     app.config.update(
@@ -70,7 +72,8 @@ def create_app(
         NOTIFICATION_ADMIN=notification_admin,
         STAFF_KEYS=StaffKeys(settings.staff_keys),
         IS_LIST_RESTRICTED=settings.is_list_restricted,
-        CATALOGUES=_catalogues(store, settings),
+        CATALOGUE_STORE=catalogue_store,
+        CATALOGUES=_catalogues(catalogue_store, settings),
         HOURS=settings.hours,
         DOMAIN=settings.domain,
         IS_PUBLISHED_SECURELY=settings.is_published_securely,
@@ -88,10 +91,9 @@ def create_app(
     return app
 
 
-def _catalogues(store: BookingRepository, settings: GatewaySettings) -> CatalogueCache:
+def _catalogues(store: CatalogueStore, settings: GatewaySettings) -> CatalogueCache:
     own = settings.catalogue
-    catalogues = CatalogueStore(store.database, own.default.horizon)
-    return CatalogueCache(catalogues.load, own.default, own.refresh_seconds, catalogues.version)
+    return CatalogueCache(store.load, own.default, own.refresh_seconds, store.version)
 
 
 def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySettings) -> None:
@@ -106,7 +108,7 @@ def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySetti
 
 def _register_views(app: Flask, store: BookingRepository) -> None:
     pages = (booking_form, booking_form_post, booking_page, reschedule, assets)
-    api = (bookings, listing, changes, slots, openings, catalogue, health, documents)
+    api = (bookings, listing, changes, slots, openings, catalogue, items, health, documents)
     for blueprint in (*api, *pages):
         app.register_blueprint(blueprint)
     metrics.register(app, store.outbox)

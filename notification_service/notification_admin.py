@@ -65,7 +65,7 @@ class NotificationAdmin:
             raise ResendRejected(blocker)
         if notification.state is not None:
             notification = self.notifications.reset_for_resend(notification)
-        event = BookingStateChanged.in_history(booking.id, version, booking.history, booking.date)
+        event = BookingStateChanged.in_booking(booking, version)
         logger.info("%s requested a resend: %s", by, name, extra={"event_id": event.event_id})
         self._publish(OutboxMessage.of_change(event, request_id.get()), _QUEUES[name])
         MANUAL_RESENDS.labels(name.value).inc()

@@ -10,8 +10,10 @@ from nameko.containers import WorkerContext
 
 from clinic import config
 from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.confirmed_appointments import UpcomingAppointments
 from clinic.bookings.reader import BookingReader
-from clinic.bookings.upcoming_appointments import UpcomingAppointments
+from clinic.catalogue.cache import CatalogueCache
+from clinic.catalogue.store import CatalogueStore
 from clinic.domain.retry_policy import RetryPolicy
 from clinic.messaging import topology
 from clinic.messaging.publisher import Publisher
@@ -127,7 +129,19 @@ class EmailDeliveryProvider(DeliveryProvider):
         links = None
         if own.public_url and own.link_secrets:
             links = Links(own.public_url, own.link_secrets[0], self.bookings.access)
-        return EmailComposer(own.sender, own.zone, own.slot, links, AlternativeSlots(self.rpc))
+        return EmailComposer(
+            own.sender,
+            own.zone,
+            own.slot,
+            links,
+            AlternativeSlots(self.rpc),
+            self._catalogues().get,
+        )
+
+    def _catalogues(self) -> CatalogueCache:
+        own = self.own.catalogue
+        store = CatalogueStore(self.database, own.default.horizon)
+        return CatalogueCache(store.load, own.default, own.refresh_seconds, store.version)
 
     def _reminders(self, composer: EmailComposer) -> Reminders:
         return Reminders(

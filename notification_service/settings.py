@@ -12,9 +12,14 @@ from marshmallow import ValidationError, fields, post_load
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
+from clinic.catalogue.from_configuration import (
+    CatalogueSettings,
+    CatalogueSettingsSchema,
+    to_catalogue_settings,
+)
 from clinic.config import ConfigSchema, read
 from clinic.configuration.limit_fields import OptionalLimit
-from clinic.configuration.setting_fields import Number, PublicUrl, SecretList, WholeNumber, Zone
+from clinic.configuration.setting_fields import Number, PublicUrl, SecretList
 from clinic.configuration.setting_text import is_loopback, plain_text
 from notification_service.channels.email_channel import Channel
 from notification_service.channels.smtp_settings import SmtpSchema
@@ -27,20 +32,30 @@ _LONGEST_HOURS = 336
 
 @dataclass(frozen=True, slots=True)
 class NotificationSettings:
-    """`sender` is the From address of e-mails. `slot` is the duration of an appointment.
+    """`sender` is the From address of e-mails. `catalogue` is that of a clinic without its own.
     Without `public_url` and `link_secrets` e-mails have no link. A `remind_before` of zero disables
     reminders. `webhook` is None while disabled. `max_emails_per_address` applies to an unconfirmed
     address and a day; None means no limit."""
 
     channel: Channel[OutgoingEmail]
     sender: str
-    zone: ZoneInfo
-    slot: timedelta
+    catalogue: CatalogueSettings
     public_url: str
     link_secrets: tuple[str, ...] = field(repr=False)
     remind_before: timedelta
     webhook: WebhookChannel | None
     max_emails_per_address: int | None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clinic's zone."""
+        (site,) = self.catalogue.default.sites.values()
+        return site.zone
+
+    @property
+    def slot(self) -> timedelta:
+        """The duration of an appointment without a catalogue."""
+        return self.catalogue.default.default_service.duration
 
 
 class WebhookUrl(fields.Field[Url]):
@@ -73,11 +88,6 @@ class WebhookSchema(ConfigSchema):
         return WebhookChannel(**data)
 
 
-class CalendarSchema(ConfigSchema):
-    timezone = Zone(load_default=ZoneInfo("UTC"))
-    slot_minutes = WholeNumber(1, 24 * 60, load_default=30)
-
-
 class ReminderHours(Number):
     """0, or from 2: no reminder is sent in the last hour before an appointment."""
 
@@ -88,9 +98,8 @@ class ReminderHours(Number):
         return hours
 
 
-class NotificationSettingsSchema(ConfigSchema):
+class NotificationSettingsSchema(CatalogueSettingsSchema):
     smtp = fields.Nested(SmtpSchema, data_key="SMTP", required=True)
-    calendar = fields.Nested(CalendarSchema, data_key="CALENDAR", required=True)
     webhook = fields.Nested(WebhookSchema, data_key="WEBHOOK", load_default=None)
     public_url = PublicUrl(data_key="PUBLIC_URL", load_default="")
     link_secrets = SecretList(data_key="LINK_SECRET", load_default=())
@@ -103,8 +112,7 @@ class NotificationSettingsSchema(ConfigSchema):
         return NotificationSettings(
             channel=channel,
             sender=sender,
-            zone=data["calendar"]["timezone"],
-            slot=timedelta(minutes=data["calendar"]["slot_minutes"]),
+            catalogue=to_catalogue_settings(data),
             public_url=data["public_url"],
             link_secrets=data["link_secrets"],
             remind_before=timedelta(hours=data["reminder_hours"]),

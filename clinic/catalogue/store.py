@@ -24,9 +24,8 @@ from clinic.catalogue.schema.catalogue_schema import (
     ItemKind,
     Json,
     ParsedCatalogue,
-    dump_item,
+    canonical_item,
     parse_catalogue,
-    parse_item,
 )
 from clinic.catalogue.stored_catalogue import StoredCatalogue
 from clinic.catalogue.validation import find_problems, is_complete
@@ -126,7 +125,7 @@ class CatalogueStore:
         Returns it in its canonical form, with its version, which stays if nothing changes.
         Raises: VersionMismatch. Paths of problems within the item start there.
         """
-        item = _canonical_item(kind, item_id, data)
+        item = canonical_item(kind, item_id, data)
         path = ""
 
         def change(stored: StoredCatalogue) -> Json:
@@ -243,18 +242,6 @@ def _canonical(data: Any, *, may_be_incomplete: bool) -> ParsedCatalogue:
     if problems:
         raise invalid_catalogue(problems)
     return parsed
-
-
-def _canonical_item(kind: ItemKind, item_id: str, data: Any) -> Json:
-    """Raises: CatalogueInvalid."""
-    if isinstance(data, dict):
-        data = {"id": item_id} | data
-    item, problems = parse_item(kind, data)
-    if item is not None and item.id != item_id:
-        problems = [Problem("id", "must be the id of the item")]
-    if problems or item is None:
-        raise invalid_catalogue(problems)
-    return dump_item(kind, item)
 
 
 def _relative(error: CatalogueInvalid, path: str) -> CatalogueInvalid:

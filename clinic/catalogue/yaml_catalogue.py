@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -43,10 +42,9 @@ class CatalogueFile:
         return sorted([*faults, *(self.located.locate(problem) for problem in found)])
 
 
-def read_catalogue_file(path: Path) -> CatalogueFile:
+def read_catalogue(stream: IO[bytes]) -> CatalogueFile:
     """Raises: OSError; ValueError for a file that is too large or no UTF-8, which says why."""
-    with path.open("rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+    data = stream.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"the file has more than {MAX_FILE_BYTES >> 20} MB")
     try:

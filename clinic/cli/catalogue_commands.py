@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from clinic.catalogue.comparison import Changes, KindChanges
 from clinic.catalogue.problems import problems_in
 from clinic.catalogue.schema.catalogue_schema import ItemKind
 from clinic.catalogue.store import CatalogueStore
-from clinic.catalogue.yaml_catalogue import CatalogueFile, read_catalogue_file, to_yaml
+from clinic.catalogue.yaml_catalogue import CatalogueFile, read_catalogue, to_yaml
 from clinic.domain.catalogue import DEFAULT_CLINIC, is_catalogue_id
 from clinic.errors import CatalogueInvalid, ClinicError, ItemInUse, TransientError
 
@@ -25,7 +26,9 @@ def _clinic_id(_context: click.Context, _parameter: click.Parameter, value: str)
 
 
 file_argument = click.argument(
-    "file", metavar="FILE.yaml", type=click.Path(dir_okay=False, path_type=Path)
+    "file",
+    metavar="FILE.yaml",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
 )
 clinic_option = click.option(
     "--clinic", default=DEFAULT_CLINIC, show_default=True, callback=_clinic_id, help="Its id."
@@ -40,7 +43,7 @@ def catalogue() -> None:
 @catalogue.command()
 @file_argument
 def check(file: Path) -> None:
-    """Check a file, without a database."""
+    """Check a file, or standard input for `-`, without a database."""
     found = _checked(file)
     click.echo(f"{file}: {found.count_items()} items, no problems")
 
@@ -51,7 +54,7 @@ def check(file: Path) -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would change without changing it.")
 @click.pass_obj
 def import_file(path: str, file: Path, clinic: str, dry_run: bool) -> None:
-    """Replace the catalogue by the one of a file.
+    """Replace the catalogue by the one of a file, or of standard input for `-`.
 
     The change is atomic. Items that the file lacks are removed, unless upcoming bookings need them.
     """
@@ -84,7 +87,8 @@ def export(path: str, file: Path, clinic: str) -> None:
 def _checked(file: Path) -> CatalogueFile:
     """Read a file. Raises: ClickException, after it has shown all problems."""
     try:
-        found = read_catalogue_file(file)
+        with click.open_file(str(file), "rb") as stream:
+            found = read_catalogue(stream)
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from None
     except ValueError as error:
@@ -139,6 +143,6 @@ def _opened(path: str) -> Iterator[CatalogueStore]:
         with CatalogueStore.opened(uri) as store:
             yield store
     except TransientError as error:
-        reason = error.__cause__ or error
-        line = " ".join(str(reason).split())
-        raise click.ClickException(f"the catalogue can't be read or written: {line}") from None
+        # The driver adds its timeouts and its view of the servers.
+        reason = re.split(r" \(configured |, Timeout:|\n", str(error.__cause__ or error))[0]
+        raise click.ClickException(f"the catalogue can't be read or written: {reason}") from None

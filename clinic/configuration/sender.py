@@ -24,6 +24,10 @@ class Sender(NamedTuple):
         return self.address.rpartition("@")[2]
 
 
+#: Stands for the configured sender.
+NO_SENDER = Sender("")
+
+
 class SenderField(fields.Field[Sender]):
     """An address, or a name and an address: "Clínica Sol <citas@clinica.example>".
 
@@ -36,6 +40,12 @@ class SenderField(fields.Field[Sender]):
         named = _NAMED.fullmatch(text)
         name, address = named.group("name", "address") if named else ("", text)
         return Sender(_ascii_address(address.strip()), _display_name(name.strip()))
+
+
+def parse_sender(text: str) -> Sender:
+    """Raises: ValidationError."""
+    sender: Sender = SenderField().deserialize(text)
+    return sender
 
 
 class SenderName(fields.Field[str]):

@@ -22,7 +22,8 @@ _FIRST_VERSION = 2
 class CalendarEntry:
     """One appointment in the patient's calendar. All entries of a booking share a UID and have
     increasing sequence numbers, so that a calendar updates or removes its entry instead of
-    duplicating it. Contains no details but the time: calendars are synced and shared.
+    duplicating it. Contains time, place and practitioner, but never the service: calendars are
+    synced and shared.
 
     REQUEST and CANCEL need the addresses of organizer and attendee (RFC 5546). With a `stamp`,
     every copy of the file is identical.
@@ -36,6 +37,8 @@ class CalendarEntry:
     domain: str
     organizer: str = ""
     attendee: str = ""
+    location: str = ""
+    description: str = ""
     stamp: datetime | None = None
 
     def to_file(self, method: Method) -> bytes:
@@ -46,6 +49,9 @@ class CalendarEntry:
         event.add("dtstart", self.start.astimezone(UTC))
         event.add("dtend", self.end.astimezone(UTC))
         event.add("summary", self.summary)
+        for name, text in (("location", self.location), ("description", self.description)):
+            if text:
+                event.add(name, text)
         event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
         event.add("class", "PRIVATE")
         _add_parties(event, self.organizer, self.attendee)

@@ -17,6 +17,18 @@ def format_moment(moment: datetime, language: str, zone: ZoneInfo) -> str:
     return f"{day}, {_clock(local, language)} ({places})"
 
 
+def format_period(start: datetime, end: datetime | None, language: str, zone: ZoneInfo) -> str:
+    """Format a period: "viernes, 11 de diciembre de 2026, 11:00–11:30 (Europe/Madrid)"; without an
+    end, its start."""
+    if end is None:
+        return format_moment(start, language, zone)
+    day = start.astimezone(zone).date()
+    if day != end.astimezone(zone).date():
+        return f"{format_moment(start, language, zone)} – {format_moment(end, language, zone)}"
+    times = "–".join(format_clock_time(each, language, zone) for each in (start, end))
+    return f"{format_day(day, language)}, {times} ({zone.key})"
+
+
 def format_day(day: date, language: str) -> str:
     """Format a day in full: "viernes, 11 de diciembre de 2026"."""
     return format_date(day, "full", locale=language)

@@ -64,7 +64,7 @@ class BookingRequested:
             "bookingId": self.booking_id,
             "date": to_wire(self.date),
             "version": self.version,
-            **_ids(self.choice),
+            **choice_ids(self.choice),
         }
 
 
@@ -130,6 +130,13 @@ class BookingStateChanged:
         )
 
     @classmethod
+    def in_booking(cls, booking: Booking, version: int) -> Self:
+        """Return the event of a past transition of the booking."""
+        return cls.in_history(
+            booking.id, version, booking.history, booking.date, booking.clinic, booking.choice
+        )
+
+    @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:
         """Raises: PoisonMessage."""
         fields = _Fields(body)
@@ -169,12 +176,13 @@ class BookingStateChanged:
             "reason": self.reason,
             "date": to_wire(self.date),
             "occurredAt": to_wire(self.occurred_at),
-            **_ids(self.choice),
+            **choice_ids(self.choice),
         }
         return body | {"end": to_wire(self.end)} if self.end else body
 
 
-def _ids(choice: Choice) -> dict[str, str]:
+def choice_ids(choice: Choice) -> dict[str, str]:
+    """Return the ids of a choice by their names on the wire, without those that are left open."""
     ids = {"service": choice.service, "practitioner": choice.practitioner, "site": choice.site}
     return {name: value for name, value in ids.items() if value is not None}
 

@@ -25,6 +25,7 @@ FIELDS = (
     "booking_id",
     "event_id",
     "dead_letter_id",
+    "item",
     "code",
     "count",
     "client_address",

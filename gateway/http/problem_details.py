@@ -17,17 +17,22 @@ from clinic.contracts.field_errors import code_of
 from clinic.contracts.message_catalogue import reason_text
 from clinic.errors import (
     BookingNotFound,
+    CatalogueContested,
+    CatalogueInvalid,
+    CatalogueItemNotFound,
     ClinicError,
     ConcurrentModification,
     DatabaseUnavailable,
     IdempotencyConflict,
     IllegalTransition,
     InvalidBooking,
+    ItemInUse,
     OutboxFull,
     ResendRejected,
     ServiceUnavailable,
     SlotUnavailable,
     TooManyOpenBookings,
+    VersionMismatch,
 )
 from gateway.http.requests import language
 from gateway.http.status_names import code_of_status, title_of
@@ -53,6 +58,11 @@ _STATUS: dict[type[ClinicError], HTTPStatus] = {
     SlotUnavailable: HTTPStatus.CONFLICT,
     ResendRejected: HTTPStatus.CONFLICT,
     TooManyOpenBookings: HTTPStatus.CONFLICT,
+    CatalogueInvalid: HTTPStatus.BAD_REQUEST,
+    CatalogueItemNotFound: HTTPStatus.NOT_FOUND,
+    VersionMismatch: HTTPStatus.PRECONDITION_FAILED,
+    ItemInUse: HTTPStatus.CONFLICT,
+    CatalogueContested: HTTPStatus.SERVICE_UNAVAILABLE,
     IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     OutboxFull: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -66,6 +76,11 @@ _TITLES = {
     SlotUnavailable: "The booking can't be rescheduled to that date",
     ResendRejected: "The notification can't be sent again, or not now",
     TooManyOpenBookings: "The e-mail address has reached its limit of open bookings",
+    CatalogueInvalid: "The catalogue would be invalid",
+    CatalogueItemNotFound: "There is no such item in the catalogue",
+    VersionMismatch: "The item has another version",
+    ItemInUse: "Upcoming bookings need the item",
+    CatalogueContested: "Others are changing the catalogue at the moment",
     IdempotencyConflict: "The Idempotency-Key was used for another request",
     DatabaseUnavailable: "The clinic can't accept requests at the moment",
     OutboxFull: "Too many requests are waiting; the clinic can't accept more at the moment",
@@ -81,17 +96,21 @@ def problem(
     errors: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     reason: str | None = None,
+    bookings: int | None = None,
 ) -> Response:
     """Build an error response with a stable `code`.
 
     `errors` maps each invalid field to its messages; those with codes are also explained in the
     client's language. `reason` is a code of `clinic.domain.reasons`, and is translated too.
+    `bookings` is the number of bookings that prevent the change.
     """
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "code": code}
     if errors:
         body |= _error_members(errors)
     if reason:
         body |= {"reason": reason, "reasonText": reason_text(reason, language())}
+    if bookings is not None:
+        body["bookings"] = bookings
     response = Response(strict_json.dumps(body), status=status, mimetype="application/problem+json")
     response.headers.extend(dict(headers or {}))
     return response
@@ -145,8 +164,23 @@ def _handle_clinic_error(error: ClinicError) -> Response:
     if isinstance(error, OutboxFull):
         time.sleep(PAUSE_SECONDS)
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
-    reason = str(error) if isinstance(error, SlotUnavailable) else None
-    return problem(status, error.code, _TITLES[type(error)], headers=retry, reason=reason)
+    return problem(
+        status,
+        error.code,
+        _TITLES[type(error)],
+        errors=_invalid_parts(error) if isinstance(error, CatalogueInvalid) else None,
+        headers=retry,
+        reason=str(error) if isinstance(error, SlotUnavailable) else None,
+        bookings=sum(error.bookings.values()) if isinstance(error, ItemInUse) else None,
+    )
+
+
+def _invalid_parts(error: CatalogueInvalid) -> dict[str, list[str]]:
+    """Return the messages by path; `catalogue` for the whole."""
+    parts: dict[str, list[str]] = {}
+    for found in error.problems:
+        parts.setdefault(found["path"] or "catalogue", []).append(found["message"])
+    return parts
 
 
 def http_problem(error: HTTPException) -> Response:

@@ -13,7 +13,7 @@ from flask.globals import request_ctx
 _ESCAPED_FRAGMENT = re.compile(r"(/cita/[0-9A-Za-z-]{1,64})(?:#|%23)([\w-]{1,128})", re.ASCII)
 
 #: Paths of the API: their errors are always problem details, whatever the client accepts.
-_API = re.compile(r"/(book|booking|bookings|slots|health|metrics|openapi\.json|static)(/.*)?")
+_API = re.compile(r"/(admin|book|booking|bookings|slots|health|metrics|openapi\.json|static)(/.*)?")
 
 
 def is_api(path: str) -> bool:

@@ -30,6 +30,8 @@ class SecurityEvent(StrEnum):
     NOTIFICATION_RESENT = "notification_resent_by_staff"
     DEAD_LETTER_REPLAYED = "dead_letter_replayed_by_staff"
     DEAD_LETTER_DROPPED = "dead_letter_dropped_by_staff"
+    CATALOGUE_ITEM_STORED = "catalogue_item_stored_by_staff"
+    CATALOGUE_ITEM_DELETED = "catalogue_item_deleted_by_staff"
 
 
 _WARNINGS = frozenset(

@@ -18,6 +18,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "format": "uuid"},
         "example": EXAMPLE_ID,
     },
+    "ItemId": {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "The id of the item.",
+        "schema": {"type": "string", "pattern": "^[a-z0-9-]{1,24}$"},
+        "example": "centro",
+    },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
@@ -36,6 +44,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "If-None-Match",
         "in": "header",
         "description": "A known ETag. The response is 304 without a body while it is current.",
+        "schema": {"type": "string"},
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETag of the version to replace or delete. Without it an item can only"
+        " be created.",
         "schema": {"type": "string"},
     },
     "RequestId": {
@@ -60,7 +75,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": _header(
         "The id of the request, received or generated.", pattern=r"^[A-Za-z0-9._-]{1,64}$"
     ),
-    "Location": _header("The path of the booking.", format="uri-reference"),
+    "Location": _header("The path of the new booking or item.", format="uri-reference"),
     "ETag": _header("Identifies this version of the response."),
     "Cache-Control": _header("How long the response may be cached."),
     "Link": _header(

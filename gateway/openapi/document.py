@@ -12,6 +12,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import fields
 
+from clinic.catalogue.schema.catalogue_fields import CalendarDay, IntervalText, Moment, ZoneName
 from clinic.contracts.bookings_query import Cursor
 from clinic.contracts.email_address import MAX_EMAIL
 from clinic.contracts.person_name import MAX_NAME
@@ -39,12 +40,19 @@ _KEYWORDS: dict[type[fields.Field[Any]], dict[str, Any]] = {
     Instant: {"type": "string", "format": "date-time"},
     Day: {"type": "string", "format": "date"},
     Cursor: {"type": "string", "minLength": 1},
+    CalendarDay: {"type": "string", "format": "date"},
+    Moment: {"type": "string", "format": "date-time"},
+    IntervalText: {"type": "string"},
+    ZoneName: {"type": "string"},
 }
 
 
 class _Converter(OpenAPIConverter):
     def field2property(self, field: fields.Field[Any]) -> dict[str, Any]:
-        return _KEYWORDS.get(type(field), {}) | super().field2property(field)
+        keywords = _KEYWORDS.get(type(field), {})
+        if keywords and field.allow_none:
+            keywords = keywords | {"type": [keywords["type"], "null"]}
+        return keywords | super().field2property(field)
 
 
 class _Plugin(MarshmallowPlugin):

@@ -7,14 +7,19 @@ from http import HTTPStatus
 
 from clinic.errors import (
     BookingNotFound,
+    CatalogueContested,
+    CatalogueInvalid,
+    CatalogueItemNotFound,
     ConcurrentModification,
     DatabaseUnavailable,
     IdempotencyConflict,
     IllegalTransition,
+    ItemInUse,
     OutboxFull,
     ServiceUnavailable,
     SlotUnavailable,
     TooManyOpenBookings,
+    VersionMismatch,
 )
 from gateway.http.status_names import code_of_status
 from gateway.server.request_body import BODY_SECONDS, MAX_BODY_BYTES
@@ -84,6 +89,40 @@ NOT_RESCHEDULED = ErrorResponse(
     " date is not available, and `reason` says why. The booking is unchanged.",
     (IllegalTransition.code, ConcurrentModification.code, SlotUnavailable.code),
 )
+INVALID_ITEM = ErrorResponse(
+    "InvalidItem",
+    HTTPStatus.BAD_REQUEST,
+    "The body is not JSON or incomplete, or the catalogue would be invalid. `errors` has all"
+    " problems by their path: in the item, or in another one, such as `services[1]`.",
+    ("malformed_json", CatalogueInvalid.code, "bad_request"),
+)
+INVALID_CATALOGUE = ErrorResponse(
+    "InvalidCatalogue",
+    HTTPStatus.BAD_REQUEST,
+    "The catalogue would be invalid. `errors` has all problems by their path.",
+    (CatalogueInvalid.code,),
+)
+NO_SUCH_ITEM = ErrorResponse(
+    "NoSuchItem",
+    HTTPStatus.NOT_FOUND,
+    "There is no item with that id, or the id is malformed.",
+    (CatalogueItemNotFound.code, "not_found"),
+)
+ITEM_IN_USE = ErrorResponse(
+    "ItemInUse",
+    HTTPStatus.CONFLICT,
+    "Upcoming bookings need the item. `bookings` is their number.",
+    (ItemInUse.code,),
+)
+STALE_ITEM = ErrorResponse(
+    "StaleItem",
+    HTTPStatus.PRECONDITION_FAILED,
+    "The item has another version than If-Match names, or exists despite If-None-Match.",
+    (VersionMismatch.code,),
+)
+NO_PRECONDITION = ErrorResponse(
+    "NoPrecondition", HTTPStatus.PRECONDITION_REQUIRED, "The item exists: If-Match is required."
+)
 TOO_SLOW = ErrorResponse(
     "TooSlow",
     HTTPStatus.REQUEST_TIMEOUT,
@@ -121,6 +160,13 @@ UNAVAILABLE_OR_FULL = ErrorResponse(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The database is unavailable, or too many requests wait for the broker.",
     (DatabaseUnavailable.code, OutboxFull.code),
+    ("Retry-After",),
+)
+UNAVAILABLE_OR_CONTESTED = ErrorResponse(
+    "UnavailableOrContested",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The database is unavailable, or others are changing the catalogue.",
+    (DatabaseUnavailable.code, CatalogueContested.code),
     ("Retry-After",),
 )
 NO_SERVICE = ErrorResponse(
@@ -164,6 +210,12 @@ ERROR_RESPONSES = (
     TOO_MANY_OPEN,
     NOT_CANCELLED,
     NOT_RESCHEDULED,
+    INVALID_ITEM,
+    INVALID_CATALOGUE,
+    NO_SUCH_ITEM,
+    ITEM_IN_USE,
+    STALE_ITEM,
+    NO_PRECONDITION,
     TOO_SLOW,
     TOO_LARGE,
     NOT_JSON,
@@ -172,6 +224,7 @@ ERROR_RESPONSES = (
     INTERNAL_ERROR,
     UNAVAILABLE,
     UNAVAILABLE_OR_FULL,
+    UNAVAILABLE_OR_CONTESTED,
     NO_SERVICE,
     UNAVAILABLE_OR_NO_SERVICE,
 )

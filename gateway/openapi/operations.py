@@ -9,14 +9,17 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from clinic.contracts.bookings_query import ListingSchema
-from clinic.contracts.schemas import BookingRequestSchema, ReschedulingSchema, SlotsQuerySchema
+from clinic.contracts.schemas import ReschedulingSchema, ServiceRequestSchema, SlotsQuerySchema
 from gateway.openapi import error_responses, response_schemas
+from gateway.openapi.admin_operations import TAG, item_operations
+from gateway.openapi.catalogue_operations import OPENINGS, PRACTITIONERS, SERVICES, SITES
 from gateway.openapi.components import PATIENT, STAFF
 from gateway.openapi.examples import CANCELLED, PENDING, PUBLIC, REJECTED, REQUEST, RESCHEDULED
 from gateway.openapi.operation import Operation, Response
 
 TAGS = {
     "Bookings": "Book, read, reschedule and cancel appointments.",
+    TAG: "Services, schedules and sites, for staff.",
     "Operation": "For operators.",
     "Documents": "This API description.",
 }
@@ -46,9 +49,10 @@ BOOK = Operation(
     tag="Bookings",
     summary="Request an appointment",
     description="The gateway stores the request; it is decided in the background. A request for an"
-    " unavailable date is accepted too, and rejected afterwards.",
+    " unavailable date is accepted too, and rejected afterwards. `service`, `practitioner` and"
+    " `site` exist only while the clinic has a catalogue.",
     parameters=("IdempotencyKey", "AcceptLanguage"),
-    body=BookingRequestSchema,
+    body=ServiceRequestSchema,
     example=REQUEST,
     responses=(
         Response(
@@ -278,10 +282,15 @@ def operations(*, is_list_restricted: bool) -> tuple[Operation, ...]:
         BOOK,
         READ,
         SLOTS,
+        OPENINGS,
+        SERVICES,
+        PRACTITIONERS,
+        SITES,
         CANCEL,
         RESCHEDULE,
         listing,
         replace(listing, path="/bookings", name="listBookingsWithoutSlash"),
+        *item_operations(),
         LIVE,
         READY,
         METRICS,

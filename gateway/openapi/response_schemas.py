@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from clinic.contracts.field_errors import FIELD_ERROR_CODES, INVALID
-from clinic.contracts.schemas import EmailAddress, Instant, PersonName
+from clinic.contracts.schemas import CatalogueId, EmailAddress, Instant, PersonName
 from clinic.domain import reasons
 from clinic.domain.booking import Status
 from gateway.openapi.error_responses import CODES
@@ -29,6 +29,11 @@ class ResponseSchema(Schema):
 def _described(description: str, **keywords: Any) -> dict[str, Any]:
     """Return the arguments of a required field with a description."""
     return {"required": True, "metadata": {"description": description} | keywords}
+
+
+def _of_catalogue(description: str, **keywords: str) -> dict[str, Any]:
+    """Return the arguments of a field that only bookings of a catalogue's service have."""
+    return {"metadata": {"description": f"{description} Only with a catalogue."} | keywords}
 
 
 class AttentionSchema(ResponseSchema):
@@ -63,13 +68,30 @@ class PublicBookingSchema(ResponseSchema):
     attention = fields.Nested(
         AttentionSchema, allow_none=True, **_described("Why the booking needs manual review.")
     )
+    service = CatalogueId(**_of_catalogue("The service."))
+    practitioner = CatalogueId(
+        allow_none=True, **_of_catalogue("The practitioner; null until one is assigned.")
+    )
+    site = CatalogueId(allow_none=True, **_of_catalogue("The site; null until one is assigned."))
+    end = Instant(
+        allow_none=True,
+        **_of_catalogue("When the appointment ends; null until it is confirmed.", pattern=_TO_WIRE),
+    )
 
 
 class BookingSchema(PublicBookingSchema):
     """A booking with personal data, for its patient and staff."""
 
     patient_name = PersonName(data_key="patientName", **_described("Unicode normalization form C."))
-    patient_email = EmailAddress(data_key="patientEmail", **_described("Normalized."))
+    patient_email = EmailAddress(
+        data_key="patientEmail",
+        allow_none=True,
+        **_described("Normalized; null for a patient without one, who has booked by phone."),
+    )
+    patient_phone = fields.String(
+        data_key="patientPhone",
+        metadata={"description": "The phone number, if the clinic has booked for the patient."},
+    )
 
 
 class ManagedBookingSchema(BookingSchema):
@@ -89,6 +111,35 @@ class AcceptedSchema(ResponseSchema):
 
 #: The start of a free slot, as `clinic.domain.clock.to_wire` formats it.
 START = {"type": "string", "format": "date-time", "pattern": _TO_WIRE}
+
+
+class PublicServiceSchema(ResponseSchema):
+    id = CatalogueId(**_described("For `service` of a request."))
+    name = fields.String(**_described("In the language of Accept-Language."))
+    minutes = fields.Integer(**_described("The length of an appointment."))
+    default = fields.Boolean(**_described("Whether a request without a service means this one."))
+
+
+class PublicPractitionerSchema(ResponseSchema):
+    id = CatalogueId(**_described("For `practitioner` of a request."))
+    name = fields.String(**_described("The name."))
+    services = fields.List(CatalogueId(), **_described("Ids of the services."))
+    sites = fields.List(CatalogueId(), **_described("Ids of the sites."))
+
+
+class PublicSiteSchema(ResponseSchema):
+    id = CatalogueId(**_described("For `site` of a request."))
+    name = fields.String(**_described("In the language of Accept-Language."))
+    timezone = fields.String(**_described("A zone of the IANA database."))
+    address = fields.String(**_described("The postal address, or empty."))
+    phone = fields.String(**_described("The phone number, or empty."))
+
+
+class OpeningSchema(ResponseSchema):
+    start = Instant(**_described("When an appointment can begin.", pattern=_TO_WIRE))
+    end = Instant(**_described("When it would end.", pattern=_TO_WIRE))
+    practitioner = CatalogueId(allow_none=True, **_described("Who is free."))
+    site = CatalogueId(allow_none=True, **_described("Where."))
 
 
 class LiveSchema(ResponseSchema):
@@ -126,6 +177,10 @@ class ProblemSchema(ResponseSchema):
             "description": "The errors of name and e-mail address, in the language of"
             " Accept-Language."
         },
+    )
+    bookings = fields.Integer(
+        validate=validate.Range(min=1),
+        metadata={"description": "How many upcoming bookings prevent the change."},
     )
     reason = fields.String(
         validate=validate.OneOf(reasons.CODES),

@@ -15,15 +15,19 @@ from werkzeug.exceptions import Forbidden
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.calendar_file import CalendarEntry
 from clinic.contracts.message_catalogue import reason_text
+from clinic.contracts.messages import choice_ids
 from clinic.domain.booking import Booking, HistoryEntry, Status
+from clinic.domain.named_choice import NamedChoice, name_choice, zone_of
 from clinic.errors import ConcurrentModification, IllegalTransition, ServiceUnavailable
 from clinic.rpc.rpc_client import deadline as rpc_deadline
+from gateway.api.catalogue_api import current_catalogue
 from gateway.api.changes_api import REASONS, cancel_for
 from gateway.auth.actor import credential_holder
 from gateway.auth.booking_cookie import needs_code, submitted_code, typed_code
 from gateway.http.problem_details import http_status_of
 from gateway.http.redirects import redirect_to_canonical_id
 from gateway.locale.messages import translate
+from gateway.patient_pages.choice_form import select
 from gateway.web.available_slots import nearest
 from gateway.web.rendering import hours, page, page_language
 
@@ -43,6 +47,8 @@ def show(booking_id: str) -> Response:
     """Answer 304 to the polling script while nothing has changed."""
     booking = _bookings().get(booking_id)
     tag = f"{page_language()}.{booking.version}.{int(booking.attention is not None)}"
+    if booking.choice.service:
+        tag += f".{current_catalogue().version}"  # the page has names of the catalogue
     response = _show(booking) if tag not in request.if_none_match else Response(status=304)
     response.set_etag(tag)
     return response
@@ -70,13 +76,16 @@ def calendar(booking_id: str) -> Response:
     booking = _bookings().get(booking_id)
     if booking.status is not Status.CONFIRMED:
         return page("error.html", 404, error_key="no_calendar", booking_id=booking_id)
+    named = _named(booking)
     entry = CalendarEntry(
         booking.id,
         booking.version,
         booking.date,
-        booking.date + hours().slot,
+        booking.end or booking.date + hours().slot,
         translate("calendar_summary", page_language()),
         domain=current_app.config["DOMAIN"],
+        location=named.location if named else "",
+        description=named.practitioner if named else "",
     )
     file = entry.to_file("PUBLISH")
     response = Response(file, content_type="text/calendar; charset=utf-8; method=PUBLISH")
@@ -85,19 +94,40 @@ def calendar(booking_id: str) -> Response:
 
 
 def _show(booking: Booking, status: int | HTTPStatus = 200, *, error_key: str = "") -> Response:
-    is_rejected = booking.status is Status.REJECTED
+    choice = booking.choice
+    zone = zone_of(choice, current_catalogue(), hours().zone) if choice.service else None
     return page(
         "booking.html",
         int(status),
+        zone=zone,
         booking=booking,
+        named=_named(booking),
+        end=booking.end if choice.service else None,
         reason=_reason(booking.reason),
         history=[_history_row(entry, booking.date) for entry in booking.history],
-        nearest=nearest(booking.date) if is_rejected else [],
         may_cancel=booking.status in (Status.PENDING, Status.CONFIRMED),
         needs_code=needs_code(booking),
         typed_code=typed_code(),
         error_key=error_key,
+        **_alternatives(booking),
     )
+
+
+def _alternatives(booking: Booking) -> dict[str, Any]:
+    """Return the template values of the free slots that a rejected booking shows."""
+    if booking.status is not Status.REJECTED:
+        return {"nearest": (), "query": ""}
+    selection = select(choice_ids(booking.choice), current_catalogue())
+    if selection is None:
+        return {"nearest": nearest(booking.date), "query": ""}
+    return {"nearest": nearest(booking.date, selection.choice), "query": selection.query}
+
+
+def _named(booking: Booking) -> NamedChoice | None:
+    """Return the names to show; None for a booking without a service of the catalogue."""
+    if booking.choice.service is None:
+        return None
+    return name_choice(booking.choice, current_catalogue(), page_language())
 
 
 def _history_row(entry: HistoryEntry, date: datetime) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from typing import Any
 
 from cachetools import TTLCache
 
+from clinic.contracts.messages import choice_ids
+from clinic.domain.booking import NO_CHOICE, Choice
 from clinic.domain.clock import to_wire
-from clinic.errors import ServiceUnavailable
+from clinic.errors import InvalidBooking, ServiceUnavailable
 from clinic.rpc.rpc_client import ANSWER_SECONDS, RpcPool
 
 #: Maximum age of cached slots. The booking service checks again when a patient takes one.
@@ -21,11 +23,15 @@ KEEP_SECONDS = 1.0
 _MOST_KEPT = 256
 
 Starts = tuple[datetime, ...]
-_Days = tuple[date, int]
+_Days = tuple[date, int, Choice]
 
 
 class FreeSlots:
-    """Client of the booking service. Thread-safe; blocks the calling thread."""
+    """Client of the booking service. Thread-safe; blocks the calling thread.
+
+    Free slots are those of a choice; without one, of the default service. While the booking service
+    does not know the choice yet, because the catalogue has just changed, it counts as unavailable.
+    """
 
     def __init__(self, rpc: RpcPool) -> None:
         self._rpc = rpc
@@ -34,9 +40,9 @@ class FreeSlots:
         self._calls: dict[_Days, Future[Starts]] = {}
         self._failed_at = -ANSWER_SECONDS
 
-    def starts(self, first: date, days: int, deadline: float) -> Starts:
+    def starts(self, first: date, days: int, deadline: float, choice: Choice = NO_CHOICE) -> Starts:
         """Return the free slots of `days` days, in order. Raises: ServiceUnavailable."""
-        key = (first, days)
+        key = (first, days, choice)
         with self._lock:
             kept, call = self._kept.get(key), self._calls.get(key)
             if kept is not None:
@@ -46,16 +52,18 @@ class FreeSlots:
                 self._calls[key] = future
         return self._call(key, future, deadline) if call is None else self._join(call, deadline)
 
-    def fresh_starts(self, first: date, days: int, deadline: float) -> Starts:
+    def fresh_starts(
+        self, first: date, days: int, deadline: float, choice: Choice = NO_CHOICE
+    ) -> Starts:
         """Return the free slots of `days` days, uncached. Raises: ServiceUnavailable."""
-        return self._fetch((first, days), deadline)
+        return self._fetch((first, days, choice), deadline)
 
-    def nearest(self, date: datetime, count: int, deadline: float) -> Starts:
+    def nearest(
+        self, date: datetime, count: int, deadline: float, choice: Choice = NO_CHOICE
+    ) -> Starts:
         """Return the free slots nearest to a date, uncached. Raises: ServiceUnavailable."""
-        found = self._rpc.call(
-            "list_nearest_slots", until=deadline, date=to_wire(date), count=count
-        )
-        return tuple(datetime.fromisoformat(start) for start in found)
+        wanted = {"date": to_wire(date), "count": count}
+        return self._list("list_nearest_slots", deadline, choice, **wanted)
 
     def openings(
         self, query: Mapping[str, str], limit: int, deadline: float
@@ -105,6 +113,13 @@ class FreeSlots:
             raise ServiceUnavailable("the shared call got no response") from error
 
     def _fetch(self, key: _Days, deadline: float) -> Starts:
-        first, days = key
-        found = self._rpc.call("list_free_slots", until=deadline, date=first.isoformat(), days=days)
+        first, days, choice = key
+        wanted = {"date": first.isoformat(), "days": days}
+        return self._list("list_free_slots", deadline, choice, **wanted)
+
+    def _list(self, method: str, deadline: float, choice: Choice, **wanted: Any) -> Starts:
+        try:
+            found = self._rpc.call(method, until=deadline, **wanted, **choice_ids(choice))
+        except InvalidBooking as error:
+            raise ServiceUnavailable("the booking service has another catalogue") from error
         return tuple(datetime.fromisoformat(start) for start in found)

@@ -27,42 +27,67 @@ function announce(text) {
   document.querySelector("[data-announcement]").textContent = text;
 }
 
-// --- show another day and keep the input of the form
+// --- show another day or choice and keep the input of the form
 
 /** The address without its fragment, which does not affect the fetched page. */
 const currentAddress = () => location.pathname + location.search;
 let shown = currentAddress();
+let latestVisit = 0;
 
-async function showDay(address, isNew) {
+/** Show the parts of the page at that address. Focus the times, or keep the focus in the field. */
+async function visit(address, { isNew, field = null }) {
+  const visitNumber = (latestVisit += 1);
   try {
     const { fresh } = await fetchPage(address);
+    if (visitNumber !== latestVisit) return; // the user has chosen something else meanwhile
     showParts(fresh);
     const translation = document.querySelector("[data-translation]");
     translation.href = fresh.querySelector("[data-translation]").href;
     if (isNew) history.pushState(null, "", address);
     shown = currentAddress();
-    document.querySelector('[data-part="times"] [data-heading]')?.focus();
+    focusOn(field);
   } catch {
     location.assign(address);
   }
 }
 
+function focusOn(field) {
+  const times = document.querySelector('[data-part="times"] [data-heading]');
+  const kept = field && document.getElementById(field);
+  if (kept) {
+    kept.focus();
+    announce(times?.textContent ?? "");
+  } else {
+    times?.focus();
+  }
+}
+
+const addressOf = (form) =>
+  `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`;
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-day]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  showDay(link.href, true);
+  visit(link.href, { isNew: true });
 });
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("form[data-day]")) return;
   event.preventDefault();
-  showDay(`${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`, true);
+  visit(addressOf(form), { isNew: true });
+});
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-choice]");
+  if (form) visit(addressOf(form), { isNew: true, field: event.target.id });
 });
 
 if (document.querySelector("[data-day]")) {
-  addEventListener("popstate", () => currentAddress() !== shown && showDay(currentAddress(), false));
+  addEventListener("popstate", () => {
+    if (currentAddress() !== shown) visit(currentAddress(), { isNew: false });
+  });
 }
 
 // --- poll a pending booking

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from clinic.domain.booking import NO_CHOICE, Choice
 from clinic.domain.clock import now
 from clinic.errors import ServiceUnavailable
 from clinic.rpc.rpc_client import deadline as rpc_deadline
@@ -13,6 +15,14 @@ from gateway.web.rendering import hours
 
 _WEEK = timedelta(days=7)
 _NEAREST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSearch:
+    """What free slots are for, and the zone of their days."""
+
+    choice: Choice
+    zone: ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +43,25 @@ class Week:
     last: date
 
 
-def today() -> date:
-    return now().astimezone(hours().zone).date()
+def today(zone: ZoneInfo | None = None) -> date:
+    """Return the local day in a zone, by default the clinic's."""
+    return day_of(now(), zone)
 
 
-def day_of(moment: datetime) -> date:
-    return moment.astimezone(hours().zone).date()
+def day_of(moment: datetime, zone: ZoneInfo | None = None) -> date:
+    return moment.astimezone(zone or hours().zone).date()
 
 
-def week_around(requested: date | None) -> Week:
+def week_around(requested: date | None, search: SlotSearch | None = None) -> Week:
     """Return the week of that day, or of the nearest day in the booking window.
 
     Raises: ServiceUnavailable.
     """
-    first, last = today(), _last_day()
-    bookable = _bookable(requested or first)
+    search = search or SlotSearch(NO_CHOICE, hours().zone)
+    first, last = today(search.zone), _last_day(search.zone)
+    bookable = min(max(requested or first, first), last)
     start_day = first + (bookable - first) // _WEEK * _WEEK
-    days = _days(start_day, _WEEK.days)
+    days = _days(start_day, last, search)
     return Week(
         days=days,
         chosen=_chosen(days, bookable if requested else None),
@@ -59,19 +71,19 @@ def week_around(requested: date | None) -> Week:
     )
 
 
-def nearest(moment: datetime) -> tuple[datetime, ...]:
+def nearest(moment: datetime, choice: Choice = NO_CHOICE) -> tuple[datetime, ...]:
     """Return the free slots nearest to an unavailable one, in order; none while the booking service
     is unavailable."""
     try:
-        return free_slots().nearest(moment, _NEAREST, rpc_deadline())
+        return free_slots().nearest(moment, _NEAREST, rpc_deadline(), choice)
     except ServiceUnavailable:
         return ()
 
 
-def free_day(day: date, deadline: float) -> Day | None:
+def free_day(day: date, deadline: float, choice: Choice = NO_CHOICE) -> Day | None:
     """Return a day with its free slots, or None while the booking service is unavailable."""
     try:
-        return Day(day, free_slots().fresh_starts(day, 1, deadline))
+        return Day(day, free_slots().fresh_starts(day, 1, deadline, choice))
     except ServiceUnavailable:
         return None
 
@@ -83,22 +95,18 @@ def _chosen(days: tuple[Day, ...], requested: date | None) -> Day | None:
     return next((day for day in days if day.starts), None)
 
 
-def _last_day() -> date:
+def _last_day(zone: ZoneInfo) -> date:
     """Return the last day of the booking window."""
-    return today() + hours().horizon
+    return today(zone) + hours().horizon
 
 
-def _bookable(day: date) -> date:
-    return min(max(day, today()), _last_day())
-
-
-def _days(start_day: date, count: int) -> tuple[Day, ...]:
-    """Return `count` days with their slots, but none after the booking window."""
-    count = min(count, (_last_day() - start_day).days + 1)
-    starts = free_slots().starts(start_day, count, rpc_deadline())
+def _days(start_day: date, last: date, search: SlotSearch) -> tuple[Day, ...]:
+    """Return the days of a week with their slots, but none after the last one."""
+    count = min(_WEEK.days, (last - start_day).days + 1)
+    starts = free_slots().starts(start_day, count, rpc_deadline(), search.choice)
     by_day: dict[date, list[datetime]] = {
         start_day + timedelta(days=number): [] for number in range(count)
     }
     for start in starts:
-        by_day.setdefault(day_of(start), []).append(start)
-    return tuple(Day(day, tuple(free)) for day, free in by_day.items())
+        by_day.setdefault(day_of(start, search.zone), []).append(start)
+    return tuple(Day(day, tuple(free)) for day, free in sorted(by_day.items()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from flask import Response, current_app, request
@@ -63,8 +64,11 @@ def hours() -> Hours:
     return configured
 
 
-def page(template: str, status: int = 200, **context: Any) -> Response:
-    language, zone = page_language(), hours().zone
+def page(
+    template: str, status: int = 200, *, zone: ZoneInfo | None = None, **context: Any
+) -> Response:
+    """Render a page, with times in a zone, by default the clinic's."""
+    language, zone = page_language(), zone or hours().zone
     with _RENDERING:
         body = (
             _TEMPLATES[language]

@@ -99,7 +99,7 @@ class SmtpChannel:
 
     def _message(self, email: OutgoingEmail) -> EmailMessage:
         message = EmailMessage()
-        message["From"] = Address(self.sender_name, addr_spec=self.sender)
+        message["From"] = self._from(email)
         message["To"] = Address(addr_spec=to_ascii(email.recipient))
         message["Date"] = format_datetime(now())
         message["Subject"] = email.content.subject
@@ -115,6 +115,10 @@ class SmtpChannel:
         # Set last: earlier content headers would move into the first part.
         message["Content-Language"] = email.language
         return message
+
+    def _from(self, email: OutgoingEmail) -> Address:
+        own = email.sender
+        return Address(own.name or self.sender_name, addr_spec=own.address or self.sender)
 
 
 def _add_invitation(message: EmailMessage, invitation: Invitation) -> None:

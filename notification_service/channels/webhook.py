@@ -115,7 +115,7 @@ class WebhookChannel:
 
 def as_in_history(booking: Booking, event: BookingStateChanged) -> BookingStateChanged:
     """Return the event from the booking's history: we sign verified data, not a message."""
-    return BookingStateChanged.in_history(booking.id, event.version, booking.history, booking.date)
+    return BookingStateChanged.in_booking(booking, event.version)
 
 
 def _addresses(host: str, port: int | None) -> list[str]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from clinic.contracts.messages import choice_ids
+from clinic.domain.booking import Choice
 from clinic.domain.clock import to_wire
 
 logger = logging.getLogger(__name__)
@@ -30,9 +32,9 @@ class AlternativeSlots:
 
     rpc: Rpc
 
-    def near(self, date: datetime) -> list[datetime]:
-        """Return the nearest free slots in chronological order. Return none after an error or the
-        timeout: an e-mail without them is better than no e-mail."""
+    def near(self, date: datetime, choice: Choice) -> list[datetime]:
+        """Return the nearest free slots of a choice in chronological order. Return none after an
+        error or the timeout: an e-mail without them is better than no e-mail."""
         try:
             found = self.rpc.call(
                 "list_nearest_slots",
@@ -40,6 +42,7 @@ class AlternativeSlots:
                 date=to_wire(date),
                 count=COUNT,
                 notice_minutes=NOTICE_MINUTES,
+                **choice_ids(choice),
             )
             return [datetime.fromisoformat(slot).astimezone(UTC) for slot in found]
         except Exception as error:  # the e-mail is sent in any case

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from clinic.contracts.date_format import format_moment
+from clinic.contracts.date_format import format_moment, format_period
 from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.messages import BookingStateChanged
-from clinic.domain.booking import Booking, date_at_version
+from clinic.domain.booking import Booking, assigned_at_version, date_at_version
+from clinic.domain.named_choice import NOTHING_NAMED, NamedChoice
 
 _TEMPLATES = Environment(
     loader=PackageLoader("notification_service"),
@@ -46,33 +47,47 @@ def compose(
     event: BookingStateChanged,
     zone: ZoneInfo,
     *,
+    named: NamedChoice = NOTHING_NAMED,
     link: ManageLink | None = None,
     alternatives: Sequence[datetime] = (),
 ) -> EmailContent:
     """Compose the text about an event.
 
-    It contains only time, outcome and reference, because an appointment is health data.
-    `alternatives` are free slots near the requested one.
+    It contains only time, practitioner, place, outcome and reference, but no service, because an
+    appointment is health data. `alternatives` are free slots near the requested one.
     """
-    before = date_at_version(event.version - 1, booking.history, booking.date)
     return _fill(
         "rescheduled" if event.is_rescheduling else event.status,
         booking,
         # The event's date: the booking may have been rescheduled since.
-        when=format_moment(event.date, booking.language, zone),
-        before=format_moment(before, booking.language, zone) if event.is_rescheduling else "",
+        when=format_period(event.date, event.end, booking.language, zone),
+        before=_before(booking, event, zone) if event.is_rescheduling else "",
         reason=reason_text(event.reason, booking.language) if event.reason else "",
         alternatives=[format_moment(start, booking.language, zone) for start in alternatives],
+        named=named,
         link=link,
     )
 
 
 def compose_reminder(
-    booking: Booking, zone: ZoneInfo, *, link: ManageLink | None = None
+    booking: Booking,
+    zone: ZoneInfo,
+    *,
+    named: NamedChoice = NOTHING_NAMED,
+    link: ManageLink | None = None,
 ) -> EmailContent:
     """Compose the text of a reminder."""
-    when = format_moment(booking.date, booking.language, zone)
-    return _fill("reminder", booking, when=when, link=link)
+    end = booking.end if booking.choice.service else None
+    when = format_period(booking.date, end, booking.language, zone)
+    return _fill("reminder", booking, when=when, named=named, link=link)
+
+
+def _before(booking: Booking, event: BookingStateChanged, zone: ZoneInfo) -> str:
+    """Return when the appointment was before a rescheduling."""
+    version = event.version - 1
+    start = date_at_version(version, booking.history, booking.date)
+    assigned = assigned_at_version(version, booking.history)
+    return format_period(start, assigned.end if assigned else None, booking.language, zone)
 
 
 def _fill(name: str, booking: Booking, *, link: ManageLink | None, **values: Any) -> EmailContent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 
 from clinic.contracts.calendar_file import CalendarEntry, Method
 from clinic.contracts.messages import BookingStateChanged
@@ -12,17 +12,21 @@ from notification_service.email.address import to_ascii
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """`method` tells a calendar what to do with the appointment, which lasts `slot`.
+    """`method` tells a calendar what to do with the appointment. `domain` makes its UID unique; it
+    stays the same when the organizer changes.
 
     Creating the file takes longer than composing the e-mail, so only a channel that sends it does.
     """
 
     method: Method
     event: BookingStateChanged
-    slot: timedelta
+    end: datetime
     summary: str
     organizer: str
     attendee: str
+    domain: str
+    location: str = ""
+    description: str = ""
 
     def file(self) -> bytes:
         """Return the iCalendar file. All copies are identical."""
@@ -30,11 +34,13 @@ class Invitation:
             self.event.booking_id,
             self.event.version,
             self.event.date,
-            self.event.date + self.slot,
+            self.end,
             self.summary,
-            domain=self.organizer.rpartition("@")[2],
+            domain=self.domain,
             organizer=self.organizer,
             attendee=to_ascii(self.attendee),
+            location=self.location,
+            description=self.description,
             stamp=self.event.occurred_at,
         )
         return entry.to_file(self.method)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
+from clinic.bookings.confirmed_appointments import UpcomingAppointments
 from clinic.bookings.reader import BookingReader
-from clinic.bookings.upcoming_appointments import UpcomingAppointments
 from clinic.concurrency.periodic_task import PeriodicTask
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.booking import Booking, Status

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
 
+from clinic.catalogue.store import CatalogueStore
+from clinic.domain.catalogue import DEFAULT_CLINIC
 from runner.mongodb import MongoServer
 from runner.rabbitmq import RabbitNode
 from runner.services import ROOT
@@ -35,10 +38,17 @@ def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="module")
+def catalogue() -> dict[str, Any] | None:
+    """What the clinic offers. Modules override it."""
+    return None
+
+
+@pytest.fixture(scope="module")
 def stacks(
     rabbit_node: RabbitNode,
     mongo_server: MongoServer,
     mailbox: Mailbox,
+    catalogue: dict[str, Any] | None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Stack, Stack]]:
     """The clinic, and a second gateway of the same database without a broker."""
@@ -48,6 +58,9 @@ def stacks(
     whole = Stack(rabbit_node.uri, database, directory, **_ENVIRONMENT)
     away = Stack(_NOWHERE, database, directory, **_ENVIRONMENT)
     try:
+        if catalogue:
+            with CatalogueStore.opened(database) as store:
+                store.replace(DEFAULT_CLINIC, catalogue)
         away.start("gateway")
         smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port)}
         whole.start_all(PUBLIC_URL=whole.url, **smtp)

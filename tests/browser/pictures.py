@@ -11,7 +11,7 @@ from tests.browser.rescheduling import booked, choose_slot
 from tests.browser.visitor import PHONE, Visitor, book_by_api, tomorrow_at, visit
 from tests.browser.words import Words
 
-_DESKTOP = {"width": 820, "height": 640}
+DESKTOP = {"width": 820, "height": 640}
 
 
 def take_pictures(browser: Browser, clinic: Clinic, folder: Path, words: Words) -> None:
@@ -20,11 +20,11 @@ def take_pictures(browser: Browser, clinic: Clinic, folder: Path, words: Words) 
     folder = folder / language[:2]
     folder.mkdir(parents=True, exist_ok=True)
     hour = {"es": 10, "en": 13}[language[:2]]
-    with visit(browser, clinic.url, viewport=_DESKTOP, language=language) as visitor:
+    with visit(browser, clinic.url, viewport=DESKTOP, language=language) as visitor:
         _booking(visitor, words, folder, hour)
     _rejected(browser, clinic, words, folder, hour + 2)
     _rescheduling(browser, clinic, words, folder, hour)
-    with visit(browser, clinic.away, viewport=_DESKTOP, language=language) as visitor:
+    with visit(browser, clinic.away, viewport=DESKTOP, language=language) as visitor:
         visitor.open()
         save(visitor, folder / "away.png")
     dark_phone = {"viewport": PHONE, "is_mobile": True, "color_scheme": "dark"}
@@ -57,7 +57,7 @@ def _booking(visitor: Visitor, words: Words, folder: Path, hour: int) -> None:
 def _rejected(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour: int) -> None:
     book_by_api(clinic.url, tomorrow_at(hour))
     booking = book_by_api(clinic.url, tomorrow_at(hour))
-    with visit(browser, clinic.url, viewport=_DESKTOP, language=words.language) as visitor:
+    with visit(browser, clinic.url, viewport=DESKTOP, language=words.language) as visitor:
         visitor.open(f"/cita/{booking['id']}")
         visitor.wait_for(words.rejected)
         save(visitor, folder / "rejected.png")
@@ -66,7 +66,7 @@ def _rejected(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour
 def _rescheduling(browser: Browser, clinic: Clinic, words: Words, folder: Path, hour: int) -> None:
     first, wanted = (tomorrow_at(hour + number, days=3) for number in (0, 1))
     email = clinic.wait_for_email(booked(clinic, first, words)["id"], 2)
-    with visit(browser, clinic.url, viewport=_DESKTOP, language=words.language) as visitor:
+    with visit(browser, clinic.url, viewport=DESKTOP, language=words.language) as visitor:
         visitor.page.goto(link_in(email))
         choose_slot(visitor, words, wanted)
         save(visitor, folder / "move.png")

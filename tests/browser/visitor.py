@@ -94,7 +94,7 @@ class Visitor:
     def check_targets(self) -> None:
         """Assert that touch targets are at least 44 px high."""
         targets = self.page.locator(
-            "main a, main button, main input:not([type=hidden]), main summary"
+            "main a, main button, main input:not([type=hidden]), main select, main summary"
         )
         for box in (each.bounding_box() for each in targets.all()):
             assert not box or not box["height"] or box["height"] >= 43.5, box

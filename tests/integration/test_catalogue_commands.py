@@ -69,6 +69,12 @@ def test_the_problems_of_a_file_are_listed_with_their_places(tmp_path: Path, run
         assert lines[-1] == f"Error: {path}: problems: 2"
 
 
+def test_a_file_may_come_from_standard_input(tmp_path: Path) -> None:
+    text = saved(tmp_path).read_bytes()
+    result = CliRunner().invoke(main, ["catalogue", "check", "-"], input=text)
+    assert result.exit_code == 0, result.output
+
+
 @pytest.mark.parametrize("command", ["check", "import"])
 def test_a_file_that_cannot_be_read_is_an_error_in_one_line(
     tmp_path: Path, run: Run, command: str
@@ -167,4 +173,6 @@ def test_an_unreachable_database_is_an_error_in_one_line(tmp_path: Path, run: Ru
     result = run("import", saved(tmp_path), uri=uri)
     assert result.exit_code == 1
     (line,) = [each for each in result.output.splitlines() if "Error" in each]
-    assert "the catalogue can't be read or written" in line
+    expected = "Error: the catalogue can't be read or written: 127.0.0.1:1: "
+    assert line.startswith(expected)
+    assert "Topology" not in line

@@ -19,8 +19,8 @@ from booking_service.decide import Decider
 from booking_service.settings import booking_settings
 from clinic.bookings.bootstrap import create_repository
 from clinic.bookings.change_feed import ChangeFeed
+from clinic.bookings.confirmed_appointments import UpcomingAppointments
 from clinic.bookings.repository import BookingRepository
-from clinic.bookings.upcoming_appointments import UpcomingAppointments
 from clinic.config import settings
 from clinic.contracts.bookings_query import BookingsQuery, Position
 from clinic.contracts.messages import BookingRequested, BookingStateChanged
@@ -73,8 +73,8 @@ def parts(
 ) -> Iterator[tuple[BookingRepository, Relay]]:
     """A repository with its indexes, and its relay after its only recovery scan."""
     # The relay saves a checkpoint a few times a second, whatever the number of bookings.
-    # A process reads the version of the catalogue every few seconds.
-    operations.ignored += ["relays", "catalogues"]
+    # A process reads the version of the catalogue, and the claim grid, every few seconds.
+    operations.ignored += ["relays", "catalogues", "claim_grids"]
     config["OUTBOX_RECOVERY_INTERVAL_SECONDS"] = 3600
     store, relay = create_repository(counted, settings(config))
     store._ensure_indexes()

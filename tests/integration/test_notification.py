@@ -129,6 +129,27 @@ def test_a_patient_receives_plain_text_and_html_in_their_language(
     assert "Hola, Ana &lt;García&gt;:" in html
 
 
+def test_a_patient_without_an_address_has_a_final_record_and_no_email(
+    service: Any,
+    database: Database[Any],
+    bookings: BookingRepository,
+    mailbox: Mailbox,
+    amqp_uri: str,
+) -> None:
+    date = now() + timedelta(days=2)
+    booking = put_booking(bookings, date=date, patient_email=None, patient_phone="+34600000000")
+    event = apply(bookings, confirm_seat(booking, at=now(), by="staff"))
+    send(amqp_uri, event)
+    expected = {f"{event.event_id}:email": "no_address"}
+    eventually(lambda: rows(database) == expected)
+    _, marker = confirmed(bookings)
+    send(amqp_uri, event)
+    send(amqp_uri, marker)
+    eventually(lambda: rows(database).get(f"{marker.event_id}:email") == "sent")
+    assert [each["X-Recipient"] for each in mailbox.emails()] == ["ana@example.com"]
+    assert rows(database)[f"{event.event_id}:email"] == "no_address"
+
+
 def test_a_patient_who_prefers_english_receives_english(
     delivery: Delivery[OutgoingEmail], bookings: BookingRepository, mailbox: Mailbox
 ) -> None:

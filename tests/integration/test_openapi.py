@@ -21,6 +21,7 @@ from openapi_spec_validator import validate
 from pymongo import MongoClient
 
 from clinic.bookings.bootstrap import create_repository
+from clinic.catalogue.schema.catalogue_schema import ItemKind
 from clinic.config import settings
 from clinic.mongo.client import durable_uri
 from gateway.app import create_app
@@ -36,6 +37,14 @@ STAFF = frozenset({"staff-key-1"})
 DOCUMENTS = ("/openapi.json", "/docs")
 BOTH = pytest.mark.parametrize("is_restricted", [False, True], ids=["open list", "restricted"])
 LISTS = {("GET", "/bookings"), ("GET", "/bookings/")}
+ADMIN = {
+    call
+    for kind in ItemKind
+    for call in [
+        ("GET", f"/admin/{kind.value}"),
+        *((method, f"/admin/{kind.value}/{{}}") for method in ("GET", "PUT", "DELETE")),
+    ]
+}
 #: Readable without a credential, but then without personal data.
 OPEN = {("GET", "/booking/{}")}
 
@@ -106,7 +115,7 @@ def test_the_document_declares_public_and_staff_operations(is_restricted: bool) 
     operations = dict(CONTRACTS[is_restricted].operations())
     guarded = {call: each["security"] for call, each in operations.items() if each["security"]}
     staffs = {call for call, schemes in guarded.items() if schemes == [{"staffKey": []}]}
-    assert staffs == {("GET", "/metrics")} | (LISTS if is_restricted else set())
+    assert staffs == {("GET", "/metrics")} | ADMIN | (LISTS if is_restricted else set())
     is_open = {call for call, schemes in guarded.items() if {} in schemes}
     assert is_open == OPEN | (set() if is_restricted else LISTS)
     assert set(guarded) == {call for call, each in operations.items() if "401" in each["responses"]}

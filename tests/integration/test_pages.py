@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from clinic.bookings.bootstrap import create_repository
 from clinic.bookings.repository import BookingRepository
+from clinic.catalogue.from_configuration import CatalogueSettings
 from clinic.config import settings
 from clinic.contracts.messages import BookingStateChanged
 from clinic.contracts.schemas import booking_to_json
@@ -33,7 +34,7 @@ from gateway.app import create_app
 from gateway.settings import GatewaySettings, Hours
 from notification_service.email.composer import EmailComposer
 from tests.bookings import requested
-from tests.clinics import confirm_seat, move_to
+from tests.clinics import confirm_seat, make_calendar, move_to
 from tests.conftest import UNLIMITED
 from tests.integration.test_gateway import cut_off_client
 from tests.rpc import NO_SERVICE
@@ -42,6 +43,9 @@ __all__ = ["cut_off_client"]
 
 MADRID = ZoneInfo("Europe/Madrid")
 HOURS = Hours(zone=MADRID, slot=timedelta(minutes=20), horizon=timedelta(days=60))
+CATALOGUE = CatalogueSettings(
+    make_calendar(zone=MADRID, slot=HOURS.slot, horizon=HOURS.horizon).to_catalogue(), 60
+)
 #: 10:00 in Madrid, three days ahead.
 SLOT = (datetime.now(MADRID) + timedelta(days=3)).replace(
     hour=10, minute=0, second=0, microsecond=0
@@ -79,7 +83,12 @@ class Service:
         return [to_wire(each) for each in sorted(nearest)]
 
     def reschedule_booking(
-        self, booking_id: str, date: str, by: str, key_id: str | None = None
+        self,
+        booking_id: str,
+        date: str,
+        by: str,
+        key_id: str | None = None,
+        practitioner: str | None = None,
     ) -> dict[str, Any]:
         booking, start = self._store.get(booking_id), datetime.fromisoformat(date)
         if start in self.taken:
@@ -122,7 +131,7 @@ def make_client(
     relayed: tuple[BookingRepository, Relay], service: Service
 ) -> Callable[..., FlaskClient]:
     def make(**fields: Any) -> FlaskClient:
-        own = GatewaySettings(hours=HOURS, domain="clinica.test", **fields)
+        own = GatewaySettings(catalogue=CATALOGUE, domain="clinica.test", **fields)
         return create_app(*relayed, own, service, NO_SERVICE).test_client()  # type: ignore[arg-type]
 
     return make
@@ -567,7 +576,8 @@ def test_a_confirmed_booking_has_a_calendar_file(
     assert event["uid"] == f"{booking.id}@clinica.test"
     assert event["sequence"] == 0
     assert event.decoded("dtstart") == SLOT
-    assert event.decoded("dtend") == SLOT + HOURS.slot
+    assert event.decoded("dtend") == store.get(booking.id).end != SLOT + HOURS.slot
+    assert not {"location", "description"} & set(event)
     assert "Ana" not in response.text
 
 
@@ -860,13 +870,15 @@ def test_the_calendar_file_of_a_rescheduled_booking_updates_the_first(
 
 
 def test_emails_and_the_page_have_the_same_calendar_file(
-    client: FlaskClient, kept: Booking
+    client: FlaskClient, store: BookingRepository, kept: Booking
 ) -> None:
-    transition = move_to(kept, SLOT + HOURS.slot, at=now(), by="patient")
-    writer = EmailComposer("citas@clinica.test", MADRID, HOURS.slot)
-    invitation = writer.compose(kept, BookingStateChanged.of(transition)).invitation
-    assert invitation
     reschedule(client, kept, SLOT + HOURS.slot)
+    moved = store.get(kept.id)
+    writer = EmailComposer("citas@clinica.test", MADRID, HOURS.slot)
+    email = writer.compose(moved, BookingStateChanged.in_booking(moved, 3))
+    assert email
+    invitation = email.invitation
+    assert invitation
     offered = client.get(f"/cita/{kept.id}/calendar.ics").data
     files = invitation.file(), offered
     sent, own = (Calendar.from_ical(each).walk("VEVENT")[0] for each in files)

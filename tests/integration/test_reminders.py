@@ -13,8 +13,8 @@ import eventlet
 import pytest
 from pymongo.database import Database
 
+from clinic.bookings.confirmed_appointments import UpcomingAppointments
 from clinic.bookings.repository import BookingRepository
-from clinic.bookings.upcoming_appointments import UpcomingAppointments
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain import booking as steps
 from clinic.domain.booking import Booking

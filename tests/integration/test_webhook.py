@@ -27,7 +27,8 @@ from clinic.bookings.repository import BookingRepository
 from clinic.contracts import strict_json
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain import booking as steps
-from clinic.domain.clock import now
+from clinic.domain.booking import NO_CHOICE, Choice
+from clinic.domain.clock import now, to_wire
 from clinic.errors import BrokerUnavailable, ChannelUnavailable, WebhookRejected, WebhookServerError
 from clinic.messaging import topology
 from clinic.messaging.publisher import Publisher
@@ -49,6 +50,7 @@ from tests.clinics import confirm_seat, move_to
 from tests.conftest import eventually
 from tests.mailbox import Mailbox
 from tests.receiver import Receiver, receiving
+from tests.sample_catalogue import visit_of
 
 WEBHOOK, EMAIL = topology.WEBHOOK, topology.EMAIL
 SECRETS = ("known to the endpoint", "the one that is next")
@@ -159,13 +161,49 @@ def test_a_request_has_a_signature_for_each_secret(
     assert call.headers["Path"] == "/hook"
 
 
+def test_a_request_contains_the_choice_and_the_end(
+    start: Callable[..., Any],
+    publish: Callable[..., None],
+    bookings: BookingRepository,
+    endpoint: Receiver,
+) -> None:
+    """Those of the booking, even if the message has none."""
+    booking = put_booking(bookings, choice=Choice("visit", None, "centro"))
+    assignment = visit_of(booking.date)
+    event = apply_transition(
+        bookings, steps.confirm(booking, assignment=assignment, at=now(), by="test")
+    )
+    start(WebhookService, endpoint.url)
+    publish(replace(event, choice=NO_CHOICE, end=None))
+    (call,) = eventually(lambda: endpoint.calls)
+    assert call.event == event.to_body()
+    chosen = {"service": "visit", "practitioner": "ana-lopez", "site": "centro"}
+    expected = chosen | {"clinic": "default", "end": to_wire(assignment.end)}
+    assert {name: call.event.get(name) for name in expected} == expected
+
+
+def test_a_rejection_contains_what_was_requested(
+    start: Callable[..., Any],
+    publish: Callable[..., None],
+    bookings: BookingRepository,
+    endpoint: Receiver,
+) -> None:
+    booking = put_booking(bookings, choice=Choice("visit", None, "centro"))
+    event = apply_transition(bookings, steps.reject(booking, reason="closed", at=now(), by="test"))
+    start(WebhookService, endpoint.url)
+    publish(event)
+    (call,) = eventually(lambda: endpoint.calls)
+    assert (call.event["service"], call.event["site"]) == ("visit", "centro")
+    assert not {"practitioner", "end"} & set(call.event)
+
+
 def test_a_request_contains_no_name_and_no_address(
     channel: WebhookChannel, endpoint: Receiver
 ) -> None:
     channel.send(rejection())
     (call,) = endpoint.calls
     assert set(call.event) == {
-        *("eventId", "bookingId", "version", "status", "previousStatus"),
+        *("eventId", "clinic", "bookingId", "version", "status", "previousStatus"),
         *("reason", "date", "occurredAt"),
     }
 

@@ -15,17 +15,22 @@ from hypothesis import strategies as st
 from clinic.catalogue import yaml_catalogue
 from clinic.catalogue.located_yaml import MAX_DEPTH, read_located
 from clinic.catalogue.schema.catalogue_schema import parse_catalogue
-from clinic.catalogue.yaml_catalogue import read_catalogue_file, to_yaml
+from clinic.catalogue.yaml_catalogue import CatalogueFile, read_catalogue, to_yaml
 from clinic.domain.catalogue import ScheduleKind
 from tests.catalogues import WHOLE, whole
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "clinic.yaml"
 
 
+def read(path: Path) -> CatalogueFile:
+    with path.open("rb") as file:
+        return read_catalogue(file)
+
+
 def problems(tmp_path: Path, text: str | bytes) -> list[str]:
     path = tmp_path / "clinic.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return [str(problem) for problem in read_catalogue_file(path).find_problems()]
+    return [str(problem) for problem in read(path).find_problems()]
 
 
 VALID = to_yaml(parse_catalogue(WHOLE).to_json())
@@ -223,7 +228,7 @@ def test_an_export_imports_to_the_same_catalogue(data: Any) -> None:
 
 
 def test_the_example_is_valid() -> None:
-    file = read_catalogue_file(EXAMPLE)
+    file = read(EXAMPLE)
     assert file.find_problems() == []
     parsed = parse_catalogue(file.data)
     kinds = [schedule.kind for schedule in parsed.schedules if schedule]
@@ -237,7 +242,7 @@ def test_the_example_is_valid() -> None:
 
 
 def test_each_service_of_the_example_has_a_common_site() -> None:
-    parsed = parse_catalogue(read_catalogue_file(EXAMPLE).data)
+    parsed = parse_catalogue(read(EXAMPLE).data)
     schedules = list(filter(None, parsed.schedules))
     for service in filter(None, parsed.services):
         doing = [each for each in schedules if service.id in each.services]

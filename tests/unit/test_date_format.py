@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clinic.contracts.calendar_file import CalendarEntry
-from clinic.contracts.date_format import format_clock_time, format_moment
+from clinic.contracts.date_format import format_clock_time, format_moment, format_period
 
 
 def at(text: str) -> datetime:
@@ -63,3 +63,31 @@ def test_a_calendar_file_is_right_in_both(
         end = start.astimezone(UTC) + timedelta(minutes=30)
         file = CalendarEntry("id", 2, start, end, "Cita", "clinica.example").to_file("PUBLISH")
         assert f"DTSTART:{moment:%Y%m%dT%H%M%SZ}".encode() in file
+
+
+MADRID = ZoneInfo("Europe/Madrid")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [
+        ("2026-12-11T10:00", "2026-12-11T10:30", "11:00–11:30 (Europe/Madrid)"),
+        # The clock is turned back in between.
+        ("2026-10-25T00:30", "2026-10-25T01:30", "02:30 (UTC+02:00)–02:30 (UTC+01:00)"),
+    ],
+)
+def test_a_period_names_its_day_once(start: str, end: str, text: str) -> None:
+    shown = format_period(at(start), at(end), "en", MADRID)
+    assert text in shown
+    assert shown.count("2026") == 1
+
+
+def test_a_period_over_midnight_names_both_days() -> None:
+    shown = format_period(at("2026-12-11T22:30"), at("2026-12-11T23:30"), "es", MADRID)
+    assert "11 de diciembre de 2026, 23:30" in shown
+    assert "12 de diciembre de 2026, 00:30" in shown
+
+
+def test_a_period_without_an_end_is_a_moment() -> None:
+    start = at("2026-12-11T10:00")
+    assert format_period(start, None, "es", MADRID) == format_moment(start, "es", MADRID)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 from nameko.testing.services import worker_factory
@@ -24,6 +25,7 @@ from clinic.errors import (
 )
 from notification_service.delivery import Delivery
 from notification_service.delivery_log import Claim, State
+from notification_service.email.composer import EmailComposer
 from notification_service.service import NotificationService
 from tests.bookings import requested
 from tests.clinics import confirm_seat
@@ -102,6 +104,25 @@ def test_an_event_is_sent_once_however_often_it_arrives(log: FakeDeliveryLog) ->
         service = worker_factory(NotificationService, email=delivery(booking, log, channel))
         service.handle_booking_state_changed(event)
     assert (channel.sent, log.states) == (["confirmed"], {event.event_id: State.SENT})
+
+
+def test_a_patient_without_an_address_is_sent_nothing_and_nothing_is_tried_again(
+    log: FakeDeliveryLog,
+) -> None:
+    booking = requested(patient_email=None, patient_phone="+34600000000")
+    transition = confirm_seat(booking, at=now(), by="staff")
+    channel, event = FakeChannel(), BookingStateChanged.of(transition)
+    composer = EmailComposer("citas@clinica.example", ZoneInfo("UTC"), timedelta(minutes=30))
+    to_patients = replace(
+        delivery(apply_transition(booking, transition), log, channel),
+        render=cast(Any, composer.compose),
+    )
+    for _ in range(2):
+        to_patients.deliver(event)
+        to_patients.deliver(event, is_replay=True)
+    assert channel.sent == []
+    assert log.states == {event.event_id: State.NO_ADDRESS}
+    assert log.tries == {event.event_id: 1}
 
 
 def test_an_event_that_is_not_in_the_history_is_poison(log: FakeDeliveryLog) -> None:

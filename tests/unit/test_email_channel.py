@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
+from dataclasses import replace
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clinic.configuration.sender import Sender
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain.clock import now
 from clinic.errors import ChannelUnavailable, RecipientRejected
@@ -28,7 +30,13 @@ CONTENT = EmailContent(
 )
 CONFIRMED = BookingStateChanged.of(confirm_seat(requested(), at=now(), by="worker"))
 INVITATION = Invitation(
-    "REQUEST", CONFIRMED, timedelta(minutes=30), "Reunión", "citas@clinica.example", "a@example.com"
+    "REQUEST",
+    CONFIRMED,
+    CONFIRMED.date + timedelta(minutes=30),
+    "Reunión",
+    "citas@clinica.example",
+    "a@example.com",
+    domain="clinica.example",
 )
 CHANNEL = SmtpChannel("mail.example", 25, "citas@clinica.example")
 
@@ -101,6 +109,24 @@ def test_a_mail_has_sender_recipient_and_subject(server: type[MailServer]) -> No
     assert message["From"] == "citas@clinica.example"
     assert message["To"] == "juan@example.com"
     assert message["Subject"] == "Su cita está confirmada"
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        (Sender("hola@sol.example", "Sol"), "Sol <hola@sol.example>"),
+        (Sender("hola@sol.example"), "Clínica <hola@sol.example>"),
+        (Sender("", "Sol"), "Sol <citas@clinica.example>"),
+        (Sender(""), "Clínica <citas@clinica.example>"),
+    ],
+)
+def test_the_sender_of_an_email_replaces_that_of_the_channel(
+    server: type[MailServer], sender: Sender, shown: str
+) -> None:
+    replace(CHANNEL, sender_name="Clínica").send(envelope(sender=sender))
+    (message,) = server.sent
+    assert message["From"] == shown
+    assert message["Message-ID"].endswith("@clinica.example>")
 
 
 def test_a_mail_tells_its_language(server: type[MailServer]) -> None:

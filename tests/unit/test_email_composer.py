@@ -13,13 +13,15 @@ import vobject
 
 from clinic.contracts.messages import BookingStateChanged
 from clinic.domain import booking as steps
-from clinic.domain.booking import Booking
+from clinic.domain.booking import NO_CHOICE, Booking, Choice
+from clinic.domain.catalogue import ClinicProfile
 from clinic.domain.manage_link import is_link_code
 from clinic.domain.manage_token import create_credentials
 from notification_service.email.composer import EmailComposer, Links
 from notification_service.email.outgoing_email import OutgoingEmail
 from tests.bookings import requested
-from tests.clinics import confirm_seat, move_to
+from tests.clinics import HALF_AN_HOUR, confirm_seat, move_to
+from tests.sample_catalogue import LUIS, PUERTO, VISIT, make_catalogue, visit_of
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SLOT = datetime(2026, 12, 11, 10, tzinfo=UTC)
@@ -28,6 +30,7 @@ SECRET = "a secret of the clinic"
 ACCESS = create_credentials()[1]
 PLAIN = EmailComposer("citas@clinica.example", ZoneInfo("Europe/Madrid"), timedelta(minutes=20))
 LINKED = replace(PLAIN, links=Links("https://citas.clinica.example", SECRET, lambda _id: ACCESS))
+WANTED = Choice("visit")
 
 CONFIRM = partial(confirm_seat, at=NOON, by="worker")
 MOVE = partial(move_to, date=LATER, at=NOON, by="patient")
@@ -36,10 +39,10 @@ CANCEL = partial(steps.cancel, reason="cancelled_by_patient", at=NOON, by="patie
 
 class Free:
     def __init__(self) -> None:
-        self.asked: list[datetime] = []
+        self.asked: list[tuple[datetime, Choice]] = []
 
-    def near(self, wish: datetime) -> list[datetime]:
-        self.asked.append(wish)
+    def near(self, wish: datetime, choice: Choice) -> list[datetime]:
+        self.asked.append((wish, choice))
         return [LATER]
 
 
@@ -74,7 +77,7 @@ def test_a_calendar_follows_the_booking_all_its_life() -> None:
     assert [each.sequence.value for each in events] == ["0", "1", "2"]
     assert {each.dtstamp.value for each in events} == {NOON}  # so that copies are the same
     assert [each.dtstart.value for each in events] == [SLOT, LATER, LATER]
-    assert {each.dtend.value - each.dtstart.value for each in events} == {timedelta(minutes=20)}
+    assert {each.dtend.value - each.dtstart.value for each in events} == {HALF_AN_HOUR}
 
 
 def test_a_calendar_file_knows_the_clinic_and_the_patient_by_address_only() -> None:
@@ -143,7 +146,7 @@ def rejected(reason: str) -> tuple[Free, OutgoingEmail]:
 @pytest.mark.parametrize("reason", ["slot_full", "closed", "not_a_slot_start", "past"])
 def test_a_rejection_names_free_times_near_the_one_that_was_asked_for(reason: str) -> None:
     free, email = rejected(reason)
-    assert free.asked == [SLOT]
+    assert free.asked == [(SLOT, NO_CHOICE)]
     assert "- lunes, 14 de diciembre de 2026, 11:00 (Europe/Madrid)" in email.content.text
 
 
@@ -163,3 +166,132 @@ def test_nobody_else_is_offered_free_times() -> None:
 def test_a_reminder_has_a_reference_of_its_own() -> None:
     booking = replace(booked(), version=3)
     assert PLAIN.compose_reminder(booking).message_key == f"{booking.id}.3.reminder"
+
+
+# --- with a catalogue
+
+
+def visit(choice: Choice = WANTED, **fields: Any) -> Booking:
+    return booked(choice=choice, **fields)
+
+
+def composed_there(booking: Booking, *taken: Any, **fields: Any) -> list[OutgoingEmail]:
+    writer = replace(PLAIN, catalogue_of=lambda _clinic: make_catalogue(**fields))
+    return composed(writer, booking, *taken)
+
+
+CONFIRM_VISIT = partial(steps.confirm, assignment=visit_of(SLOT), at=NOON, by="worker")
+MOVE_VISIT = partial(
+    steps.reschedule,
+    date=LATER,
+    assignment=visit_of(LATER, LUIS, PUERTO),
+    at=NOON,
+    by="patient",
+)
+
+
+def test_each_email_names_the_practitioner_the_place_and_the_end_of_its_own_event() -> None:
+    confirmed, moved, cancelled = composed_there(visit(), CONFIRM_VISIT, MOVE_VISIT, CANCEL)
+    assert "11:00–11:30 (Europe/Madrid)\nProfesional: Ana López\n" in confirmed.content.text
+    assert "\nLugar: Centro, Calle Mayor 1\n" in confirmed.content.text
+    for email in (moved, cancelled):
+        assert "10:00–10:30 (Atlantic/Canary)" in email.content.text
+        assert "Profesional: Luis <Vega>\nLugar: Puerto, Muelle 2\n" in email.content.text
+    assert "Antes era: viernes, 11 de diciembre de 2026, 10:00–10:30" in moved.content.text
+    assert "Luis &lt;Vega&gt;" in moved.content.html
+
+
+def test_no_email_and_no_calendar_names_the_service() -> None:
+    for email in composed_there(visit(), CONFIRM_VISIT, MOVE_VISIT, CANCEL):
+        assert email.invitation is not None
+        content = email.content
+        for text in (content.subject, content.text, content.html, *calendar_texts(email)):
+            assert "Visita" not in text
+            assert "visit" not in text
+
+
+def calendar_texts(email: OutgoingEmail) -> list[str]:
+    assert email.invitation is not None
+    return [email.invitation.file().decode()]
+
+
+def test_a_calendar_names_place_and_practitioner_and_the_real_end() -> None:
+    confirmed, moved, cancelled = map(
+        event_in, composed_there(visit(), CONFIRM_VISIT, MOVE_VISIT, CANCEL)
+    )
+    assert confirmed.location.value == "Centro, Calle Mayor 1"
+    assert confirmed.description.value == "Ana López"
+    assert moved.location.value == cancelled.location.value == "Puerto, Muelle 2"
+    for event, start in ((confirmed, SLOT), (moved, LATER), (cancelled, LATER)):
+        assert (event.dtstart.value, event.dtend.value) == (start, start + VISIT.duration)
+
+
+def test_a_reminder_names_them_too_in_the_language_of_the_patient() -> None:
+    booking = visit(language="en")
+    booking = steps.apply_transition(booking, CONFIRM_VISIT(booking))
+    email = replace(PLAIN, catalogue_of=lambda _clinic: make_catalogue()).compose_reminder(booking)
+    assert email
+    assert "11:00–11:30 (Europe/Madrid)" in email.content.text
+    assert "Practitioner: Ana López\nPlace: Centre, Calle Mayor 1\n" in email.content.text
+
+
+def test_a_rejection_names_what_was_asked_for_and_offers_the_same() -> None:
+    free, wanted = Free(), Choice("visit", "luis-vega", "puerto")
+    writer: Any = replace(PLAIN, free_slots=free, catalogue_of=lambda _clinic: make_catalogue())
+    reject = partial(steps.reject, reason="slot_full", at=NOON, by="worker")
+    (email,) = composed(writer, visit(wanted), reject)
+    assert free.asked == [(SLOT, wanted)]
+    assert "Profesional: Luis <Vega>\nLugar: Puerto, Muelle 2\n" in email.content.text
+    assert "- lunes, 14 de diciembre de 2026, 10:00 (Atlantic/Canary)" in email.content.text
+
+
+def test_what_was_removed_from_the_catalogue_is_named_by_its_id() -> None:
+    (email,) = composed_there(visit(), CONFIRM_VISIT, schedules={}, sites={})
+    assert "11:00–11:30 (Europe/Madrid)" in email.content.text
+    assert "Profesional: ana-lopez\nLugar: centro\n" in email.content.text
+
+
+def test_an_email_never_takes_the_word_of_a_message_for_the_practitioner() -> None:
+    booking = visit()
+    transition = CONFIRM_VISIT(booking)
+    confirmed = steps.apply_transition(booking, transition)
+    forged = replace(
+        BookingStateChanged.of(transition), choice=Choice("visit", "luis-vega", "puerto"), end=LATER
+    )
+    writer = replace(PLAIN, catalogue_of=lambda _clinic: make_catalogue())
+    email = writer.compose(confirmed, forged)
+    assert email
+    assert "Ana López" in email.content.text
+    assert event_in(email).dtend.value == SLOT + VISIT.duration
+
+
+def test_a_booking_from_before_the_catalogue_is_told_as_ever() -> None:
+    writer = replace(PLAIN, catalogue_of=lambda _clinic: make_catalogue())
+    booking = booked()
+    emails = zip(
+        composed(PLAIN, booking, CONFIRM, MOVE, CANCEL),
+        composed(writer, booking, CONFIRM, MOVE, CANCEL),
+        strict=True,
+    )
+    assert all(plain == other for plain, other in emails)
+
+
+@pytest.mark.parametrize(
+    ("profile", "sender"),
+    [
+        (ClinicProfile(), ("", "")),
+        (ClinicProfile(name="Sol"), ("", "Sol")),
+        (ClinicProfile(sender="hola@sol.example"), ("hola@sol.example", "")),
+        (ClinicProfile(sender="Luna <hola@sol.example>"), ("hola@sol.example", "Luna")),
+        (ClinicProfile(name="Sol", sender="Luna <a@sol.example>"), ("a@sol.example", "Sol")),
+    ],
+)
+def test_the_profile_of_the_clinic_is_the_sender(
+    profile: ClinicProfile, sender: tuple[str, str]
+) -> None:
+    (email,) = composed_there(visit(), CONFIRM_VISIT, profile=profile)
+    assert tuple(email.sender) == sender
+    found = event_in(email)
+    assert found.organizer.value == f"mailto:{sender[0] or 'citas@clinica.example'}"
+    # Another domain would be another appointment in the calendar.
+    assert found.uid.value.endswith("@clinica.example")

@@ -11,12 +11,14 @@ from typing import Any, cast
 
 import pytest
 
-from clinic.errors import ServiceUnavailable
+from clinic.domain.booking import NO_CHOICE, Choice
+from clinic.errors import InvalidBooking, ServiceUnavailable
 from clinic.rpc.rpc_client import RpcPool
 from gateway.rpc_clients import free_slots
 from gateway.rpc_clients.free_slots import FreeSlots
 
 DAY = date(2030, 1, 7)
+ANA = Choice("visit", "ana-lopez")
 NINE = datetime(2030, 1, 7, 9, tzinfo=UTC)
 
 
@@ -26,12 +28,14 @@ class Service:
     def __init__(self) -> None:
         self.count = 0
         self.fault: Exception | None = None
+        self.arguments: dict[str, Any] = {}
         self.starts = ["2030-01-07T09:00:00Z"]
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def call(self, method: str, *, until: float, date: str, days: int) -> list[str]:
+    def call(self, method: str, *, until: float, date: str, **arguments: Any) -> list[str]:
         self.count += 1
+        self.arguments = arguments
         starts, fault = self.starts, self.fault
         assert self.may_answer.wait(30)
         if fault:
@@ -91,6 +95,33 @@ def test_who_asks_for_other_days_causes_another(slots: FreeSlots, service: Servi
         ask(slots)
         ask(slots, date(2030, 1, 14))
     assert service.count == 2
+
+
+def test_who_asks_for_another_choice_causes_another(slots: FreeSlots, service: Service) -> None:
+    for _ in range(2):
+        for choice in (NO_CHOICE, ANA, Choice("visit", None, "centro")):
+            slots.starts(DAY, 7, soon(), choice)
+    assert service.count == 3
+
+
+def test_only_what_was_chosen_is_asked_for(slots: FreeSlots, service: Service) -> None:
+    slots.starts(DAY, 7, soon())
+    assert service.arguments == {"days": 7}
+    slots.starts(DAY, 7, soon(), ANA)
+    assert service.arguments == {"days": 7, "service": "visit", "practitioner": "ana-lopez"}
+    slots.nearest(NINE, 5, soon(), ANA)
+    assert service.arguments == {"count": 5, "service": "visit", "practitioner": "ana-lopez"}
+
+
+def test_a_choice_that_is_not_known_over_there_counts_as_unavailable(
+    slots: FreeSlots, service: Service
+) -> None:
+    service.fault = InvalidBooking("service: is not known")
+    for ask_for in (slots.starts, slots.fresh_starts):
+        with pytest.raises(ServiceUnavailable):
+            ask_for(DAY, 7, soon(), ANA)
+    with pytest.raises(ServiceUnavailable):
+        slots.nearest(NINE, 5, soon(), ANA)
 
 
 def test_an_answer_is_kept_for_a_moment_only(

@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from clinic.catalogue.problems import Problem, join, problems_of
+from clinic.catalogue.problems import Problem, invalid_catalogue, join, problems_of
 from clinic.catalogue.schema.item_schemas import ProfileSchema, ServiceSchema, SiteSchema
 from clinic.catalogue.schema.schedule_schemas import MAX_SERVICES, ScheduleSchema
 from clinic.domain.catalogue import Catalogue, ClinicProfile, Schedule, Service, Site
@@ -116,6 +116,16 @@ def parse_item(kind: ItemKind, data: Any) -> tuple[Item | None, list[Problem]]:
     """Return the item, or None and its problems."""
     problems: list[Problem] = []
     return _load(_LOADED[kind], data, "", problems), problems
+
+
+def canonical_item(kind: ItemKind, item_id: str, data: Any) -> Json:
+    """Return the canonical form of the item with that id. Raises: CatalogueInvalid."""
+    item, problems = parse_item(kind, data)
+    if item is not None and item.id != item_id:
+        problems = [Problem("id", "must be the id of the item")]
+    if problems or item is None:
+        raise invalid_catalogue(problems)
+    return dump_item(kind, item)
 
 
 def dump_item(kind: ItemKind, item: Item) -> Json:

@@ -29,9 +29,9 @@ from clinic.domain.catalogue import (
 )
 
 MAX_SERVICES = 100
-_MAX_HOURS = 200
-_MAX_EXCEPTIONS = 400
-_MAX_ABSENCES = 200
+_MAX_HOURS = 100
+_MAX_EXCEPTIONS = 200
+_MAX_ABSENCES = 100
 _MAX_CAPACITY = 1000
 _MAX_OVERBOOK = 10
 _MAX_WEIGHT = 100
@@ -61,7 +61,7 @@ class ExceptionSchema(ItemSchema):
 
     site = ItemId(required=True)
     day = CalendarDay(required=True)
-    intervals = Intervals(load_default=())
+    intervals = Intervals(load_default=tuple)
 
     @post_load
     def to_exception(self, data: dict[str, Any], **_kwargs: Any) -> HoursException:
@@ -87,7 +87,7 @@ class ScheduleSchema(ItemSchema):
     id = ItemId(required=True)
     kind = fields.Enum(ScheduleKind, by_value=fields.String, required=True)
     name = Line(MAX_NAME, required=True)
-    services = ItemIds(MAX_SERVICES, load_default=frozenset())
+    services = ItemIds(MAX_SERVICES, load_default=frozenset)
     hours = fields.List(
         fields.Nested(HoursSchema), load_default=list, validate=validate.Length(max=_MAX_HOURS)
     )

@@ -1,0 +1,1 @@
+"""The JSON API by which staff manage the clinic."""
