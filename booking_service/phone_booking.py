@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from booking_service.actors import require_actor
@@ -13,7 +14,7 @@ from clinic.domain import reasons
 from clinic.domain.booking import Assignment, Booking, Transition, apply_transition, confirm
 from clinic.domain.clock import now
 from clinic.domain.manage_token import BookingCredentials
-from clinic.errors import ClaimTaken, IdempotencyKeyUsed, SlotUnavailable
+from clinic.errors import BookingNotFound, ClaimTaken, IdempotencyKeyUsed, SlotUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,18 @@ class PhoneBookings:
         With `may_overbook`, the seats that a schedule has for overbooking are used as well.
         Raises: SlotUnavailable, IdempotencyConflict, AppointmentsContested, DatabaseUnavailable.
         """
+        try:
+            return self._book(booking, access, may_overbook=may_overbook)
+        except (IdempotencyKeyUsed, SlotUnavailable):
+            # The time may be taken by the booking of an earlier call whose answer was lost.
+            if access.key_fingerprint is None:
+                raise
+            with suppress(BookingNotFound):
+                return self.bookings.find_by_key(access)[0]
+            raise
+
+    def _book(self, booking: Booking, access: BookingCredentials, *, may_overbook: bool) -> Booking:
+        """Raises: also IdempotencyKeyUsed."""
         at, allocator = now(), self.allocator_of(booking.clinic)
         if reason := rejection_reason(booking.date, booking.choice, allocator.hours, at):
             raise SlotUnavailable(reason)
@@ -53,8 +66,6 @@ class PhoneBookings:
 
         try:
             transition = allocator.allocate(Wanted.by(booking), claim, may_overbook=may_overbook)
-        except IdempotencyKeyUsed:
-            return self.bookings.find_by_key(access)[0]
         except ClaimTaken:
             raise SlotUnavailable(reasons.SLOT_FULL) from None
         logger.info("booking made by phone", extra={"booking_id": booking.id})
