@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import eventlet
@@ -22,6 +22,8 @@ REFUSED, LATER = "refused", "later"
 #: A client's own patience, longer than any answer should take.
 TIMEOUT_SECONDS = 20
 INSIST_SECONDS = 600
+#: Who gets no answer waits longer each time: many of them at once would delay the rest for ever.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 3.0
 
 
 class Patients:
@@ -55,9 +57,10 @@ class Patients:
         clicks = 2 if rng.random() < 0.1 else 1
         twins = [eventlet.spawn(self._post, patient, body) for _ in range(clicks - 1)]
         deadline = time.monotonic() + INSIST_SECONDS
+        pauses = pauses_seconds()
         while (answer := self._post(patient, body)) is None:
             assert time.monotonic() < deadline, "the gateway never took a booking"
-            eventlet.sleep(0.3)
+            eventlet.sleep(next(pauses))
         self._history.saw(answer)
         for twin in twins:
             twin.wait()
@@ -125,9 +128,10 @@ class Patients:
         """Insist as a client would: to ask for the same change again is safe."""
         wish = self._history.next_wish()
         deadline = time.monotonic() + INSIST_SECONDS
+        pauses = pauses_seconds()
         while (call := self._ask(what, booking, wish, body)).outcome == UNKNOWN:
             assert time.monotonic() < deadline, "a change never had a clear answer"
-            eventlet.sleep(1)
+            eventlet.sleep(next(pauses))
         return call
 
     def _ask(self, what: str, booking: dict[str, Any], wish: int, body: Wish) -> Call:
@@ -162,6 +166,14 @@ class Patients:
             call.seconds = time.monotonic() - began
             self._history.complete(call, outcome)
         return answer
+
+
+def pauses_seconds() -> Iterator[float]:
+    """Yield the pauses between the tries of one client."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def _outcome(status: int) -> str:

@@ -16,12 +16,11 @@ import eventlet
 from clinic.errors import BookingNotFound, ClinicError, InvalidBooking, ServiceUnavailable
 from clinic.rpc.rpc_client import RpcPool, deadline
 from tests.faults.history import CANCEL, FAILED, OK, PHONE, RESCHEDULE, UNKNOWN, Call, History
-from tests.faults.patients import CANARY, INSIST_SECONDS
+from tests.faults.patients import CANARY, INSIST_SECONDS, pauses_seconds
 from tests.faults.wishes import Slots, Wish, Wishes
 
 #: How every phone number begins; it must never be seen in a log or in a queue.
 CANARY_NUMBER = "+34777"
-_REPEAT_SECONDS = 1.0
 
 
 class PhoneDesk:
@@ -118,9 +117,10 @@ def _contact(number: int) -> dict[str, str]:
 
 def _insist(ask: Callable[[], Call]) -> Call:
     until = time.monotonic() + INSIST_SECONDS
+    pauses = pauses_seconds()
     while (call := ask()).outcome == UNKNOWN:
         assert time.monotonic() < until, "a call to the booking service never had a clear answer"
-        eventlet.sleep(_REPEAT_SECONDS)
+        eventlet.sleep(next(pauses))
     return call
 
 

@@ -15,8 +15,11 @@ from tests.faults.practice import CATALOGUE, Appointments
 
 MINUTES = 10.0
 PER_SECOND = 8.0
+PAUSE_SECONDS = (2.0, 5.0)
 CATALOGUE_MINUTES = 4.0
-CATALOGUE_PER_SECOND, PHONE_PER_SECOND = 3.0, 1.0
+#: Longer, so that more bookings meet than processes die.
+CATALOGUE_PAUSE_SECONDS = (5.0, 12.0)
+CATALOGUE_PER_SECOND, PHONE_PER_SECOND = 2.0, 0.5
 OF_A_DYING_GATEWAY = frozenset({200, 201, 503, None})
 
 
@@ -43,7 +46,7 @@ def run_with_catalogue(
         campaign.settle_seconds = settle_seconds
         load = eventlet.spawn(campaign.patients.rush, minutes * 60, CATALOGUE_PER_SECOND)
         calls = eventlet.spawn(campaign.desk.rush, minutes * 60, PHONE_PER_SECOND)
-        kills = kill_at_random(campaign, minutes * 60)
+        kills = kill_at_random(campaign, minutes * 60, CATALOGUE_PAUSE_SECONDS)
         load.wait()
         calls.wait()
         _end(campaign, kills)
@@ -56,12 +59,14 @@ def _end(campaign: Campaign, kills: Counter[str]) -> None:
     campaign.outcome.figures |= {f"of {name}": count for name, count in sorted(kills.items())}
 
 
-def kill_at_random(campaign: Campaign, seconds: float) -> Counter[str]:
-    """Kill every two to five seconds, for zero to eight; returns how often each was hit."""
+def kill_at_random(
+    campaign: Campaign, seconds: float, pause_seconds: tuple[float, float] = PAUSE_SECONDS
+) -> Counter[str]:
+    """Kill again and again, for zero to eight seconds; returns how often each was hit."""
     end = time.monotonic() + seconds
     kills: Counter[str] = Counter()
     while time.monotonic() < end:
-        eventlet.sleep(campaign.rng.uniform(2, 5))
+        eventlet.sleep(campaign.rng.uniform(*pause_seconds))
         name = campaign.rng.choice(_victims(campaign))
         campaign.system.parts[name].kill(down_seconds=campaign.rng.uniform(0, 8))
         kills[name.partition(".")[0]] += 1
