@@ -23,7 +23,7 @@ REFUSED, LATER = "refused", "later"
 TIMEOUT_SECONDS = 20
 INSIST_SECONDS = 600
 #: Who gets no answer waits longer each time: many of them at once would delay the rest for ever.
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 3.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 8.0
 
 
 class Patients:

@@ -19,7 +19,7 @@ PAUSE_SECONDS = (2.0, 5.0)
 CATALOGUE_MINUTES = 4.0
 #: Longer, so that more bookings meet than processes die.
 CATALOGUE_PAUSE_SECONDS = (5.0, 12.0)
-CATALOGUE_PER_SECOND, PHONE_PER_SECOND = 2.0, 0.5
+CATALOGUE_PER_SECOND, PHONE_PER_SECOND = 1.5, 0.5
 OF_A_DYING_GATEWAY = frozenset({200, 201, 503, None})
 
 
