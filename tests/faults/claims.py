@@ -24,7 +24,7 @@ _Interval = tuple[datetime, datetime]
 def of_claims(bookings: Iterable[Booking], catalogue: Catalogue) -> Found:
     """What is broken when all is quiet; `bookings` are documents of all statuses."""
     bookings = list(bookings)
-    for claim, count in _holders(bookings).items():
+    for (_, claim), count in _holders(bookings).items():
         if count > 1:
             yield "I3", f"the claim {claim} is held by {count} bookings"
     for each in bookings:
