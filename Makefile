@@ -5,7 +5,7 @@
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
 
-run: setup ## Run everything on this machine; Ctrl-C stops it
+run: setup ## Run everything on this machine; Ctrl-C stops it; CATALOGUE imports a file first
 	@exec .venv/bin/python -W ignore -m runner # nameko warns of what it is made of
 
 test: ## Run all tests

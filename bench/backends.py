@@ -12,11 +12,11 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from runner.cpu_affinity import DATABASE_PLACE
-from runner.managed_process import ManagedProcess, start
-from runner.mongodb import MongoServer
-from runner.rabbitmq import RabbitNode, require_programs
-from runner.server import Server
+from runner.backends.mongodb import MongoServer
+from runner.backends.rabbitmq import RabbitNode, require_programs
+from runner.processes.cpu_affinity import DATABASE_PLACE
+from runner.processes.managed_process import ManagedProcess, start
+from runner.processes.server import Server
 
 START_SECONDS = 120
 

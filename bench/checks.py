@@ -12,7 +12,7 @@ from nameko.standalone.rpc import ServiceRpcProxy
 
 from bench.measure import Meter
 from bench.trial import Trial
-from runner.managed_process import ManagedProcess
+from runner.processes.managed_process import ManagedProcess
 
 _ENVIRONMENT = {"AVAILABILITY_DELAY_SECONDS": "2-5", "BOOKING_MAX_WORKERS": "200"}
 #: The first checks all begin at once; after two of the longest they are spread evenly.

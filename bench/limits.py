@@ -36,9 +36,9 @@ from clinic.mongo.client import Document, durable_uri
 from clinic.outbox.outbox import Outbox
 from clinic.outbox.outbox_message import OutboxMessage
 from notification_service.delivery_log import DeliveryLog, State
-from runner.managed_process import start
-from runner.ports import free_port, is_taken
-from runner.server import Server
+from runner.backends.ports import free_port, is_taken
+from runner.processes.managed_process import start
+from runner.processes.server import Server
 
 #: As group commit and the relay bound what they do at once.
 _CHUNK, _BATCH = 50, 100

@@ -32,7 +32,7 @@ from clinic.bookings.read_windows import page_filters
 from clinic.config import load, settings
 from clinic.contracts.bookings_query import NEWEST_FIRST, BookingsQuery, Position, encode_cursor
 from clinic.contracts.messages import BookingRequested
-from clinic.domain.booking import Booking
+from clinic.domain.booking import NO_CHOICE, Booking
 from clinic.mongo.client import Document, durable_uri
 
 _CONFIG = Path(__file__).resolve().parent.parent / "config.yaml"
@@ -137,7 +137,7 @@ def _decider(trial: Trial) -> Iterator[Decider]:
     try:
         yield Decider(
             store,
-            lambda _clinic: allocator,
+            lambda _clinic, _choice=NO_CHOICE: allocator,
             AvailabilityCheck(0, 0),
             lambda _type, change: store.apply(change),
             "bench",

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.slots import HORIZON_DAYS
-from runner.cpu_affinity import GATEWAY_PLACE
-from runner.server import Server
-from runner.services import services
+from runner.processes.cpu_affinity import GATEWAY_PLACE
+from runner.processes.server import Server
+from runner.processes.services import services
 
 HERE = Path(__file__).resolve().parent
 OURS = "ours"

@@ -20,8 +20,8 @@ from pymongo.collection import Collection
 from bench.backends import Backends, Corner, wait_until
 from bench.slots import body
 from bench.stacks import REQUESTS, STACKS
-from runner.managed_process import ManagedProcess, start
-from runner.ports import free_port
+from runner.backends.ports import free_port
+from runner.processes.managed_process import ManagedProcess, start
 
 READY_SECONDS = 60
 #: How long after the load the last message may reach the broker.

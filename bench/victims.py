@@ -21,9 +21,9 @@ from bench.backends import Backends, Corner, wait_until
 from bench.bystander import PATIENCE_SECONDS, Client, post
 from bench.measure import Meter, cpu_seconds
 from bench.slots import A_DAY, HORIZON_DAYS, body, slot
-from runner.managed_process import ManagedProcess, start
-from runner.ports import free_port
-from runner.server import Server
+from runner.backends.ports import free_port
+from runner.processes.managed_process import ManagedProcess, start
+from runner.processes.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 STAFF_KEY = "a-staff-key-of-32-characters-000"
@@ -35,7 +35,7 @@ _FIRST_OF_OTHERS = 100 * A_DAY
 #: Lists the programs of a tree by that tree's own code.
 _LIST = """
 import json, sys
-from runner.services import services
+from runner.processes.services import services
 servers = services("127.0.0.1", int(sys.argv[1]), sys.argv[2], sys.argv[3])
 print(json.dumps({s.name: [s.command, s.environment, str(s.directory)] for s in servers}))
 """

@@ -92,7 +92,7 @@ class BookingChanges:
         if (booking.status, booking.date) == (Status.CONFIRMED, date) and is_same_person:
             return booking
         ensure_reschedulable(booking)
-        at, allocator = now(), self.allocator_of(booking.clinic)
+        at, allocator = now(), self.allocator_of(booking.clinic, choice)
         if reason := rejection_reason(date, choice, allocator.hours, at):
             raise SlotUnavailable(reason)
 
@@ -113,7 +113,8 @@ class BookingChanges:
 
 
 def _choice(booking: Booking, practitioner: str | None) -> Choice:
-    """Keep service and practitioner unless another one is given; the site follows from the hours
-    of the practitioner."""
+    """Keep service and practitioner unless another one is given. The site follows from the hours of
+    the practitioner; without a practitioner it is kept."""
     chosen = booking.choice
-    return Choice(chosen.service, practitioner or chosen.practitioner)
+    person = practitioner or chosen.practitioner
+    return Choice(chosen.service, person, None if person else chosen.site)

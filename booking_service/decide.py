@@ -76,7 +76,7 @@ class Decider:
         return True
 
     def _confirm_or_reject(self, booking: BookingState, at: datetime) -> Transition:
-        hours = self.allocator_of(booking.clinic).hours
+        hours = self.allocator_of(booking.clinic, booking.choice).hours
         reason = rejection_reason(booking.date, booking.choice, hours, at)
         if reason is None:
             with suppress(ClaimTaken):
@@ -95,4 +95,4 @@ class Decider:
             self.dispatch(STATE_CHANGED, confirmation)
             return confirmation
 
-        return self.allocator_of(booking.clinic).allocate(Wanted.by(booking), claim)
+        return self.allocator_of(booking.clinic, booking.choice).allocate(Wanted.by(booking), claim)

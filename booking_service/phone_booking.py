@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 
 from booking_service.actors import require_actor
@@ -36,24 +35,14 @@ class PhoneBookings:
         self, booking: Booking, access: BookingCredentials, *, may_overbook: bool = False
     ) -> Booking:
         """Store the pending booking as confirmed, and return it. Repeating the call with the same
-        idempotency key returns the stored one.
+        idempotency key returns the stored one, even if its time has passed or is full meanwhile.
 
         With `may_overbook`, the seats that a schedule has for overbooking are used as well.
         Raises: SlotUnavailable, IdempotencyConflict, AppointmentsContested, DatabaseUnavailable.
         """
-        try:
-            return self._book(booking, access, may_overbook=may_overbook)
-        except (IdempotencyKeyUsed, SlotUnavailable):
-            # The time may be taken by the booking of an earlier call whose answer was lost.
-            if access.key_fingerprint is None:
-                raise
-            with suppress(BookingNotFound):
-                return self.bookings.find_by_key(access)[0]
-            raise
-
-    def _book(self, booking: Booking, access: BookingCredentials, *, may_overbook: bool) -> Booking:
-        """Raises: also IdempotencyKeyUsed."""
-        at, allocator = now(), self.allocator_of(booking.clinic)
+        if stored := self._stored(access):
+            return stored
+        at, allocator = now(), self.allocator_of(booking.clinic, booking.choice)
         if reason := rejection_reason(booking.date, booking.choice, allocator.hours, at):
             raise SlotUnavailable(reason)
 
@@ -66,7 +55,18 @@ class PhoneBookings:
 
         try:
             transition = allocator.allocate(Wanted.by(booking), claim, may_overbook=may_overbook)
-        except ClaimTaken:
+        except (IdempotencyKeyUsed, ClaimTaken):
+            if stored := self._stored(access):  # the same call in parallel was faster
+                return stored
             raise SlotUnavailable(reasons.SLOT_FULL) from None
         logger.info("booking made by phone", extra={"booking_id": booking.id})
         return apply_transition(booking, transition)
+
+    def _stored(self, access: BookingCredentials) -> Booking | None:
+        """Return the booking with this idempotency key. Raises: IdempotencyConflict."""
+        if access.key_fingerprint is None:
+            return None
+        try:
+            return self.bookings.find_by_key(access)[0]
+        except BookingNotFound:
+            return None

@@ -7,9 +7,10 @@ Each has its own worker pool. In a shared one, RPC calls would wait behind slow 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from marshmallow import ValidationError
@@ -17,6 +18,7 @@ from marshmallow import ValidationError
 from booking_service.availability_check import AvailabilityCheck
 from booking_service.catalogue_service import CatalogueService
 from booking_service.change import BookingChanges
+from booking_service.change_preview import ChangePreview
 from booking_service.decide import Decider
 from booking_service.dependencies import AllocatorProvider, AvailabilityCheckProvider
 from booking_service.phone_booking import PhoneBookings
@@ -39,7 +41,7 @@ from clinic.contracts.schemas import (
 )
 from clinic.contracts.strict_json import dumps
 from clinic.domain.booking import Choice
-from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue
+from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue, is_catalogue_id
 from clinic.domain.clock import now, to_wire
 from clinic.domain.manage_token import create_credentials
 from clinic.domain.reasons import CANCELLED_BY_CLINIC, DEFAULT_LANGUAGE
@@ -102,7 +104,7 @@ class BookingService:
         payload |= {name: value for name, value in choice.items() if value is not None}
         with _invalid_booking():
             booking = parse_booking(
-                payload, language=language, by="rpc", catalogue=self._catalogue(clinic)
+                payload, language=language, by="rpc", catalogue=self._catalogue(clinic, choice)
             )
         token, access = create_credentials()
         self.bookings.insert(booking, access)
@@ -160,7 +162,7 @@ class BookingService:
         Raises: InvalidBooking, DatabaseUnavailable.
         """
         with _invalid_booking():
-            wanted = parse_openings(query, self._catalogue(clinic))
+            wanted = parse_openings(query, self._catalogue(clinic, query))
         found = self._openings(clinic).openings(wanted.choice, wanted.first, wanted.days, now())
         page = (each for each in found if wanted.after is None or each.start > wanted.after)
         return [opening.to_json() for opening in islice(page, max(limit, 0))]
@@ -212,7 +214,7 @@ class BookingService:
         """
         with _invalid_booking():
             requested = parse_phone_booking(
-                booking, language=language, by=by, catalogue=self._catalogue(clinic)
+                booking, language=language, by=by, catalogue=self._catalogue(clinic, booking)
             )
         _, access = create_credentials(idempotency_key, dumps(booking) if idempotency_key else b"")
         bookings = PhoneBookings(self.bookings, self.allocator_of, by, key_id)
@@ -252,22 +254,50 @@ class BookingService:
         """
         with _invalid_booking():
             wanted = parse_rescheduling(
-                {"date": date, "practitioner": practitioner}, self._catalogue(clinic)
+                {"date": date, "practitioner": practitioner},
+                self._catalogue(clinic, {"practitioner": practitioner}),
             )
         changes = self._changes(by, key_id)
         return booking_to_json(changes.reschedule(booking_id, wanted.date, wanted.practitioner))
 
+    @rpc(expected_exceptions=ClinicError)
+    def preview_schedule(
+        self, schedule: dict[str, Any], clinic: str = DEFAULT_CLINIC
+    ) -> list[dict[str, Any]]:
+        """Return the confirmed appointments from now on that a new or changed schedule would
+        affect: {"id", "date", "service", "practitioner", "site"}, in chronological order.
+
+        Raises: CatalogueInvalid, DatabaseUnavailable.
+        """
+        return self._preview(clinic).of_schedule(schedule)
+
+    @rpc(expected_exceptions=ClinicError)
+    def preview_site(
+        self, site: dict[str, Any], clinic: str = DEFAULT_CLINIC
+    ) -> list[dict[str, Any]]:
+        """Like `preview_schedule`, for a new or changed site.
+
+        Raises: CatalogueInvalid, DatabaseUnavailable.
+        """
+        return self._preview(clinic).of_site(site)
+
+    def _preview(self, clinic: str) -> ChangePreview:
+        return ChangePreview(self.bookings, self._catalogue(clinic), now())
+
     def _changes(self, by: str, key_id: str | None) -> BookingChanges:
         return BookingChanges(self.bookings, self.allocator_of, self.dispatch, by, key_id)
 
-    def _catalogue(self, clinic: str) -> Catalogue:
-        return self.allocator_of(clinic).hours.catalogue
+    def _catalogue(self, clinic: str, ids: Mapping[str, Any] = MappingProxyType({})) -> Catalogue:
+        """Return the catalogue, read again if it lacks one of the ids, which are untrusted."""
+        names = ("service", "practitioner", "site")
+        known = {name: ids[name] for name in names if is_catalogue_id(ids.get(name))}
+        return self.allocator_of(clinic, Choice(**known)).hours.catalogue
 
     def _choice(
         self, clinic: str, service: str | None, practitioner: str | None, site: str | None
     ) -> Choice:
         ids = {"service": service, "practitioner": practitioner, "site": site}
-        return parse_choice(ids, self._catalogue(clinic))
+        return parse_choice(ids, self._catalogue(clinic, ids))
 
     def _openings(self, clinic: str) -> OpeningSearch:
         return OpeningSearch(self.bookings, self.allocator_of(clinic).hours)

@@ -60,7 +60,9 @@ def create_app(
     `readers` is the RPC pool for reading free slots, so that readers can't delay changes. It
     defaults to `booking_service`.
     """
-    catalogue_store = CatalogueStore(store.database, settings.catalogue.default.horizon)
+    catalogue_store = CatalogueStore(
+        store.database, settings.catalogue.default.horizon, has_breaker=True
+    )
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # extra slashes: 404, no redirect
     app.config.update(

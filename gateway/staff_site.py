@@ -11,7 +11,10 @@ from gateway import error_pages
 from gateway.auth import staff_sessions
 from gateway.http.redirects import nearest_address
 from gateway.http.security_log import SecurityEvent, log_security_event
-from gateway.staff_pages.agenda import agenda
+from gateway.phone_booking.phone_booking_page import phone_booking
+from gateway.phone_booking.printable_confirmation import confirmation
+from gateway.schedule_editor.schedule_pages import schedules
+from gateway.staff_calendar.agenda import agenda
 from gateway.staff_pages.dead_letter_pages import dead_letters
 from gateway.staff_pages.login import login
 from gateway.staff_pages.queues_page import queues
@@ -37,7 +40,17 @@ def _handle_csrf_error(_error: CSRFError) -> Response:
 
 
 #: The pages that require a session, and its CSRF token in every form.
-PAGES = (agenda, search, booking, dead_letters, queues, unknown_pages)
+PAGES = (
+    agenda,
+    phone_booking,
+    search,
+    booking,
+    confirmation,
+    schedules,
+    dead_letters,
+    queues,
+    unknown_pages,
+)
 
 staff_sessions.protect_sign_in(login)
 staff_sessions.require_sign_in(*PAGES)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from runner.managed_process import die_with_parent
+from runner.processes.managed_process import die_with_parent
 from runner.run import Run, Stopped
 from runner.settings import Settings
 from runner.startup_error import StartupError

@@ -8,20 +8,21 @@ from collections.abc import Callable
 from types import FrameType
 from typing import IO
 
-from runner import mongodb, rabbitmq
+from runner.backends import mongodb, rabbitmq
+from runner.backends.external_backend import Backend, external
+from runner.backends.mongodb import MongoServer
+from runner.backends.ports import is_taken, reserve
+from runner.backends.rabbitmq import RabbitNode
+from runner.catalogue import check_catalogue, import_catalogue
 from runner.configuration import require_configuration
-from runner.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE
-from runner.external_backend import Backend, external
-from runner.lock import lock
-from runner.mongodb import MongoServer
-from runner.ports import is_taken, reserve
-from runner.rabbitmq import RabbitNode
-from runner.services import services
+from runner.processes.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE
+from runner.processes.lock import lock
+from runner.processes.services import services
+from runner.processes.supervision import Supervision
+from runner.processes.terminal import Terminal
 from runner.settings import Settings
 from runner.staff_key import staff_key
 from runner.startup_error import StartupError
-from runner.supervision import Supervision
-from runner.terminal import Terminal
 
 DEADLINE_SECONDS = 120
 TICK_SECONDS = 0.2
@@ -57,6 +58,8 @@ class Run:
     def forever(self) -> None:
         """Run until stopped; all processes have then ended. Raises: Stopped, StartupError."""
         has_staff_key = bool(require_configuration().staff_keys)
+        if self._settings.catalogue:
+            check_catalogue(self._settings.catalogue)
         self._require_port()
         with lock(self._settings.directory) as claim:
             if not has_staff_key:
@@ -83,6 +86,8 @@ class Run:
         supervision.start(claim)
         try:
             self._wait("MongoDB", database.is_ready, supervision, deadline)
+            if self._settings.catalogue:
+                _say(import_catalogue(self._settings.catalogue, database.uri) + "\n")
             self._wait("RabbitMQ", broker.is_ready, supervision, deadline)
             supervision.start_services()
             self._wait("/health/ready", self._is_healthy, supervision, deadline)

@@ -16,13 +16,15 @@ from runner.startup_error import StartupError
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a run from the environment; an empty variable counts as unset."""
+    """The settings of a run from the environment; an empty variable counts as unset. `catalogue`
+    is a file to import before the services start."""
 
     address: Address
     port: int
     directory: Path
     amqp_uri: str | None
     mongodb_uri: str | None
+    catalogue: Path | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
@@ -32,6 +34,7 @@ class Settings:
             directory=_directory(environment.get("RUN_DIR") or ".run"),
             amqp_uri=_secret(environment, "AMQP_URI"),
             mongodb_uri=_secret(environment, "MONGODB_URI"),
+            catalogue=_catalogue(environment.get("CATALOGUE") or ""),
         )
 
     @property
@@ -51,6 +54,15 @@ def _directory(text: str) -> Path:
         return Path(plain_text(text)).absolute()
     except ValidationError as error:
         raise StartupError(f"RUN_DIR: {error.messages[0]}") from None
+
+
+def _catalogue(text: str) -> Path | None:
+    if not text:
+        return None
+    file = Path(text).absolute()
+    if not file.is_file():
+        raise StartupError(f"CATALOGUE: there is no file {text}")
+    return file
 
 
 def _port(text: str) -> int:

@@ -68,7 +68,7 @@ def allocator_of(bookings: Any, catalogue: Catalogue | CalendarSettings) -> Allo
     if isinstance(catalogue, CalendarSettings):
         catalogue = catalogue.to_catalogue()
     allocator = Allocator(cast(BookingReader, bookings), WorkingHours(catalogue))
-    return lambda _clinic: allocator
+    return lambda _clinic, _choice=NO_CHOICE: allocator
 
 
 def openings_of(bookings: Any, calendar: CalendarSettings) -> OpeningSearch:

@@ -22,9 +22,9 @@ from pymongo.database import Database  # noqa: E402
 from clinic.config import load  # noqa: E402
 from clinic.messaging import topology  # noqa: E402
 from clinic.mongo.client import durable_uri  # noqa: E402
-from runner.managed_process import start  # noqa: E402
-from runner.mongodb import MongoServer  # noqa: E402
-from runner.rabbitmq import RabbitNode  # noqa: E402
+from runner.backends.mongodb import MongoServer  # noqa: E402
+from runner.backends.rabbitmq import RabbitNode  # noqa: E402
+from runner.processes.managed_process import start  # noqa: E402
 from tests.proxy import Proxy, proxied  # noqa: E402
 
 #: How long anything may take on a shared machine before a test gives up on it.

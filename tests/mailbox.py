@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
-from runner.managed_process import start
-from runner.ports import free_port, is_taken
-from runner.server import Server
+from runner.backends.ports import free_port, is_taken
+from runner.processes.managed_process import start
+from runner.processes.server import Server
 from tests.conftest import eventually
 from tests.emails import emails_in
 

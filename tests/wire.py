@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.managed_process import start
-from runner.ports import free_port
-from runner.server import Server
+from runner.backends.ports import free_port
+from runner.processes.managed_process import start
+from runner.processes.server import Server
 from tests.conftest import eventually
 
 ROOT = Path(__file__).parents[1]

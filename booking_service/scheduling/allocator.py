@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from booking_service.scheduling.placements import Placement, free_assignment, placements
 from booking_service.scheduling.working_hours import WorkingHours
@@ -221,5 +221,8 @@ def _tie_break(booking_id: str, schedules: Sequence[Schedule]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-#: Returns the allocator for the current catalogue of a clinic. Raises: DatabaseUnavailable.
-AllocatorOf = Callable[[str], Allocator]
+class AllocatorOf(Protocol):
+    """Returns the allocator for the current catalogue of a clinic, which knows the choice."""
+
+    def __call__(self, clinic: str, choice: Choice = ...) -> Allocator:
+        """Raises: ClaimGridChanging, DatabaseUnavailable."""

@@ -10,6 +10,7 @@ from clinic.bookings.claim_grids import ClaimGrids
 from clinic.bookings.reader import BookingReader
 from clinic.catalogue.cache import CatalogueCache
 from clinic.catalogue.from_configuration import POOL
+from clinic.domain.booking import NO_CHOICE, Choice
 from clinic.domain.catalogue import Catalogue
 from clinic.domain.time_cells import CELL_MINUTES
 
@@ -23,12 +24,13 @@ class CurrentAllocators:
         self._grids = grids
         self._allocators: dict[str, tuple[Catalogue, int, Allocator]] = {}
 
-    def of(self, clinic: str) -> Allocator:
-        """Return the same allocator while nothing has changed, with what it remembers.
+    def of(self, clinic: str, choice: Choice = NO_CHOICE) -> Allocator:
+        """Return the same allocator while nothing has changed, with what it remembers. It knows the
+        items of the choice, unless they are gone.
 
         Raises: ClaimGridChanging, DatabaseUnavailable.
         """
-        catalogue = self._catalogues.get(clinic)
+        catalogue = self._catalogues.get_knowing(clinic, choice)
         grid = self._grid(clinic, catalogue)
         known = self._allocators.get(clinic)
         if known is None or known[0] is not catalogue or known[1] != grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,6 +86,17 @@ class AppointmentQueries:
         with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
             found = self._find("_id", beginning, beginning + _AFTER_ALL, limit + 1)
         return _found(found, limit)
+
+    def of_ids(self, ids: Sequence[str]) -> QueryResult:
+        """Return the bookings with these ids, in the order of the ids.
+
+        Raises: DatabaseUnavailable.
+        """
+        with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
+            rows = {
+                row["_id"]: row for row in self._bookings.find({"_id": {"$in": list(ids)}}, _FIELDS)
+            }
+        return _found([rows[each] for each in ids if each in rows], len(ids))
 
     def _find(self, field: str, first: Any, end: Any, limit: int) -> list[Document]:
         bounds = {field: {"$gte": first, "$lt": end}}

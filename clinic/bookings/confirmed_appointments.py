@@ -17,7 +17,7 @@ from clinic.domain.booking import Status, Transition
 from clinic.domain.catalogue import DEFAULT_CLINIC
 from clinic.mongo.client import SCAN_TIMEOUT_SECONDS, Document, database_errors
 
-_FIELDS = dict.fromkeys(("date", "end", "practitioner", "claims"), True)
+_FIELDS = dict.fromkeys(("date", "end", "service", "practitioner", "site", "claims"), True)
 
 #: Bookings per page; bounded so that no read occupies the database for long.
 PAGE = 200
@@ -36,6 +36,8 @@ class ConfirmedAppointment:
     end: datetime
     practitioner: str | None
     claims: tuple[str, ...]
+    service: str | None = None
+    site: str | None = None
 
 
 class ConfirmedAppointments:
@@ -83,7 +85,13 @@ def _merge(periods: Sequence[_Period]) -> list[tuple[_Period, list[_Period]]]:
 
 def _appointment(row: Document) -> ConfirmedAppointment:
     return ConfirmedAppointment(
-        row["_id"], row["date"], row["end"], row.get("practitioner"), tuple(row["claims"])
+        row["_id"],
+        row["date"],
+        row["end"],
+        row.get("practitioner"),
+        tuple(row["claims"]),
+        row.get("service"),
+        row.get("site"),
     )
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from clinic.domain.booking import Choice
 from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue
 from clinic.errors import DatabaseUnavailable
 
@@ -44,12 +45,28 @@ class CatalogueCache:
         self._lock = threading.Lock()
 
     def get(self, clinic: str = DEFAULT_CLINIC) -> Catalogue:
-        """Raises: DatabaseUnavailable, if the catalogue was never read."""
+        """Return the catalogue. While another thread reads it again, return the last one.
+
+        Raises: DatabaseUnavailable, if the catalogue was never read.
+        """
         cached = self._cached.get(clinic)
         if cached is not None and time.monotonic() < cached.until:
             return cached.catalogue
-        with self._lock:
+        if not self._lock.acquire(blocking=cached is None):
+            return cached.catalogue if cached else self._default
+        try:
             return self._refresh(clinic)
+        finally:
+            self._lock.release()
+
+    def get_knowing(self, clinic: str, choice: Choice) -> Catalogue:
+        """Return the catalogue, read again if it lacks an item of the choice: another process may
+        have read a newer one. Raises: as `get`."""
+        catalogue = self.get(clinic)
+        if catalogue.has(choice):
+            return catalogue
+        self._cached[clinic] = _Cached(catalogue, until=0)
+        return self.get(clinic)
 
     def forget(self) -> None:
         """Read again at the next use, because this process has changed a catalogue."""

@@ -277,8 +277,7 @@ def parse_booking(
 
     Raises: marshmallow.ValidationError with `{field: [messages]}`, which never quotes values.
     """
-    if language not in reasons.LANGUAGES:
-        raise ValidationError({"language": [f"must be one of: {', '.join(reasons.LANGUAGES)}"]})
+    _require_language(language)
     fields_: dict[str, Any]
     if catalogue is None or not catalogue.is_configured:
         fields_ = _REQUEST.load(payload)
@@ -295,6 +294,7 @@ def parse_phone_booking(payload: Any, *, language: str, by: str, catalogue: Cata
 
     Raises: ValidationError with `{field: [messages]}`, which never quotes values.
     """
+    _require_language(language)
     loaded = _PHONE_BOOKING.load(payload)
     if loaded["patient_email"] is None and loaded["patient_phone"] is None:
         missing = invalid("contact_missing", "is required without an e-mail address")
@@ -303,6 +303,12 @@ def parse_phone_booking(payload: Any, *, language: str, by: str, catalogue: Cata
     return steps.create_booking(
         **loaded, choice=choice, clinic=catalogue.clinic, language=language, at=now(), by=by
     )
+
+
+def _require_language(language: str) -> None:
+    """Raises: ValidationError."""
+    if language not in reasons.LANGUAGES:
+        raise ValidationError({"language": [f"must be one of: {', '.join(reasons.LANGUAGES)}"]})
 
 
 def parse_choice(ids: Mapping[str, Any], catalogue: Catalogue) -> Choice:

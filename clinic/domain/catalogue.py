@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from clinic.domain.opening_hours import OpeningInterval
@@ -29,6 +30,19 @@ _ID = re.compile(r"[a-z0-9-]{1,24}")
 def is_catalogue_id(value: object) -> bool:
     """Return whether this is a valid id of a service, schedule, site or clinic."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+class ChosenIds(Protocol):
+    """The ids of a choice; None leaves it to the clinic."""
+
+    @property
+    def service(self) -> str | None: ...
+
+    @property
+    def practitioner(self) -> str | None: ...
+
+    @property
+    def site(self) -> str | None: ...
 
 
 class ScheduleKind(StrEnum):
@@ -194,6 +208,17 @@ class Catalogue:
 
     def service(self, service_id: str | None) -> Service | None:
         return self.services.get(service_id) if service_id else self.default_service
+
+    def has(self, choice: ChosenIds) -> bool:
+        """Return whether the catalogue has the items of a choice, as far as it names any."""
+        service, practitioner, site = choice.service, choice.practitioner, choice.site
+        if not self.is_configured:
+            return service is None
+        return (
+            (service is None or service in self.services)
+            and (practitioner is None or practitioner in self.schedules)
+            and (site is None or site in self.sites)
+        )
 
     def schedules_for(self, service: Service, kind: ScheduleKind) -> list[Schedule]:
         """List the active schedules of a kind that do the service."""

@@ -25,6 +25,7 @@ class SecurityEvent(StrEnum):
     SESSION_REJECTED = "session_rejected"
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
+    BOOKING_MADE = "booking_made_by_staff"
     BOOKING_CANCELLED = "booking_cancelled_by_staff"
     BOOKING_RESCHEDULED = "booking_rescheduled_by_staff"
     NOTIFICATION_RESENT = "notification_resent_by_staff"

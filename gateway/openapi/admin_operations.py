@@ -180,20 +180,7 @@ def _found(
         schema=SCHEMAS[kind],
         example=_EXAMPLES[kind],
         headers=("ETag", *headers),
-        links=_links(kind) if status is HTTPStatus.CREATED else {},
     )
-
-
-def _links(kind: ItemKind) -> dict[str, Any]:
-    parameters = {"id": "$request.path.id"}
-    name = _singular(kind).title()
-    return {
-        "read": {"operationId": f"read{name}", "parameters": parameters},
-        "delete": {
-            "operationId": f"delete{name}",
-            "parameters": parameters | {"If-Match": "$response.header.ETag"},
-        },
-    }
 
 
 def _path(kind: ItemKind) -> str:

@@ -17,8 +17,9 @@ from gateway.api.catalogue_api import current_catalogue
 from gateway.auth.booking_cookie import set_booking_cookie
 from gateway.http.problem_details import http_status_of
 from gateway.patient_pages.choice_form import Selection, catalogue_of_pages, requested_choice
-from gateway.patient_pages.form_fields import Form, new_token
+from gateway.patient_pages.form_fields import Form
 from gateway.web.available_slots import Week, day_of, today, week_around
+from gateway.web.form_input import new_token
 from gateway.web.rendering import hours, page, page_language
 
 #: Two blueprints: a failed POST shows the form again with its input, a failed GET an error page.

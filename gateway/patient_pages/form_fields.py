@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError
@@ -18,17 +14,11 @@ from clinic.contracts.messages import choice_ids
 from clinic.contracts.schemas import parse_booking
 from clinic.domain.booking import Booking
 from clinic.domain.catalogue import Catalogue
-from clinic.domain.clock import to_wire
 from gateway.api.bookings_api import content_of
 from gateway.patient_pages.choice_form import Selection, requested_choice, select
+from gateway.web.form_input import idempotency_key, local_to_utc
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 _FIELDS = {"patientName": "name", "patientEmail": "email", "date": "date"}
-
-
-def new_token() -> str:
-    """Return a token for one rendered form, so that resending it books only once."""
-    return secrets.token_urlsafe(24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +62,10 @@ class Form:
         return strict_json.dumps([*content_of(booking), booking.language])
 
     def key(self, booking: Booking) -> str | None:
-        """Return the idempotency key. Changed input is a new request and gets another key; a form
-        without a valid token gets none."""
-        if not _TOKEN.fullmatch(self.token):
-            return None
-        return f"{self.token}.{hashlib.sha256(self.body(booking)).hexdigest()}"
+        return idempotency_key(self.token, self.body(booking))
 
     def _payload(self, zone: ZoneInfo) -> dict[str, str]:
-        date = self.date or _local_to_utc(self.local, zone)
+        date = self.date or local_to_utc(self.local, zone)
         return {"patientName": self.name, "patientEmail": self.email, "date": date}
 
 
@@ -93,14 +79,3 @@ def _field_errors(error: ValidationError) -> dict[str, str]:
 def _message_key(message: str) -> str:
     """Only errors of the date lack a code, since patients choose the date instead of typing it."""
     return message.code if isinstance(message, FieldMessage) else "date_wrong"
-
-
-def _local_to_utc(local: str, zone: ZoneInfo) -> str:
-    """Convert "2026-12-01T10:00" in a zone to UTC; "" for an invalid or skipped local time."""
-    try:
-        local_time = datetime.fromisoformat(local)
-        moment = local_time.replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return ""
-    shown = moment.astimezone(zone).replace(tzinfo=None)
-    return to_wire(moment) if shown == local_time else ""

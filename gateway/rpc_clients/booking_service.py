@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import current_app
@@ -20,6 +21,43 @@ def change(method: str, *, deadline: float, **arguments: Any) -> Any:
         return rpc.call(method, until=deadline, **arguments)
     finally:
         free_slots().forget()
+
+
+def book_by_phone(
+    booking: Mapping[str, Any],
+    *,
+    language: str,
+    key_id: str,
+    may_overbook: bool,
+    idempotency_key: str | None,
+    deadline: float,
+) -> str:
+    """Book for a patient on behalf of staff, and return the id of the confirmed booking.
+
+    Raises: SlotUnavailable, InvalidBooking, ServiceUnavailable.
+    """
+    booked = change(
+        "book_by_phone",
+        deadline=deadline,
+        booking=booking,
+        language=language,
+        by="staff",
+        key_id=key_id,
+        overbook=may_overbook,
+        idempotency_key=idempotency_key,
+    )
+    return str(booked["id"])
+
+
+def preview_change(kind: str, item: Mapping[str, Any], deadline: float) -> list[dict[str, Any]]:
+    """Return the confirmed appointments that a changed item would affect, in chronological order;
+    `kind` is "schedule" or "site".
+
+    Raises: CatalogueInvalid, ServiceUnavailable.
+    """
+    rpc = current_app.config["BOOKING_SERVICE"]
+    found: list[dict[str, Any]] = rpc.call(f"preview_{kind}", until=deadline, **{kind: item})
+    return found
 
 
 def free_slots() -> FreeSlots:

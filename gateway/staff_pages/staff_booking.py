@@ -13,18 +13,21 @@ from clinic.bookings.repository import BookingRepository
 from clinic.contracts.message_catalogue import reason_text
 from clinic.contracts.schemas import parse_rescheduling
 from clinic.domain import reasons
-from clinic.domain.booking import ALLOWED_TRANSITIONS, Status
+from clinic.domain.booking import ALLOWED_TRANSITIONS, NO_CHOICE, Status
 from clinic.errors import ClinicError, ServiceUnavailable, SlotUnavailable
 from clinic.rpc.rpc_client import deadline as rpc_deadline
+from gateway.api.catalogue_api import current_catalogue
 from gateway.api.changes_api import cancel_for, reschedule_for
 from gateway.auth.actor import Actor, ActorRole
 from gateway.auth.staff_sessions import HOME, signed_in_key_id
 from gateway.http.security_log import SecurityEvent, log_security_event
 from gateway.locale.messages import translate
+from gateway.patient_pages.choice_form import requested_choice, select_for_move
 from gateway.staff_pages.booking_notifications import notifications_of, resend
 from gateway.staff_pages.date_parameters import requested_day
 from gateway.staff_pages.staff_rendering import staff_page
 from gateway.web.available_slots import free_day
+from gateway.web.catalogue_view import CatalogueView, site_zone
 from gateway.web.rendering import page_language
 
 booking = Blueprint("staff_booking", __name__, url_prefix=f"{HOME}/booking/<booking_id>")
@@ -56,8 +59,9 @@ def cancel(booking_id: str) -> AnyResponse:
 @booking.post("/reschedule")
 def reschedule(booking_id: str) -> AnyResponse:
     deadline = rpc_deadline()
+    requested = {name: request.form.get(name) or None for name in ("date", "practitioner")}
     try:
-        wanted = parse_rescheduling({"date": request.form.get("date")})
+        wanted = parse_rescheduling(requested, current_catalogue())
     except ValidationError:
         return _show(booking_id, deadline, 400, error_text=_translated("date_wrong"))
     change = partial(reschedule_for, _actor(), booking_id, wanted)
@@ -100,20 +104,25 @@ def _actor() -> Actor:
 
 def _show(booking_id: str, deadline: float, status: int = 200, *, error_text: str = "") -> Response:
     store: BookingRepository = current_app.config["BOOKINGS"]
-    found = store.get(booking_id)
+    found, catalogue = store.get(booking_id), current_catalogue()
     may_move = found.status is Status.CONFIRMED
     new_day = requested_day(request.args.get("move")) if may_move else None
+    selection = select_for_move(found.choice, requested_choice(request.args), catalogue)
+    choice = selection.choice if selection else NO_CHOICE
     return staff_page(
         "booking.html",
         status,
+        zone=site_zone(catalogue, found.choice.site),
         booking=found,
+        shown=CatalogueView(catalogue, page_language()),
+        selection=selection,
         reason_text=partial(reason_text, language=page_language()),
         notifications=notifications_of(booking_id, deadline),
         may_cancel=Status.CANCELLED in ALLOWED_TRANSITIONS[found.status],
         reasons=reasons.BY_CLINIC,
         may_move=may_move,
         move_to=new_day,
-        free=free_day(new_day, deadline) if new_day else None,
+        free=free_day(new_day, deadline, choice) if new_day else None,
         error_text=error_text,
     )
 

@@ -65,10 +65,16 @@ def hours() -> Hours:
 
 
 def page(
-    template: str, status: int = 200, *, zone: ZoneInfo | None = None, **context: Any
+    template: str,
+    status: int = 200,
+    *,
+    zone: ZoneInfo | None = None,
+    language: str | None = None,
+    **context: Any,
 ) -> Response:
-    """Render a page, with times in a zone, by default the clinic's."""
-    language, zone = page_language(), zone or hours().zone
+    """Render a page, with times in a zone, by default the clinic's, and in a language, by default
+    that of the visitor."""
+    language, zone = language or page_language(), zone or hours().zone
     with _RENDERING:
         body = (
             _TEMPLATES[language]

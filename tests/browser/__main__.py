@@ -26,11 +26,14 @@ from tests.browser.services import IN_ENGLISH, IN_SPANISH, SERVICES
 from tests.browser.services_pictures import take_services_pictures
 from tests.browser.staff_pictures import take_staff_pictures
 from tests.browser.staff_scenarios import STAFF_SCENARIOS
+from tests.browser.staff_services import DESK_ENGLISH, DESK_SPANISH, STAFF_SERVICES
+from tests.browser.staff_services_pictures import take_staff_services_pictures
 from tests.browser.visitor import launch
 from tests.browser.words import ENGLISH, SPANISH, STAFF_ENGLISH, STAFF_SPANISH
 
 #: Operations first: the patient scenarios cause alerts about unsendable messages.
 ALL = OPERATIONS | SCENARIOS | STAFF_SCENARIOS
+ALL_OF_SERVICES = SERVICES | STAFF_SERVICES
 
 
 def outcome(scenario: Scenario, browser: Browser, clinic: Clinic) -> str:
@@ -51,7 +54,7 @@ def main(url: str, away: str, mail: str, amqp_uri: str, *arguments: str) -> None
             take = take_pictures_of_services if has_services else take_all_pictures
             take(browser, clinic, folder)
         else:
-            scenarios = SERVICES if has_services else ALL
+            scenarios = ALL_OF_SERVICES if has_services else ALL
             found = {name: outcome(each, browser, clinic) for name, each in scenarios.items()}
             sys.stdout.write(json.dumps(found))
 
@@ -67,6 +70,8 @@ def take_all_pictures(browser: Browser, clinic: Clinic, folder: Path) -> None:
 def take_pictures_of_services(browser: Browser, clinic: Clinic, folder: Path) -> None:
     for texts in (IN_SPANISH, IN_ENGLISH):
         take_services_pictures(browser, clinic, folder, texts)
+    for desk_words in (DESK_SPANISH, DESK_ENGLISH):
+        take_staff_services_pictures(browser, clinic, folder, desk_words)
 
 
 main(*sys.argv[1:])

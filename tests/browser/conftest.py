@@ -12,9 +12,9 @@ from pymongo import MongoClient
 
 from clinic.catalogue.store import CatalogueStore
 from clinic.domain.catalogue import DEFAULT_CLINIC
-from runner.mongodb import MongoServer
-from runner.rabbitmq import RabbitNode
-from runner.services import ROOT
+from runner.backends.mongodb import MongoServer
+from runner.backends.rabbitmq import RabbitNode
+from runner.processes.services import ROOT
 from tests.browser.visitor import STAFF_KEY
 from tests.conftest import empty_queues, eventually
 from tests.e2e.conftest import QUICK

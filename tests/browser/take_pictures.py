@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from runner.services import ROOT
+from runner.processes.services import ROOT
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.browser.services import CATALOGUE
 
 pytestmark = pytest.mark.timeout(600)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.services import CATALOGUE, SERVICES
+from tests.browser.staff_services import STAFF_SERVICES
 
 #: The first test waits for all scenarios.
 pytestmark = pytest.mark.timeout(600)
@@ -25,6 +26,6 @@ def outcomes(browse: Callable[..., str]) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [*SERVICES, *STAFF_SERVICES])
 def test_in_a_browser(outcomes: dict[str, str], name: str) -> None:
     assert not outcomes[name], outcomes[name]

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import requests
 
-from runner.ports import free_port
-from runner.services import ROOT
+from runner.backends.ports import free_port
+from runner.processes.services import ROOT
 from tests.conftest import UNLIMITED, eventually
 from tests.e2e.stack import EXAMPLE
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import requests
 
-from runner.managed_process import ManagedProcess, start
-from runner.ports import free_port
-from runner.services import services
+from runner.backends.ports import free_port
+from runner.processes.managed_process import ManagedProcess, start
+from runner.processes.services import services
 from tests.conftest import eventually
 
 EXAMPLE = {

@@ -10,7 +10,7 @@ import eventlet
 import pytest
 import requests
 
-from runner.rabbitmq import RabbitNode
+from runner.backends.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, take
 from tests.conftest import eventually
 from tests.e2e.stack import Stack

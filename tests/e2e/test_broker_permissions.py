@@ -22,8 +22,8 @@ from clinic.domain.clock import now, to_wire
 from clinic.messaging import topology
 from provisioning.broker import definitions
 from provisioning.broker_users import BROKER_USERS
-from runner.rabbitmq import CONFIGURATION, RabbitNode
-from runner.services import ROOT
+from runner.backends.rabbitmq import CONFIGURATION, RabbitNode
+from runner.processes.services import ROOT
 from tests.amqp import depth
 from tests.conftest import eventually, running
 from tests.e2e.stack import Stack

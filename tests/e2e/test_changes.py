@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from clinic.domain.clock import now, to_wire
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.amqp import consumers
 from tests.conftest import eventually
 from tests.e2e.stack import Stack

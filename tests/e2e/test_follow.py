@@ -21,8 +21,8 @@ from kombu import Connection
 from kombu.message import Message
 from nameko.standalone.rpc import ServiceRpcProxy
 
-from runner.mongodb import MongoServer
-from runner.ports import free_port
+from runner.backends.mongodb import MongoServer
+from runner.backends.ports import free_port
 from tests.amqp import consumers, depth, subscriber
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack

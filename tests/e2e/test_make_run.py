@@ -15,8 +15,8 @@ import psutil
 import pytest
 import requests
 
-from runner.ports import free_port
-from runner.services import ROOT
+from runner.backends.ports import free_port
+from runner.processes.services import ROOT
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE
 

@@ -20,9 +20,9 @@ from clinic.bookings.repository import BookingRepository
 from clinic.domain import booking as steps
 from clinic.domain.clock import now
 from clinic.outbox.outbox import Outbox
-from runner.managed_process import ManagedProcess, start
-from runner.mongodb import MongoServer
-from runner.rabbitmq import RabbitNode
+from runner.backends.mongodb import MongoServer
+from runner.backends.rabbitmq import RabbitNode
+from runner.processes.managed_process import ManagedProcess, start
 from tests.amqp import consumers, depth
 from tests.bookings import all_in_hand, put_booking
 from tests.conftest import PATIENCE_SECONDS, eventually

@@ -14,7 +14,7 @@ import requests
 from nameko.events import event_handler
 
 from clinic.domain.clock import now, to_wire
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.amqp import body_of, consumers, depth, subscriber
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack

@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
-from runner.managed_process import ManagedProcess, start
-from runner.rabbitmq import RabbitNode
+from runner.backends.rabbitmq import RabbitNode
+from runner.processes.managed_process import ManagedProcess, start
 from tests.conftest import eventually
 
 BOOT_SECONDS = 150

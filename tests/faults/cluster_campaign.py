@@ -21,8 +21,8 @@ from pymongo import MongoClient
 
 from clinic.messaging.topology import WORK_QUEUES
 from clinic.mongo.client import durable_uri
-from runner.managed_process import start
-from runner.mongodb import MongoServer
+from runner.backends.mongodb import MongoServer
+from runner.processes.managed_process import start
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack

@@ -6,8 +6,8 @@ import threading
 import time
 from pathlib import Path
 
-from runner.managed_process import ManagedProcess, start
-from runner.server import Server
+from runner.processes.managed_process import ManagedProcess, start
+from runner.processes.server import Server
 
 
 class Part:

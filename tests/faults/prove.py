@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.faults.guards import GUARDS, Guard
 from tests.faults.outcome import markdown
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.conftest import eventually
 from tests.faults.system import DEAD_LETTERS, ENVIRONMENT, System
 

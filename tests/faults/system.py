@@ -20,11 +20,11 @@ from pymongo.database import Database
 from clinic.catalogue.store import CatalogueStore
 from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue
 from clinic.mongo.client import durable_uri
-from runner.mongodb import MongoServer
-from runner.ports import free_port, is_taken
-from runner.rabbitmq import RabbitNode
-from runner.server import Server
-from runner.services import ROOT, services
+from runner.backends.mongodb import MongoServer
+from runner.backends.ports import free_port, is_taken
+from runner.backends.rabbitmq import RabbitNode
+from runner.processes.server import Server
+from runner.processes.services import ROOT, services
 from tests.amqp import consumers, depth
 from tests.clinics import make_calendar
 from tests.conftest import UNLIMITED, eventually

@@ -20,11 +20,11 @@ from clinic.messaging.amqp_message import AmqpMessage
 from clinic.messaging.publisher import Publisher
 from clinic.nameko_extensions import rpc_entrypoint
 from clinic.rpc.rpc_client import RpcPool, deadline
-from runner import rabbitmq
-from runner.managed_process import ManagedProcess, start
-from runner.ports import free_port
-from runner.rabbitmq import RabbitNode
-from runner.server import Server
+from runner.backends import rabbitmq
+from runner.backends.ports import free_port
+from runner.backends.rabbitmq import RabbitNode
+from runner.processes.managed_process import ManagedProcess, start
+from runner.processes.server import Server
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.proxy import proxied

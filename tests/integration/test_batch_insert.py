@@ -19,7 +19,7 @@ from clinic.errors import DatabaseUnavailable, IdempotencyKeyUsed
 from clinic.mongo.batch_insert import BatchInserter
 from clinic.mongo.client import durable_uri
 from clinic.outbox.outbox import Outbox
-from runner.mongodb import MongoServer
+from runner.backends.mongodb import MongoServer
 from tests.bookings import put_booking, requested
 from tests.proxy import Proxy, proxied
 

@@ -24,9 +24,9 @@ from clinic.messaging.publisher import Publisher
 from clinic.nameko_extensions.queue_consumer import GracefulQueueConsumer
 from clinic.nameko_extensions.retrying_consumer import consume_with_retry
 from clinic.nameko_extensions.rpc_entrypoint import rpc
-from runner import rabbitmq
-from runner.ports import free_port
-from runner.rabbitmq import RabbitNode
+from runner.backends import rabbitmq
+from runner.backends.ports import free_port
+from runner.backends.rabbitmq import RabbitNode
 from tests.amqp import depth, put
 from tests.conftest import CONFIG, eventually
 from tests.proxy import Proxy, proxied

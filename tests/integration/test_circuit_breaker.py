@@ -15,7 +15,7 @@ from clinic.errors import DatabaseUnavailable
 from clinic.mongo.client import durable_uri
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from runner.mongodb import MongoServer
+from runner.backends.mongodb import MongoServer
 from tests.conftest import UNLIMITED, eventually
 from tests.e2e.stack import EXAMPLE
 from tests.proxy import Proxy, proxied

@@ -28,9 +28,9 @@ from clinic.domain.retry_policy import ATTEMPT_HEADER
 from clinic.messaging import topology
 from clinic.outbox.outbox import Outbox
 from notification_service.service import NotificationService, WebhookService
-from runner.ports import free_port
-from runner.rabbitmq import RabbitNode
-from runner.services import ROOT
+from runner.backends.ports import free_port
+from runner.backends.rabbitmq import RabbitNode
+from runner.processes.services import ROOT
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually

@@ -33,7 +33,7 @@ from clinic.outbox.relay import Relay
 from gateway.app import create_app
 from gateway.http.problem_details import PAUSE_SECONDS
 from gateway.settings import GatewaySettings
-from runner.ports import free_port
+from runner.backends.ports import free_port
 from tests.bookings import BOOKING_FIELDS, put_booking
 from tests.clinics import confirm_seat
 from tests.conftest import UNLIMITED, eventually

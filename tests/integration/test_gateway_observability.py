@@ -29,8 +29,8 @@ from clinic.outbox.relay_registry import Checkpoint
 from gateway.app import create_app
 from gateway.server.request_body import MAX_BODY_BYTES
 from gateway.settings import GatewaySettings
-from runner.ports import free_port
-from runner.services import ROOT
+from runner.backends.ports import free_port
+from runner.processes.services import ROOT
 from tests.bookings import put_booking
 from tests.conftest import UNLIMITED
 from tests.integration.test_gateway import EXAMPLE, book, booked, problem

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.server.http_rules import MAX_FIELD_CHARACTERS, MAX_TARGET_BYTES
 from gateway.server.request_body import MAX_BODY_BYTES
-from runner.mongodb import MongoServer
+from runner.backends.mongodb import MongoServer
 from tests.wire import GATEWAY, chunked, connected, read_all, request, send, serving, status
 
 STAFF_KEY = "a-staff-key-of-32-characters-000"

@@ -27,9 +27,9 @@ from clinic.domain.retry_policy import ATTEMPT_HEADER
 from clinic.nameko_extensions.health_server import HealthServer
 from clinic.outbox.outbox import Outbox
 from notification_service.service import NotificationService
-from runner.mongodb import MongoServer
-from runner.ports import free_port, is_taken
-from runner.rabbitmq import RabbitNode
+from runner.backends.mongodb import MongoServer
+from runner.backends.ports import free_port, is_taken
+from runner.backends.rabbitmq import RabbitNode
 from tests.amqp import put
 from tests.bookings import put_booking
 from tests.clinics import confirm_seat

@@ -41,7 +41,7 @@ from notification_service.email.content import EmailContent
 from notification_service.email.outgoing_email import OutgoingEmail
 from notification_service.service import NotificationService
 from notification_service.settings import NotificationSettings, notification_settings
-from runner.ports import free_port
+from runner.backends.ports import free_port
 from tests.amqp import depth, put, take
 from tests.bookings import put_booking, requested
 from tests.clinics import confirm_seat, move_to

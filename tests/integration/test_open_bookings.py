@@ -26,7 +26,7 @@ from clinic.mongo.quota import QUOTA_KEY, address_hash
 from clinic.outbox.outbox import Outbox
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.bookings import requested
 from tests.clinics import confirm_seat, move_to
 from tests.contract import CheckingClient

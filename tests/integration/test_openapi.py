@@ -28,7 +28,7 @@ from gateway.app import create_app
 from gateway.openapi import error_responses
 from gateway.openapi.examples import PENDING, PUBLIC
 from gateway.settings import GatewaySettings
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.conftest import UNLIMITED
 from tests.contract import CONTRACTS, routes
 from tests.rpc import NO_SERVICE

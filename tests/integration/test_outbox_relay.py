@@ -23,7 +23,7 @@ from clinic.mongo.client import durable_uri
 from clinic.outbox.orphan_recovery import OrphanRecovery
 from clinic.outbox.outbox import Outbox
 from clinic.outbox.relay import Relay
-from runner.mongodb import MongoServer
+from runner.backends.mongodb import MongoServer
 from tests.amqp import body_of, depth, subscriber, take
 from tests.bookings import put_booking, unsent
 from tests.conftest import eventually

@@ -34,8 +34,8 @@ from notification_service.reconciliation import reconciler as reconciling
 from notification_service.reconciliation.reconciler import Reconciler
 from notification_service.reconciliation.watermark import Watermark
 from notification_service.service import NotificationService
-from runner.mongodb import MongoServer
-from runner.rabbitmq import RabbitNode
+from runner.backends.mongodb import MongoServer
+from runner.backends.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.clinics import confirm_seat, move_to

@@ -261,7 +261,7 @@ def test_several_notifiers_remind_each_patient_once(
 ) -> None:
     addresses = {f"ana{number}@example.com" for number in range(12)}
     for number, address in enumerate(sorted(addresses)):
-        confirmed(store, 2 * HOUR + number * MINUTE, patient_email=address)
+        confirmed(store, (2 + number) * HOUR, patient_email=address)
     for worker in [eventlet.spawn(make().run_once) for _ in range(4)]:
         worker.wait()
     assert sorted(recipients(mailbox)) == sorted(addresses)

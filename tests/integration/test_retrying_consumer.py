@@ -21,7 +21,7 @@ from clinic.nameko_extensions import consumer_watchdog
 from clinic.nameko_extensions.dependency_providers import ContextFlag
 from clinic.nameko_extensions.retrying_consumer import consume_with_retry
 from clinic.nameko_extensions.rpc_entrypoint import rpc
-from runner.rabbitmq import RabbitNode
+from runner.backends.rabbitmq import RabbitNode
 from tests.amqp import body_of, depth, put, take
 from tests.conftest import eventually
 from tests.proxy import proxied

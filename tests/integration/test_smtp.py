@@ -20,9 +20,9 @@ from notification_service.channels.email_channel import SmtpChannel
 from notification_service.channels.smtp_connection import Tls
 from notification_service.email.content import EmailContent
 from notification_service.email.outgoing_email import OutgoingEmail
-from runner.managed_process import ManagedProcess, start
-from runner.ports import free_port
-from runner.server import Server
+from runner.backends.ports import free_port
+from runner.processes.managed_process import ManagedProcess, start
+from runner.processes.server import Server
 from tests.conftest import eventually
 from tests.tls import Certificates, certificates
 

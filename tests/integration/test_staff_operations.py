@@ -35,8 +35,8 @@ from gateway.app import create_app
 from gateway.auth.ended_sessions import EndedSessions
 from gateway.settings import GatewaySettings
 from gateway.staff_pages import dead_letter_pages, inspection_lock
-from runner.mongodb import MongoServer
-from runner.ports import free_port
+from runner.backends.mongodb import MongoServer
+from runner.backends.ports import free_port
 from tests.amqp import body_of, depth, put, take
 from tests.bookings import put_booking
 from tests.conftest import eventually

@@ -33,7 +33,7 @@ from clinic.rpc.rpc_client import RpcPool
 from gateway.app import create_app
 from gateway.auth.staff_keys import StaffKeys
 from gateway.settings import GatewaySettings
-from gateway.staff_pages import agenda
+from gateway.staff_calendar import agenda
 from gateway.staff_search import search_page
 from notification_service.service import NotificationAdminService
 from tests.amqp import body_of, take
@@ -41,7 +41,7 @@ from tests.bookings import put_booking
 from tests.clinics import confirm_seat, taken_seats
 from tests.conftest import eventually
 from tests.integration.test_pages import (
-    HOURS,
+    CATALOGUE,
     MADRID,
     Service,
     elements,
@@ -109,7 +109,7 @@ def make_client(
     relayed: tuple[BookingRepository, Relay], service: Service, admin: AdminStandIn
 ) -> Callable[..., FlaskClient]:
     def make(*keys: str, **fields: Any) -> FlaskClient:
-        own = GatewaySettings(hours=HOURS, staff_api_keys=frozenset(keys), **fields)
+        own = GatewaySettings(catalogue=CATALOGUE, staff_api_keys=frozenset(keys), **fields)
         return create_app(*relayed, own, service, admin).test_client()  # type: ignore[arg-type]
 
     return make

@@ -28,8 +28,8 @@ from gateway.auth.ended_sessions import EndedSessions
 from gateway.auth.server_secret import server_secret
 from gateway.auth.staff_sessions import StaffSessions
 from gateway.settings import GatewaySettings
-from runner.mongodb import MongoServer
-from runner.ports import free_port
+from runner.backends.mongodb import MongoServer
+from runner.backends.ports import free_port
 from tests.integration.test_pages import relayed, service, store
 from tests.integration.test_staff_pages import (
     KEY,

@@ -43,7 +43,7 @@ from notification_service.delivery_log import DeliveryLog
 from notification_service.reconciliation.reconciler import Reconciler
 from notification_service.reconciliation.watermark import Watermark
 from notification_service.service import NotificationService, WebhookService
-from runner.ports import free_port
+from runner.backends.ports import free_port
 from tests.amqp import body_of, consumers, depth, put, take
 from tests.bookings import put_booking, requested
 from tests.clinics import confirm_seat, move_to

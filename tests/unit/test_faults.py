@@ -16,7 +16,7 @@ from clinic.catalogue.schema.catalogue_schema import ItemKind, parse_catalogue
 from clinic.domain.catalogue import Catalogue
 from clinic.domain.clock import to_wire
 from notification_service.channels.webhook_signature import sign
-from runner.services import ROOT
+from runner.processes.services import ROOT
 from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.guards import GUARDS, Guard
 from tests.faults.history import BOOK, CANCEL, FAILED, OK, PHONE, RESCHEDULE, UNKNOWN, History

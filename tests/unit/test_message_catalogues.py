@@ -9,11 +9,12 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from clinic.contracts import email_address, person_name
+from clinic.contracts import email_address, person_name, phone_number, schemas
 from clinic.contracts.field_errors import FIELD_ERROR_CODES
 from clinic.contracts.message_catalogue import load_catalogue, reason_text
 from clinic.domain import reasons
 from clinic.domain.booking import Status
+from clinic.domain.catalogue import ScheduleKind
 from clinic.domain.reasons import LANGUAGES
 from gateway.locale.messages import field_texts, translate, translations
 from gateway.staff_pages.dead_letter_pages import ERROR_CODES
@@ -24,7 +25,8 @@ PACKAGES = ("clinic", "gateway")
 #: A message id that is put together where it is used: `"status_" ~ each.status`.
 PUT_TOGETHER = re.compile(r'"(\w+_)" ~|f"(\w+_)\{')
 #: The other part of such an id in front of what is put together.
-SUFFIXES = ("_text",)
+SUFFIXES = ("_text", "_wrong")
+_FIELD_ERROR = re.compile(r'"((?:name|email|phone|contact)_[a-z_]+)"')
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
@@ -86,7 +88,7 @@ def test_no_message_is_unused() -> None:
     literals = set(re.findall(r'"([\w.]+)"', source)) | {
         *FIELD_ERROR_CODES,
         *ERROR_CODES,
-        *(each.value for kind in (Status, ChannelName, State) for each in kind),
+        *(each.value for kind in (Status, ChannelName, State, ScheduleKind) for each in kind),
         "booking_requests",
         "notification_service.email",
         "notification_service.webhook",
@@ -111,6 +113,7 @@ def test_no_message_is_unused() -> None:
     "key",
     [
         *(f"{prefix}{each.value}" for each in Status for prefix in ("", "step_", "status_")),
+        *(f"kind_{each.value}" for each in ScheduleKind),
         *(f"channel_{each.value}" for each in ChannelName),
         *(f"delivery_{each.value}" for each in State),
         *(f"{prefix}{each}" for each in ERROR_CODES for prefix in ("error_code_", "advice_")),
@@ -126,8 +129,9 @@ def test_each_reason_has_a_message() -> None:
 
 
 def test_the_list_of_field_errors_is_complete() -> None:
-    modules = (Path(module.__file__).read_text("utf-8") for module in (email_address, person_name))
-    codes = {code for each in modules for code in re.findall(r'"((?:name|email)_[a-z_]+)"', each)}
+    modules = (email_address, person_name, phone_number, schemas)
+    sources = (Path(module.__file__).read_text("utf-8") for module in modules)
+    codes = {code for each in sources for code in re.findall(_FIELD_ERROR, each)}
     assert codes == set(FIELD_ERROR_CODES)
 
 

@@ -23,7 +23,7 @@ def modules(package: Path) -> list[str]:
 
 PACKAGES = [
     package
-    for top in ("clinic", "gateway", "booking_service", "notification_service")
+    for top in ("clinic", "gateway", "booking_service", "notification_service", "runner")
     for package in packages(top)
 ]
 

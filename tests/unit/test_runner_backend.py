@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from runner import mongodb, rabbitmq
-from runner.external_backend import external
-from runner.ports import free_port
+from runner.backends import mongodb, rabbitmq
+from runner.backends.external_backend import external
+from runner.backends.ports import free_port
 from runner.startup_error import StartupError
 
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from runner.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE, pinned
-from runner.managed_process import start
-from runner.server import Server
+from runner.processes.cpu_affinity import DATABASE_PLACE, GATEWAY_PLACE, pinned
+from runner.processes.managed_process import start
+from runner.processes.server import Server
 
 #: What a thread that is started later may use, besides.
 TELL = """

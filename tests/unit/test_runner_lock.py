@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from runner.lock import lock
+from runner.processes.lock import lock
 from runner.startup_error import StartupError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.mongodb import MongoServer
+from runner.backends.mongodb import MongoServer
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ports import free_port, is_taken, remembered_port, reserve
+from runner.backends.ports import free_port, is_taken, remembered_port, reserve
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner.managed_process import ManagedProcess, start
-from runner.server import Server
+from runner.processes.managed_process import ManagedProcess, start
+from runner.processes.server import Server
 
 PARENT = """
 import subprocess, sys, time

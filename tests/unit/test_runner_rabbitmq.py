@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from runner.rabbitmq import RabbitNode
+from runner.backends.rabbitmq import RabbitNode
 
 
 def test_a_node_keeps_its_name_since_its_data_hangs_on_it(tmp_path):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from supervisor.options import ProcessConfig, ServerOptions
 
-from runner.server import Server
-from runner.services import services
-from runner.supervision import Supervision, configuration
+from runner.processes.server import Server
+from runner.processes.services import services
+from runner.processes.supervision import Supervision, configuration
 
 AWKWARD = '100%2F %(here)s "quoted" it\'s ; no comment # this neither, x=y $HOME {brace}'
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import pty
 
-from runner.terminal import Terminal
+from runner.processes.terminal import Terminal
 
 
 def test_a_terminal_is_gone_when_its_other_side_is_closed():

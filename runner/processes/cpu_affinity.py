@@ -4,7 +4,7 @@ import os
 import shutil
 from dataclasses import replace
 
-from runner.server import Server
+from runner.processes.server import Server
 
 #: For two busy servers. The first and the last CPU: adjacent ones may share a core.
 DATABASE_PLACE, GATEWAY_PLACE = 0, -1

@@ -6,10 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-from runner.cpu_affinity import pinned
-from runner.server import Server
+from runner.processes.cpu_affinity import pinned
+from runner.processes.server import Server
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def services(

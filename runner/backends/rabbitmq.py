@@ -12,8 +12,8 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from clinic.messaging.connection import connect_once
-from runner.ports import remembered_port
-from runner.server import Server
+from runner.backends.ports import remembered_port
+from runner.processes.server import Server
 from runner.startup_error import StartupError
 
 # Not the wrappers on PATH: those switch to the package's own user, which requires root.

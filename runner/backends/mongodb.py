@@ -10,9 +10,9 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from runner.cpu_affinity import pinned
-from runner.ports import remembered_port
-from runner.server import Server
+from runner.backends.ports import remembered_port
+from runner.processes.cpu_affinity import pinned
+from runner.processes.server import Server
 
 
 class MongoServer:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from runner.server import Server
+from runner.processes.server import Server
 
 STOP_SECONDS = 25.0
 

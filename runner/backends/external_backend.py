@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Protocol
 
-from runner.server import Server
+from runner.processes.server import Server
 from runner.startup_error import StartupError
 
 

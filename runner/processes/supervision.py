@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from runner.managed_process import (
+from runner.processes.managed_process import (
     STOP_SECONDS,
     adopt_orphans,
     descendants,
@@ -24,7 +24,7 @@ from runner.managed_process import (
     end,
     orphans,
 )
-from runner.server import Server
+from runner.processes.server import Server
 
 HEAD = """\
 [supervisord]

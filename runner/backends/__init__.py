@@ -1,0 +1,1 @@
+"""RabbitMQ and MongoDB: private servers on free ports, or external ones."""

@@ -1,0 +1,1 @@
+"""The processes of a run: commands, supervision, signals and the lock of the data directory."""
