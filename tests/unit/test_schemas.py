@@ -10,14 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from clinic.contracts.booking_json import booking_to_json
 from clinic.contracts.field_errors import code_of
-from clinic.contracts.schemas import (
-    booking_to_json,
-    parse_booking,
-    parse_cancellation,
-    parse_day,
-    parse_rescheduling,
-)
+from clinic.contracts.schemas import parse_booking, parse_cancellation, parse_rescheduling
+from clinic.contracts.slot_queries import parse_day
 from clinic.domain.booking import Attention, Booking, Status
 from clinic.domain.catalogue import ClinicProfile
 from clinic.domain.clock import now
