@@ -26,19 +26,16 @@ from booking_service.scheduling.allocator import AllocatorOf
 from booking_service.scheduling.openings import OpeningSearch
 from booking_service.settings import booking_settings
 from clinic.bookings.repository import BookingRepository
+from clinic.contracts.booking_json import booking_to_json
 from clinic.contracts.bookings_query import parse_bookings_query
 from clinic.contracts.messages import BookingRequested, Dispatch
 from clinic.contracts.schemas import (
-    MAX_OPENINGS,
-    booking_to_json,
     parse_booking,
     parse_choice,
-    parse_nearest,
-    parse_openings,
     parse_phone_booking,
     parse_rescheduling,
-    read_days,
 )
+from clinic.contracts.slot_queries import MAX_OPENINGS, parse_nearest, parse_openings, read_days
 from clinic.contracts.strict_json import dumps
 from clinic.domain.booking import Choice
 from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue, is_catalogue_id

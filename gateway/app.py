@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clinic.bookings.repository import BookingRepository
 from clinic.catalogue.cache import CatalogueCache
+from clinic.catalogue.from_configuration import CatalogueSettings
 from clinic.catalogue.store import CatalogueStore
 from clinic.config import Settings
 from clinic.domain.booking import canonical_id
@@ -60,9 +61,6 @@ def create_app(
     `readers` is the RPC pool for reading free slots, so that readers can't delay changes. It
     defaults to `booking_service`.
     """
-    catalogue_store = CatalogueStore(
-        store.database, settings.catalogue.default.horizon, has_breaker=True
-    )
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # extra slashes: 404, no redirect
     app.config.update(
@@ -74,8 +72,6 @@ def create_app(
         NOTIFICATION_ADMIN=notification_admin,
         STAFF_KEYS=StaffKeys(settings.staff_keys),
         IS_LIST_RESTRICTED=settings.is_list_restricted,
-        CATALOGUE_STORE=catalogue_store,
-        CATALOGUES=_catalogues(catalogue_store, settings),
         HOURS=settings.hours,
         DOMAIN=settings.domain,
         IS_PUBLISHED_SECURELY=settings.is_published_securely,
@@ -83,6 +79,7 @@ def create_app(
         CONFIRMED_ADDRESSES=ConfirmedAddresses(store.database),
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
     )
+    _configure_catalogues(app, store, settings.catalogue)
     if shared:
         app.config.update(INSPECTION_LOCK=InspectionLock(shared), QUEUES=QueueMonitor(shared))
     _register_hooks(app, store, settings)
@@ -93,9 +90,12 @@ def create_app(
     return app
 
 
-def _catalogues(store: CatalogueStore, settings: GatewaySettings) -> CatalogueCache:
-    own = settings.catalogue
-    return CatalogueCache(store.load, own.default, own.refresh_seconds, store.version)
+def _configure_catalogues(
+    app: Flask, bookings: BookingRepository, settings: CatalogueSettings
+) -> None:
+    store = CatalogueStore(bookings.database, settings.default.horizon, has_breaker=True)
+    cache = CatalogueCache(store.load, settings.default, settings.refresh_seconds, store.version)
+    app.config.update(CATALOGUE_STORE=store, CATALOGUES=cache)
 
 
 def _register_hooks(app: Flask, store: BookingRepository, settings: GatewaySettings) -> None:

@@ -127,7 +127,7 @@ class EmailDeliveryProvider(DeliveryProvider):
         self.rpc = RpcPool(self.settings.amqp_uri, limit=_RPC_LIMIT)
         own = self.own
         links = None
-        if own.public_url and own.link_secrets:
+        if own.link_secrets:
             links = Links(own.public_url, own.link_secrets[0], self.bookings.access)
         return EmailComposer(
             own.sender,

@@ -59,6 +59,11 @@ class CatalogueCache:
         finally:
             self._lock.release()
 
+    def last(self, clinic: str = DEFAULT_CLINIC) -> Catalogue:
+        """Return what was read last, without reading; it may be old."""
+        cached = self._cached.get(clinic)
+        return cached.catalogue if cached else self._default
+
     def get_knowing(self, clinic: str, choice: Choice) -> Catalogue:
         """Return the catalogue, read again if it lacks an item of the choice: another process may
         have read a newer one. Raises: as `get`."""

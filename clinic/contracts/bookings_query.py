@@ -13,7 +13,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
-from clinic.contracts.schemas import Instant
+from clinic.contracts.values.request_fields import Instant
 from clinic.domain.booking import Booking, Status
 
 DEFAULT_LIMIT = 50

@@ -2,100 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError
 
-from clinic.contracts.email_address import parse_email_address
 from clinic.contracts.field_errors import invalid
-from clinic.contracts.message_catalogue import reason_text
-from clinic.contracts.person_name import parse_name
-from clinic.contracts.phone_number import parse_phone_number
+from clinic.contracts.values.request_fields import (
+    CatalogueId,
+    EmailAddress,
+    Instant,
+    PersonName,
+    PhoneNumber,
+)
 from clinic.domain import booking as steps
 from clinic.domain import reasons
 from clinic.domain.booking import NO_CHOICE, Booking, Choice
-from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue, ScheduleKind, is_catalogue_id
-from clinic.domain.clock import now, to_wire
-
-#: Members of a booking that require a credential.
-PERSONAL_FIELDS = frozenset({"patientName", "patientEmail", "patientPhone"})
-
-_RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
-)
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-#: Instants between these can be shown in any zone; outside, conversion may overflow.
-_EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
-_LATEST = datetime(9999, 12, 29, tzinfo=UTC)
-#: Maximum number of days of free slots or openings per call.
-MAX_SLOT_DAYS = 31
-#: Maximum number of openings per page.
-MAX_OPENINGS = 2000
-
-
-class PersonName(fields.String):
-    """A legible, non-blank name of at most `MAX_NAME` characters."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return parse_name(_text(value))
-
-
-class EmailAddress(fields.String):
-    """Exactly one address, loaded in its normal form."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return parse_email_address(_text(value))
-
-
-class PhoneNumber(fields.String):
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return parse_phone_number(_text(value))
-
-
-class Instant(fields.Field[datetime]):
-    """An RFC 3339 date and time with an offset, loaded as UTC with millisecond precision."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
-        text = _text(value)
-        if not _RFC3339.fullmatch(text):
-            raise ValidationError("must be an RFC 3339 date with an offset: 2026-12-01T10:00:00Z")
-        try:
-            moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise ValidationError("is not a date of the calendar") from None
-        if not _EARLIEST <= moment < _LATEST:
-            raise ValidationError("is not a date of the calendar")
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-class Day(fields.Field[date]):
-    """A calendar day such as 2026-12-01."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
-        text = _text(value)
-        if not _DAY.fullmatch(text):
-            raise ValidationError("must be a day like 2026-12-01")
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            raise ValidationError("is not a day of the calendar") from None
-        if not _EARLIEST.date() <= day < _LATEST.date():
-            raise ValidationError("is not a day of the calendar")
-        return day
-
-
-class CatalogueId(fields.Field[str]):
-    """The id of a service, practitioner or site."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        if not is_catalogue_id(value):
-            raise ValidationError("must be an id: 1 to 24 of a-z, 0-9 and -")
-        return str(value)
-
+from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue, ScheduleKind
+from clinic.domain.clock import now
 
 # Additions to the OpenAPI document that types and validators don't express.
 _NAME = {
@@ -187,86 +113,18 @@ class CancellationSchema(Schema):
     error_messages = {"type": "must be a JSON object", "unknown": "is not needed to cancel"}
 
 
-class SlotsQuerySchema(Schema):
-    """{"date"}: a local day of the clinic."""
-
-    class Meta:
-        unknown = RAISE
-
-    error_messages = {"unknown": "is not a parameter of slots"}
-
-    date = Day(
-        required=True,
-        metadata={"description": "A day of the clinic, in its zone.", "examples": ["2026-12-01"]},
-    )
-
-
-class SlotDaysSchema(SlotsQuerySchema):
-    """{"date", "days"}: that many local days, starting at `date`."""
-
-    days = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MAX_SLOT_DAYS))
-
-
-class OpeningsQuerySchema(ChoiceSchema):
-    """{"from", "to"}: local days, both included. `after` is the start after which a page begins."""
-
-    class Meta:
-        unknown = RAISE
-
-    error_messages = {"unknown": "is not a parameter of openings"}
-
-    first = Day(
-        data_key="from",
-        required=True,
-        metadata={"description": "The first day, in the zone of the site."},
-    )
-    last = Day(
-        data_key="to",
-        required=True,
-        metadata={"description": f"The last day; at most {MAX_SLOT_DAYS} days in all."},
-    )
-    after = Instant(load_default=None, metadata={"description": "Where the next page begins."})
-
-
-class NearestSlotsSchema(Schema):
-    """{"date", "count", "notice_minutes"}: the free slots nearest to a date."""
-
-    class Meta:
-        unknown = RAISE
-
-    date = Instant(required=True)
-    count = fields.Integer(strict=True, load_default=3, validate=validate.Range(1, 20))
-    notice_minutes = fields.Integer(
-        strict=True, load_default=0, validate=validate.Range(0, 24 * 60)
-    )
-
-
 _REQUEST = BookingRequestSchema()
 _SERVICE_REQUEST = ServiceRequestSchema()
 _PHONE_BOOKING = PhoneBookingSchema()
-_OPENINGS_QUERY = OpeningsQuerySchema()
 _CHOICE = ChoiceSchema()
 _RESCHEDULING = ReschedulingSchema()
 _CANCELLATION = CancellationSchema()
-_SLOTS_QUERY = SlotsQuerySchema()
-_SLOT_DAYS = SlotDaysSchema()
-_NEAREST_SLOTS = NearestSlotsSchema()
 
 
 @dataclass(frozen=True, slots=True)
 class Rescheduling:
     date: datetime
     practitioner: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningsQuery:
-    """`days` local days from `first` on; `after` is the last start of the previous page."""
-
-    choice: Choice
-    first: date
-    days: int
-    after: datetime | None
 
 
 def parse_booking(
@@ -283,9 +141,16 @@ def parse_booking(
         fields_ = _REQUEST.load(payload)
     else:
         fields_ = _SERVICE_REQUEST.load(payload)
-        fields_["choice"] = _pop_choice(fields_, catalogue)
+        fields_["choice"] = pop_choice(fields_, catalogue)
     clinic = catalogue.clinic if catalogue else DEFAULT_CLINIC
-    return steps.create_booking(**fields_, clinic=clinic, language=language, at=now(), by=by)
+    spoken = offered_language(language, catalogue)
+    return steps.create_booking(**fields_, clinic=clinic, language=spoken, at=now(), by=by)
+
+
+def offered_language(preferred: str, catalogue: Catalogue | None) -> str:
+    """Return the preferred language if the clinic writes in it, else the clinic's first one."""
+    languages = catalogue.profile.languages if catalogue else ()
+    return preferred if preferred in languages or not languages else languages[0]
 
 
 def parse_phone_booking(payload: Any, *, language: str, by: str, catalogue: Catalogue) -> Booking:
@@ -299,9 +164,14 @@ def parse_phone_booking(payload: Any, *, language: str, by: str, catalogue: Cata
     if loaded["patient_email"] is None and loaded["patient_phone"] is None:
         missing = invalid("contact_missing", "is required without an e-mail address")
         raise ValidationError({"patientPhone": missing.messages})
-    choice = _pop_choice(loaded, catalogue)
+    choice = pop_choice(loaded, catalogue)
     return steps.create_booking(
-        **loaded, choice=choice, clinic=catalogue.clinic, language=language, at=now(), by=by
+        **loaded,
+        choice=choice,
+        clinic=catalogue.clinic,
+        language=offered_language(language, catalogue),
+        at=now(),
+        by=by,
     )
 
 
@@ -317,10 +187,10 @@ def parse_choice(ids: Mapping[str, Any], catalogue: Catalogue) -> Choice:
     Raises: ValidationError, also for any of them without a configured catalogue.
     """
     given = {name: value for name, value in ids.items() if value is not None}
-    return _pop_choice(_CHOICE.load(given), catalogue)
+    return pop_choice(_CHOICE.load(given), catalogue)
 
 
-def _pop_choice(loaded: dict[str, Any], catalogue: Catalogue) -> Choice:
+def pop_choice(loaded: dict[str, Any], catalogue: Catalogue) -> Choice:
     """Remove the ids from the loaded fields, and return them with the default service.
 
     Raises: ValidationError for an id that is not in the catalogue.
@@ -359,90 +229,6 @@ def parse_rescheduling(payload: Any, catalogue: Catalogue | None = None) -> Resc
     return Rescheduling(loaded["date"], practitioner)
 
 
-def parse_openings(query: Mapping[str, Any], catalogue: Catalogue) -> OpeningsQuery:
-    """Parse the parameters of `GET /openings`. Raises: ValidationError."""
-    loaded = _OPENINGS_QUERY.load(query)
-    choice = _pop_choice(loaded, catalogue)
-    days = (loaded["last"] - loaded["first"]).days + 1
-    if not 1 <= days <= MAX_SLOT_DAYS:
-        raise ValidationError({"to": [f"must be 0 to {MAX_SLOT_DAYS - 1} days after from"]})
-    return OpeningsQuery(choice, loaded["first"], days, loaded["after"])
-
-
 def parse_cancellation(payload: Any) -> None:
     """Raises: ValidationError for anything but an empty object."""
     _CANCELLATION.load(payload)
-
-
-def parse_day(query: Mapping[str, Any]) -> date:
-    """Parse `{"date"}`, a local day of the clinic. Raises: ValidationError."""
-    day: date = _SLOTS_QUERY.load(query)["date"]
-    return day
-
-
-def public_view(booking: Booking) -> dict[str, Any]:
-    """Serialize a booking without personal data, for requests without a credential."""
-    return {
-        name: value
-        for name, value in booking_to_json(booking).items()
-        if name not in PERSONAL_FIELDS
-    }
-
-
-def read_days(query: Mapping[str, Any]) -> tuple[date, int]:
-    """Parse `{"date", "days"}` into the first day and their number. Raises: ValidationError."""
-    found = _SLOT_DAYS.load(query)
-    return found["date"], found["days"]
-
-
-def parse_nearest(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Parse `{"date", "count", "notice_minutes"}` into {"date", "count", "notice": timedelta}.
-
-    Raises: ValidationError.
-    """
-    found: dict[str, Any] = _NEAREST_SLOTS.load(query)
-    return found | {"notice": timedelta(minutes=found["notice_minutes"])}
-
-
-def booking_to_json(booking: Booking) -> dict[str, Any]:
-    """Serialize a booking as the documented flat object, for its patient and for staff. One of a
-    catalogue's service also has `service`, `practitioner`, `site` and `end`."""
-    document = {
-        "id": booking.id,
-        "status": booking.status.value,
-        "reason": booking.reason,
-        "reasonText": reason_text(booking.reason, booking.language) if booking.reason else None,
-        "patientName": booking.patient_name,
-        "patientEmail": booking.patient_email,
-        "date": to_wire(booking.date),
-        "language": booking.language,
-        "version": booking.version,
-        "createdAt": to_wire(booking.created_at),
-        "updatedAt": to_wire(booking.updated_at),
-        "attention": _attention(booking),
-    }
-    if booking.patient_phone is not None:
-        document["patientPhone"] = booking.patient_phone
-    return document | _appointment(booking) if booking.choice.service else document
-
-
-def _appointment(booking: Booking) -> dict[str, str | None]:
-    """Return the members that only bookings of a catalogue's service have."""
-    return {
-        "service": booking.choice.service,
-        "practitioner": booking.choice.practitioner,
-        "site": booking.choice.site,
-        "end": to_wire(booking.end) if booking.end else None,
-    }
-
-
-def _attention(booking: Booking) -> dict[str, str] | None:
-    if booking.attention is None:
-        return None
-    return {"code": booking.attention.code, "at": to_wire(booking.attention.at)}
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValidationError("must be a text")
-    return value

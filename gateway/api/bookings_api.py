@@ -10,7 +10,8 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from clinic.bookings.repository import BookingRepository
-from clinic.contracts.schemas import booking_to_json, parse_booking, public_view
+from clinic.contracts.booking_json import booking_to_json, public_view
+from clinic.contracts.schemas import parse_booking
 from clinic.contracts.strict_json import dumps
 from clinic.domain.booking import Booking
 from clinic.domain.clock import now, to_wire

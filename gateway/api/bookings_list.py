@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app
 
+from clinic.contracts.booking_json import booking_to_json, public_view
 from clinic.contracts.bookings_query import encode_cursor, parse_bookings_query
-from clinic.contracts.schemas import booking_to_json, public_view
 from gateway.auth.staff_access import require_staff, staff_key_id
 from gateway.http.requests import query
 from gateway.http.responses import json_response

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response
 
-from clinic.contracts.schemas import MAX_OPENINGS, parse_openings
+from clinic.contracts.slot_queries import MAX_OPENINGS, parse_openings
 from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.api.catalogue_api import current_catalogue
 from gateway.http.requests import query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from clinic.contracts.schemas import parse_day
+from clinic.contracts.slot_queries import parse_day
 from clinic.domain.clock import to_wire
 from clinic.rpc.rpc_client import deadline as rpc_deadline
 from gateway.http.requests import query

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clinic.contracts.schemas import MAX_OPENINGS, OpeningsQuerySchema
+from clinic.contracts.slot_queries import MAX_OPENINGS, OpeningsQuerySchema
 from gateway.openapi import error_responses, response_schemas
 from gateway.openapi.operation import Operation, Response
 

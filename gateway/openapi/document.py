@@ -14,9 +14,9 @@ from marshmallow import fields
 
 from clinic.catalogue.schema.catalogue_fields import CalendarDay, IntervalText, Moment, ZoneName
 from clinic.contracts.bookings_query import Cursor
-from clinic.contracts.email_address import MAX_EMAIL
-from clinic.contracts.person_name import MAX_NAME
-from clinic.contracts.schemas import Day, EmailAddress, Instant, PersonName
+from clinic.contracts.values.email_address import MAX_EMAIL
+from clinic.contracts.values.person_name import MAX_NAME
+from clinic.contracts.values.request_fields import Day, EmailAddress, Instant, PersonName
 from gateway.openapi.components import HEADERS, PARAMETERS, SCHEMES
 from gateway.openapi.error_responses import ERROR_RESPONSES, UNAUTHORIZED, ErrorResponse
 from gateway.openapi.operation import Operation, Response

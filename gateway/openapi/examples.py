@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clinic.contracts.schemas import PERSONAL_FIELDS
+from clinic.contracts.booking_json import PERSONAL_FIELDS
 from gateway.openapi.components import EXAMPLE_ID
 
 REQUEST = {

@@ -9,7 +9,8 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from clinic.contracts.bookings_query import ListingSchema
-from clinic.contracts.schemas import ReschedulingSchema, ServiceRequestSchema, SlotsQuerySchema
+from clinic.contracts.schemas import ReschedulingSchema, ServiceRequestSchema
+from clinic.contracts.slot_queries import SlotsQuerySchema
 from gateway.openapi import error_responses, response_schemas
 from gateway.openapi.admin_operations import TAG, item_operations
 from gateway.openapi.catalogue_operations import OPENINGS, PRACTITIONERS, SERVICES, SITES

@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from clinic.contracts.field_errors import FIELD_ERROR_CODES, INVALID
-from clinic.contracts.schemas import CatalogueId, EmailAddress, Instant, PersonName
+from clinic.contracts.values.request_fields import CatalogueId, EmailAddress, Instant, PersonName
 from clinic.domain import reasons
 from clinic.domain.booking import Status
 from gateway.openapi.error_responses import CODES

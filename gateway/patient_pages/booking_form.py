@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, request
 from marshmallow import ValidationError
 
-from clinic.contracts.schemas import parse_day
+from clinic.contracts.slot_queries import parse_day
 from clinic.errors import ServiceUnavailable, TooManyOpenBookings
 from gateway.api.bookings_api import accept
 from gateway.api.catalogue_api import current_catalogue

@@ -15,7 +15,8 @@ from werkzeug.exceptions import Forbidden
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.date_format import format_clock_time, format_day
 from clinic.contracts.message_catalogue import reason_text
-from clinic.contracts.schemas import Rescheduling, parse_day, parse_rescheduling
+from clinic.contracts.schemas import Rescheduling, parse_rescheduling
+from clinic.contracts.slot_queries import parse_day
 from clinic.domain.booking import Booking, Status
 from clinic.domain.catalogue import Catalogue
 from clinic.domain.named_choice import zone_of

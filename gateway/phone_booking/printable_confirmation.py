@@ -30,5 +30,4 @@ def show(booking_id: str) -> AnyResponse:
         language=language,
         booking=booking,
         named=name_choice(booking.choice, catalogue, language),
-        clinic_name=catalogue.profile.name,
     )

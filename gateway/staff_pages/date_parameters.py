@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from marshmallow import ValidationError
 
-from clinic.contracts.schemas import parse_day
+from clinic.contracts.slot_queries import parse_day
 from gateway.web.available_slots import today
 from gateway.web.rendering import hours
 

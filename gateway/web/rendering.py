@@ -11,6 +11,7 @@ from babel.dates import format_date
 from flask import Response, current_app, request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from clinic.catalogue.cache import CatalogueCache
 from clinic.contracts.date_format import format_clock_time, format_day, zone_city
 from clinic.domain.clock import to_wire
 from clinic.domain.reasons import LANGUAGES
@@ -59,6 +60,12 @@ def page_language() -> str:
     return next((code for code in chosen if code in LANGUAGES), None) or preferred_language()
 
 
+def _clinic_name() -> str:
+    """Return the name of the clinic's profile, or "". Error pages must not wait for a database."""
+    catalogues: CatalogueCache = current_app.config["CATALOGUES"]
+    return catalogues.last().profile.name
+
+
 def hours() -> Hours:
     configured: Hours = current_app.config["HOURS"]
     return configured
@@ -81,6 +88,7 @@ def page(
             .get_template(template)
             .render(
                 language=language,
+                clinic_name=_clinic_name(),
                 translation=_translation(language),
                 city=zone_city(zone, language),
                 zone=zone,

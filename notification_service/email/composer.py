@@ -28,16 +28,23 @@ _SUMMARIES = {"es": "Cita", "en": "Appointment"}
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Creates the links with which patients manage their bookings."""
+    """Creates the links with which patients manage their bookings. `public_url` is "" if only the
+    profiles of clinics name an address."""
 
     public_url: str
     secret: str = field(repr=False)
     access: Callable[[str], BookingCredentials]
 
-    def of(self, booking_id: str) -> ManageLink:
-        """Raises: BookingNotFound, DatabaseUnavailable."""
+    def of(self, booking_id: str, clinic_url: str = "") -> ManageLink | None:
+        """Return the link below the clinic's own address, if it has one; None without any.
+
+        Raises: BookingNotFound, DatabaseUnavailable.
+        """
+        base = clinic_url or self.public_url
+        if not base:
+            return None
         code = link_code(self.secret, booking_id, self.access(booking_id).salt)
-        return ManageLink(f"{self.public_url}/cita/{booking_id}#{code}", code)
+        return ManageLink(f"{base}/cita/{booking_id}#{code}", code)
 
 
 def _no_catalogue(_clinic: str) -> Catalogue:
@@ -77,7 +84,7 @@ class EmailComposer:
             event,
             self._zone(event.choice, catalogue),
             named=named,
-            link=self._link(booking) if event.status is Status.CONFIRMED else None,
+            link=self._link(booking, catalogue) if event.status is Status.CONFIRMED else None,
             alternatives=self._alternatives(event),
         )
         sender = _sender(catalogue)
@@ -97,7 +104,7 @@ class EmailComposer:
         catalogue = self.catalogue_of(booking.clinic)
         named = name_choice(booking.choice, catalogue, booking.language)
         zone = self._zone(booking.choice, catalogue)
-        content = compose_reminder(booking, zone, named=named, link=self._link(booking))
+        content = compose_reminder(booking, zone, named=named, link=self._link(booking, catalogue))
         message_key = f"{booking.id}.{booking.version}.reminder"
         return OutgoingEmail(
             booking.patient_email,
@@ -110,8 +117,8 @@ class EmailComposer:
     def _zone(self, choice: Choice, catalogue: Catalogue) -> ZoneInfo:
         return zone_of(choice, catalogue, self.zone) if choice.service else self.zone
 
-    def _link(self, booking: Booking) -> ManageLink | None:
-        return self.links.of(booking.id) if self.links else None
+    def _link(self, booking: Booking, catalogue: Catalogue) -> ManageLink | None:
+        return self.links.of(booking.id, catalogue.profile.public_url) if self.links else None
 
     def _alternatives(self, event: BookingStateChanged) -> list[datetime]:
         is_rejected = event.status is Status.REJECTED

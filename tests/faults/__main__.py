@@ -53,6 +53,9 @@ def _campaigns(options: argparse.Namespace) -> dict[str, Run]:
     return {
         "crash-points": partial(crash_points.run, words=options.points),
         "random-kills": partial(random_kills.run, **minutes),
+        "catalogue": partial(
+            random_kills.run_with_catalogue, settle_seconds=options.settle, **minutes
+        ),
         "broken-broker": broken_broker.run,
         "lossy-broker": broken_broker.run_lossy,
         "broken-links": broken_links.run,
@@ -78,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("campaigns", nargs="*", help="all but `short` if none is named")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--minutes", type=float, help="for random-kills and soak")
+    parser.add_argument("--minutes", type=float, help="for random-kills, catalogue and soak")
     parser.add_argument("--points", nargs="+", default=(), help="the first words of crash points")
     parser.add_argument("--settle", type=float, default=180, help="seconds to wait for quiet")
     parser.add_argument("--directory", type=Path, help="where logs and data are kept")

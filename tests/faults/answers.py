@@ -10,12 +10,18 @@ from typing import Any
 from clinic.domain.booking import Status
 from clinic.domain.clock import to_wire
 from tests.faults.allowed import Allowed, Found
-from tests.faults.history import CANCEL, CHANGES, OK, UNKNOWN, Call, History
+from tests.faults.history import CANCEL, CHANGES, FAILED, OK, PHONE, UNKNOWN, Call, History
 from tests.faults.state import State
 
 
 def of_answers(state: State, history: History, allowed: Allowed) -> Found:
-    for rule in (_accepted_once, _seen_is_true, _changes_done, _refused_not_done):
+    for rule in (
+        _accepted_once,
+        _seen_is_true,
+        _changes_done,
+        _refused_not_done,
+        _as_requested,
+    ):
         yield from rule(state, history)
     yield from _same_answers(history)
     yield from _seen_in_order(history)
@@ -26,26 +32,33 @@ def of_answers(state: State, history: History, allowed: Allowed) -> Found:
 
 def _accepted_once(state: State, history: History) -> Found:
     stored = {each["_id"]: each for each in state.bookings}
-    of_patient = Counter(each["patientEmail"] for each in state.bookings)
+    of_patient = Counter(_patient(each) for each in state.bookings)
     known = history.bookings()
     for patient, booking_id in history.accepted().items():
         if booking_id not in stored:
             yield "I1", f"{booking_id} was promised and is not stored"
-        elif stored[booking_id]["patientEmail"] != patient:
+        elif _patient(stored[booking_id]) != patient:
             yield "I1", f"{booking_id} belongs to somebody else"
     for patient, count in of_patient.items():
         if count > 1:
             yield "I1", f"{count} bookings of one request, {patient}"
         if patient not in known:
             yield "I1", f"a booking that nobody asked for, {patient}"
+        elif any(call.what == PHONE and call.outcome == FAILED for call in known[patient]):
+            yield "I1", f"a booking by phone that was refused, {patient}"
+
+
+def _patient(booking: Mapping[str, Any]) -> str:
+    return str(booking["patientEmail"] or booking["patientPhone"])
 
 
 def _same_answers(history: History) -> Found:
     for patient, calls in history.bookings().items():
         answers: list[dict[str, Any]] = [call.answer for call in calls if call.answer]
-        if len({(each["id"], each["manageToken"]) for each in answers}) > 1:
+        if len({(each["id"], each.get("manageToken")) for each in answers}) > 1:
             yield "I11", f"repeated calls got different bookings, {patient}"
-        if any(call.outcome == "failed" for call in calls):
+        # Staff hear at once that there is no free time.
+        if any(call.outcome == FAILED and call.what != PHONE for call in calls):
             yield "I11", f"a good request was refused, {patient}"
 
 
@@ -103,6 +116,22 @@ def _refused_not_done(state: State, history: History) -> Found:
         booking = bookings.get(calls[0].patient)
         if booking and _change(calls[0]) not in perhaps and _is_done(booking, calls[0]):
             yield "I17", f"{calls[0].patient}: {calls[0].what} was refused, and is done"
+
+
+def _as_requested(state: State, history: History) -> Found:
+    """Who was confirmed as first asked for has that service, and that practitioner if any."""
+    bookings = {each["_id"]: each for each in state.bookings}
+    for calls in history.bookings().values():
+        for wanted in (call.answer for call in calls if call.answer):
+            booking = bookings.get(wanted["id"])
+            if booking is None:
+                continue  # that is another rule's
+            if booking.get("service") != wanted.get("service"):
+                yield "I20", f"{wanted['id']} is of another service"
+            is_moved = any("date" in step for step in booking["history"])
+            person = None if is_moved else wanted.get("practitioner")
+            if person not in (None, booking.get("practitioner")):
+                yield "I20", f"{wanted['id']} is with another practitioner"
 
 
 def _change(call: Call) -> tuple[str, str, str | None]:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.allowed import NOTHING, Allowed
-from tests.faults.history import CHANGES, Call, History
+from tests.faults.history import CHANGES, PHONE, Call, History
 from tests.faults.invariants import violations
 from tests.faults.notification_invariants import is_reminder, repeated_emails
 from tests.faults.outcome import Outcome
 from tests.faults.patients import Patients
+from tests.faults.phone import PhoneDesk
 from tests.faults.state import SETTLE_SECONDS, State, wait_for_quiet
 from tests.faults.system import System, running_system
 from tests.faults.watch import Watch, watching
+from tests.faults.wishes import Wishes
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Campaign:
     rng: random.Random
     history: History
     patients: Patients
+    desk: PhoneDesk
     allowed: Allowed
     outcome: Outcome
     watch: Watch
@@ -58,7 +61,8 @@ class Campaign:
 
     def _good(self, call: Call) -> frozenset[int | None]:
         """What a state forbids is refused; the booking service may be away, unlike the gateway."""
-        changing = frozenset({409, 503}) if call.what in CHANGES else frozenset()
+        is_forwarded = call.what in (*CHANGES, PHONE)
+        changing = frozenset({409, 503}) if is_forwarded else frozenset()
         return self.allowed.statuses | changing
 
     def _unasked_ends(self) -> list[str]:
@@ -81,6 +85,7 @@ def running_campaign(
     allowed: Allowed = NOTHING,
     *,
     changing_minds: bool = False,
+    wishes: Wishes | None = None,
     **options: Any,
 ) -> Iterator[Campaign]:
     """Run a system for the faults of the body, then check it; its outcome is in `outcome`."""
@@ -88,10 +93,12 @@ def running_campaign(
     rng = random.Random(seed)
     with running_system(directory, **options) as system, watching(system) as watch:
         history = History(directory / "history.jsonl")
-        patients = Patients(system.url, history, seed, changing_minds)
-        run = Campaign(name, system, rng, history, patients, allowed, Outcome(name), watch)
+        patients = Patients(system.url, history, seed, changing_minds, wishes)
+        desk = PhoneDesk(system.node.uri, history, seed, wishes)
+        run = Campaign(name, system, rng, history, patients, desk, allowed, Outcome(name), watch)
         yield run
         run.note("at the end", run.check())
+        desk.close()
         _tell(run, time.monotonic() - began)
 
 
@@ -103,6 +110,7 @@ def _tell(run: Campaign, seconds: float) -> None:
         "confirmed": statuses.count("confirmed"),
         "moves": sum("date" in step for each in state.bookings for step in each["history"]),
         "cancelled": statuses.count("cancelled"),
+        "by phone": sum(each["history"][0]["by"] == "staff" for each in state.bookings),
         "changes refused": sum(calls[-1].status == 409 for calls in run.history.wishes().values()),
         "e-mails": len(state.emails),
         "reminders": sum(is_reminder(email) for email in state.emails),

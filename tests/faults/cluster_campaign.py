@@ -26,14 +26,15 @@ from runner.processes.managed_process import start
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.e2e.stack import EXAMPLE, Stack
+from tests.faults.claims import of_claims
 from tests.faults.cluster import RabbitCluster
 from tests.faults.outcome import Outcome, markdown
+from tests.faults.system import SEATS, UNCONFIGURED
 from tests.mailbox import Mailbox, running_mailbox
 
 QUEUE = "booking_requests"
 FIGURES = "cluster.md"
 SLOTS = 400
-SEATS = 2
 #: As long as an e-mail may be in the hands of a notifier that is gone, and some more; but shorter
 #: than it takes until a request that the broker lost is sent again, so that it would be seen.
 QUIET_SECONDS = 400
@@ -237,10 +238,8 @@ class ClusterCampaign:
         for booking in bookings.values():
             if booking["version"] != 2:
                 yield f"booking {booking['_id']} is {booking['status']}, v{booking['version']}"
-        confirmed = [row for row in bookings.values() if row["status"] == "confirmed"]
-        for slot, count in Counter(row["date"] for row in confirmed).items():
-            if count > SEATS:
-                yield f"slot {slot} has {count} confirmed bookings for {SEATS} seats"
+        for _, text in of_claims(bookings.values(), UNCONFIGURED):
+            yield text
 
     def _wrong_rows(self) -> Iterator[str]:
         rows = self._delivery_log()

@@ -50,6 +50,13 @@ GUARDS = (
 """,
     ),
     Guard(
+        "decided for: a decision is about the date and the choice that are stored",
+        ("I4", "I20"),
+        "clinic/bookings/transition_writer.py",
+        """{"$cond": [{"$eq": [stored, "$$transition.decidedOn"]}, changed, "$$ROOT"]}""",
+        "changed",
+    ),
+    Guard(
         "outbox: what a dead relay left is sent by another",
         ("I2", "I5", "I6"),
         "clinic/outbox/relay.py",

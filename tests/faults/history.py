@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections import Counter
@@ -12,6 +13,8 @@ from typing import Any
 #: The outcomes of a call: done, surely not done, or nobody can say.
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
 _INVOKED = "invoked"
+#: The calls that book: those of patients, and of staff for a patient on the phone.
+BOOK, PHONE = "book", "phone"
 #: The calls that change a booking.
 CANCEL, RESCHEDULE = "cancel", "reschedule"
 CHANGES = (CANCEL, RESCHEDULE)
@@ -19,8 +22,8 @@ CHANGES = (CANCEL, RESCHEDULE)
 
 @dataclass
 class Call:
-    """`patient` is the e-mail address, different for every booking that somebody wants; once there
-    is a booking, it is the booking's id.
+    """`patient` is the e-mail address, or a phone number, different for every booking that somebody
+    wants; once there is a booking, it is the booking's id.
 
     The calls that are made for one change share a `wish`; `date` is where a booking is to go.
     """
@@ -45,6 +48,10 @@ class History:
         #: {("<id>", client): [(version, status, date), ...]}.
         self.seen: dict[tuple[str, int], list[tuple[int, str, str]]] = {}
         self._file = file
+        self._wishes = itertools.count(1)
+
+    def next_wish(self) -> int:
+        return next(self._wishes)
 
     def invoke(self, what: str, patient: str, wish: int = 0, date: str | None = None) -> Call:
         call = Call(what, patient, wish=wish, date=date)
@@ -69,7 +76,7 @@ class History:
         """The calls to book of each patient, in order."""
         found: dict[str, list[Call]] = {}
         for call in self.calls:
-            if call.what == "book":
+            if call.what in (BOOK, PHONE):
                 found.setdefault(call.patient, []).append(call)
         return found
 

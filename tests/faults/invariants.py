@@ -5,7 +5,6 @@ The numbers are those of docs/verification.md. Each rule yields a line for each 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -13,11 +12,12 @@ from typing import Any
 from clinic.domain.booking import Status
 from tests.faults.allowed import Allowed, Found
 from tests.faults.answers import of_answers
+from tests.faults.claims import of_claims
 from tests.faults.history import History
 from tests.faults.notification_invariants import of_notifications
 from tests.faults.patients import CANARY
+from tests.faults.phone import CANARY_NUMBER
 from tests.faults.state import State
-from tests.faults.system import SEATS
 
 _LEGAL = {
     (None, "pending"),
@@ -33,6 +33,7 @@ _MOVE = ("confirmed", "confirmed")
 def violations(state: State, history: History, allowed: Allowed) -> list[str]:
     found = [
         *_of_bookings(state, allowed),
+        *of_claims(state.bookings, state.catalogue),
         *of_notifications(state, history, allowed),
         *of_answers(state, history, allowed),
     ]
@@ -40,7 +41,7 @@ def violations(state: State, history: History, allowed: Allowed) -> list[str]:
 
 
 def _of_bookings(state: State, allowed: Allowed) -> Found:
-    for rule in (_decided, _seats, _legal_history, _moved, _outbox_empty, _nothing_personal):
+    for rule in (_decided, _legal_history, _moved, _outbox_empty, _nothing_personal):
         yield from rule(state)
     yield from _queues(state, allowed)
 
@@ -49,16 +50,6 @@ def _decided(state: State) -> Found:
     for each in state.bookings:
         if each["status"] == Status.PENDING:
             yield "I2", f"{each['_id']} is still pending"
-
-
-def _seats(state: State) -> Found:
-    confirmed = [each for each in state.bookings if each["status"] == Status.CONFIRMED]
-    for date, count in Counter(each["date"] for each in confirmed).items():
-        if count > SEATS:
-            yield "I3", f"{count} confirmed for {SEATS} seats on {date}"
-    for seat, count in Counter((each["slot"], each["seat"]) for each in confirmed).items():
-        if count > 1:
-            yield "I3", f"seat {seat} was given {count} times"
 
 
 def _legal_history(state: State) -> Found:
@@ -80,15 +71,13 @@ def _is_legal(step: Mapping[str, Any]) -> bool:
 
 
 def _moved(state: State) -> Found:
-    """Who was moved holds a seat where the last move led, and none where it came from."""
+    """Who was moved is where the last move led, and each move began where the one before led."""
     for each in state.bookings:
         dates = [each["date"]]
         for step in reversed([step for step in each["history"] if "date" in step]):
             if step["date"] != dates[-1]:
                 yield "I4", f"{each['_id']} is not where it was moved to"
             dates.append(step["previousDate"])
-        if each["status"] == Status.CONFIRMED and each["slot"] != each["date"]:
-            yield "I3", f"{each['_id']} holds a seat of another slot"
 
 
 def _outbox_empty(state: State) -> Found:
@@ -105,5 +94,5 @@ def _queues(state: State, allowed: Allowed) -> Found:
 
 def _nothing_personal(state: State) -> Found:
     for line in state.logs.splitlines():
-        if CANARY.lower() in line.lower():
+        if CANARY.lower() in line.lower() or CANARY_NUMBER in line:
             yield "I14", f"a patient is in the logs: {line[:200]}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,11 @@ def poison(campaign: Campaign) -> list[str]:
 
 
 def copies_of_requests(campaign: Campaign) -> list[str]:
-    """Both workers check the same booking at the same time, and later once more."""
+    """Both workers check the same booking at the same time, and later once more. Some of what asks
+    for it is forged, and asks for another day."""
     _hold("worker", campaign)
     campaign.patients.race([campaign.patients.slot(n // 6) for n in range(BOOKINGS)])
+    _send_copies(campaign, REQUESTS, _forged)
     return _with_copies(campaign, "worker", REQUESTS, _request)
 
 
@@ -210,6 +213,10 @@ def _send_copies(
 
 def _request(booking: dict[str, Any]) -> dict[str, Any]:
     return {"bookingId": booking["_id"], "date": to_wire(booking["date"]), "version": 1}
+
+
+def _forged(booking: dict[str, Any]) -> dict[str, Any]:
+    return _request(booking | {"date": booking["date"] + timedelta(days=1)})
 
 
 def _event(booking: dict[str, Any]) -> dict[str, Any]:

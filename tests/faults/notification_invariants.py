@@ -24,7 +24,7 @@ _SUBJECTS = {
     _MOVED: "Su cita ha cambiado de fecha",
     _REMINDER: "Recordatorio de su cita",
 }
-_SENT, _FAILED, _SUPERSEDED = "sent", "failed", "superseded"
+_SENT, _FAILED, _SUPERSEDED, _NO_ADDRESS = "sent", "failed", "superseded", "no_address"
 
 
 def of_notifications(state: State, history: History, allowed: Allowed) -> Found:
@@ -37,11 +37,11 @@ def of_notifications(state: State, history: History, allowed: Allowed) -> Found:
 def _delivery_log_complete(state: State) -> Found:
     channels = ["email"] if state.webhooks is None else ["email", "webhook"]
     steps = {f"{key}:{channel}" for key in _steps(state) for channel in channels}
-    latest, refused = _latest_emails(state), _refused(state)
+    latest, unusual = _latest_emails(state), _unusual_outcomes(state)
     for key in steps:
         booking_id, version, channel = key.split(":")
         outcome = state.delivery_log.get(key, {}).get("state", "missing")
-        expected = {_FAILED} if channel == "email" and booking_id in refused else {_SENT}
+        expected = {unusual.get(booking_id, _SENT) if channel == "email" else _SENT}
         # An e-mail that a later one has overtaken is left out; a webhook never is.
         if channel == "email" and latest.get(booking_id, 0) > int(version):
             expected |= {_SUPERSEDED}
@@ -73,12 +73,11 @@ def _reminded(state: State) -> Found:
     for key in state.delivery_log.keys() - confirmed:
         if key.endswith(f":{_REMINDER}"):
             yield "I18", f"{key} is about no appointment"
-    refused = _refused(state)
+    unusual = _unusual_outcomes(state)
     for each in state.bookings:
         key = f"{each['_id']}:{each['version']}:{_REMINDER}"
-        expected = {_FAILED} if each["_id"] in refused else {_SENT}
         outcome = state.delivery_log.get(key, {}).get("state", "missing")
-        if _is_near(state, each) and outcome not in expected:
+        if _is_near(state, each) and outcome != unusual.get(each["_id"], _SENT):
             yield "I18", f"{key}: {outcome}"
 
 
@@ -162,9 +161,15 @@ def _steps(state: State) -> dict[str, dict[str, Any]]:
     }
 
 
-def _refused(state: State) -> set[str]:
-    """The bookings whose patient's mail server says no for good."""
-    return {each["_id"] for each in state.bookings if each["patientEmail"].startswith(REFUSED)}
+def _unusual_outcomes(state: State) -> dict[str, str]:
+    """The outcomes of e-mails to patients without an address, or whose mail server says no for
+    good, by booking."""
+    addresses = {each["_id"]: each["patientEmail"] for each in state.bookings}
+    return {
+        booking_id: _FAILED if address else _NO_ADDRESS
+        for booking_id, address in addresses.items()
+        if not address or address.startswith(REFUSED)
+    }
 
 
 def repeated_emails(state: State) -> int:

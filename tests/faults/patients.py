@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import eventlet
 import requests
 
-from clinic.domain.clock import now, to_wire
-from tests.faults.history import CANCEL, FAILED, OK, RESCHEDULE, UNKNOWN, Call, History
+from tests.faults import wishes
+from tests.faults.history import BOOK, CANCEL, FAILED, OK, RESCHEDULE, UNKNOWN, Call, History
+from tests.faults.wishes import Slots, Wish, Wishes
 
 #: In every name; it must never be seen in a log or in a queue.
 CANARY = "Zzyzx"
@@ -21,21 +21,28 @@ CANARY = "Zzyzx"
 REFUSED, LATER = "refused", "later"
 #: A client's own patience, longer than any answer should take.
 TIMEOUT_SECONDS = 20
-_INSIST_SECONDS = 600
-_PAST = "2023-12-01T10:00:00Z"
+INSIST_SECONDS = 600
+#: Who gets no answer waits longer each time: many of them at once would delay the rest for ever.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 8.0
 
 
 class Patients:
     """The seed decides what each of them wants, by the order in which they come."""
 
-    def __init__(self, url: str, history: History, seed: int, changing_minds: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        history: History,
+        seed: int,
+        changing_minds: bool = False,
+        wishes: Wishes | None = None,
+    ) -> None:
         self._url = url
         self._history = history
         self._seed = seed
         self._changing_minds = changing_minds
+        self._wishes = wishes or Slots()
         self._numbers = itertools.count(1)
-        self._wishes = itertools.count(1)
-        self._hour = (now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
 
     def book(self, date: str | None = None, prefix: str = "p") -> dict[str, Any]:
         """Book until there is an answer, and return the booking of it."""
@@ -45,14 +52,15 @@ class Patients:
         body = {
             "patientName": f"Ana {CANARY} {number}",
             "patientEmail": patient,
-            "date": date or self._wish(rng),
+            **({"date": date} if date else self._wishes.draw(rng)),
         }
         clicks = 2 if rng.random() < 0.1 else 1
         twins = [eventlet.spawn(self._post, patient, body) for _ in range(clicks - 1)]
-        deadline = time.monotonic() + _INSIST_SECONDS
+        deadline = time.monotonic() + INSIST_SECONDS
+        pauses = pauses_seconds()
         while (answer := self._post(patient, body)) is None:
             assert time.monotonic() < deadline, "the gateway never took a booking"
-            eventlet.sleep(0.3)
+            eventlet.sleep(next(pauses))
         self._history.saw(answer)
         for twin in twins:
             twin.wait()
@@ -76,24 +84,15 @@ class Patients:
 
     def slot(self, number: int) -> str:
         """The start of one of the slots of the coming months."""
-        day, half_hour = divmod(number, 24)
-        opening: datetime = self._hour.replace(hour=8) + timedelta(days=day)
-        return to_wire(opening + timedelta(minutes=30 * half_hour))
-
-    def _wish(self, rng: random.Random) -> str:
-        """Pick a date: often a slot that many want, sometimes any, now and then a past one."""
-        kind = rng.random()
-        if kind < 0.1:
-            return _PAST
-        return self.slot(rng.randrange(24 if kind < 0.5 else 4000))
+        return wishes.slot(number)
 
     def cancel(self, booking: dict[str, Any]) -> Call:
         """Call it off; returns the call that got a clear answer."""
-        return self._change(CANCEL, booking, None)
+        return self._change(CANCEL, booking, {})
 
-    def reschedule(self, booking: dict[str, Any], date: str) -> Call:
+    def reschedule(self, booking: dict[str, Any], date: str, **choice: str) -> Call:
         """Move it; returns the call that got a clear answer."""
-        return self._change(RESCHEDULE, booking, date)
+        return self._change(RESCHEDULE, booking, {"date": date, **choice})
 
     def read(self, booking_id: str) -> Call:
         call = self._history.invoke("read", booking_id)
@@ -116,25 +115,28 @@ class Patients:
         """Begin what some want: to cancel at once, amid the decision or later; to be elsewhere; or
         two things at the same time."""
         cancel = (self.cancel, booking)
-        moves = [(self.reschedule, booking, self._wish(rng)) for _ in range(2)]
+        moves = [(self._move, booking, self._wishes.elsewhere(booking, rng)) for _ in range(2)]
         kind, pause_seconds = rng.random(), rng.uniform(0, 3)
         choices: list[list[Any]] = [[cancel], moves[:1], moves[:1], moves, [cancel, *moves]]
         wanted = choices[int(kind / 0.08)] if kind < 0.4 else []
         return [eventlet.spawn_after(pause_seconds, *each) for each in wanted]
 
-    def _change(self, what: str, booking: dict[str, Any], date: str | None) -> Call:
+    def _move(self, booking: dict[str, Any], wish: Wish) -> Call:
+        return self.reschedule(booking, **wish)
+
+    def _change(self, what: str, booking: dict[str, Any], body: Wish) -> Call:
         """Insist as a client would: to ask for the same change again is safe."""
-        wish = next(self._wishes)
-        deadline = time.monotonic() + _INSIST_SECONDS
-        while (call := self._ask(what, booking, wish, date)).outcome == UNKNOWN:
+        wish = self._history.next_wish()
+        deadline = time.monotonic() + INSIST_SECONDS
+        pauses = pauses_seconds()
+        while (call := self._ask(what, booking, wish, body)).outcome == UNKNOWN:
             assert time.monotonic() < deadline, "a change never had a clear answer"
-            eventlet.sleep(1)
+            eventlet.sleep(next(pauses))
         return call
 
-    def _ask(self, what: str, booking: dict[str, Any], wish: int, date: str | None) -> Call:
-        call = self._history.invoke(what, booking["id"], wish, date)
+    def _ask(self, what: str, booking: dict[str, Any], wish: int, body: Wish) -> Call:
+        call = self._history.invoke(what, booking["id"], wish, body.get("date"))
         key = {"Authorization": f"Bearer {booking['manageToken']}"}
-        body = {"date": date} if date else {}
         answer = self._call(
             call, "POST", f"/booking/{booking['id']}/{what}", json=body, headers=key
         )
@@ -144,7 +146,7 @@ class Patients:
         return call
 
     def _post(self, patient: str, body: dict[str, Any]) -> dict[str, Any] | None:
-        call = self._history.invoke("book", patient)
+        call = self._history.invoke(BOOK, patient)
         answer = self._call(call, "POST", "/book", json=body, headers={"Idempotency-Key": patient})
         if answer is None or answer.status_code != 201:
             return None
@@ -164,6 +166,14 @@ class Patients:
             call.seconds = time.monotonic() - began
             self._history.complete(call, outcome)
         return answer
+
+
+def pauses_seconds() -> Iterator[float]:
+    """Yield the pauses between the tries of one client."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def _outcome(status: int) -> str:

@@ -15,7 +15,17 @@ from kombu import Connection
 from tests.amqp import depth
 from tests.conftest import eventually
 from tests.faults.campaign import Campaign
-from tests.faults.injection.points import BOOK, CANCEL, CHECK_FAILS, LOSE, MOVE, REMIND, REPLAY
+from tests.faults.injection.points import (
+    BOOK,
+    CANCEL,
+    CHECK_FAILS,
+    CONTEND,
+    LOSE,
+    MOVE,
+    PHONE,
+    REMIND,
+    REPLAY,
+)
 from tests.faults.staff import replay, replay_until_decided
 from tests.faults.state import wait_for_quiet
 from tests.faults.system import SEATS, System
@@ -62,6 +72,26 @@ class Remind(Scenario):
     @property
     def slot(self) -> str:
         return self.campaign.patients.slot(_NEAR - 1 - self.number % _NEAR)
+
+
+class Contend(Scenario):
+    """All seats but one are taken: the next booking loses a claim, and then reads what is free."""
+
+    def prepare(self) -> None:
+        self.campaign.patients.race([self.slot] * (SEATS - 1))
+        assert wait_for_quiet(self.campaign.system, self.campaign.settle_seconds)
+
+    def found(self) -> list[str]:
+        return _seats(self.campaign.system, self.slot, SEATS)
+
+
+class Phone(Scenario):
+    """Staff book the same slot for several patients on the phone."""
+
+    changes = True
+
+    def begin(self) -> list[Any]:
+        return [eventlet.spawn(self.campaign.desk.book, self.slot) for _ in range(self.bookings)]
 
 
 class Cancel(Scenario):
@@ -139,6 +169,8 @@ class Replay(Scenario):
 
 SCENARIOS: dict[str, Callable[..., Scenario]] = {
     BOOK: Scenario,
+    CONTEND: Contend,
+    PHONE: Phone,
     CANCEL: Cancel,
     MOVE: Move,
     REMIND: Remind,

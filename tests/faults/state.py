@@ -10,13 +10,14 @@ from typing import Any
 
 import eventlet
 
+from clinic.domain.catalogue import Catalogue
 from clinic.domain.clock import now
 from tests.bookings import unsent
-from tests.faults.system import DEAD_LETTERS, REMINDER_HOURS, System
+from tests.faults.system import DEAD_LETTERS, REMINDER_HOURS, UNCONFIGURED, System
 from tests.receiver import Call as WebhookCall
 
 _PENDING = "pending"
-SETTLED = ("sent", "failed", "superseded")
+SETTLED = ("sent", "failed", "superseded", "no_address")
 #: How long after the last fault everything must have settled: all retries, a lease, two sweeps.
 SETTLE_SECONDS = 180
 
@@ -33,6 +34,7 @@ class State:
     webhooks: list[WebhookCall] | None = None
     #: Whose appointment begins before this, and is still to come, has been reminded.
     reminded_until: datetime | None = None
+    catalogue: Catalogue = UNCONFIGURED
 
     @classmethod
     def of(cls, system: System) -> State:
@@ -46,6 +48,7 @@ class State:
             webhooks=list(system.receiver.calls) if system.receiver else None,
             # Some become due in this very moment.
             reminded_until=reminders_until() - timedelta(minutes=5),
+            catalogue=system.catalogue,
         )
 
 
@@ -79,7 +82,7 @@ def _settled(system: System, channel: str) -> int:
 
 
 def _are_reminded(system: System) -> bool:
-    due = {"status": "confirmed", "slot": {"$gt": now(), "$lte": reminders_until()}}
+    due = {"status": "confirmed", "date": {"$gt": now(), "$lte": reminders_until()}}
     found = system.database["bookings"].find(due, {"version": True})
     keys = [f"{each['_id']}:{each['version']}:reminder" for each in found]
     settled = {"_id": {"$in": keys}, "state": {"$in": list(SETTLED)}}

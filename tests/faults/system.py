@@ -17,6 +17,8 @@ from kombu.exceptions import OperationalError
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from clinic.catalogue.store import CatalogueStore
+from clinic.domain.catalogue import DEFAULT_CLINIC, Catalogue
 from clinic.mongo.client import durable_uri
 from runner.backends.mongodb import MongoServer
 from runner.backends.ports import free_port, is_taken
@@ -24,6 +26,7 @@ from runner.backends.rabbitmq import RabbitNode
 from runner.processes.server import Server
 from runner.processes.services import ROOT, services
 from tests.amqp import consumers, depth
+from tests.clinics import make_calendar
 from tests.conftest import UNLIMITED, eventually
 from tests.faults.part import Part
 from tests.mailbox import Mailbox
@@ -31,6 +34,8 @@ from tests.proxy import Proxy
 from tests.receiver import Receiver, receiving
 
 SEATS = 2
+#: The catalogue that the services make of their configuration.
+UNCONFIGURED = make_calendar(seats_per_slot=SEATS).to_catalogue()
 #: Longer than a campaign needs to come to the end of tomorrow and of the day after.
 REMINDER_HOURS = 72
 WEBHOOK_SECRET = "known to two of them"
@@ -76,6 +81,7 @@ class System:
         workers: int = 2,
         notifiers: int = 2,
         has_webhook: bool = False,
+        stored_catalogue: dict[str, Any] | None = None,
         **environment: str,
     ) -> None:
         self.directory = directory
@@ -99,6 +105,8 @@ class System:
         self.parts = {part.name: part for part in self._make_parts(workers, notifiers)}
         self._client: MongoClient[dict[str, Any]] = MongoClient(durable_uri(self.mongo.uri))
         self.database: Database[dict[str, Any]] = self._client.get_default_database()
+        self._stored_catalogue = stored_catalogue
+        self.catalogue: Catalogue = UNCONFIGURED
         self._keeper: Any = None
 
     @property
@@ -117,6 +125,7 @@ class System:
                 part.start()
         eventually(lambda: self.node.is_ready() and self.mongo.is_ready(), _BOOT_SECONDS)
         eventually(lambda: is_taken(self.mailbox.port))
+        self._store_catalogue()
         for part in self.services:
             part.start()
         self.wait_until_ready()
@@ -131,6 +140,15 @@ class System:
             link.close()
         self._client.close()
         self._open.close()
+
+    def _store_catalogue(self) -> None:
+        if self._stored_catalogue is None:
+            return
+        store = CatalogueStore(self.database)
+        store.replace(DEFAULT_CLINIC, self._stored_catalogue)
+        stored = store.load(DEFAULT_CLINIC)
+        assert stored is not None
+        self.catalogue = stored
 
     def wait_until_ready(self) -> None:
         """Wait until every part is up and consumes."""

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from typing import Any
 
 import eventlet
 from pymongo.errors import PyMongoError
 
-from tests.faults.system import SEATS, System
+from tests.faults.claims import overbooked
+from tests.faults.system import System
 
-_CONFIRMED = "confirmed"
+_CONFIRMED = {"status": "confirmed"}
+_FIELDS = dict.fromkeys(
+    ("status", "version", "date", "end", "claims", "service", "practitioner"), True
+)
 _PAUSE_SECONDS = 2.0
 
 
 class Watch:
-    """Counts the confirmed bookings of each slot again and again, read past the proxies."""
+    """Looks for overlapping appointments again and again, read past the proxies."""
 
     def __init__(self, system: System) -> None:
+        self._system = system
         self._bookings = system.database["bookings"]
         self._found: set[str] = set()
         self._reported: set[str] = set()
@@ -41,14 +45,25 @@ class Watch:
             self.looks += 1
 
     def _look(self) -> None:
-        found = self._bookings.find({"status": _CONFIRMED}, {"slot": True})
-        for slot, count in Counter(each["slot"] for each in found).items():
-            # One that moves while all are read may be read twice, or in two places.
-            if count > SEATS and (again := self._count(slot)) > SEATS:
-                self._found.add(f"{again} confirmed at once for {SEATS} seats on {slot}")
+        catalogue = self._system.catalogue
+        seen = self._read()
+        if any(overbooked(seen.values(), catalogue)):
+            self._found.update(overbooked(unchanged(seen, self._read()), catalogue))
 
-    def _count(self, slot: datetime) -> int:
-        return len(list(self._bookings.find({"status": _CONFIRMED, "slot": slot}, {"_id": True})))
+    def _read(self) -> dict[str, dict[str, Any]]:
+        return {each["_id"]: each for each in self._bookings.find(_CONFIRMED, _FIELDS)}
+
+
+def unchanged(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Select the bookings that were the same in two reads, and so were all so between them: what
+    changes during a read may be seen twice, or with what has taken its place."""
+    return [
+        booking
+        for key, booking in after.items()
+        if key in before and before[key]["version"] == booking["version"]
+    ]
 
 
 @contextmanager

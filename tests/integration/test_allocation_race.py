@@ -176,6 +176,21 @@ def test_calls_and_requests_compete_for_the_same_time(
     }
 
 
+def test_a_repeated_call_gets_its_booking_although_the_time_is_taken(
+    workers: list[BookingRepository],
+) -> None:
+    def call(store: BookingRepository, key: str | None) -> Booking:
+        wish = requested(date=DAY, choice=ANY, by="staff")
+        desk = PhoneBookings(store, allocator_of(store, CATALOGUE), "staff")
+        return desk.book(wish, create_credentials(key, b"the same")[1])
+
+    booked = [call(workers[0], f"key {number}").id for number in range(len(ROOMS))]
+    assert [call(workers[1], f"key {number}").id for number in range(len(ROOMS))] == booked
+    for key in ("another key", None):
+        with pytest.raises(SlotUnavailable, match="slot_full"):
+            call(workers[1], key)
+
+
 def by_phone(store: BookingRepository, start: datetime) -> None:
     booking = requested(
         date=start, choice=ANY, patient_email=None, patient_phone="600700800", by="staff"

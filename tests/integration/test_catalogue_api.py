@@ -19,7 +19,7 @@ from clinic.catalogue.public_holidays import public_holidays
 from clinic.catalogue.store import CatalogueStore
 from clinic.catalogue.yaml_catalogue import read_catalogue
 from clinic.config import settings
-from clinic.contracts.schemas import MAX_OPENINGS
+from clinic.contracts.slot_queries import MAX_OPENINGS
 from clinic.domain.clock import now, to_wire
 from clinic.outbox.relay import Relay
 from clinic.rpc.rpc_client import RpcPool

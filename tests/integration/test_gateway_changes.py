@@ -19,7 +19,7 @@ from booking_service.service import BookingService
 from clinic.bookings.bootstrap import create_repository
 from clinic.bookings.repository import BookingRepository
 from clinic.config import settings
-from clinic.contracts.schemas import booking_to_json
+from clinic.contracts.booking_json import booking_to_json
 from clinic.domain.booking import Booking
 from clinic.domain.clock import now, to_wire
 from clinic.domain.manage_link import link_code

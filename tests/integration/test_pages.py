@@ -21,8 +21,8 @@ from clinic.bookings.bootstrap import create_repository
 from clinic.bookings.repository import BookingRepository
 from clinic.catalogue.from_configuration import CatalogueSettings
 from clinic.config import settings
+from clinic.contracts.booking_json import booking_to_json
 from clinic.contracts.messages import BookingStateChanged
-from clinic.contracts.schemas import booking_to_json
 from clinic.domain import booking as steps
 from clinic.domain import reasons
 from clinic.domain.booking import Booking

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from clinic.contracts.email_address import MAX_EMAIL, MAX_LOCAL_PART, parse_email_address
 from clinic.contracts.field_errors import code_of
+from clinic.contracts.values.email_address import MAX_EMAIL, MAX_LOCAL_PART, parse_email_address
 
 
 def fault(text: str) -> str:

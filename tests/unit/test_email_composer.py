@@ -295,3 +295,19 @@ def test_the_profile_of_the_clinic_is_the_sender(
     assert found.organizer.value == f"mailto:{sender[0] or 'citas@clinica.example'}"
     # Another domain would be another appointment in the calendar.
     assert found.uid.value.endswith("@clinica.example")
+
+
+def test_links_begin_with_the_address_of_the_clinic() -> None:
+    profile = ClinicProfile(public_url="https://retiro.example")
+    catalogue = make_catalogue(profile=profile)
+    own = replace(LINKED, catalogue_of=lambda _clinic: catalogue)
+    (email,) = composed(own, booked(), CONFIRM)
+    assert "https://retiro.example/cita/" in email.content.text
+    (email,) = composed(LINKED, booked(), CONFIRM)
+    assert "https://citas.clinica.example/cita/" in email.content.text
+
+
+def test_without_any_address_there_is_no_link() -> None:
+    links = Links("", SECRET, lambda _id: ACCESS)
+    (email,) = composed(replace(PLAIN, links=links), booked(), CONFIRM)
+    assert "/cita/" not in email.content.text

@@ -5,24 +5,28 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clinic.catalogue.schema.catalogue_schema import ItemKind, parse_catalogue
+from clinic.domain.catalogue import Catalogue
 from clinic.domain.clock import to_wire
 from notification_service.channels.webhook_signature import sign
 from runner.processes.services import ROOT
 from tests.faults.allowed import NOTHING, Allowed
 from tests.faults.guards import GUARDS, Guard
-from tests.faults.history import CANCEL, FAILED, OK, RESCHEDULE, UNKNOWN, History
+from tests.faults.history import BOOK, CANCEL, FAILED, OK, PHONE, RESCHEDULE, UNKNOWN, History
 from tests.faults.injection.points import POINTS, Point
 from tests.faults.invariants import violations
+from tests.faults.practice import CATALOGUE
 from tests.faults.short import ESSENTIAL
 from tests.faults.state import State
-from tests.faults.system import WEBHOOK_SECRET
+from tests.faults.system import SEATS, WEBHOOK_SECRET
+from tests.faults.watch import unchanged
 from tests.receiver import Call as WebhookCall
 
 
@@ -55,7 +59,9 @@ def test_crash_points_have_names_of_their_own() -> None:
 
 
 NINE, TEN = (datetime(2030, 1, 1, hour, tzinfo=UTC) for hour in (9, 10))
-DECIDED = [{"from": None, "to": "pending"}, {"from": "pending", "to": "confirmed"}]
+DECIDED = [{"from": None, "to": "pending", "by": "x"}, {"from": "pending", "to": "confirmed"}]
+#: The first five minutes of each slot, counted since 1970.
+AT_NINE, AT_TEN = (int(moment.timestamp()) // 300 for moment in (NINE, TEN))
 MOVE = {"from": "confirmed", "to": "confirmed", "date": TEN, "previousDate": NINE}
 
 
@@ -78,13 +84,16 @@ def _state(**changes: object) -> State:
     return State(**state | changes)  # type: ignore[arg-type]
 
 
-def _booking(**fields: object) -> dict[str, object]:
-    usual: dict[str, object] = {
+def _booking(seat: int = 0, **fields: Any) -> dict[str, Any]:
+    """Half an hour in a seat of the pool."""
+    date = fields.get("date", NINE)
+    usual: dict[str, Any] = {
         "_id": str(random.random()),
+        "clinic": "default",
         "patientEmail": "p@example.com",
-        "date": NINE,
-        "slot": fields.get("date", NINE),
-        "seat": 0,
+        "date": date,
+        "end": date + timedelta(minutes=30),
+        "claims": [f"default/{seat}/{int(date.timestamp()) // 300}"],
         "status": "confirmed",
         "version": 2,
         "history": DECIDED,
@@ -99,8 +108,7 @@ def _booking(**fields: object) -> dict[str, object]:
         ("I1", _state(bookings=[_booking(), _booking(seat=1)])),
         ("I2", _state(bookings=[_booking(status="pending")])),
         ("I3", _state(bookings=[_booking(), _booking()])),
-        ("I3", _state(bookings=[_booking(seat=0), _booking(seat=1), _booking(seat=2)])),
-        ("I3", _state(bookings=[_booking(slot=TEN)])),
+        ("I3", _state(bookings=[_booking(seat) for seat in range(SEATS + 1)])),
         ("I4", _state(bookings=[_booking(version=3)])),
         ("I4", _state(bookings=[_booking(history=[*DECIDED, DECIDED[1]], version=3)])),
         ("I4", _state(bookings=[_booking(history=[*DECIDED, MOVE], version=3)])),
@@ -203,7 +211,7 @@ def test_what_was_promised_must_be_there(tmp_path: Path) -> None:
     assert violations(_state(), history, NOTHING) == ["I1: x was promised and is not stored"]
 
 
-def _moved() -> dict[str, object]:
+def _moved() -> dict[str, Any]:
     return _booking(_id="x", date=TEN, version=3, history=[*DECIDED, MOVE])
 
 
@@ -326,3 +334,164 @@ def test_nobody_is_reminded_twice(
     state = _state(bookings=[_booking(_id="x")], emails=[email] * emails, delivery_log=delivery_log)
     found = _numbers(state, History(tmp_path / "history"), Allowed(second_copies=True))
     assert ("I7" in found) is is_broken
+
+
+def _claims_broken(*bookings: dict[str, Any], catalogue: Catalogue | None = None) -> list[str]:
+    state = _state(bookings=list(bookings), **({"catalogue": catalogue} if catalogue else {}))
+    found = violations(state, History(Path("/dev/null")), NOTHING)
+    return [text for text in found if text.startswith("I3")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({}, None),
+        ({"seat": SEATS - 1}, None),
+        ({"seat": SEATS}, "a seat that does not exist"),
+        ({"claims": []}, "what its service needs"),
+        ({"claims": [f"default/0/{AT_TEN}"]}, "exactly its own time"),
+        ({"claims": [f"default/0/{AT_NINE}", f"default/0/{AT_NINE + 6}"]}, "exactly its own time"),
+        ({"claims": [f"default/{seat}/{AT_NINE}" for seat in (0, 1)]}, "exactly its own time"),
+        ({"claims": [f"other/0/{AT_NINE}"]}, "do not exist"),
+        ({"end": TEN}, "as long as its service"),
+        ({"status": "cancelled"}, "is cancelled and holds claims"),
+        ({"status": "rejected"}, "is rejected and holds claims"),
+        ({"status": "pending"}, "is pending and holds claims"),
+        ({"status": "cancelled", "claims": []}, None),
+    ],
+)
+def test_a_booking_holds_its_own_time_while_it_is_confirmed(
+    fields: dict[str, Any], problem: str | None
+) -> None:
+    found = _claims_broken(_booking(**fields))
+    assert any(problem in text for text in found) if problem else found == []
+
+
+def test_a_claim_is_held_once_whatever_the_seats() -> None:
+    assert _claims_broken(_booking(0), _booking(1)) == []
+    assert any("held by 2" in text for text in _claims_broken(_booking(0), _booking(0)))
+
+
+def test_overlapping_bookings_are_seen_without_their_claims() -> None:
+    """Each has half of another's time, and claims that nobody else has."""
+    shifted = [
+        _booking(_id=str(number), date=NINE + timedelta(minutes=10 * number), claims=[])
+        for number in range(SEATS + 1)
+    ]
+    moment = NINE + timedelta(minutes=10 * SEATS)
+    text = f"I3: {SEATS + 1} confirmed at once for {SEATS} seats of every pool on {moment}"
+    assert text in _claims_broken(*shifted)
+    assert text not in _claims_broken(*shifted[:SEATS])
+
+
+def _catalogue() -> Catalogue:
+    parsed = parse_catalogue(CATALOGUE)
+    versions = {kind: dict.fromkeys(parsed.ids[kind], 1) for kind in ItemKind}
+    return parsed.to_catalogue("default", timedelta(days=365), 1, versions)  # type: ignore[arg-type]
+
+
+def _visit(person: str, room: str, minute: int = 0, **fields: Any) -> dict[str, Any]:
+    """Half an hour with ten minutes before it."""
+    start = NINE + timedelta(minutes=minute)
+    first = AT_NINE + minute // 5 - 2
+    keys = [f"{schedule}/0/{first + n}" for schedule in (person, room) for n in range(8)]
+    usual = {"service": "visit", "practitioner": person, "date": start, "claims": keys}
+    return _booking(**usual | fields)
+
+
+@pytest.mark.parametrize(
+    ("bookings", "problem"),
+    [
+        ([_visit("luis", "room-1"), _visit("eva", "room-2")], None),
+        ([_visit("luis", "room-1"), _visit("luis", "room-1", 40)], None),
+        ([_visit("luis", "room-1"), _visit("luis", "room-2", 35)], "1 seats of luis"),
+        ([_visit("luis", "room-1"), _visit("eva", "room-1", 35)], "1 seats of room-1"),
+        (
+            [_visit("ana", "room-1"), _visit("luis", "room-2"), _visit("eva", "room-2")],
+            "2 seats of every room",
+        ),
+        ([_visit("luis", "eva")], "what its service needs"),
+        ([_visit("luis", "room-1", practitioner="eva")], "time of another practitioner"),
+        ([_visit("luis", "room-1", service="long")], "as long as its service"),
+        ([_visit("luis", "room-1", service="other")], "do not exist"),
+    ],
+)
+def test_practitioners_and_rooms_are_in_one_place_at_a_time(
+    bookings: list[dict[str, Any]], problem: str | None
+) -> None:
+    found = _claims_broken(*bookings, catalogue=_catalogue())
+    assert any(problem in text for text in found) if problem else found == []
+
+
+@pytest.mark.parametrize(("by", "is_broken"), [("staff", False), ("patient", True)])
+def test_only_staff_overbook(by: str, is_broken: bool) -> None:
+    visit = _visit("ana", "room-1")
+    keys = [key.replace("ana/0", "ana/1") for key in visit["claims"]]
+    history = [DECIDED[0] | {"by": by}, DECIDED[1]]
+    found = _claims_broken(visit | {"claims": keys, "history": history}, catalogue=_catalogue())
+    assert bool(found) is is_broken
+
+
+def test_bookings_that_change_meanwhile_are_not_compared() -> None:
+    before = {"x": {"version": 2}, "y": {"version": 2}, "z": {"version": 2}}
+    after = {"x": {"version": 2}, "y": {"version": 3}, "new": {"version": 2}}
+    assert unchanged(before, after) == [after["x"]]
+
+
+@pytest.mark.parametrize(
+    ("stored", "is_broken"),
+    [
+        ({"service": "visit", "practitioner": "eva"}, False),
+        ({"service": "visit", "practitioner": "ana"}, True),
+        ({"service": "visit", "practitioner": "ana", "history": [*DECIDED, MOVE]}, False),
+        ({"service": "long", "practitioner": "eva"}, True),
+    ],
+)
+def test_each_gets_the_service_and_the_practitioner_asked_for(
+    stored: dict[str, Any], is_broken: bool, tmp_path: Path
+) -> None:
+    history = History(tmp_path / "history")
+    call = history.invoke(BOOK, "p@example.com")
+    call.answer = {"id": "x", "manageToken": "t", "service": "visit", "practitioner": "eva"}
+    history.complete(call, OK)
+    state = _state(bookings=[_booking(_id="x", **stored)], catalogue=_catalogue())
+    assert ("I20" in _numbers(state, history)) is is_broken
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "stored", "broken"),
+    [
+        ([OK], ["x"], set()),
+        ([UNKNOWN, OK], ["x"], set()),
+        ([FAILED], [], set()),
+        ([UNKNOWN, FAILED], ["x"], {"I1"}),  # refused, and booked all the same
+        ([OK], [], {"I1"}),
+        ([UNKNOWN, OK], ["x", "y"], {"I1"}),
+    ],
+)
+def test_a_booking_by_phone_is_made_once_or_refused(
+    outcomes: list[str], stored: list[str], broken: set[str], tmp_path: Path
+) -> None:
+    history = History(tmp_path / "history")
+    for outcome in outcomes:
+        call = history.invoke(PHONE, "+34777000001")
+        call.answer = {"id": "x"} if outcome == OK else None
+        history.complete(call, outcome)
+    patient = {"patientEmail": None, "patientPhone": "+34777000001"}
+    bookings = [_booking(seat, _id=key, **patient) for seat, key in enumerate(stored)]
+    found = _numbers(_state(bookings=bookings), history)
+    assert found & {"I1", "I11"} == broken
+
+
+@pytest.mark.parametrize(("outcome", "is_broken"), [("no_address", False), ("sent", True)])
+def test_nobody_writes_to_a_patient_without_an_address(
+    outcome: str, is_broken: bool, tmp_path: Path
+) -> None:
+    booking = _booking(_id="x", patientEmail=None, patientPhone="+34777000001")
+    state = _state(bookings=[booking], delivery_log={"x:2:email": {"state": outcome}})
+    assert ("I6" in _numbers(state, History(tmp_path / "history"))) is is_broken
+
+
+def test_a_phone_number_in_a_log_is_seen(tmp_path: Path) -> None:
+    state = _state(logs="rang +34777000001")
+    assert "I14" in _numbers(state, History(tmp_path / "history"))

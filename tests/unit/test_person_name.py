@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from clinic.contracts.field_errors import code_of
-from clinic.contracts.person_name import MAX_NAME, parse_name
+from clinic.contracts.values.person_name import MAX_NAME, parse_name
 
 #: From some scripts with joiners, with marks that are vowels, and newer than Python's tables.
 SCRIPTS = (

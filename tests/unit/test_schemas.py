@@ -10,17 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from clinic.contracts.booking_json import booking_to_json
 from clinic.contracts.field_errors import code_of
-from clinic.contracts.schemas import (
-    booking_to_json,
-    parse_booking,
-    parse_cancellation,
-    parse_day,
-    parse_rescheduling,
-)
+from clinic.contracts.schemas import parse_booking, parse_cancellation, parse_rescheduling
+from clinic.contracts.slot_queries import parse_day
 from clinic.domain.booking import Attention, Booking, Status
+from clinic.domain.catalogue import ClinicProfile
 from clinic.domain.clock import now
 from tests.bookings import BOOKING_FIELDS
+from tests.clinics import make_catalogue, make_schedule
 
 EXAMPLE = {
     "patientName": "Juan Pérez",
@@ -336,3 +334,20 @@ def test_a_cancellation_says_nothing(payload: Any) -> None:
     parse_cancellation({})
     with pytest.raises(ValidationError):
         parse_cancellation(payload)
+
+
+@pytest.mark.parametrize(
+    ("languages", "preferred", "used"),
+    [((), "en", "en"), (("es", "en"), "en", "en"), (("es",), "en", "es"), (("en",), "es", "en")],
+)
+def test_the_clinic_writes_in_its_languages(
+    languages: tuple[str, ...], preferred: str, used: str
+) -> None:
+    profile = ClinicProfile(languages=languages)
+    catalogue = make_catalogue([make_schedule("ana")], profile=profile)
+    payload = {"patientName": "Eva", "patientEmail": "eva@example.com", "date": REQUEST_DATE}
+    booking = parse_booking(payload, language=preferred, by="patient", catalogue=catalogue)
+    assert booking.language == used
+
+
+REQUEST_DATE = "2026-12-01T10:00:00Z"

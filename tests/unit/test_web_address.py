@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clinic.contracts.web_address import has_web_address
+from clinic.contracts.values.web_address import has_web_address
 
 
 @pytest.mark.parametrize(

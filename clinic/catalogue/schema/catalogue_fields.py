@@ -17,7 +17,7 @@ from clinic.catalogue.from_configuration import WEEKDAYS
 from clinic.catalogue.public_holidays import is_region
 from clinic.configuration.sender import SenderField
 from clinic.configuration.setting_fields import PublicUrl, Zone
-from clinic.contracts.schemas import Day, Instant
+from clinic.contracts.values.request_fields import Day, Instant
 from clinic.domain.catalogue import is_catalogue_id
 from clinic.domain.clock import to_wire
 from clinic.domain.opening_hours import OpeningInterval

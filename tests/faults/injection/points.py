@@ -11,6 +11,7 @@ TOOL = "dead-letters"
 
 #: What goes on meanwhile; see scenarios.py.
 BOOK, CANCEL, MOVE, REMIND, LOSE, REPLAY = "book", "cancel", "move", "remind", "lose", "replay"
+PHONE, CONTEND = "phone", "contend"
 #: What is sent; each has its own rows in the delivery log.
 EMAIL, REMINDER, WEBHOOK = "email", "reminder", "webhook"
 
@@ -49,6 +50,7 @@ class Point:
 
 
 _INSERT = "clinic.bookings.repository:BookingRepository.insert"
+_INSERT_CONFIRMED = "clinic.bookings.repository:BookingRepository.insert_confirmed"
 _APPLY = "clinic.bookings.repository:BookingRepository.apply"
 _READY = "clinic.outbox.pending_messages:PendingMessages.mark_stored"
 _PUBLISH = "clinic.messaging.publisher:Publisher.publish"
@@ -63,6 +65,7 @@ _PARK = "clinic.nameko_extensions.retrying_consumer:RetryingConsumer._dead_lette
 _ACK = "clinic.nameko_extensions.queue_consumer:GracefulQueueConsumer.ack_message"
 _ACKED = "clinic.messaging.wire.ack_batcher:AckBatcher._write"
 _DECIDE = "booking_service.decide:Decider.decide"
+_OCCUPANCY = "booking_service.scheduling.allocator:Allocator._occupancy"
 _ATTENTION = "clinic.bookings.repository:BookingRepository.flag_for_review"
 _CLAIM = "notification_service.delivery_log:DeliveryLog.claim"
 _SETTLE = "notification_service.delivery_log:DeliveryLog.record_outcome"
@@ -142,6 +145,17 @@ POINTS = (
     Point("move stored, not answered", WORKER, _ANSWER, scenario=MOVE),
     Point("move answered, not acked", WORKER, _ACK, scenario=MOVE),
     Point("move answered, not returned", GATEWAY, _CALL, is_after=True, scenario=MOVE),
+    Point("claim lost, appointments not read", WORKER, _OCCUPANCY, scenario=CONTEND),
+    Point("appointments read, next claim not tried", WORKER, _OCCUPANCY, True, scenario=CONTEND),
+    Point("phone booking not stored", WORKER, _INSERT_CONFIRMED, scenario=PHONE),
+    Point("phone booking stored, event not passed to the relay", WORKER, _READY, scenario=PHONE),
+    Point(
+        "phone booking passed to the relay, not answered",
+        WORKER,
+        _INSERT_CONFIRMED,
+        is_after=True,
+        scenario=PHONE,
+    ),
     Point("webhook not claimed", NOTIFIER, _CLAIM, channel=WEBHOOK),
     Point(
         "webhook claimed, not sent",

@@ -11,7 +11,7 @@ import unicodedata
 import regex
 
 from clinic.contracts.field_errors import invalid
-from clinic.contracts.web_address import has_web_address
+from clinic.contracts.values.web_address import has_web_address
 
 MAX_NAME = 200
 #: Normal form C combines at most four characters into one, so a longer text can't become a name.

@@ -1,0 +1,1 @@
+"""Values that people type, such as names, addresses, phone numbers and dates, as fields."""
