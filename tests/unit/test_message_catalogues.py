@@ -9,9 +9,10 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from clinic.contracts import email_address, person_name, phone_number, schemas
+from clinic.contracts import schemas
 from clinic.contracts.field_errors import FIELD_ERROR_CODES
 from clinic.contracts.message_catalogue import load_catalogue, reason_text
+from clinic.contracts.values import email_address, person_name, phone_number
 from clinic.domain import reasons
 from clinic.domain.booking import Status
 from clinic.domain.catalogue import ScheduleKind
