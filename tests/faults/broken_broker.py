@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import eventlet
 from kombu import Connection
@@ -38,7 +39,7 @@ def run_lossy(directory: Path, seed: int) -> Outcome:
 
 
 def _run(
-    name: str, directory: Path, seed: int, faults: Sequence[Fault], environment: dict[str, str]
+    name: str, directory: Path, seed: int, faults: Sequence[Fault], environment: dict[str, Any]
 ) -> Outcome:
     allowed = Allowed(answer_seconds=ANSWER_SECONDS)
     with running_campaign(name, directory, seed, allowed, **environment) as campaign:

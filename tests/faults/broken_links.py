@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import eventlet
 
@@ -27,7 +28,7 @@ def run(directory: Path, seed: int) -> Outcome:
         statuses=statuses,
         late_seconds=Allowed.late_seconds + FAULT_SECONDS,  # a link may hold an e-mail back
     )
-    options = {"changing_minds": True, "has_webhook": True}
+    options: dict[str, Any] = {"changing_minds": True, "has_webhook": True}
     with running_campaign("broken links", directory, seed, allowed, **options) as campaign:
         for name, fault in FAULTS.items():
             load = eventlet.spawn(campaign.patients.rush, FAULT_SECONDS, PER_SECOND)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import eventlet
 
@@ -72,7 +73,7 @@ def _run(
     seed: int,
     cases: Sequence[Case],
     results: dict[Case, list[str]],
-    environment: Mapping[str, str],
+    environment: Mapping[str, Any],
 ) -> Outcome:
     # The gap that SMTP leaves open is among the points.
     allowed = Allowed(second_copies=True)

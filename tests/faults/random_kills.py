@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import eventlet
 
@@ -25,7 +26,7 @@ OF_A_DYING_GATEWAY = frozenset({200, 201, 503, None})
 
 def run(directory: Path, seed: int, minutes: float = MINUTES) -> Outcome:
     allowed = Allowed(second_copies=True, statuses=OF_A_DYING_GATEWAY)
-    options = {"changing_minds": True, "has_webhook": True}
+    options: dict[str, Any] = {"changing_minds": True, "has_webhook": True}
     with running_campaign("random kills", directory, seed, allowed, **options) as campaign:
         load = eventlet.spawn(campaign.patients.rush, minutes * 60, PER_SECOND)
         kills = kill_at_random(campaign, minutes * 60)
@@ -39,7 +40,11 @@ def run_with_catalogue(
 ) -> Outcome:
     """Patients choose services and practitioners, and staff book by phone as well."""
     allowed = Allowed(second_copies=True, statuses=OF_A_DYING_GATEWAY)
-    options = {"changing_minds": True, "has_webhook": True, "stored_catalogue": CATALOGUE}
+    options: dict[str, Any] = {
+        "changing_minds": True,
+        "has_webhook": True,
+        "stored_catalogue": CATALOGUE,
+    }
     with running_campaign(
         "catalogue", directory, seed, allowed, wishes=Appointments(), **options
     ) as campaign:

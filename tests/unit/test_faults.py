@@ -59,7 +59,10 @@ def test_crash_points_have_names_of_their_own() -> None:
 
 
 NINE, TEN = (datetime(2030, 1, 1, hour, tzinfo=UTC) for hour in (9, 10))
-DECIDED = [{"from": None, "to": "pending", "by": "x"}, {"from": "pending", "to": "confirmed"}]
+DECIDED: list[dict[str, Any]] = [
+    {"from": None, "to": "pending", "by": "x"},
+    {"from": "pending", "to": "confirmed"},
+]
 #: The first five minutes of each slot, counted since 1970.
 AT_NINE, AT_TEN = (int(moment.timestamp()) // 300 for moment in (NINE, TEN))
 MOVE = {"from": "confirmed", "to": "confirmed", "date": TEN, "previousDate": NINE}
@@ -395,7 +398,12 @@ def _visit(person: str, room: str, minute: int = 0, **fields: Any) -> dict[str, 
     start = NINE + timedelta(minutes=minute)
     first = AT_NINE + minute // 5 - 2
     keys = [f"{schedule}/0/{first + n}" for schedule in (person, room) for n in range(8)]
-    usual = {"service": "visit", "practitioner": person, "date": start, "claims": keys}
+    usual: dict[str, Any] = {
+        "service": "visit",
+        "practitioner": person,
+        "date": start,
+        "claims": keys,
+    }
     return _booking(**usual | fields)
 
 
