@@ -469,7 +469,8 @@ def test_upcoming_appointments_are_read_in_index_order(
     assert len(UpcomingAppointments(counted).read(now(), TOMORROW + timedelta(days=1)).events) == 10
     plans = Plans(counted, operations)
     assert_uses_index(plans, "appointments")
-    assert not any("SORT" in stages for stages in plans.stages())
+    # SecantusDB always sorts the results of a bounded query.
+    assert plans.is_secantus or not any("SORT" in stages for stages in plans.stages())
 
 
 def test_the_agenda_is_read_in_date_index_order(
