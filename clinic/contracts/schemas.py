@@ -147,6 +147,11 @@ def parse_booking(
     return steps.create_booking(**fields_, clinic=clinic, language=spoken, at=now(), by=by)
 
 
+def check_booking(payload: Any) -> None:
+    """Check all of a booking request that needs no catalogue. Raises: ValidationError."""
+    _SERVICE_REQUEST.load(payload)
+
+
 def offered_language(preferred: str, catalogue: Catalogue | None) -> str:
     """Return the preferred language if the clinic writes in it, else the clinic's first one."""
     languages = catalogue.profile.languages if catalogue else ()

@@ -11,12 +11,12 @@ from flask import Blueprint, Response, current_app, request
 
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.booking_json import booking_to_json, public_view
-from clinic.contracts.schemas import parse_booking
+from clinic.contracts.schemas import check_booking, parse_booking
 from clinic.contracts.strict_json import dumps
 from clinic.domain.booking import Booking
 from clinic.domain.clock import now, to_wire
 from clinic.domain.manage_token import create_credentials, derive_credentials
-from clinic.errors import IdempotencyConflict, IdempotencyKeyUsed
+from clinic.errors import DatabaseUnavailable, IdempotencyConflict, IdempotencyKeyUsed
 from gateway.api.catalogue_api import current_catalogue
 from gateway.auth.actor import opened_booking
 from gateway.http.requests import idempotency_key, json_body, language, presented_token
@@ -69,13 +69,21 @@ def _require_reusable(key: str, booking: Booking) -> None:
 @bookings.post("/book")
 def book() -> Response:
     """Store a booking request; the booking service decides it in the background."""
-    booking = parse_booking(
-        json_body(), language=language(), by="patient", catalogue=current_catalogue()
-    )
+    booking = _requested(json_body())
     key = idempotency_key()
     booking, token = accept(booking, content(booking) if key else b"", key)
     body = {"booking": booking_to_json(booking) | {"manageToken": token}}
     return json_response(body, 201, Location=f"/booking/{booking.id}")
+
+
+def _requested(payload: Any) -> Booking:
+    """Raises: ValidationError, even while the database is down; DatabaseUnavailable."""
+    try:
+        catalogue = current_catalogue()
+    except DatabaseUnavailable:
+        check_booking(payload)
+        raise
+    return parse_booking(payload, language=language(), by="patient", catalogue=catalogue)
 
 
 @bookings.get("/booking/<booking_id>")
