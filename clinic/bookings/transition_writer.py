@@ -31,8 +31,8 @@ _RELEASE_QUOTA: Document = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PendingTransition:
-    """`values` holds the new state {"fields", "row", "event"}, and {"decidedOn"}: the expected date
-    and choice."""
+    """`values` holds the new state {"fields", "row", "event"}, and the expected date and choice
+    {"decidedOn", "decidedFor"}."""
 
     transition: Transition
     values: RawBSONDocument
@@ -147,7 +147,12 @@ def _values(transition: Transition, event: Document) -> Document:
         fields["claims"] = []
     wanted = transition.decided_for
     return {
-        "decidedOn": [transition.decided_on, wanted.service, wanted.practitioner, wanted.site],
+        "decidedOn": transition.decided_on,
+        "decidedFor": {
+            "service": wanted.service,
+            "practitioner": wanted.practitioner,
+            "site": wanted.site,
+        },
         "fields": fields,
         "row": documents.history_entry_to_document(change),
         "event": event,
@@ -166,13 +171,25 @@ def _update(batch: Sequence[_PendingTransition]) -> list[Document]:
         "outbox": {"$concatArrays": [*kept, ["$$transition.event"]]},
     }
     changed = {"$mergeObjects": ["$$ROOT", "$$transition.fields", appended]}
-    # An optimistic decision has not read the booking: a forged message must not change its date,
-    # service, practitioner or site.
-    stored = ["$date", *({"$ifNull": [f"${name}", None]} for name in _CHOICE)]
-    booking = {"$cond": [{"$eq": [stored, "$$transition.decidedOn"]}, changed, "$$ROOT"]}
+    booking = {"$cond": [_is_as_decided(batch), changed, "$$ROOT"]}
     replacement = {"$let": {"vars": {"transition": own}, "in": booking}}
     is_any_ended = any(pending.transition.change.status in _ENDS for pending in batch)
     return [{"$replaceWith": replacement}, *([_RELEASE_QUOTA] if is_any_ended else [])]
+
+
+def _is_as_decided(batch: Sequence[_PendingTransition]) -> Document:
+    """Return the condition that the booking has the date and choice that were decided on.
+
+    An optimistic decision has not read the booking: a forged message must not change its date,
+    service, practitioner or site. Every booking with a choice has a service.
+    """
+    has_choice = any(pending.transition.decided_for.service for pending in batch)
+    names = _CHOICE if has_choice else _CHOICE[:1]
+    same = (
+        {"$eq": [{"$ifNull": [f"${name}", None]}, f"$$transition.decidedFor.{name}"]}
+        for name in names
+    )
+    return {"$and": [{"$eq": ["$date", "$$transition.decidedOn"]}, *same]}
 
 
 def _message_key(message: Document) -> tuple[str, int]:

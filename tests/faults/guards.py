@@ -53,7 +53,7 @@ GUARDS = (
         "decided for: a decision is about the date and the choice that are stored",
         ("I4", "I20"),
         "clinic/bookings/transition_writer.py",
-        """{"$cond": [{"$eq": [stored, "$$transition.decidedOn"]}, changed, "$$ROOT"]}""",
+        """{"$cond": [_is_as_decided(batch), changed, "$$ROOT"]}""",
         "changed",
     ),
     Guard(

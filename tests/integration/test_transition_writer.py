@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 
 from clinic.bookings.repository import BookingRepository
 from clinic.domain import booking as steps
-from clinic.domain.booking import Booking, Status, Transition
+from clinic.domain.booking import NO_CHOICE, Booking, Choice, Status, Transition
 from clinic.domain.clock import now
 from clinic.errors import ClaimTaken, ConcurrentModification, DatabaseUnavailable
 from clinic.outbox.outbox import Outbox
@@ -268,3 +269,36 @@ def test_an_unencodable_transition_fails_alone(
     with pytest.raises(UnicodeEncodeError):
         store.apply(wrong)
     assert apply_together(confirmed(put(store, 1))) == [None]
+
+
+CHOICE = Choice("visit", "ana-lopez", "centro")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        NO_CHOICE,
+        replace(CHOICE, service="scan"),
+        replace(CHOICE, practitioner=None),
+        replace(CHOICE, practitioner="luis-vega"),
+        replace(CHOICE, site="norte"),
+    ],
+)
+def test_a_decision_for_another_choice_is_stale(store: BookingRepository, forged: Choice) -> None:
+    booking = put_booking(store, date=SLOT, choice=CHOICE)
+    with pytest.raises(ConcurrentModification):
+        store.apply(rejected(replace(booking, choice=forged)))
+    store.apply(rejected(booking))
+    assert store.get(booking.id).status is Status.REJECTED
+
+
+def test_bookings_with_and_without_a_choice_share_a_write(
+    store: BookingRepository, apply_together: ApplyTogether
+) -> None:
+    plain, chosen = put(store, 1), put_booking(store, date=SLOT, choice=CHOICE)
+    wrong = put_booking(store, date=SLOT, choice=CHOICE)
+    outcomes = apply_together(
+        confirmed(plain), rejected(chosen), rejected(replace(wrong, choice=NO_CHOICE))
+    )
+    assert error_types(outcomes) == [type(None), type(None), ConcurrentModification]
+    assert store.get(wrong.id).status is Status.PENDING
