@@ -148,3 +148,24 @@ def test_a_room_must_be_open_at_the_same_site() -> None:
 def test_a_retired_schedule_takes_nobody(is_active: bool) -> None:
     catalogue = make_catalogue([replace(ANA, is_active=is_active)], sites=SITES)
     assert reason(at(11, 9), catalogue=catalogue) == (None if is_active else reasons.NOT_OFFERED)
+
+
+def test_who_is_absent_or_does_not_begin_then_has_no_placement() -> None:
+    needs = (ScheduleKind.PRACTITIONER, ScheduleKind.ROOM)
+    both = make_service(needs=needs, is_default=True)
+    away = Absence(at(18, 9), at(18, 10))
+    people = [make_schedule(name, hours=weekly("centro", 0)) for name in ("ana", "luis")]
+    rooms = [
+        make_schedule(name, ScheduleKind.ROOM, hours=weekly("centro", 0))
+        for name in ("room-1", "room-2")
+    ]
+    absent = [replace(people[0], absences=(away,)), replace(rooms[0], absences=(away,))]
+    hours = WorkingHours(make_catalogue([*absent, people[1], rooms[1]], [both], SITES))
+
+    def found(moment: datetime) -> list[list[str]]:
+        possible = placements(moment, both, VISIT, hours)
+        return [[schedule.id for schedule in each.schedules] for each in possible]
+
+    assert found(at(18, 9)) == [["luis", "room-2"]]
+    assert len(found(at(18, 10))) == 4
+    assert found(at(18, 10, 5)) == []
