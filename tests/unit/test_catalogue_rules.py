@@ -169,3 +169,15 @@ def test_who_is_absent_or_does_not_begin_then_has_no_placement() -> None:
     assert found(at(18, 9)) == [["luis", "room-2"]]
     assert len(found(at(18, 10))) == 4
     assert found(at(18, 10, 5)) == []
+
+
+def test_an_appointment_may_end_when_an_absence_begins_and_begin_when_it_ends() -> None:
+    away = Absence(at(18, 10), at(18, 11))
+    catalogue = make_catalogue(
+        [make_schedule("ana", hours=weekly("centro", 0), absences=(away,))], sites=SITES
+    )
+    found = [reason(at(18, hour, minute), catalogue=catalogue) for hour, minute in EDGES]
+    assert found == [None, reasons.PRACTITIONER_AWAY, None]
+
+
+EDGES = [(9, 30), (10, 30), (11, 0)]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from nameko.testing.services import worker_factory
 
 from booking_service.service import BookingService
-from clinic.domain.booking import Booking, Status, apply_transition
+from clinic.domain.booking import Assignment, Booking, Choice, Status, apply_transition
+from clinic.domain.catalogue import Catalogue, ScheduleKind, Site, WeeklyHours
 from clinic.domain.clock import now, to_wire
+from clinic.domain.time_cells import cells_of, claim_keys
 from clinic.errors import (
     BookingNotFound,
     ConcurrentModification,
@@ -19,11 +22,22 @@ from clinic.errors import (
     InvalidBooking,
     SlotUnavailable,
 )
-from tests.clinics import allocator_of, confirm_seat, in_seat, taken_seats
+from tests.clinics import (
+    WEEK_HOURS,
+    allocator_of,
+    confirm_seat,
+    in_seat,
+    make_catalogue,
+    make_schedule,
+    make_service,
+    taken_seats,
+)
 from tests.fakes import FakeBookings
+from tests.unit.test_allocator import NINE
 from tests.unit.test_decide import CALENDAR, SLOT, pending
 
 LATER = SLOT + timedelta(hours=2)
+HALF = timedelta(minutes=30)
 
 
 def service(bookings: FakeBookings) -> Any:
@@ -163,3 +177,52 @@ def test_a_rejected_booking_stays_rejected() -> None:
     booking = replace(confirmed(), status=Status.REJECTED)
     with pytest.raises(IllegalTransition):
         service(FakeBookings(booking)).cancel_booking(booking.id)
+
+
+def chosen(bookings: FakeBookings, choice: Choice, schedule: str) -> Booking:
+    """Store a confirmed booking that occupies a schedule at nine."""
+    booking = pending(date=NINE, choice=choice)
+    end = NINE + HALF
+    claims = claim_keys(schedule, 0, cells_of(NINE, end))
+    bookings.hold(booking, Assignment(choice, end, claims))
+    return bookings.by_id[booking.id]
+
+
+def practice(bookings: FakeBookings, catalogue: Catalogue) -> Any:
+    return worker_factory(
+        BookingService,
+        bookings=bookings,
+        allocator_of=allocator_of(bookings, catalogue),
+        dispatch=bookings.dispatch,
+    )
+
+
+def test_the_same_time_with_another_practitioner_is_another_appointment() -> None:
+    bookings = FakeBookings()
+    booking = chosen(bookings, Choice("visit", "ana", "centro"), "ana")
+    clinic = practice(bookings, make_catalogue([make_schedule("ana"), make_schedule("luis")]))
+    moved = clinic.reschedule_booking(booking.id, to_wire(NINE), practitioner="luis")
+    assert (moved["practitioner"], moved["version"]) == ("luis", 3)
+    again = clinic.reschedule_booking(booking.id, to_wire(NINE), practitioner="luis")
+    assert again["version"] == 3
+
+
+def test_without_a_practitioner_the_site_is_kept() -> None:
+    norte = Site("norte", {"es": "Norte", "en": "North"}, ZoneInfo("UTC"))
+    pools = [
+        make_schedule(name, ScheduleKind.POOL, hours=hours_at(site))
+        for name, site in (("a-norte", "norte"), ("b-centro", "centro"))
+    ]
+    centro = make_catalogue([]).sites["centro"]
+    service = make_service(needs=(ScheduleKind.POOL,), is_default=True)
+    bookings = FakeBookings()
+    booking = chosen(bookings, Choice("visit", None, "centro"), "b-centro")
+    clinic = practice(bookings, make_catalogue(pools, [service], [norte, centro]))
+    assert clinic.reschedule_booking(booking.id, to_wire(NINE + HALF))["site"] == "centro"
+    chosen(bookings, Choice("visit", None, "centro"), "b-centro")
+    with pytest.raises(SlotUnavailable, match=r"^slot_full$"):  # the other site has room
+        clinic.reschedule_booking(booking.id, to_wire(NINE))
+
+
+def hours_at(site: str) -> tuple[WeeklyHours, ...]:
+    return tuple(replace(hours, site=site) for hours in WEEK_HOURS)
