@@ -191,6 +191,21 @@ def test_a_repeated_call_gets_its_booking_although_the_time_is_taken(
             call(workers[1], key)
 
 
+def test_parallel_calls_with_one_key_make_one_booking(
+    workers: list[BookingRepository], database: Database[Any]
+) -> None:
+    booked: list[str] = []
+
+    def call(store: BookingRepository) -> None:
+        wish = requested(date=DAY, choice=ANY, by="staff")
+        desk = PhoneBookings(store, allocator_of(store, CATALOGUE), "staff")
+        booked.append(desk.book(wish, create_credentials("one key", b"the same")[1]).id)
+
+    run_together([partial(call, workers[number % 2]) for number in range(8)])
+    assert len(booked) == 8
+    assert [each["_id"] for each in database["bookings"].find()] == list(set(booked))
+
+
 def by_phone(store: BookingRepository, start: datetime) -> None:
     booking = requested(
         date=start, choice=ANY, patient_email=None, patient_phone="600700800", by="staff"
