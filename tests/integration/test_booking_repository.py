@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
 from clinic.bookings.repository import BookingRepository
 from clinic.contracts.bookings_query import BookingsQuery, Position
@@ -20,6 +21,7 @@ from clinic.errors import (
     IdempotencyKeyUsed,
     OutboxFull,
 )
+from clinic.mongo.batch_insert import BatchInserter
 from clinic.outbox.outbox import Outbox
 from tests.bookings import requested
 from tests.clinics import confirm_seat, taken_seats
@@ -248,3 +250,28 @@ def test_a_listing_filters_by_status_and_date(store: BookingRepository) -> None:
     assert [each.id for each in by_status] == [confirmed_booking.id]
     assert [each.id for each in by_date] == [early.id]
     assert {each.id for each in from_date} == {late.id, confirmed_booking.id}
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_a_retried_insert_is_not_refused_for_its_own_claims(
+    store: BookingRepository, monkeypatch: pytest.MonkeyPatch, is_stored: bool
+) -> None:
+    """The driver repeats an insert whose answer is lost; the claims may be those of the first."""
+    insert = BatchInserter.insert
+
+    def insert_twice(self: BatchInserter, document: dict[str, Any]) -> None:
+        if is_stored:
+            insert(self, document)
+        claim = {"clinic": "default", "claims": document["claims"][0]}
+        raise DuplicateKeyError("E11000", 11000, {"keyPattern": claim, "keyValue": claim})
+
+    monkeypatch.setattr(BatchInserter, "insert", insert_twice)
+    booking = make_booking()
+    confirmation = confirm_seat(booking, at=now(), by="staff")
+    access = create_credentials()[1]
+    if is_stored:
+        store.insert_confirmed(booking, confirmation, access)
+        assert store.get(booking.id).status is Status.CONFIRMED
+    else:
+        with pytest.raises(ClaimTaken):
+            store.insert_confirmed(booking, confirmation, access)
