@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from pymongo.collection import Collection
 
 from clinic.bookings import documents
-from clinic.bookings.read_windows import agenda_windows
+from clinic.bookings.read_windows import agenda_windows, by_status
 from clinic.domain.booking import NO_CHOICE, Choice, Status
 from clinic.mongo.circuit_breaker import Protection
 from clinic.mongo.client import OPERATION_TIMEOUT_SECONDS, Document, database_errors
@@ -75,7 +74,7 @@ class AppointmentQueries:
         with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
             for begin, until in agenda_windows(first, end):
                 if (remaining := limit + 1 - len(found)) > 0:
-                    found += self._find("date", begin, until, remaining)
+                    found += self._starting(begin, until, remaining)
         return _found(found, limit)
 
     def of_reference(self, beginning: str, limit: int) -> QueryResult:
@@ -84,7 +83,8 @@ class AppointmentQueries:
         Raises: DatabaseUnavailable.
         """
         with self._protect(), database_errors(OPERATION_TIMEOUT_SECONDS):
-            found = self._find("_id", beginning, beginning + _AFTER_ALL, limit + 1)
+            bounds = {"_id": {"$gte": beginning, "$lt": beginning + _AFTER_ALL}}
+            found = list(self._bookings.find(bounds, _FIELDS).sort("_id", 1).limit(limit + 1))
         return _found(found, limit)
 
     def of_ids(self, ids: Sequence[str]) -> QueryResult:
@@ -98,9 +98,11 @@ class AppointmentQueries:
             }
         return _found([rows[each] for each in ids if each in rows], len(ids))
 
-    def _find(self, field: str, first: Any, end: Any, limit: int) -> list[Document]:
-        bounds = {field: {"$gte": first, "$lt": end}}
-        return list(self._bookings.find(bounds, _FIELDS).sort(field, 1).limit(limit))
+    def _starting(self, first: datetime, end: datetime, limit: int) -> list[Document]:
+        found: list[Document] = []
+        for query in by_status({"date": {"$gte": first, "$lt": end}}):
+            found += self._bookings.find(query, _FIELDS).sort("date", 1).limit(limit)
+        return sorted(found, key=lambda each: each["date"])[:limit]
 
 
 def _found(found: list[Document], limit: int) -> QueryResult:

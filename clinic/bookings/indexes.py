@@ -27,7 +27,6 @@ INDEXES = [
     _IDEMPOTENCY_INDEX,
     IndexModel(NEWEST_FIRST, name="newest"),
     IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="newest_by_status"),
-    IndexModel([("date", ASCENDING)], name="date"),
     IndexModel(
         [("clinic", ASCENDING), ("status", ASCENDING), ("date", ASCENDING)], name="appointments"
     ),

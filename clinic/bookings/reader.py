@@ -76,10 +76,9 @@ class BookingReader:
         """Return one page, newest first."""
         page: list[Document] = []
         with self._protect_list(), database_errors(OPERATION_TIMEOUT_SECONDS):
-            for query in page_filters(listing):
+            for queries in page_filters(listing):
                 if remaining := listing.limit - len(page):
-                    found = self._bookings.find(query, _WITHOUT_OUTBOX)
-                    page += found.sort(NEWEST_FIRST).limit(remaining)
+                    page += self._newest(queries, remaining)
         return [documents.booking_from_document(document) for document in page]
 
     def appointments_between(
@@ -89,6 +88,14 @@ class BookingReader:
         may be among them."""
         with database_errors(OPERATION_TIMEOUT_SECONDS):
             return self._appointments.between(clinic, first, last)
+
+    def _newest(self, queries: Sequence[Document], limit: int) -> Sequence[Document]:
+        found: list[Document] = []
+        for query in queries:
+            matches = self._bookings.find(query, _WITHOUT_OUTBOX)
+            found += matches.sort(NEWEST_FIRST).limit(limit)
+        found.sort(key=lambda each: (each["createdAt"], each["_id"]), reverse=True)
+        return found[:limit]
 
     def _find(self, booking_id: str) -> Document:
         """Raises: BookingNotFound, also for an invalid id, which must not become a query."""

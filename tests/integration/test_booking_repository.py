@@ -252,6 +252,23 @@ def test_a_listing_filters_by_status_and_date(store: BookingRepository) -> None:
     assert {each.id for each in from_date} == {late.id, confirmed_booking.id}
 
 
+def test_pages_between_two_dates_merge_all_statuses_newest_first(store: BookingRepository) -> None:
+    at = now()
+    for number in range(8):
+        booking = stored(store, at=at + timedelta(seconds=number))
+        if number % 2:
+            store.apply(confirm_seat(booking, number, at=now(), by="test"))
+    seen: list[Booking] = []
+    after = None
+    while page := store.list(BookingsQuery(limit=3, after=after, date_from=SLOT)):
+        seen += page
+        after = Position(page[-1].created_at, page[-1].id)
+    assert [each.created_at for each in seen] == sorted(
+        (each.created_at for each in seen), reverse=True
+    )
+    assert len({each.id for each in seen}) == 8
+
+
 @pytest.mark.parametrize("is_stored", [True, False])
 def test_a_retried_insert_is_not_refused_for_its_own_claims(
     store: BookingRepository, monkeypatch: pytest.MonkeyPatch, is_stored: bool
