@@ -98,7 +98,7 @@ class _Past:
     def page(self, listing: BookingsQuery) -> list[Document]:
         """Ask the database as the gateway does, but without a bound."""
         page: list[Document] = []
-        for query in list(page_filters(listing)):
+        for [query] in list(page_filters(listing)):
             if room := listing.limit - len(page):
                 found = self.trial.bookings.find(query, {"outbox": False})
                 page += found.sort(NEWEST_FIRST).limit(room)
