@@ -69,6 +69,9 @@ _ENTRIES = {
 }
 _BOOT_SECONDS = 180
 
+#: The harness reads whole collections while all processes work.
+_PATIENT = "socketTimeoutMS=60000&serverSelectionTimeoutMS=60000"
+
 
 class System:
     """`parts` by name: broker, database, mail, gateway, worker.1, notifier.1, ... `links` are the
@@ -103,7 +106,9 @@ class System:
         }
         self._environment = self.variables | ENVIRONMENT | environment
         self.parts = {part.name: part for part in self._make_parts(workers, notifiers)}
-        self._client: MongoClient[dict[str, Any]] = MongoClient(durable_uri(self.mongo.uri))
+        self._client: MongoClient[dict[str, Any]] = MongoClient(
+            durable_uri(f"{self.mongo.uri}?{_PATIENT}")
+        )
         self.database: Database[dict[str, Any]] = self._client.get_default_database()
         self._stored_catalogue = stored_catalogue
         self.catalogue: Catalogue = UNCONFIGURED
