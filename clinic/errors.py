@@ -101,7 +101,7 @@ class TooManyOpenBookings(ClinicError):
 
 
 class CatalogueInvalid(ClinicError):
-    """The catalogue would be invalid. The argument is a list of `{"path", "message"}`."""
+    """The catalogue would be invalid. The argument is a list of `{"path", "message", "code"}`."""
 
     code = "invalid_catalogue"
 

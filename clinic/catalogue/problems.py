@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from clinic.errors import CatalogueInvalid
@@ -17,10 +17,12 @@ _MAX_NAME = 40
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """`path` is like `schedules[2].hours[0].site`; empty for the whole."""
+    """`path` is like `schedules[2].hours[0].site`; empty for the whole. Problems of the whole
+    catalogue have a `code`, by which pages translate them; fields have messages of their own."""
 
     path: str
     message: str
+    code: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
@@ -45,11 +47,11 @@ def problems_of(messages: Mapping[Any, Any], parent: str = "") -> Iterator[Probl
 
 
 def invalid_catalogue(problems: Iterable[Problem]) -> CatalogueInvalid:
-    return CatalogueInvalid([{"path": each.path, "message": each.message} for each in problems])
+    return CatalogueInvalid([asdict(each) for each in problems])
 
 
 def problems_in(error: CatalogueInvalid) -> tuple[Problem, ...]:
-    return tuple(Problem(each["path"], each["message"]) for each in error.problems)
+    return tuple(Problem(**each) for each in error.problems)
 
 
 def _shown(key: object) -> str:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -238,7 +239,7 @@ def _canonical(data: Any, *, may_be_incomplete: bool) -> ParsedCatalogue:
     parsed = parse_catalogue(data)
     problems = find_problems(parsed, may_be_incomplete=may_be_incomplete)
     if not problems and len(strict_json.dumps(parsed.to_json())) > MAX_CATALOGUE_BYTES:
-        problems = [Problem("", f"must have at most {MAX_CATALOGUE_BYTES >> 20} MB")]
+        problems = [Problem("", f"must have at most {MAX_CATALOGUE_BYTES >> 20} MB", "too_large")]
     if problems:
         raise invalid_catalogue(problems)
     return parsed
@@ -247,7 +248,7 @@ def _canonical(data: Any, *, may_be_incomplete: bool) -> ParsedCatalogue:
 def _relative(error: CatalogueInvalid, path: str) -> CatalogueInvalid:
     """Let the paths of problems within an item start at the item."""
     relative = [
-        Problem(problem.path.removeprefix(path).lstrip("."), problem.message)
+        replace(problem, path=problem.path.removeprefix(path).lstrip("."))
         if problem.path == path or problem.path.startswith((f"{path}.", f"{path}["))
         else problem
         for problem in problems_in(error)

@@ -42,7 +42,7 @@ def _repeated_ids(parsed: ParsedCatalogue) -> Iterator[Problem]:
         seen: set[str] = set()
         for index, item in enumerate(parsed.items(kind)):
             if item is not None and item.id in seen:
-                yield Problem(f"{kind.value}[{index}].id", "is repeated")
+                yield Problem(f"{kind.value}[{index}].id", "is repeated", "repeated_id")
             if item is not None:
                 seen.add(item.id)
 
@@ -59,7 +59,7 @@ def _unknown_services(path: str, schedule: Schedule, parsed: ParsedCatalogue) ->
     unknown = [each for each in sorted(schedule.services) if each not in known]
     if unknown and ItemKind.SERVICE not in parsed.unreadable:
         message = f"has services that are not in the catalogue: {', '.join(unknown)}"
-        yield Problem(f"{path}.services", message)
+        yield Problem(f"{path}.services", message, "unknown_services")
 
 
 def _unknown_sites(path: str, schedule: Schedule, parsed: ParsedCatalogue) -> Iterator[Problem]:
@@ -71,7 +71,7 @@ def _unknown_sites(path: str, schedule: Schedule, parsed: ParsedCatalogue) -> It
     }
     for row, site in sites.items():
         if site not in parsed.ids[ItemKind.SITE]:
-            yield Problem(f"{path}.{row}.site", "is not a site of the catalogue")
+            yield Problem(f"{path}.{row}.site", "is not a site of the catalogue", "unknown_site")
 
 
 def _invalid_needs(parsed: ParsedCatalogue) -> Iterator[Problem]:
@@ -80,11 +80,11 @@ def _invalid_needs(parsed: ParsedCatalogue) -> Iterator[Problem]:
             continue
         path = f"services[{index}]"
         if not service.needs:
-            yield Problem(f"{path}.needs", "must name a kind of schedule")
+            yield Problem(f"{path}.needs", "must name a kind of schedule", "invalid_needs")
         elif len(set(service.needs)) < len(service.needs):
-            yield Problem(f"{path}.needs", "must name each kind once")
+            yield Problem(f"{path}.needs", "must name each kind once", "invalid_needs")
         elif _claims(service) > MAX_CLAIMS:
-            yield Problem(path, _too_long(service))
+            yield Problem(path, _too_long(service), "too_long")
 
 
 def _claims(service: Service) -> int:
@@ -107,7 +107,8 @@ def _undone_services(parsed: ParsedCatalogue) -> Iterator[Problem]:
         if service is not None and service.is_active:
             for kind in dict.fromkeys(service.needs):
                 if not any(each.kind is kind and service.id in each.services for each in active):
-                    yield Problem(f"services[{index}]", f"is done by no active {kind.value}")
+                    message = f"is done by no active {kind.value}"
+                    yield Problem(f"services[{index}]", message, f"no_{kind.value}")
 
 
 def _default_service(parsed: ParsedCatalogue, may_be_incomplete: bool) -> Iterator[Problem]:
@@ -119,9 +120,12 @@ def _default_service(parsed: ParsedCatalogue, may_be_incomplete: bool) -> Iterat
         if service and service.is_active and service.is_default
     ]
     if not defaults and not (may_be_incomplete and not is_complete(parsed)):
-        yield Problem("services", "must have a default among its active services")
+        yield Problem(
+            "services", "must have a default among its active services", "default_service"
+        )
     for index in defaults[1:]:
-        yield Problem(f"services[{index}].default", "must be false: there is another default")
+        message = "must be false: there is another default"
+        yield Problem(f"services[{index}].default", message, "default_service")
 
 
 def _position(path: str) -> tuple[int, list[tuple[int, str]]]:

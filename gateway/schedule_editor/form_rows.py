@@ -47,7 +47,7 @@ class ItemInput:
     item: Json
     fields: Mapping[str, str] = field(default_factory=dict)
 
-    def errors(self, problems: Iterable[Problem]) -> tuple[dict[str, str], list[str]]:
+    def errors(self, problems: Iterable[Problem]) -> tuple[dict[str, str], list[Problem]]:
         """Return the message keys of the invalid fields, and the problems that no field shows."""
         found: dict[str, str] = {}
         others = []
@@ -57,7 +57,7 @@ class ItemInput:
             if name:
                 found[name] = f"{member}_wrong"
             else:
-                others.append(str(problem))
+                others.append(problem)
         return found, others
 
 

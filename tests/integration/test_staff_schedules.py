@@ -221,9 +221,12 @@ def test_hours_at_another_site_exceptions_and_booking_fields_are_saved(
         "overbook": "2",
         "active": None,
     }
-    response = save(staff_gateway, SCHEDULE, preview(staff_gateway, SCHEDULE, **changes))
+    previewed = preview(staff_gateway, SCHEDULE, **changes)
+    response = save(staff_gateway, SCHEDULE, previewed)
     assert response.status_code == 400  # nobody else does reviews
-    assert "is done by no active practitioner" in response.text
+    assert "No active practitioner would do a service." in response.text
+    spanish = save(staff_gateway, f"{SCHEDULE}?lang=es", previewed)
+    assert "Ningún profesional activo haría un servicio." in spanish.text
     changes["active"] = "1"
     save(staff_gateway, SCHEDULE, preview(staff_gateway, SCHEDULE, **changes))
     item = stored(staff_gateway, ItemKind.SCHEDULE, ANA)[0]

@@ -90,6 +90,7 @@ def test_no_message_is_unused() -> None:
         *FIELD_ERROR_CODES,
         *ERROR_CODES,
         *(each.value for kind in (Status, ChannelName, State, ScheduleKind) for each in kind),
+        *problem_codes(),
         "booking_requests",
         "notification_service.email",
         "notification_service.webhook",
@@ -123,6 +124,20 @@ def test_no_message_is_unused() -> None:
 )
 def test_each_code_has_a_message(key: str) -> None:
     assert key in messages("gateway", "en")
+
+
+def problem_codes() -> set[str]:
+    """The codes in the sources: the last argument of each problem."""
+    folder = ROOT / "clinic" / "catalogue"
+    source = "".join((folder / f"{name}.py").read_text("utf-8") for name in ("validation", "store"))
+    codes = set(re.findall(r'Problem\((?:[^()]|\([^()]*\))*, "([a-z_]+)"\s*\)', source))
+    return codes | {f"no_{kind.value}" for kind in ScheduleKind}
+
+
+def test_each_problem_of_a_whole_catalogue_has_a_message() -> None:
+    prefix = "problem_"
+    known = {each.removeprefix(prefix) for each in messages("gateway", "en") if prefix in each}
+    assert problem_codes() <= known
 
 
 def test_each_reason_has_a_message() -> None:
