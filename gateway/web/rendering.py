@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 from flask import Response, current_app, request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from werkzeug.exceptions import HTTPException
 
 from clinic.catalogue.cache import CatalogueCache
 from clinic.contracts.date_format import format_clock_time, format_day, zone_city
@@ -121,10 +122,28 @@ def _remember_language(response: Response) -> None:
 
 
 def _translation(language: str) -> dict[str, str]:
-    """Return the address of this page in the other language; after a POST, of its form."""
+    """Return the address of this page in the other language."""
     other = next(code for code in LANGUAGES if code != language)
     parameters = request.args.to_dict() | {"lang": other}
+    return {"language": other, "url": f"{_page_path()}?{urlencode(parameters)}"}
+
+
+def _page_path() -> str:
+    """Return the path of this page; after a POST, that of the page with the form, which is the
+    nearest one above."""
     path = request.path.removesuffix("/cancel").removesuffix("/calendar.ics")
     if request.method == "POST":
-        path = path.removesuffix("/replay").removesuffix("/drop")
-    return {"language": other, "url": f"{path}?{urlencode(parameters)}"}
+        while path.count("/") > 1 and not _is_page(path):
+            path = path.rpartition("/")[0]
+    return path
+
+
+def _is_page(path: str) -> bool:
+    addresses = current_app.create_url_adapter(request)
+    if addresses is None:
+        return False
+    try:
+        # Staff pages have a route for unknown addresses.
+        return "unknown" not in addresses.match(path, "GET")[1]
+    except HTTPException:
+        return False

@@ -140,3 +140,16 @@ def test_a_time_at_which_the_other_practitioner_does_not_work_is_refused(
     response = staff_gateway.staff.post(f"{page}/reschedule", **sent)
     assert response.status_code == 409
     assert store.get(booking.id) == booking
+
+
+@pytest.mark.parametrize("action", ["cancel", "reschedule", "resend"])
+def test_a_page_with_an_error_leads_to_the_booking_in_the_other_language(
+    staff_gateway: StaffGateway, booking: Booking, action: str
+) -> None:
+    page = f"/staff/booking/{booking.id}"
+    staff_gateway.staff.get(page)
+    failed = staff_gateway.staff.post(f"{page}/{action}")
+    assert failed.status_code == 400
+    (link,) = (each for each in elements(failed, "a") if "data-translation" in each)
+    assert link["href"] == f"{page}?lang=es"
+    assert "Eva Ruiz" in staff_gateway.staff.get(page, lang="es").text
